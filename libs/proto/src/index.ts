@@ -1,0 +1,22 @@
+export { lwm2m } from "../generated/lwm2m.js";
+export { fromWireInt64, toSafeNumber, toWireInt64 } from "./int64.ts";
+export {
+  CONTENT_TYPE,
+  CONTENT_TYPE_HEADER,
+  type ContentType,
+  contentTypeOf,
+  encodeMessage,
+  toJsonValue,
+} from "./json.ts";
+export {
+  type Cleanup,
+  deviceKey,
+  type MessageType,
+  type ProvisioningKind,
+  parseProvisioningKey,
+  provisioningKey,
+  TOPICS,
+  type Topic,
+  type TopicId,
+  type Topics,
+} from "./topics.ts";

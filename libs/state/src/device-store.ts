@@ -1,0 +1,270 @@
+import type { Epoch } from "./epoch.ts";
+import type { Token } from "./token.ts";
+
+/** Names a device: endpoint names are unique within a tenant. */
+export interface DeviceRef {
+  readonly tenant: string;
+  readonly endpoint: string;
+}
+
+/** One life of one transport node. */
+export interface NodeRef {
+  /** 0 to 63. */
+  readonly slot: number;
+  /** Random id of this life, 16 lower-case hex digits. */
+  readonly bootId: string;
+}
+
+/** The node that last received an authenticated datagram of a device. */
+export interface Owner extends NodeRef {
+  readonly epoch: Epoch;
+}
+
+/** A device's registration (OMA LwM2M Core 1.1.1 §6.2.1). Times are ms since 1970. */
+export interface Registration extends DeviceRef {
+  /** Last segment of /rd/{id}: 14 characters of base64url whose first bits hold version and shard. */
+  readonly registrationId: string;
+  /** Grows with every Register of the endpoint, also across a lost Redis: max(previous + 1, ms since 1970). */
+  readonly generation: number;
+  readonly lifetimeS: number;
+  /** `1.0`, `1.1` or `1.2`. */
+  readonly lwm2mVersion: string;
+  readonly bindingMode: string;
+  readonly queueMode: boolean;
+  readonly smsNumber?: string;
+  /** Objects and Object Instances as the device sent them (RFC 6690). */
+  readonly objectLinks: string;
+  /** Name of the profile that serves the device. */
+  readonly profile: string;
+  readonly securityMode: "NO_SEC" | "PSK" | "RPK" | "X509";
+  /** Source of the last authenticated datagram: `192.0.2.1:5683`, `[2001:db8::1]:5683`. */
+  readonly peer: string;
+  readonly registeredAtMs: number;
+  readonly updatedAtMs: number;
+  readonly expiresAtMs: number;
+  readonly additionalParameters?: Readonly<Record<string, string>>;
+}
+
+/** An observation that the device holds for us (RFC 7641). */
+export interface Observation {
+  readonly token: Token;
+  /** Plain paths: one for an Observe, several for an Observe-Composite. */
+  readonly paths: readonly string[];
+  /** Made for the profile (made anew by it) or asked for by an RPC. */
+  readonly source: "profile" | "rpc";
+  /** Content-Format asked for with Accept; undefined when left to the device. */
+  readonly contentFormat?: number;
+}
+
+/** All that a node needs to serve a device. */
+export interface DeviceState {
+  readonly registration: Registration;
+  readonly owner: Owner;
+  readonly observations: readonly Observation[];
+  /** First Message ID that this owner sends to the device: 256 beyond the last owner's, so that they do not meet. */
+  readonly firstMessageId: number;
+}
+
+/** What a Register asks for. Ids and times that the store decides are missing. */
+export interface RegisterRequest {
+  readonly registration: Omit<Registration, "generation" | "registeredAtMs" | "updatedAtMs" | "expiresAtMs">;
+  /** Identifies the datagram: hash of source or association, Message ID and token. A repeat within 247 s gets the same Location on any node. */
+  readonly digest: string;
+  readonly node: NodeRef;
+  readonly nowMs: number;
+}
+
+export type RegisterOutcome =
+  | {
+      readonly type: "registered";
+      readonly state: DeviceState;
+      /** The registration that this one replaced, with the node that owned it. */
+      readonly replaced?: { readonly registration: Registration; readonly owner: Owner };
+      readonly outboxId: string;
+    }
+  /** The same datagram was accepted before, here or on another node. */
+  | { readonly type: "repeated"; readonly state: DeviceState };
+
+/** What an Update asks for; absent members leave the registration as it is. The lifetime always starts anew. */
+export interface UpdateRequest {
+  readonly registrationId: string;
+  readonly lifetimeS?: number;
+  readonly bindingMode?: string;
+  readonly smsNumber?: string;
+  readonly objectLinks?: string;
+  readonly peer: string;
+  readonly node: NodeRef;
+  readonly nowMs: number;
+}
+
+export type UpdateOutcome =
+  /** `state` is always complete; `previousOwner` is set when the Update moved the device here. */
+  | { readonly type: "updated"; readonly state: DeviceState; readonly previousOwner?: Owner; readonly outboxId: string }
+  | { readonly type: "notFound" };
+
+export type DeregisterOutcome =
+  | {
+      readonly type: "deregistered";
+      readonly registration: Registration;
+      readonly owner: Owner;
+      readonly outboxId: string;
+    }
+  | { readonly type: "notFound" };
+
+/** How a datagram proves that it is a device's: a full registration id or a live observation token (or, with DTLS, the identity). */
+export type ClaimProof =
+  | { readonly type: "registrationId"; readonly registrationId: string }
+  | { readonly type: "token"; readonly token: Token }
+  | { readonly type: "identity"; readonly device: DeviceRef };
+
+export interface ClaimRequest {
+  readonly proof: ClaimProof;
+  readonly peer: string;
+  readonly node: NodeRef;
+  readonly nowMs: number;
+}
+
+export type ClaimOutcome =
+  /** The device was another node's and is now ours. */
+  | { readonly type: "claimed"; readonly state: DeviceState; readonly previousOwner: Owner }
+  /** It was ours already; last seen and peer are refreshed. */
+  | { readonly type: "owned"; readonly state: DeviceState }
+  /** No live registration or observation has this proof. */
+  | { readonly type: "notFound" };
+
+/** A step under an epoch: done, or refused because another owner has the device (or it is gone). */
+export type OwnedOutcome = { readonly type: "done" } | { readonly type: "stale"; readonly owner: Owner | undefined };
+
+/** A request that was accepted and has no final answer yet, or has one that repeats get. */
+export interface OpenRequest {
+  readonly requestId: string;
+  /** `lwm2m.v1.RpcRequest` with tenant and expiry filled in. */
+  readonly request: Uint8Array;
+  /** Content type of request and response on the bus. */
+  readonly contentType: string;
+  readonly expiresAtMs: number;
+}
+
+export type AcceptOutcome =
+  | { readonly type: "accepted" }
+  /** Another request with this id is open. */
+  | { readonly type: "open" }
+  /** This id has its final answer: `lwm2m.v1.RpcResponse`. */
+  | { readonly type: "finished"; readonly response: Uint8Array; readonly contentType: string };
+
+export type DispatchOutcome =
+  /** The first datagram may leave, within 1 s. */
+  | { readonly type: "go" }
+  /** Somebody dispatched it before, or it is finished, or ownership moved: it must not be sent (again). */
+  | { readonly type: "dispatched" }
+  | { readonly type: "finished" }
+  | { readonly type: "stale" };
+
+export type FinishOutcome =
+  | { readonly type: "won"; readonly outboxId: string; readonly contentType: string }
+  /** Another answer was first; this one is void. */
+  | { readonly type: "lost"; readonly response: Uint8Array }
+  /** No such request, or its memory lapsed. */
+  | { readonly type: "unknown" };
+
+/** A record that must reach Kafka because the state it tells of is stored: written in the same atomic step. */
+export interface OutboxEntry {
+  readonly id: string;
+  readonly shard: number;
+  /** `lifecycle`: value is `lwm2m.v1.LifecycleRecord`; `response`: value is `lwm2m.v1.RpcResponse`. */
+  readonly kind: "lifecycle" | "response";
+  readonly device: DeviceRef;
+  readonly contentType: string;
+  readonly value: Uint8Array;
+}
+
+export interface SweepRequest {
+  readonly shard: number;
+  readonly node: NodeRef;
+  /** Outbox entries younger than this are left to the node that wrote them, ms. */
+  readonly outboxAgeMs: number;
+  /** How long after its lifetime a registration is ended, ms: 247 000, so that a late retransmission still finds it. */
+  readonly graceMs: number;
+  readonly limit: number;
+  readonly nowMs: number;
+}
+
+export type SweepOutcome =
+  /** Another live node sweeps this shard. */
+  | { readonly type: "leased" }
+  /** `expired` were ended in this step, each with its outbox entry among `outbox`. */
+  | {
+      readonly type: "swept";
+      readonly expired: readonly { readonly registration: Registration; readonly owner: Owner }[];
+      readonly outbox: readonly OutboxEntry[];
+      readonly more: boolean;
+    };
+
+/**
+ * The state of devices: every method is one atomic step in the device's slot and safe to repeat.
+ *
+ * All methods reject with `StateUnavailableError` when the store cannot be reached in time; whether the step was done is then unknown.
+ */
+export interface DeviceStore {
+  /** Replaces in one step: new generation, old observations and owner cleared, `registered` event in the outbox. */
+  register(request: RegisterRequest): Promise<RegisterOutcome>;
+  /** Prolongs or changes a registration and takes ownership; revives one that lapsed and was not swept yet. */
+  update(request: UpdateRequest): Promise<UpdateOutcome>;
+  deregister(request: {
+    readonly registrationId: string;
+    readonly node: NodeRef;
+    readonly nowMs: number;
+  }): Promise<DeregisterOutcome>;
+  /** Ends whatever registration the device has, on behalf of an operator. */
+  remove(request: {
+    readonly device: DeviceRef;
+    readonly reason: string;
+    readonly nowMs: number;
+  }): Promise<DeregisterOutcome>;
+  claim(request: ClaimRequest): Promise<ClaimOutcome>;
+  /** Gives ownership up on drain: the next datagram decides who has the device. */
+  release(request: { readonly device: DeviceRef; readonly owner: Owner }): Promise<OwnedOutcome>;
+  /** Reads without changing anything; `undefined` when not registered or lapsed beyond the grace. */
+  get(device: DeviceRef): Promise<DeviceState | undefined>;
+  /** Adds and removes observations of an owned device in one step. */
+  observe(request: {
+    readonly device: DeviceRef;
+    readonly owner: Owner;
+    readonly add: readonly Observation[];
+    readonly remove: readonly Token[];
+  }): Promise<OwnedOutcome>;
+
+  /** Remembers a request until its final answer, and that until 10 minutes after it or its expiry, whichever is later. */
+  accept(request: {
+    readonly device: DeviceRef;
+    readonly open: OpenRequest;
+    readonly nowMs: number;
+  }): Promise<AcceptOutcome>;
+  /** Passed just before the first transmission of Execute, Create, Delete: at most one caller is told to go. */
+  dispatch(request: {
+    readonly device: DeviceRef;
+    readonly requestId: string;
+    readonly owner: Owner;
+    readonly nowMs: number;
+  }): Promise<DispatchOutcome>;
+  /** Decides the final answer once; the winner's response is in the outbox in the same step. */
+  finish(request: {
+    readonly device: DeviceRef;
+    readonly requestId: string;
+    readonly response: Uint8Array;
+    readonly nowMs: number;
+  }): Promise<FinishOutcome>;
+  /** Requests of a device that have no final answer. */
+  openRequests(device: DeviceRef): Promise<readonly (OpenRequest & { readonly dispatched: boolean })[]>;
+
+  /** Ends what lapsed and hands over what the outbox holds, if no other live node has the shard's lease. */
+  sweep(request: SweepRequest): Promise<SweepOutcome>;
+  /** Forgets outbox entries that Kafka has. */
+  settle(shard: number, outboxIds: readonly string[]): Promise<void>;
+  /** Lists registrations, for the console and the CLI; never on a serving path. `cursor` continues where the last page ended. */
+  list(request: {
+    readonly tenant?: string;
+    readonly cursor?: string;
+    readonly limit: number;
+  }): Promise<{ readonly devices: readonly DeviceState[]; readonly cursor?: string }>;
+}

@@ -1,0 +1,5 @@
+/** The store cannot be reached, or did not answer in time. Whether the step was done is unknown; every step is safe to repeat. */
+export class StateUnavailableError extends Error {
+  override readonly name = "StateUnavailableError";
+  readonly code = "STATE_UNAVAILABLE";
+}

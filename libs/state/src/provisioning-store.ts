@@ -1,0 +1,48 @@
+/** A credential identity, unique in the system: how the tenant of an unknown peer is found. */
+export type CredentialIdentity =
+  | { readonly type: "noSec"; readonly endpoint: string }
+  | { readonly type: "psk"; readonly identity: string }
+  | { readonly type: "publicKey"; readonly sha256Hex: string };
+
+/** One provisioning record in the read model. */
+export interface StoredRecord {
+  readonly kind: "model" | "profile" | "device" | "credential";
+  readonly tenant: string;
+  readonly id: string;
+  /** `lwm2m.v1.ProvisioningRecord`. */
+  readonly value: Uint8Array;
+  /** Offset in lwm2m.provisioning.v1. */
+  readonly offset: number;
+}
+
+/** The read model of the provisioning topic: rebuildable, written only by the materialiser. */
+export interface ProvisioningStore {
+  /**
+   * Stores a record and the identities that belong to it, in place of those that it had before.
+   *
+   * The first offset owns an identity: answers the record that holds it when it is another's, and stores nothing.
+   */
+  put(
+    record: StoredRecord,
+    identities: readonly CredentialIdentity[],
+  ): Promise<
+    | { readonly type: "stored" }
+    | {
+        readonly type: "identityTaken";
+        readonly identity: CredentialIdentity;
+        readonly by: { tenant: string; id: string };
+      }
+  >;
+  remove(record: {
+    readonly kind: StoredRecord["kind"];
+    readonly tenant: string;
+    readonly id: string;
+  }): Promise<boolean>;
+  get(kind: StoredRecord["kind"], tenant: string, id: string): Promise<StoredRecord | undefined>;
+  list(kind: StoredRecord["kind"], tenant?: string): Promise<readonly StoredRecord[]>;
+  /** The exact device record that owns an identity; patterns are not looked at here. */
+  deviceByIdentity(identity: CredentialIdentity): Promise<StoredRecord | undefined>;
+  /** Offset up to which the read model is known to be gap-free; `undefined` when it must be rebuilt from the beginning. */
+  position(): Promise<number | undefined>;
+  setPosition(offset: number): Promise<void>;
+}

@@ -1,0 +1,10 @@
+import { hash } from "node:crypto";
+
+/** How many shards the keys of devices fall into; part of every identifier's format, so it cannot change under live traffic. */
+export const SHARDS = 4096;
+
+/** Shard of a device: the first 12 bits of SHA-256 over `tenant/endpoint`. 0 to 4095. */
+export function shardOf(tenant: string, endpoint: string): number {
+  const digest = hash("sha256", `${tenant}/${endpoint}`, "buffer");
+  return digest.readUInt16BE(0) >> 4;
+}
