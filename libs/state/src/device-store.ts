@@ -70,6 +70,8 @@ export interface RegisterRequest {
   readonly registration: Omit<Registration, "generation" | "registeredAtMs" | "updatedAtMs" | "expiresAtMs">;
   /** Identifies the datagram: hash of source or association, Message ID and token. A repeat within 247 s gets the same Location on any node. */
   readonly digest: string;
+  /** Observations that the node is about to make: stored in the same step, so that any node can resolve their first notification. */
+  readonly observations?: readonly Observation[];
   readonly node: NodeRef;
   readonly nowMs: number;
 }
