@@ -1,0 +1,8 @@
+export type {
+  DeviceInput,
+  DeviceObservation,
+  DeviceOutput,
+  ObservationEnd,
+  SentNotification,
+  UplinkType,
+} from "./device-io.ts";
