@@ -1,4 +1,6 @@
+import type { CoapOption } from "@ferry/coap";
 import type { NotificationAttributes } from "./attributes.ts";
+import type { ModelView } from "./model/object-model.ts";
 import type { LwM2mNode } from "./node.ts";
 import type { LwM2mPath } from "./path.ts";
 
@@ -27,3 +29,40 @@ export interface OperationOutcome {
   /** Diagnostic payload of a refusal, as text. */
   readonly diagnostic?: string;
 }
+
+/** A request as `CoapStack` takes it; codes are as on the wire. */
+export interface CoapRequest {
+  readonly code: number;
+  readonly options: readonly CoapOption[];
+  readonly payload: Uint8Array;
+}
+
+/** A response as `CoapStack` gives it. */
+export interface CoapResponse {
+  readonly code: number;
+  readonly options: readonly CoapOption[];
+  readonly payload: Uint8Array;
+}
+
+/** What the request of an operation depends on besides the operation. */
+export interface RequestContext {
+  /** Content-Format of the values to read (Accept) or to write, by `chooseFormat`. */
+  readonly format: number;
+  /** Segments of the device's alternate root path: `SupportedObjects.rootPath`. */
+  readonly rootPath: readonly string[];
+}
+
+/** The CoAP request of an operation (OMA LwM2M Core 1.1.1 §6.3, LwM2M Transport 1.1.1 §6.4). @throws {UnencodableContentError} */
+export declare function toCoapRequest(operation: Operation, context: RequestContext): CoapRequest;
+
+/**
+ * What a device's response means for an operation; a refusal (4.xx, 5.xx) is an outcome too.
+ *
+ * @throws {UnexpectedResponseError}
+ */
+export declare function fromCoapResponse(
+  operation: Operation,
+  response: CoapResponse,
+  models: ModelView,
+  nowMs?: number,
+): OperationOutcome;

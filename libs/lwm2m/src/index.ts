@@ -1,0 +1,69 @@
+export { formatAttributes, type NotificationAttributes, parseAttributes, validateAttributes } from "./attributes.ts";
+export {
+  CONTENT_FORMATS,
+  type ContentFormat,
+  chooseFormat,
+  type FormatSupport,
+  preferredFormats,
+} from "./content/content-format.ts";
+export { decodeContent, decodeTimedValues } from "./content/decode.ts";
+export { encodeContent } from "./content/encode.ts";
+export {
+  ExecuteArgumentsError,
+  InvalidAttributesError,
+  InvalidModelError,
+  InvalidPathError,
+  Lwm2mError,
+  ObjectLinksError,
+  UndecodableContentError,
+  UnencodableContentError,
+  UnexpectedResponseError,
+} from "./errors.ts";
+export { type ExecuteArgument, formatExecuteArguments, parseExecuteArguments } from "./execute-arguments.ts";
+export { parseDdf } from "./model/ddf.ts";
+export { ModelRegistry, type ResolvedModel } from "./model/model-registry.ts";
+export type { ModelView, ObjectModel, ResourceModel } from "./model/object-model.ts";
+export type {
+  LwM2mNode,
+  MultipleResourceNode,
+  ObjectInstanceNode,
+  ObjectNode,
+  ResourceInstanceNode,
+  ResourceNode,
+  SingleResourceNode,
+  TimedValue,
+} from "./node.ts";
+export { parseObjectLinks, type SupportedObject, type SupportedObjects, supportsPath } from "./object-links.ts";
+export {
+  type CoapRequest,
+  type CoapResponse,
+  fromCoapResponse,
+  type Operation,
+  type OperationOutcome,
+  type RequestContext,
+  toCoapRequest,
+} from "./operation.ts";
+export {
+  comparePaths,
+  formatPath,
+  formatVersionedPath,
+  isObjectVersion,
+  isWithin,
+  type LwM2mPath,
+  parsePath,
+  parseVersionedPath,
+  pathsOverlap,
+  type VersionedPath,
+} from "./path.ts";
+export {
+  type Deregister,
+  type LwM2mVersion,
+  MISSING_ENDPOINT,
+  parseUplink,
+  type Refusal,
+  type Register,
+  type Send,
+  type Update,
+  type Uplink,
+} from "./uplink.ts";
+export type { DataType, ObjectLink, ResourceValue } from "./value.ts";
