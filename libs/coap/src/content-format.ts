@@ -1,0 +1,16 @@
+/** Content-Format numbers that CoAP itself and LwM2M use (RFC 7252 §12.3, RFC 8428 §12, RFC 8949, OMA LwM2M Core 1.1.1 §7.4). */
+export const CONTENT_FORMAT = {
+  TEXT_PLAIN: 0,
+  LINK_FORMAT: 40,
+  XML: 41,
+  OCTET_STREAM: 42,
+  JSON: 50,
+  CBOR: 60,
+  SENML_JSON: 110,
+  SENML_CBOR: 112,
+  SENML_ETCH_JSON: 320,
+  SENML_ETCH_CBOR: 322,
+  LWM2M_TLV: 11542,
+  LWM2M_JSON: 11543,
+  LWM2M_CBOR: 11544,
+} as const;
