@@ -15,7 +15,7 @@ export interface NodeRef {
   readonly bootId: string;
 }
 
-/** The node that last received an authenticated datagram of a device. */
+/** The node that last received an authenticated datagram of a device. After `release` nobody has it, and `bootId` is empty. */
 export interface Owner extends NodeRef {
   readonly epoch: Epoch;
 }
@@ -63,6 +63,19 @@ export interface DeviceState {
   readonly observations: readonly Observation[];
   /** First Message ID that this owner sends to the device: 256 beyond the last owner's, so that they do not meet. */
   readonly firstMessageId: number;
+  /** When an authenticated datagram of the device last changed or confirmed its owner, ms since 1970. */
+  readonly lastSeenMs: number;
+}
+
+/** How long after its lifetime a registration is kept, so that a late retransmission still finds it: EXCHANGE_LIFETIME (RFC 7252 §4.8.2). */
+export const EXPIRY_GRACE_MS = 247_000;
+
+/** One life of a store's contents. */
+export interface Incarnation {
+  /** Random; another id than before means that the store was emptied or rolled back to an older copy. */
+  readonly id: string;
+  /** Latest second, since 1970, that a node saw this incarnation at. */
+  readonly highWaterS: number;
 }
 
 /** What a Register asks for. Ids and times that the store decides are missing. */
@@ -157,7 +170,7 @@ export type AcceptOutcome =
 export type DispatchOutcome =
   /** The first datagram may leave, within 1 s. */
   | { readonly type: "go" }
-  /** Somebody dispatched it before, or it is finished, or ownership moved: it must not be sent (again). */
+  /** Somebody dispatched it before, or it is finished, or ownership moved (or its memory lapsed: `stale`): it must not be sent (again). */
   | { readonly type: "dispatched" }
   | { readonly type: "finished" }
   | { readonly type: "stale" };
@@ -204,6 +217,9 @@ export type SweepOutcome =
 
 /**
  * The state of devices: every method is one atomic step in the device's slot and safe to repeat.
+ *
+ * Time is the later one of the given `nowMs` and the store's own clock (in Redis: `TIME`), so that a node whose clock lags
+ * neither ends a registration late nor makes an epoch that is behind.
  *
  * All methods reject with `StateUnavailableError` when the store cannot be reached in time; whether the step was done is then unknown.
  */
@@ -263,6 +279,8 @@ export interface DeviceStore {
   sweep(request: SweepRequest): Promise<SweepOutcome>;
   /** Forgets outbox entries that Kafka has. */
   settle(shard: number, outboxIds: readonly string[]): Promise<void>;
+  /** Tells which life of the store this is; called now and then, it notices a roll-back. */
+  incarnation(): Promise<Incarnation>;
   /** Lists registrations, for the console and the CLI; never on a serving path. `cursor` continues where the last page ended. */
   list(request: {
     readonly tenant?: string;

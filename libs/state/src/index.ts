@@ -1,33 +1,37 @@
-export type {
-  AcceptOutcome,
-  ClaimOutcome,
-  ClaimProof,
-  ClaimRequest,
-  DeregisterOutcome,
-  DeviceRef,
-  DeviceState,
-  DeviceStore,
-  DispatchOutcome,
-  FinishOutcome,
-  NodeRef,
-  Observation,
-  OpenRequest,
-  OutboxEntry,
-  OwnedOutcome,
-  Owner,
-  RegisterOutcome,
-  RegisterRequest,
-  Registration,
-  SweepOutcome,
-  SweepRequest,
-  UpdateOutcome,
-  UpdateRequest,
+export {
+  type AcceptOutcome,
+  type ClaimOutcome,
+  type ClaimProof,
+  type ClaimRequest,
+  type DeregisterOutcome,
+  type DeviceRef,
+  type DeviceState,
+  type DeviceStore,
+  type DispatchOutcome,
+  EXPIRY_GRACE_MS,
+  type FinishOutcome,
+  type Incarnation,
+  type NodeRef,
+  type Observation,
+  type OpenRequest,
+  type OutboxEntry,
+  type OwnedOutcome,
+  type Owner,
+  type RegisterOutcome,
+  type RegisterRequest,
+  type Registration,
+  type SweepOutcome,
+  type SweepRequest,
+  type UpdateOutcome,
+  type UpdateRequest,
 } from "./device-store.ts";
 export { type Epoch, epochSlot, nextEpoch } from "./epoch.ts";
 export { StateUnavailableError } from "./errors.ts";
 export { type EventSource, eventId, namedEventId } from "./event-id.ts";
+export { type LifecycleChange, lifecycleRecord } from "./lifecycle.ts";
 export type { NodeDirectory, NodeEntry } from "./node-directory.ts";
 export type { CredentialIdentity, ProvisioningStore, StoredRecord } from "./provisioning-store.ts";
 export { makeRegistrationId, registrationIdShard } from "./registration-id.ts";
+export { fromWireRegistration, queueModeAfter, toWireRegistration } from "./registration-record.ts";
 export { SHARDS, shardOf } from "./shard.ts";
 export { observationToken, parseToken, requestToken, TOKEN_KIND, type Token, type TokenParts } from "./token.ts";

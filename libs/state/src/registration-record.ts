@@ -1,0 +1,47 @@
+import { type lwm2m, toSafeNumber } from "@ferry/proto";
+import type { Registration } from "./device-store.ts";
+
+/** A registration as Kafka and Redis have it. */
+export function toWireRegistration(registration: Registration): lwm2m.v1.Registration.$Properties {
+  return registration;
+}
+
+/** The registration that a message holds; absent fields read as empty. */
+export function fromWireRegistration(message: lwm2m.v1.Registration.$Properties): Registration {
+  const additionalParameters = message.additionalParameters ?? {};
+  return {
+    tenant: message.tenant ?? "",
+    endpoint: message.endpoint ?? "",
+    registrationId: message.registrationId ?? "",
+    generation: toSafeNumber(message.generation),
+    lifetimeS: message.lifetimeS ?? 0,
+    lwm2mVersion: message.lwm2mVersion ?? "",
+    bindingMode: message.bindingMode ?? "",
+    queueMode: message.queueMode ?? false,
+    ...(message.smsNumber ? { smsNumber: message.smsNumber } : {}),
+    objectLinks: message.objectLinks ?? "",
+    profile: message.profile ?? "",
+    securityMode: securityMode(message.securityMode),
+    peer: message.peer ?? "",
+    registeredAtMs: toSafeNumber(message.registeredAtMs),
+    updatedAtMs: toSafeNumber(message.updatedAtMs),
+    expiresAtMs: toSafeNumber(message.expiresAtMs),
+    ...(Object.keys(additionalParameters).length > 0 ? { additionalParameters } : {}),
+  };
+}
+
+/** An unknown mode counts as the weakest one. */
+function securityMode(text: string | null | undefined): Registration["securityMode"] {
+  return text === "PSK" || text === "RPK" || text === "X509" ? text : "NO_SEC";
+}
+
+/**
+ * Whether a device uses queue mode after its binding mode changed: up to LwM2M 1.0 the binding says so (`UQ`),
+ * from 1.1 on Register's `Q` does, and Update cannot change it (OMA LwM2M Core 1.1.1 §6.2.2).
+ */
+export function queueModeAfter(
+  registration: Pick<Registration, "lwm2mVersion" | "queueMode">,
+  bindingMode: string,
+): boolean {
+  return registration.lwm2mVersion === "1.0" ? bindingMode.includes("Q") : registration.queueMode;
+}
