@@ -8,6 +8,7 @@ export {
   encodeMessage,
   toJsonValue,
 } from "./json.ts";
+export { encodeRpcResponse } from "./rpc-response.ts";
 export {
   type Cleanup,
   deviceKey,

@@ -1,0 +1,38 @@
+import type { lwm2m } from "@ferry/proto";
+
+/** Who a device, or a fleet of them, is and how it proves that. */
+export interface DeviceDeclaration {
+  readonly tenant: string;
+  /** LwM2M Endpoint Client Name, or a literal prefix followed by `*`. */
+  readonly endpoint: string;
+  /** Name of the profile, of the same tenant. */
+  readonly profile: string;
+  readonly credentials: readonly DeviceCredential[];
+  /** Says of a pattern that any device of a matching name is served in the clear. */
+  readonly allowUnauthenticatedFleet: boolean;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** One way for a device to prove who it is. */
+export type DeviceCredential =
+  | { readonly type: "noSec" }
+  | { readonly type: "psk"; readonly identity: string; readonly key: SecretValue }
+  /** SubjectPublicKeyInfo, DER (RFC 7250). */
+  | { readonly type: "rawPublicKey"; readonly publicKey: Uint8Array }
+  /** DER; a certificate of the device, or the CA of a fleet. */
+  | { readonly type: "x509"; readonly certificate: Uint8Array | undefined; readonly ca: Uint8Array | undefined };
+
+/** Bytes that must not be read by everyone: as they are, or sealed with AES-256-GCM. */
+export type SecretValue =
+  | { readonly type: "plain"; readonly bytes: Uint8Array }
+  | { readonly type: "sealed"; readonly sealed: lwm2m.v1.Sealed.$Properties };
+
+/** The literal prefix of a pattern; `undefined` when the endpoint is not a pattern. */
+export function patternPrefix(endpoint: string): string | undefined {
+  return endpoint.endsWith("*") ? endpoint.slice(0, -1) : undefined;
+}
+
+/** Whether anything but the bare endpoint name is needed. */
+export function isSecure(credentials: readonly DeviceCredential[]): boolean {
+  return credentials.some(({ type }) => type !== "noSec");
+}
