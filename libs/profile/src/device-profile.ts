@@ -1,0 +1,90 @@
+import type { LwM2mPath, NotificationAttributes } from "@ferry/lwm2m";
+import { ProfileError } from "./errors.ts";
+import { parseFerryForm } from "./ferry-form.ts";
+import { isThingsBoardForm, parseThingsBoardForm } from "./thingsboard-form.ts";
+
+/** What a kind of device is asked for, how its values are called, and how it is treated. */
+export interface DeviceProfile {
+  /** One per path and version, in the order in which the document first names them. */
+  readonly entries: readonly ProfileEntry[];
+  /** How paths are grouped into Observe and Observe-Composite requests. */
+  readonly observeStrategy: ObserveStrategy;
+  /** Groups the initial reads as `observeStrategy` groups observations, instead of one Read per path. */
+  readonly initialReadsAsObserved: boolean;
+  /** `observe`: observe, and read only what is not observed. `readThenObserve`: read all that is mapped, then observe. */
+  readonly afterConnect: "observe" | "readThenObserve";
+  /** Version of an object that the device registers without one; undefined: the default of its LwM2M version. */
+  readonly defaultObjectVersion: string | undefined;
+  readonly power: PowerSettings;
+  readonly firmwareUpdate: UpdateSettings<"push" | "url" | "object19">;
+  readonly softwareUpdate: UpdateSettings<"push" | "url">;
+  /** Writes the package's metadata to object 19 before the package. */
+  readonly otaInfoInObject19: boolean;
+  readonly bootstrap: BootstrapSettings;
+}
+
+/** What the profile says about one path. */
+export interface ProfileEntry {
+  /** The path with its version, as the profile writes it: `/3_1.2/0/9`, or `/3/0/9` for the version that the device registered. */
+  readonly id: string;
+  /** Object, Object Instance, Resource or (for notification attributes and observations) Resource Instance. */
+  readonly path: LwM2mPath;
+  readonly version: string | undefined;
+  /** Name of the resource's values in telemetry, attributes and RPC. */
+  readonly key: string | undefined;
+  readonly observe: boolean;
+  /** Values are published as client attributes. */
+  readonly attribute: boolean;
+  /** Values are published as time series. */
+  readonly telemetry: boolean;
+  /** Sent with Write-Attributes after registration. */
+  readonly attributes: NotificationAttributes | undefined;
+}
+
+/** One Observe per path, one Observe-Composite for all, or one per object. */
+export type ObserveStrategy = "single" | "compositeAll" | "compositeByObject";
+
+/** When the device listens. Timers are undefined where the server's default holds. */
+export interface PowerSettings {
+  readonly mode: "DRX" | "PSM" | "E_DRX";
+  /** PSM: how long after its last uplink the device listens. */
+  readonly psmActivityTimerMs: number | undefined;
+  /** E_DRX: how long a request may take. */
+  readonly edrxCycleMs: number | undefined;
+  /** E_DRX: how long after its last uplink the device listens. */
+  readonly pagingTransmissionWindowMs: number | undefined;
+}
+
+/** How an update package reaches the device: its bytes are written, its URL is written, or (firmware) its bytes go to object 19. */
+export interface UpdateSettings<Strategy> {
+  readonly strategy: Strategy;
+  /** Base of the package's URL. */
+  readonly baseUrl: string | undefined;
+}
+
+/** Server accounts for devices that bootstrap, as the document has them: the bootstrap service validates and uses them. */
+export interface BootstrapSettings {
+  /** Whether `servers` may hold an account of the bootstrap server itself. */
+  readonly updateBootstrapServer: boolean;
+  readonly servers: readonly unknown[];
+}
+
+/**
+ * Parses a device profile: ThingsBoard's JSON as it is (a whole `DeviceProfile`, or its `transportConfiguration` alone), or the shorter form that people write in YAML:
+ *
+ *     resources:
+ *       /3/0/9: { key: batteryLevel, telemetry: true, observe: true, attributes: { pmin: 10, pmax: 60 } }
+ *     objects:
+ *       /3303: { attributes: { pmin: 10 } }
+ *     strategy: single
+ *     power: { mode: psm, activityTimerMs: 20000 }
+ *
+ * Unknown members of ThingsBoard's form are ignored, as there; of the shorter form they are errors.
+ * @throws {ProfileError} with the field that is wrong and what to write instead
+ */
+export function parseDeviceProfile(input: unknown): DeviceProfile {
+  if (typeof input !== "object" || input === null || Array.isArray(input)) {
+    throw new ProfileError("", "a device profile is an object with `resources`, or ThingsBoard's JSON of one");
+  }
+  return isThingsBoardForm(input) ? parseThingsBoardForm(input) : parseFerryForm(input);
+}

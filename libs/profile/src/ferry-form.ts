@@ -1,0 +1,111 @@
+import { z } from "zod";
+import type { DeviceProfile, ProfileEntry } from "./device-profile.ts";
+import { ProfileError } from "./errors.ts";
+import { ProfileEntries } from "./profile-entries.ts";
+import { formatField, parseBySchema, STRICT_ATTRIBUTES } from "./schema.ts";
+
+const attributes = STRICT_ATTRIBUTES.optional();
+const timerMs = z.number().int().positive().optional();
+
+const FERRY_FORM = z.strictObject({
+  resources: z
+    .record(
+      z.string(),
+      z.strictObject({
+        key: z.string().optional(),
+        observe: z.boolean().default(false),
+        attribute: z.boolean().default(false),
+        telemetry: z.boolean().default(false),
+        attributes,
+      }),
+    )
+    .default({}),
+  objects: z.record(z.string(), z.strictObject({ observe: z.boolean().default(false), attributes })).default({}),
+  strategy: z.enum(["single", "compositeAll", "compositeByObject"]).default("single"),
+  initialReads: z.enum(["single", "asObserved"]).default("single"),
+  afterConnect: z.enum(["observe", "readThenObserve"]).default("observe"),
+  defaultObjectVersion: z
+    .string()
+    .regex(/^\d{1,3}\.\d{1,3}$/, 'a version is major.minor, such as "1.0"')
+    .optional(),
+  power: z
+    .strictObject({
+      mode: z.enum(["drx", "psm", "edrx"]).default("drx"),
+      activityTimerMs: timerMs,
+      cycleMs: timerMs,
+      pagingWindowMs: timerMs,
+    })
+    .prefault({}),
+  firmware: z
+    .strictObject({ strategy: z.enum(["push", "url", "object19"]).default("push"), baseUrl: z.string().optional() })
+    .prefault({}),
+  software: z
+    .strictObject({ strategy: z.enum(["push", "url"]).default("push"), baseUrl: z.string().optional() })
+    .prefault({}),
+  otaInfoInObject19: z.boolean().default(false),
+  bootstrap: z
+    .strictObject({ updateBootstrapServer: z.boolean().default(false), servers: z.array(z.unknown()).default([]) })
+    .prefault({}),
+});
+
+const POWER_MODES = { drx: "DRX", psm: "PSM", edrx: "E_DRX" } as const;
+
+/** Parses the form that people write. @throws {ProfileError} */
+export function parseFerryForm(input: object): DeviceProfile {
+  const form = parseBySchema(FERRY_FORM, input);
+  const entries = new ProfileEntries();
+  for (const [path, resource] of Object.entries(form.resources)) {
+    if ((resource.telemetry || resource.attribute) && resource.key === undefined) {
+      throw new ProfileError(formatField(["resources", path, "key"]), "what is published needs a key to be called by");
+    }
+    addOnce(entries, formatField(["resources", path]), path, [3], resource);
+  }
+  for (const [path, object] of Object.entries(form.objects)) {
+    addOnce(entries, formatField(["objects", path]), path, [1, 2], object);
+  }
+  refuseSharedKeys(entries.list());
+
+  return {
+    entries: entries.list(),
+    observeStrategy: form.strategy,
+    initialReadsAsObserved: form.initialReads === "asObserved",
+    afterConnect: form.afterConnect,
+    defaultObjectVersion: form.defaultObjectVersion,
+    power: {
+      mode: POWER_MODES[form.power.mode],
+      psmActivityTimerMs: form.power.activityTimerMs,
+      edrxCycleMs: form.power.cycleMs,
+      pagingTransmissionWindowMs: form.power.pagingWindowMs,
+    },
+    firmwareUpdate: { strategy: form.firmware.strategy, baseUrl: form.firmware.baseUrl },
+    softwareUpdate: { strategy: form.software.strategy, baseUrl: form.software.baseUrl },
+    otaInfoInObject19: form.otaInfoInObject19,
+    bootstrap: form.bootstrap,
+  };
+}
+
+function addOnce(
+  entries: ProfileEntries,
+  field: string,
+  path: string,
+  levels: readonly number[],
+  facts: Partial<ProfileEntry>,
+): void {
+  if (!entries.add(field, path, levels, facts)) throw new ProfileError(field, "another member names the same path");
+}
+
+/** Two paths may share a key only as two versions of one path. */
+function refuseSharedKeys(entries: readonly ProfileEntry[]): void {
+  const owners = new Map<string, ProfileEntry>();
+  for (const entry of entries) {
+    if (entry.key === undefined) continue;
+    const owner = owners.get(entry.key);
+    if (owner !== undefined && owner.path.join("/") !== entry.path.join("/")) {
+      throw new ProfileError(
+        formatField(["resources", entry.id, "key"]),
+        `"${entry.key}" is the key of ${owner.id} already`,
+      );
+    }
+    owners.set(entry.key, entry);
+  }
+}

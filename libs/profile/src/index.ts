@@ -1,0 +1,19 @@
+export {
+  type DesiredAttributes,
+  desiredAttributes,
+  desiredObservations,
+  initialExchange,
+  initialReads,
+} from "./desired-observations.ts";
+export {
+  type BootstrapSettings,
+  type DeviceProfile,
+  type ObserveStrategy,
+  type PowerSettings,
+  type ProfileEntry,
+  parseDeviceProfile,
+  type UpdateSettings,
+} from "./device-profile.ts";
+export { ProfileError } from "./errors.ts";
+export { type KeyLookup, KeyMap } from "./key-map.ts";
+export { type MappedSample, type MappedValues, type SampleValue, ValueMap, ValueMaps } from "./value-map.ts";

@@ -1,0 +1,54 @@
+import type { NotificationAttributes } from "@ferry/lwm2m";
+import { z } from "zod";
+import { ProfileError } from "./errors.ts";
+
+/** Seconds of `pmin` and its like, as the 32-bit integers that devices keep. */
+const seconds = z.number().int().min(0).max(4_294_967_295).nullable().optional();
+
+const members = {
+  pmin: seconds,
+  pmax: seconds,
+  epmin: seconds,
+  epmax: seconds,
+  gt: z.number().nullable().optional(),
+  lt: z.number().nullable().optional(),
+  st: z.number().min(0).nullable().optional(),
+};
+
+// An optional member of zod's may be present and undefined, which no JSON or YAML document can express.
+type AttributesSchema = z.ZodType<NotificationAttributes>;
+
+/** Notification attributes, each by its own rules (OMA LwM2M Core 1.1.1 §5.1.2). `null` clears one on the device. */
+export const STRICT_ATTRIBUTES: AttributesSchema = z.strictObject(members) as unknown as AttributesSchema;
+
+/** As `STRICT_ATTRIBUTES`, but without what ThingsBoard may have beside and without members that are null: it writes them for absent ones. */
+export const LOOSE_ATTRIBUTES: AttributesSchema = z
+  .object(members)
+  .transform((attributes) =>
+    Object.fromEntries(Object.entries(attributes).filter(([, value]) => value != null)),
+  ) as unknown as AttributesSchema;
+
+/** Parses by a schema. @throws {ProfileError} naming the first field that is wrong, below `prefix` */
+export function parseBySchema<T>(schema: z.ZodType<T>, input: unknown, prefix: readonly PropertyKey[] = []): T {
+  const result = schema.safeParse(input);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0] as z.core.$ZodIssue; // A failure has at least one.
+  const path = [...prefix, ...issue.path];
+  if (issue.code === "unrecognized_keys") {
+    throw new ProfileError(formatField([...path, issue.keys[0] ?? ""]), "there is no such member");
+  }
+  throw new ProfileError(formatField(path), lowerFirst(issue.message));
+}
+
+/** `resources["/3/0/9"].attributes.pmin` */
+export function formatField(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((field, part) => {
+    if (typeof part === "number") return `${field}[${part}]`;
+    if (!/^\w+$/.test(String(part))) return `${field}[${JSON.stringify(String(part))}]`;
+    return field === "" ? String(part) : `${field}.${String(part)}`;
+  }, "");
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}

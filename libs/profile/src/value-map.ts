@@ -1,0 +1,137 @@
+import type {
+  ModelView,
+  MultipleResourceNode,
+  ResourceInstanceNode,
+  ResourceValue,
+  SupportedObjects,
+  TimedValue,
+} from "@ferry/lwm2m";
+import { applicableEntries } from "./applicable-entries.ts";
+import type { DeviceProfile } from "./device-profile.ts";
+
+/** A value, or all instances of a multiple-instance resource that came together. */
+export type SampleValue = ResourceValue | MultipleResourceNode;
+
+/** A value under its key name. */
+export interface MappedSample {
+  readonly key: string;
+  /** Path as the profile writes it, such as `/3_1.2/0/9`. */
+  readonly path: string;
+  readonly value: SampleValue;
+  /** Time of the value by the device, ms since 1970; undefined when it did not say. */
+  readonly timeMs: number | undefined;
+  /** Unit by the object model; empty when it names none. */
+  readonly unit: string;
+}
+
+/** Values by what the profile makes of them. A resource may be in both. */
+export interface MappedValues {
+  readonly telemetry: readonly MappedSample[];
+  readonly attributes: readonly MappedSample[];
+}
+
+/** Where the values of one resource go. */
+interface Target {
+  readonly key: string;
+  readonly path: string;
+  readonly unit: string;
+  readonly telemetry: boolean;
+  readonly attribute: boolean;
+}
+
+/** Values of a device → samples and attributes under the key names of its profile: one look-up per value and no text built, for it runs for every notification. */
+export class ValueMap {
+  /** By object id * 2^16 + object instance id, then by resource id. */
+  readonly #targets = new Map<number, Map<number, Target>>();
+
+  constructor(profile: DeviceProfile, models: ModelView, supported: SupportedObjects) {
+    for (const { key, id, path, telemetry, attribute } of applicableEntries(profile, supported)) {
+      if (key === undefined || !(telemetry || attribute)) continue;
+      const [objectId, instanceId, resourceId] = path as [number, number, number]; // Only resources have keys.
+      const unit = models.object(objectId)?.resources.get(resourceId)?.units ?? "";
+      const resources = getOrSet(this.#targets, instanceKey(objectId, instanceId), () => new Map<number, Target>());
+      resources.set(resourceId, { key, path: id, unit, telemetry, attribute });
+    }
+  }
+
+  /** Samples in the order of the values; what the profile does not publish is left out. Instances of one resource with the same time become one sample. */
+  map(values: readonly TimedValue[]): MappedValues {
+    const telemetry: MappedSample[] = [];
+    const attributes: MappedSample[] = [];
+    const groups = new InstanceGroups();
+    // Values of one payload mostly share the Object Instance.
+    let current = -1;
+    let resources: Map<number, Target> | undefined;
+    for (const { path, value, timeMs } of values) {
+      const [objectId, instanceId, resourceId] = path as [number, number, number];
+      const instance = instanceKey(objectId, instanceId);
+      if (instance !== current) {
+        current = instance;
+        resources = this.#targets.get(instance);
+      }
+      const target = resources?.get(resourceId);
+      if (target === undefined) continue;
+
+      const sampleValue = path.length === 4 ? groups.add(target, resourceId, path[3] as number, value, timeMs) : value;
+      if (sampleValue === undefined) continue;
+      const sample = { key: target.key, path: target.path, value: sampleValue, timeMs, unit: target.unit };
+      if (target.telemetry) telemetry.push(sample);
+      if (target.attribute) attributes.push(sample);
+    }
+    return { telemetry, attributes };
+  }
+}
+
+function instanceKey(objectId: number, instanceId: number): number {
+  return objectId * 65_536 + instanceId;
+}
+
+/** Gathers the instances of multiple-instance resources of one payload. */
+class InstanceGroups {
+  readonly #groups = new Map<Target, Map<number | undefined, ResourceInstanceNode[]>>();
+
+  /** The node that the instance opens, or undefined when it joined one. */
+  add(
+    target: Target,
+    resourceId: number,
+    id: number,
+    value: ResourceValue,
+    timeMs: number | undefined,
+  ): MultipleResourceNode | undefined {
+    const instance: ResourceInstanceNode = { type: "resourceInstance", id, value };
+    const byTime = getOrSet(this.#groups, target, () => new Map<number | undefined, ResourceInstanceNode[]>());
+    const instances = byTime.get(timeMs);
+    if (instances !== undefined) {
+      const ordered = id > (instances.at(-1) as ResourceInstanceNode).id; // A group is opened with an instance.
+      instances.push(instance);
+      if (!ordered) instances.sort((a, b) => a.id - b.id);
+      return undefined;
+    }
+    const opened = [instance];
+    byTime.set(timeMs, opened);
+    return { type: "multipleResource", id: resourceId, dataType: value.type, instances: opened };
+  }
+}
+
+/** The value maps in use, shared by the devices of one profile that registered the same object versions; they go with their profile and models. */
+export class ValueMaps {
+  readonly #maps = new WeakMap<DeviceProfile, WeakMap<ModelView, ValueMap>>();
+
+  /** `models` must be the view that `ModelRegistry` gives for `supported`: it is one object for the same object versions. */
+  of(profile: DeviceProfile, models: ModelView, supported: SupportedObjects): ValueMap {
+    const byModels = getOrSet(this.#maps, profile, () => new WeakMap<ModelView, ValueMap>());
+    return getOrSet(byModels, models, () => new ValueMap(profile, models, supported));
+  }
+}
+
+function getOrSet<Key, Value>(
+  map: { get(key: Key): Value | undefined; set(key: Key, value: Value): unknown },
+  key: Key,
+  make: () => Value,
+): Value {
+  const found = map.get(key);
+  if (found !== undefined) return found;
+  const made = make();
+  map.set(key, made);
+  return made;
+}
