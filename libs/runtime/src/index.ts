@@ -1,0 +1,63 @@
+export { type Clock, monotonicMs, wallMs } from "./clock.ts";
+export { connectBus, connectState, type State } from "./connect.ts";
+
+export { type Config, type ConfigSource, defineConfig, type SettingRow } from "./define-config.ts";
+export { createEpisode, type Episode } from "./episode.ts";
+export { ConfigError, PortInUseError, UsageError } from "./errors.ts";
+export { createHealth, type Health, type HealthServer, startHealthServer } from "./health.ts";
+export { createLogger, type Logger } from "./logger.ts";
+export {
+  type Counter,
+  createMetrics,
+  type Gauge,
+  type Histogram,
+  type Metric,
+  type MetricDefinition,
+  type Metrics,
+  type MetricTable,
+  type Registered,
+} from "./metrics.ts";
+export { formatPeerKey, type PeerKey, parsePeerKey } from "./peer-key.ts";
+export { type RunServiceOptions, runService, type ServiceRuntime, type ServiceSettings } from "./run-service.ts";
+export {
+  bytes,
+  choice,
+  duration,
+  flag,
+  integer,
+  list,
+  path,
+  port,
+  ratio,
+  type Section,
+  type Setting,
+  type Shape,
+  secret,
+  section,
+  text,
+} from "./setting.ts";
+export {
+  type BusSettings,
+  busSettings,
+  type HttpSettings,
+  httpSettings,
+  type KafkaSettings,
+  kafkaSettings,
+  type LogSettings,
+  logSettings,
+  type NodeSettings,
+  nodeSettings,
+  type RedisSettings,
+  redisSettings,
+  requestedSlot,
+  type StateSettings,
+  stateSettings,
+} from "./settings.ts";
+export { createShutdown, type Shutdown } from "./shutdown.ts";
+export {
+  driveMachine,
+  type MachineDriver,
+  openUdpSocket,
+  type UdpSocket,
+  type UdpSocketOptions,
+} from "./udp-driver.ts";
