@@ -1,0 +1,5 @@
+#!/bin/bash
+# Builds the Kafka consumer into .ferry/kafka-consumer of the repository; a second run does nothing.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+exec bash "$here/../build-java.sh" "$here" "$here/../../../.ferry/kafka-consumer"

@@ -1,0 +1,224 @@
+package ferry.interop;
+
+import java.net.InetAddress;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+
+import org.eclipse.californium.core.config.CoapConfig;
+import org.eclipse.californium.core.network.CoapEndpoint;
+import org.eclipse.californium.elements.config.Configuration;
+import org.eclipse.leshan.client.LeshanClient;
+import org.eclipse.leshan.client.LeshanClientBuilder;
+import org.eclipse.leshan.client.californium.endpoint.CaliforniumClientEndpointFactory;
+import org.eclipse.leshan.client.californium.endpoint.CaliforniumClientEndpointsProvider;
+import org.eclipse.leshan.client.californium.endpoint.coap.CoapClientEndpointFactory;
+import org.eclipse.leshan.client.californium.endpoint.coap.CoapClientProtocolProvider;
+import org.eclipse.leshan.client.endpoint.ClientEndpointToolbox;
+import org.eclipse.leshan.client.engine.DefaultRegistrationEngineFactory;
+import org.eclipse.leshan.client.observer.LwM2mClientObserverAdapter;
+import org.eclipse.leshan.client.send.ManualDataSender;
+import org.eclipse.leshan.client.servers.LwM2mServer;
+import org.eclipse.leshan.client.servers.ServerInfo;
+import org.eclipse.leshan.client.util.LinkFormatHelper;
+import org.eclipse.leshan.core.LwM2m.LwM2mVersion;
+import org.eclipse.leshan.core.LwM2m.Version;
+import org.eclipse.leshan.core.ResponseCode;
+import org.eclipse.leshan.core.model.ObjectModel;
+import org.eclipse.leshan.core.node.LwM2mPath;
+import org.eclipse.leshan.core.node.LwM2mResource;
+import org.eclipse.leshan.core.request.ContentFormat;
+import org.eclipse.leshan.core.request.DeregisterRequest;
+import org.eclipse.leshan.core.request.RegisterRequest;
+import org.eclipse.leshan.core.request.UpdateRequest;
+
+import com.fasterxml.jackson.databind.JsonNode;
+
+/** One LwM2M client on Leshan's own engine, with what it does written as events. */
+final class Device implements FixtureInstance.Listener {
+    private final String endpoint;
+    private final Events events;
+    private final Map<String, FixtureInstance> instances = new ConcurrentHashMap<>();
+    private final LeshanClient client;
+
+    Device(String endpoint, String serverUri, long lifetimeS, Fixture fixture, ScheduledExecutorService executor,
+            Events events) {
+        this.endpoint = endpoint;
+        this.events = events;
+        LeshanClientBuilder builder = new LeshanClientBuilder(endpoint);
+        builder.setObjects(fixture.objects(serverUri, lifetimeS, this, instances));
+        builder.setRegistrationEngineFactory(new DefaultRegistrationEngineFactory());
+        builder.setLinkFormatHelper(new ExactVersions());
+        builder.setDataSenders(new ManualDataSender());
+        builder.setSharedExecutor(executor);
+        builder.setEndpointsProviders(endpoints());
+        client = builder.build();
+        client.addObserver(new Registrations());
+    }
+
+    void start() {
+        client.start();
+    }
+
+    /** Ends the client; with `deregister` it tells the server first. */
+    void stop(boolean deregister) {
+        client.stop(deregister);
+    }
+
+    void destroy() {
+        client.destroy(false);
+    }
+
+    void update() {
+        client.triggerRegistrationUpdate();
+    }
+
+    /** Sets a resource from inside. */
+    void set(LwM2mPath path, JsonNode value) {
+        FixtureInstance instance = instances.get(path.getObjectId() + "/" + path.getObjectInstanceId());
+        if (instance == null)
+            throw new IllegalArgumentException("no instance " + path);
+        instance.set(path.getResourceId(), value);
+    }
+
+    /** Sends values of its own accord (LwM2M Send) and tells when they were accepted. */
+    void send(List<String> paths) {
+        for (LwM2mServer server : client.getRegisteredServers().values())
+            client.getSendService().sendData(server, ContentFormat.SENML_CBOR, paths, 120_000,
+                    response -> write("sent", Map.of("paths", paths, "code", response.getCode().getCode())),
+                    error -> write("sendFailed", Map.of("message", String.valueOf(error.getMessage()))));
+    }
+
+    @Override
+    public void written(LwM2mPath path, boolean replace, LwM2mResource value) {
+        Map<String, Object> facts = new LinkedHashMap<>();
+        facts.put("path", path.toString());
+        facts.put("mode", replace ? "replace" : "update");
+        facts.put("value", Values.toJson(value));
+        write("written", facts);
+    }
+
+    @Override
+    public void executed(LwM2mPath path, String arguments, int count) {
+        write("executed", Map.of("path", path.toString(), "arguments", arguments, "count", count));
+    }
+
+    private void write(String event, Map<String, ?> facts) {
+        Map<String, Object> all = new LinkedHashMap<>(Map.of("endpoint", endpoint));
+        all.putAll(facts);
+        events.write(event, all);
+    }
+
+    /** CoAP over UDP with the timing of RFC 7252 §4.8, and the log of notifications below it. */
+    private CaliforniumClientEndpointsProvider endpoints() {
+        CoapClientProtocolProvider coap = new CoapClientProtocolProvider() {
+            @Override
+            public CaliforniumClientEndpointFactory createDefaultEndpointFactory() {
+                return new CoapClientEndpointFactory(endpoint) {
+                    @Override
+                    public CoapEndpoint createCoapEndpoint(InetAddress address, Configuration configuration,
+                            ServerInfo server, boolean clientInitiatedOnly,
+                            List<java.security.cert.Certificate> trustStore, ClientEndpointToolbox toolbox) {
+                        CoapEndpoint coapEndpoint = super.createCoapEndpoint(address, configuration, server,
+                                clientInitiatedOnly, trustStore, toolbox);
+                        coapEndpoint.addInterceptor(
+                                new NotificationLog(endpoint, toolbox.getModel(), toolbox.getDecoder(), events));
+                        return coapEndpoint;
+                    }
+                };
+            }
+        };
+        var builder = new CaliforniumClientEndpointsProvider.Builder(coap);
+        Configuration configuration = builder.createDefaultConfiguration();
+        configuration.set(CoapConfig.ACK_TIMEOUT, 2, TimeUnit.SECONDS);
+        configuration.set(CoapConfig.ACK_INIT_RANDOM, 1.5f);
+        configuration.set(CoapConfig.ACK_TIMEOUT_SCALE, 2f);
+        configuration.set(CoapConfig.MAX_RETRANSMIT, 4);
+        configuration.set(CoapConfig.PROTOCOL_STAGE_THREAD_COUNT, 1);
+        return builder.setConfiguration(configuration).build();
+    }
+
+    /** Registers the version of every object, also where the LwM2M version implies it. */
+    private static final class ExactVersions extends LinkFormatHelper {
+        ExactVersions() {
+            super(LwM2mVersion.lastSupported());
+        }
+
+        @Override
+        protected Version getVersion(ObjectModel model) {
+            return new Version(model.version);
+        }
+    }
+
+    private final class Registrations extends LwM2mClientObserverAdapter {
+        @Override
+        public void onRegistrationStarted(LwM2mServer server, RegisterRequest request) {
+            write("registering", Map.of());
+        }
+
+        @Override
+        public void onRegistrationSuccess(LwM2mServer server, RegisterRequest request, String registrationId) {
+            write("registered", Map.of("registrationId", registrationId));
+        }
+
+        @Override
+        public void onRegistrationFailure(LwM2mServer server, RegisterRequest request, ResponseCode code,
+                String message, Exception cause) {
+            refused("register", code, message);
+        }
+
+        @Override
+        public void onRegistrationTimeout(LwM2mServer server, RegisterRequest request) {
+            unanswered("register");
+        }
+
+        @Override
+        public void onUpdateSuccess(LwM2mServer server, UpdateRequest request) {
+            write("updated", Map.of());
+        }
+
+        @Override
+        public void onUpdateFailure(LwM2mServer server, UpdateRequest request, ResponseCode code, String message,
+                Exception cause) {
+            refused("update", code, message);
+        }
+
+        @Override
+        public void onUpdateTimeout(LwM2mServer server, UpdateRequest request) {
+            unanswered("update");
+        }
+
+        @Override
+        public void onDeregistrationSuccess(LwM2mServer server, DeregisterRequest request) {
+            write("deregistered", Map.of());
+        }
+
+        @Override
+        public void onDeregistrationFailure(LwM2mServer server, DeregisterRequest request, ResponseCode code,
+                String message, Exception cause) {
+            refused("deregister", code, message);
+        }
+
+        @Override
+        public void onDeregistrationTimeout(LwM2mServer server, DeregisterRequest request) {
+            unanswered("deregister");
+        }
+
+        @Override
+        public void onUnexpectedError(Throwable error) {
+            write("error", Map.of("message", String.valueOf(error)));
+        }
+
+        private void refused(String uplink, ResponseCode code, String message) {
+            write("refused", Map.of("uplink", uplink, "code", code == null ? 0 : code.getCode(), "message",
+                    String.valueOf(message)));
+        }
+
+        private void unanswered(String uplink) {
+            write("unanswered", Map.of("uplink", uplink));
+        }
+    }
+}

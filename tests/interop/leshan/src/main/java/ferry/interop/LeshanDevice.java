@@ -1,0 +1,159 @@
+package ferry.interop;
+
+import java.io.BufferedReader;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
+import java.io.InputStreamReader;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.ScheduledFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+
+import org.eclipse.leshan.core.node.LwM2mPath;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.LongNode;
+
+/**
+ * Runs LwM2M clients made of Eclipse Leshan's own parts, driven by JSON lines: commands come on standard input, events go
+ * to standard output. It ends with `exit`, or when its input ends.
+ *
+ * <pre>
+ * --server coap://HOST:PORT   where to register
+ * --endpoint NAME             the endpoint name; with --count N the names are NAME0 … NAMEn
+ * --count N                   how many clients (1)
+ * --lifetime S                registration lifetime, seconds (300)
+ * --fixture seed|black-box    objects and values (seed)
+ * --notify-interval MS        from the registration on, set --notify-path to 1, 2, 3 … at this interval; 0: not (0)
+ * --notify-path PATH          the numbered resource (/3303/0/5700)
+ * </pre>
+ *
+ * Commands name one client by `endpoint`, or mean all: {@code {"id":1,"command":"set","path":"/3/0/9","value":42}},
+ * `update`, `deregister`, `register`, `send` (`paths`), `number` (`intervalMs`, 0 stops), `exit`. Each is answered by the event `done`
+ * with its `id`, and an `error` where it failed.
+ */
+public final class LeshanDevice {
+    private static final int MAX_COMMAND_CHARS = 1 << 20;
+
+    private final Map<String, Device> devices = new LinkedHashMap<>();
+    private final Map<String, AtomicLong> numbers = new HashMap<>();
+    private final Map<String, ScheduledFuture<?>> numbering = new HashMap<>();
+    private final LwM2mPath numberedPath;
+    private final ScheduledExecutorService executor = Executors.newScheduledThreadPool(4);
+    private final Events events;
+
+    private LeshanDevice(Map<String, String> options, Events events) throws Exception {
+        this.events = events;
+        numberedPath = new LwM2mPath(options.getOrDefault("notify-path", "/3303/0/5700"));
+        Fixture fixture = Fixture.load(options.getOrDefault("fixture", "seed"));
+        int count = Integer.parseInt(options.getOrDefault("count", "1"));
+        for (int i = 0; i < count; i++) {
+            String endpoint = options.get("endpoint") + (options.containsKey("count") ? i : "");
+            devices.put(endpoint, new Device(endpoint, options.get("server"),
+                    Long.parseLong(options.getOrDefault("lifetime", "300")), fixture, executor, events));
+            numbers.put(endpoint, new AtomicLong());
+        }
+    }
+
+    public static void main(String[] args) throws Exception {
+        Events events = new Events(new PrintStream(new FileOutputStream(FileDescriptor.out), false));
+        // Libraries that print do not get in between the events.
+        System.setOut(System.err);
+        Map<String, String> options = options(args);
+        LeshanDevice main = new LeshanDevice(options, events);
+        main.devices.values().forEach(Device::start);
+        main.number(main.devices.keySet(), Integer.parseInt(options.getOrDefault("notify-interval", "0")));
+        events.write("ready", Map.of("endpoints", main.devices.keySet()));
+        main.serve(new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8)));
+        main.devices.values().forEach(Device::destroy);
+        System.exit(0);
+    }
+
+    private static Map<String, String> options(String[] args) {
+        Map<String, String> options = new HashMap<>();
+        for (int i = 0; i + 1 < args.length; i += 2)
+            options.put(args[i].replaceFirst("^--", ""), args[i + 1]);
+        for (String required : List.of("server", "endpoint"))
+            if (!options.containsKey(required))
+                throw new IllegalArgumentException("--" + required + " is missing");
+        return options;
+    }
+
+    private void serve(BufferedReader commands) throws Exception {
+        ObjectMapper json = new ObjectMapper();
+        for (String line = commands.readLine(); line != null; line = commands.readLine()) {
+            if (line.length() > MAX_COMMAND_CHARS)
+                throw new IllegalArgumentException("a command is longer than " + MAX_COMMAND_CHARS + " characters");
+            JsonNode command = json.readTree(line);
+            Map<String, Object> done = new LinkedHashMap<>();
+            done.put("id", command.path("id").asLong());
+            boolean exit = command.path("command").asText().equals("exit");
+            try {
+                if (!exit)
+                    perform(command);
+            } catch (RuntimeException e) {
+                done.put("error", String.valueOf(e.getMessage()));
+            }
+            events.write("done", done);
+            if (exit)
+                return;
+        }
+    }
+
+    private void perform(JsonNode command) {
+        Collection<String> endpoints = command.has("endpoint") ? List.of(command.get("endpoint").asText())
+                : devices.keySet();
+        if (!devices.keySet().containsAll(endpoints))
+            throw new IllegalArgumentException("no endpoint " + endpoints);
+        String name = command.path("command").asText();
+        if (name.equals("number")) {
+            number(endpoints, command.path("intervalMs").asInt());
+            return;
+        }
+        for (String endpoint : endpoints) {
+            Device device = devices.get(endpoint);
+            switch (name) {
+            case "set" -> device.set(new LwM2mPath(command.path("path").asText()), command.path("value"));
+            case "update" -> device.update();
+            case "deregister" -> device.stop(true);
+            case "register" -> device.start();
+            case "send" -> device.send(paths(command));
+            default -> throw new IllegalArgumentException("no command " + name);
+            }
+        }
+    }
+
+    private static List<String> paths(JsonNode command) {
+        List<String> paths = new ArrayList<>();
+        command.path("paths").forEach(path -> paths.add(path.asText()));
+        return paths;
+    }
+
+    /** Counts the numbered resource up at that interval; the clients start spread over it. */
+    private void number(Collection<String> endpoints, int intervalMs) {
+        int i = 0;
+        for (String endpoint : endpoints) {
+            ScheduledFuture<?> running = numbering.remove(endpoint);
+            if (running != null)
+                running.cancel(false);
+            if (intervalMs == 0)
+                continue;
+            long delayMs = (long) intervalMs * i++ / endpoints.size();
+            numbering.put(endpoint,
+                    executor.scheduleAtFixedRate(
+                            () -> devices.get(endpoint).set(numberedPath,
+                                    LongNode.valueOf(numbers.get(endpoint).incrementAndGet())),
+                            delayMs, intervalMs, TimeUnit.MILLISECONDS));
+        }
+    }
+}
