@@ -1,9 +1,10 @@
-import type { ModelRegistry } from "@ferry/lwm2m";
+import { ModelRegistry } from "@ferry/lwm2m";
 import type { DeviceProfile } from "@ferry/profile";
-import type { ProvisioningKind } from "@ferry/proto";
-import type { ProvisioningStore } from "@ferry/state";
-import type { DeviceDeclaration } from "./device-declaration.ts";
-import type { ProvisionedRecord } from "./parse-record.ts";
+import { deviceKey, type ProvisioningKind, provisioningKey } from "@ferry/proto";
+import type { ProvisioningStore, StoredRecord } from "@ferry/state";
+import { type DeviceDeclaration, isSecure, patternPrefix } from "./device-declaration.ts";
+import { ProvisioningError } from "./errors.ts";
+import { type ProvisionedRecord, parseProvisioningRecord, SYSTEM_TENANT } from "./parse-record.ts";
 
 /** Whether a device that shows nothing but its endpoint name is served, and as whose. */
 export type Admission =
@@ -27,15 +28,166 @@ export interface CatalogueChange {
   readonly id: string;
 }
 
-export declare class Catalogue {
+/**
+ * What a node must know by heart: object models, profiles and device patterns. Exact devices, of which there may be millions, are asked of the store.
+ *
+ * The topic tells the catalogue what is declared; which of two equal claims is in force, the store decides, which only the materialiser writes.
+ */
+export class Catalogue {
   /** Live object models: the shipped core ones and the provisioned ones. */
-  readonly models: ModelRegistry;
-  constructor(store: ProvisioningStore);
-  profile(tenant: string, name: string): DeviceProfile | undefined;
-  profiles(tenant: string): readonly { readonly name: string; readonly profile: DeviceProfile }[];
-  admit(endpoint: string): Promise<Admission>;
-  put(record: ProvisionedRecord): void;
-  remove(kind: ProvisioningKind, tenant: string, id: string): void;
+  readonly models: ModelRegistry = new ModelRegistry();
+  readonly #store: ProvisioningStore;
+  /** By `tenant/name`. */
+  readonly #profiles = new Map<string, DeviceProfile>();
+  /** By literal prefix, then tenant. */
+  readonly #patterns = new Map<string, Map<string, DeviceDeclaration>>();
+  readonly #listeners = new Set<(change: CatalogueChange) => void>();
+
+  constructor(store: ProvisioningStore) {
+    this.#store = store;
+  }
+
+  profile(tenant: string, name: string): DeviceProfile | undefined {
+    return this.#profiles.get(deviceKey(tenant, name));
+  }
+
+  /**
+   * Decides about a Register over NoSec: an exact record wins, then the longest literal prefix.
+   *
+   * One round trip to the store for an exact device, two for a device of a fleet.
+   */
+  async admit(endpoint: string): Promise<Admission> {
+    if (endpoint.includes("*")) return refused(`"${endpoint}" has a *, which only patterns have`);
+    const prefixes = this.#prefixesOf(endpoint);
+    const [exact, ...owners] = await Promise.all(
+      [endpoint, ...prefixes.map((prefix) => `${prefix}*`)].map((name) =>
+        this.#store.deviceByIdentity({ type: "noSec", endpoint: name }),
+      ),
+    );
+    if (exact !== undefined) return this.#admitBy(exact, endpoint);
+    const pattern = owners.find((owner) => owner !== undefined);
+    if (pattern === undefined)
+      return refused(`no device or pattern that serves "${endpoint}" without security is provisioned`);
+    return this.#admitByPattern(pattern, endpoint);
+  }
+
+  async #admitByPattern(pattern: StoredRecord, endpoint: string): Promise<Admission> {
+    const { tenant } = pattern;
+    const narrower = this.#prefixesOf(endpoint)
+      .map((prefix) => this.#patterns.get(prefix)?.get(tenant))
+      .find((declaration) => declaration !== undefined);
+    if (narrower !== undefined && isSecure(narrower.credentials)) {
+      return refused(`the pattern "${narrower.endpoint}" serves "${endpoint}" only with security`);
+    }
+    // Without a NoSec identity of its own, an exact record or a generated credential means that the endpoint is a secure one.
+    const own = await Promise.all([
+      this.#store.get("device", tenant, endpoint),
+      this.#store.get("credential", tenant, endpoint),
+    ]);
+    if (own.some((record) => record !== undefined)) {
+      return refused(`"${endpoint}" has a secure credential and is not served without security`);
+    }
+    return this.#admitBy(pattern, endpoint);
+  }
+
+  #admitBy(record: StoredRecord, endpoint: string): Admission {
+    const declaration = parseStoredDevice(record);
+    if (declaration === undefined) return refused(`the record of "${record.id}" in the store cannot be read`);
+    const { tenant, profile: profileName } = declaration;
+    const profile = this.profile(tenant, profileName);
+    if (profile === undefined)
+      return refused(`the profile "${profileName}" of "${declaration.endpoint}" is not provisioned`);
+    return { type: "admitted", tenant, endpoint, profileName, profile, declaration };
+  }
+
+  /** Prefixes of patterns that `endpoint` matches, the longest first. */
+  #prefixesOf(endpoint: string): readonly string[] {
+    const prefixes: string[] = [];
+    for (let length = endpoint.length; length >= 0; length--) {
+      const prefix = endpoint.slice(0, length);
+      if (this.#patterns.has(prefix)) prefixes.push(prefix);
+    }
+    return prefixes;
+  }
+
+  put(record: ProvisionedRecord): void {
+    const { kind, tenant, id } = record;
+    switch (record.kind) {
+      case "model":
+        this.models.put(modelTenant(tenant), record.model);
+        break;
+      case "profile":
+        this.#profiles.set(deviceKey(tenant, id), record.profile);
+        break;
+      case "device":
+        this.#putDevice(record.device);
+        break;
+      case "credential":
+        break;
+    }
+    this.#tell({ type: "put", kind, tenant, id });
+  }
+
+  #putDevice(device: DeviceDeclaration): void {
+    const prefix = patternPrefix(device.endpoint);
+    if (prefix === undefined) return;
+    const byTenant = this.#patterns.get(prefix);
+    if (byTenant === undefined) this.#patterns.set(prefix, new Map([[device.tenant, device]]));
+    else byTenant.set(device.tenant, device);
+  }
+
+  remove(kind: ProvisioningKind, tenant: string, id: string): void {
+    if (kind === "model") this.#removeModel(tenant, id);
+    if (kind === "profile") this.#profiles.delete(deviceKey(tenant, id));
+    if (kind === "device") this.#removePattern(tenant, id);
+    this.#tell({ type: "removed", kind, tenant, id });
+  }
+
+  #removeModel(tenant: string, id: string): void {
+    const [objectId = "", version = ""] = id.split("_");
+    this.models.remove(modelTenant(tenant), Number(objectId), version);
+  }
+
+  #removePattern(tenant: string, id: string): void {
+    const prefix = patternPrefix(id);
+    const byTenant = prefix === undefined ? undefined : this.#patterns.get(prefix);
+    if (prefix === undefined || byTenant === undefined) return;
+    byTenant.delete(tenant);
+    if (byTenant.size === 0) this.#patterns.delete(prefix);
+  }
+
+  /** An exact device, which the catalogue does not hold, was put or removed: tells the listeners. */
+  noteDevice(change: CatalogueChange): void {
+    this.#tell(change);
+  }
+
   /** Tells of every change from now on; returns how to stop that. */
-  onChange(listener: (change: CatalogueChange) => void): () => void;
+  onChange(listener: (change: CatalogueChange) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  #tell(change: CatalogueChange): void {
+    for (const listener of this.#listeners) listener(change);
+  }
+}
+
+function refused(reason: string): Admission {
+  return { type: "refused", reason };
+}
+
+/** The registry knows the models of every tenant as those of none. */
+function modelTenant(tenant: string): string | undefined {
+  return tenant === SYSTEM_TENANT ? undefined : tenant;
+}
+
+/** `undefined` when the store's value is not a valid device. */
+function parseStoredDevice({ kind, tenant, id, value }: StoredRecord): DeviceDeclaration | undefined {
+  try {
+    const record = parseProvisioningRecord(provisioningKey(kind, tenant, id), value);
+    return record.kind === "device" ? record.device : undefined;
+  } catch (error) {
+    if (error instanceof ProvisioningError) return undefined;
+    throw error;
+  }
 }

@@ -1,4 +1,4 @@
-import type { DocumentError } from "./documents.ts";
+import type { DocumentError } from "./document.ts";
 
 /** A provisioning record that is not valid; the message is "field: reason". */
 export class ProvisioningError extends Error {
@@ -9,8 +9,8 @@ export class ProvisioningError extends Error {
   /** What is wrong with it, and what to write instead. */
   readonly reason: string;
 
-  constructor(field: string, reason: string) {
-    super(field === "" ? reason : `${field}: ${reason}`);
+  constructor(field: string, reason: string, options?: ErrorOptions) {
+    super(field === "" ? reason : `${field}: ${reason}`, options);
     this.field = field;
     this.reason = reason;
   }

@@ -1,6 +1,9 @@
-import type { Bus } from "@ferry/bus";
+import type { Bus, IncomingRecord } from "@ferry/bus";
+import { CONTENT_TYPE_HEADER, parseProvisioningKey, TOPICS } from "@ferry/proto";
 import type { Catalogue } from "./catalogue.ts";
-import type { ProvisioningError } from "./errors.ts";
+import { patternPrefix } from "./device-declaration.ts";
+import { ProvisioningError } from "./errors.ts";
+import { parseProvisioningRecord } from "./parse-record.ts";
 
 /** A catalogue that is kept up to date. */
 export interface FollowedProvisioning {
@@ -11,11 +14,59 @@ export interface FollowedProvisioning {
   stop(): Promise<void>;
 }
 
-/** Reads lwm2m.provisioning.v1 from its beginning into the catalogue, and goes on: models, profiles and patterns; exact devices stay in the store. */
-export declare function followProvisioning(options: {
+export interface FollowOptions {
   readonly bus: Bus;
   readonly catalogue: Catalogue;
   readonly topicPrefix?: string;
   /** Told of records that are passed over because they are not valid; what was in force before still is. */
   readonly onInvalid?: (key: string, error: ProvisioningError) => void;
-}): FollowedProvisioning;
+}
+
+/** Reads lwm2m.provisioning.v1 from its beginning into the catalogue, and goes on: models, profiles and patterns; exact devices stay in the store. */
+export function followProvisioning({
+  bus,
+  catalogue,
+  topicPrefix = "",
+  onInvalid = () => {},
+}: FollowOptions): FollowedProvisioning {
+  const { promise: caughtUp, resolve: onCaughtUp } = Promise.withResolvers<void>();
+  const running = bus.subscribe({
+    type: "reader",
+    topic: topicPrefix + TOPICS.provisioning.name,
+    from: "earliest",
+    handle: (record) => applyRecord(record, catalogue, onInvalid),
+    onCaughtUp,
+  });
+  return {
+    caughtUp,
+    get healthy() {
+      return running.healthy;
+    },
+    stop: () => running.stop(),
+  };
+}
+
+function applyRecord(
+  { key, value, headers }: IncomingRecord,
+  catalogue: Catalogue,
+  onInvalid: (key: string, error: ProvisioningError) => void,
+): void {
+  const named = parseProvisioningKey(key ?? "");
+  if (key === null || named === undefined) return; // The materialiser says REJECTED.
+  const { kind, tenant, id } = named;
+  if (kind === "credential" || (kind === "device" && patternPrefix(id) === undefined)) {
+    // By its key alone: there may be millions.
+    catalogue.noteDevice({ type: value === null ? "removed" : "put", kind, tenant, id });
+    return;
+  }
+  if (value === null) {
+    catalogue.remove(kind, tenant, id);
+    return;
+  }
+  try {
+    catalogue.put(parseProvisioningRecord(key, value, headers[CONTENT_TYPE_HEADER]));
+  } catch (error) {
+    if (!(error instanceof ProvisioningError)) throw error;
+    onInvalid(key, error);
+  }
+}

@@ -1,4 +1,5 @@
 export { type Admission, Catalogue, type CatalogueChange } from "./catalogue.ts";
+export { type CurrentRecord, diffRecords, type RecordChange, readCurrent } from "./current-records.ts";
 export {
   type DeviceCredential,
   type DeviceDeclaration,
@@ -6,25 +7,23 @@ export {
   patternPrefix,
   type SecretValue,
 } from "./device-declaration.ts";
-export {
-  type DocumentError,
-  formatDocument,
-  type ProvisioningDocument,
-  type RecordBody,
-  readDocuments,
-} from "./documents.ts";
+export { DEFAULT_TENANT, type DocumentError, type ProvisioningDocument, type RecordBody } from "./document.ts";
 export { InvalidDocumentsError, ProvisioningError, ProvisioningTimeoutError, SealingError } from "./errors.ts";
-export { type FollowedProvisioning, followProvisioning } from "./follow-provisioning.ts";
-export { type ProvisionedRecord, parseProvisioningRecord } from "./parse-record.ts";
+export { type FollowedProvisioning, type FollowOptions, followProvisioning } from "./follow-provisioning.ts";
+export { formatDocument } from "./format-document.ts";
+export { checkPskKey } from "./parse-device.ts";
 export {
-  type CurrentRecord,
+  decodeProvisioningRecord,
+  type ProvisionedRecord,
+  parseProvisioningRecord,
+  SYSTEM_TENANT,
+} from "./parse-record.ts";
+export {
   deleteRecords,
-  diffRecords,
   type PublishOptions,
   type PublishOutcome,
   publishRecords,
-  type RecordChange,
-  type RecordRef,
-  readCurrent,
 } from "./publish-records.ts";
+export { type ReadOptions, readDocuments } from "./read-documents.ts";
+export { sealCredentials } from "./seal-credentials.ts";
 export { parseSealingKeys, type SealingKeys, sealSecret, unsealSecret } from "./sealing.ts";

@@ -1,6 +1,19 @@
-import type { ObjectModel } from "@ferry/lwm2m";
-import type { DeviceProfile } from "@ferry/profile";
+import { InvalidModelError, type ObjectModel, parseDdf } from "@ferry/lwm2m";
+import { type DeviceProfile, ProfileError, parseDeviceProfile } from "@ferry/profile";
+import { CONTENT_TYPE, contentTypeOf, lwm2m, parseProvisioningKey } from "@ferry/proto";
 import type { DeviceCredential, DeviceDeclaration } from "./device-declaration.ts";
+import { patternPrefix } from "./device-declaration.ts";
+import { ProvisioningError } from "./errors.ts";
+import { checkEndpoint, checkProfileName, checkTenant } from "./names.ts";
+import { parseCredential, parseDevice } from "./parse-device.ts";
+
+/** Largest XML of an object model, bytes. */
+const MAX_MODEL_BYTES = 1_048_576;
+/** Largest JSON of a profile, bytes. */
+const MAX_PROFILE_BYTES = 262_144;
+
+/** Tenant of the models that every tenant sees. */
+export const SYSTEM_TENANT = "system";
 
 /** A provisioning record that was found valid. */
 export type ProvisionedRecord =
@@ -15,12 +28,119 @@ export type ProvisionedRecord =
     };
 
 /**
- * Parses and validates a record of lwm2m.provisioning.v1.
+ * Parses and validates a record of lwm2m.provisioning.v1, in protobuf or JSON.
  *
  * @throws {ProvisioningError} names the field that is wrong and what to write instead
  */
-export declare function parseProvisioningRecord(
-  key: string,
-  value: Uint8Array,
-  contentType?: string,
-): ProvisionedRecord;
+export function parseProvisioningRecord(key: string, value: Uint8Array, contentType?: string): ProvisionedRecord {
+  const named = parseProvisioningKey(key);
+  if (named === undefined)
+    throw new ProvisioningError("key", `"${key}" is not <model|profile|device|credential>/<tenant>/<id>`);
+  const record = decodeProvisioningRecord(value, contentType);
+  checkTenant(named.tenant);
+  // A record may leave out what its key says; it must not say something else.
+  for (const field of ["tenant", "id"] as const) {
+    if (record[field] && record[field] !== named[field]) {
+      throw new ProvisioningError(field, `"${record[field]}" is not what the key says: "${named[field]}"`);
+    }
+  }
+  return parseBody(named, record);
+}
+
+/** Decodes a record without looking into it. @throws {ProvisioningError} the bytes are not a record */
+export function decodeProvisioningRecord(value: Uint8Array, contentType?: string): lwm2m.v1.ProvisioningRecord {
+  const { ProvisioningRecord } = lwm2m.v1;
+  const encoding = contentTypeOf(value, contentType);
+  try {
+    return encoding === CONTENT_TYPE.json
+      ? ProvisioningRecord.fromObject(JSON.parse(Buffer.from(value).toString()))
+      : ProvisioningRecord.decode(value);
+  } catch (cause) {
+    // protobufjs and JSON.parse throw RangeError, TypeError, SyntaxError and Error: all mean bytes that are not a record.
+    throw new ProvisioningError("", `is not a ProvisioningRecord in ${encoding}`, { cause });
+  }
+}
+
+/** Checks what a record declares, by its kind. @throws {ProvisioningError} */
+export function parseBody(
+  { kind, tenant, id }: { kind: ProvisionedRecord["kind"]; tenant: string; id: string },
+  body: Pick<lwm2m.v1.ProvisioningRecord.$Properties, ProvisionedRecord["kind"]>,
+): ProvisionedRecord {
+  const declared = (["model", "profile", "device", "credential"] as const).filter((one) => body[one]);
+  if (declared.length !== 1 || declared[0] !== kind) {
+    throw new ProvisioningError(kind, `the record must hold a ${kind}, as its key says, and nothing else`);
+  }
+  switch (kind) {
+    case "model":
+      return { kind, tenant, id, model: parseModel(id, body.model?.xml ?? "") };
+    case "profile":
+      return { kind, tenant, id, profile: parseProfile(id, body.profile?.json ?? "") };
+    case "device": {
+      const device = parseDevice(tenant, body.device ?? {});
+      if (device.endpoint !== id) {
+        throw new ProvisioningError("endpoint", `"${device.endpoint}" is not what the key says: "${id}"`);
+      }
+      return { kind, tenant, id, device };
+    }
+    case "credential":
+      return { kind, tenant, id, credential: parseGeneratedCredential(id, body.credential ?? {}) };
+  }
+}
+
+function parseModel(id: string, xml: string): ObjectModel {
+  const sizeBytes = Buffer.byteLength(xml);
+  if (sizeBytes > MAX_MODEL_BYTES) {
+    throw new ProvisioningError("xml", `has ${sizeBytes} bytes, at most ${MAX_MODEL_BYTES} are possible`);
+  }
+  const models = parseDdfText(xml);
+  const [model] = models;
+  if (model === undefined || models.length > 1) {
+    throw new ProvisioningError("xml", `defines ${models.length} objects, a record holds exactly one`);
+  }
+  if (modelId(model) !== id) throw new ProvisioningError("id", `"${id}" is not that of the XML: "${modelId(model)}"`);
+  return model;
+}
+
+/** Parses the XML of object models. @throws {ProvisioningError} */
+export function parseDdfText(xml: string): readonly ObjectModel[] {
+  try {
+    return parseDdf(xml);
+  } catch (error) {
+    if (error instanceof InvalidModelError) throw new ProvisioningError("xml", error.message, { cause: error });
+    throw error;
+  }
+}
+
+/** Id of a model's record: `<object>_<version>`, such as 3_1.2. */
+export function modelId({ id, version }: ObjectModel): string {
+  return `${id}_${version}`;
+}
+
+function parseProfile(name: string, json: string): DeviceProfile {
+  checkProfileName("id", name);
+  const sizeBytes = Buffer.byteLength(json);
+  if (sizeBytes > MAX_PROFILE_BYTES) {
+    throw new ProvisioningError("json", `has ${sizeBytes} bytes, at most ${MAX_PROFILE_BYTES} are possible`);
+  }
+  try {
+    return parseDeviceProfile(JSON.parse(json));
+  } catch (error) {
+    if (error instanceof ProfileError) throw new ProvisioningError(error.field, error.reason, { cause: error });
+    if (error instanceof SyntaxError) throw new ProvisioningError("json", error.message, { cause: error });
+    throw error;
+  }
+}
+
+function parseGeneratedCredential(endpoint: string, credential: lwm2m.v1.Credential.$Properties): DeviceCredential {
+  checkEndpoint(endpoint);
+  if (patternPrefix(endpoint) !== undefined)
+    throw new ProvisioningError("id", "a credential belongs to one device, not to a pattern");
+  const parsed = parseCredential(credential, "credential");
+  if (parsed.type === "noSec") {
+    throw new ProvisioningError(
+      "credential.noSec",
+      "is declared with the device, it is not a credential that is generated",
+    );
+  }
+  return parsed;
+}

@@ -1,14 +1,12 @@
-import type { Bus } from "@ferry/bus";
-import type { ProvisioningKind } from "@ferry/proto";
-import type { ProvisioningDocument } from "./documents.ts";
-import type { SealingKeys } from "./sealing.ts";
+import { randomUUID } from "node:crypto";
+import type { Bus, OutgoingRecord, Sender } from "@ferry/bus";
+import { CONTENT_TYPE, CONTENT_TYPE_HEADER, lwm2m, parseProvisioningKey, provisioningKey, TOPICS } from "@ferry/proto";
+import type { RecordRef } from "@ferry/state";
+import type { ProvisioningDocument } from "./document.ts";
+import { ProvisioningTimeoutError } from "./errors.ts";
 
-/** Names a provisioned thing. */
-export interface RecordRef {
-  readonly kind: ProvisioningKind;
-  readonly tenant: string;
-  readonly id: string;
-}
+/** Records that are given to the bus at once. */
+const BATCH = 500;
 
 /** What became of a published record. */
 export interface PublishOutcome extends RecordRef {
@@ -20,47 +18,155 @@ export interface PublishOutcome extends RecordRef {
 }
 
 export interface PublishOptions {
-  /** How long to wait for the word about all of them. */
+  /** How long to wait for the next word about any of them. */
   readonly timeoutMs: number;
   readonly topicPrefix?: string;
+  /** What to publish with; without it a sender is made that lives as long as the bus. */
+  readonly sender?: Sender;
   /** Told of each outcome as it comes. */
   readonly onOutcome?: (outcome: PublishOutcome) => void;
 }
 
-/** A record as the topic holds it now. */
-export interface CurrentRecord extends ProvisioningDocument {
-  /** Offset in lwm2m.provisioning.v1. */
-  readonly offset: number;
-}
-
-/** What would have to be done so that the topic holds what is desired. */
-export interface RecordChange extends RecordRef {
-  readonly change: "create" | "update" | "delete" | "unchanged";
-}
-
-/** Publishes documents and waits until each is APPLIED or REJECTED. @throws {ProvisioningTimeoutError} */
-export declare function publishRecords(
+/**
+ * Publishes documents, in their order, and waits until each is APPLIED or REJECTED.
+ *
+ * @throws {ProvisioningTimeoutError} nobody says so in time
+ */
+export function publishRecords(
   bus: Bus,
   documents: readonly ProvisioningDocument[],
   options: PublishOptions,
-): Promise<readonly PublishOutcome[]>;
+): Promise<readonly PublishOutcome[]> {
+  const publications = documents.map(({ kind, tenant, id, body }): Publication => {
+    const revision = randomUUID();
+    const record = { revision, tenant, id, publishedAtMs: Date.now(), ...body };
+    return { kind, tenant, id, revision, value: lwm2m.v1.ProvisioningRecord.encode(record).finish() };
+  });
+  return publish(bus, publications, options);
+}
 
-/** Publishes tombstones and waits until each is DELETED. @throws {ProvisioningTimeoutError} */
-export declare function deleteRecords(
+/**
+ * Publishes tombstones and waits until each is DELETED.
+ *
+ * @throws {ProvisioningTimeoutError} nobody says so in time
+ */
+export function deleteRecords(
   bus: Bus,
   records: readonly RecordRef[],
   options: PublishOptions,
-): Promise<readonly PublishOutcome[]>;
+): Promise<readonly PublishOutcome[]> {
+  return publish(
+    bus,
+    records.map(({ kind, tenant, id }): Publication => ({ kind, tenant, id, revision: "", value: null })),
+    options,
+  );
+}
 
-/** Compares; a sealed secret equals a plain one when one of the keys opens it. */
-export declare function diffRecords(
-  current: readonly CurrentRecord[],
-  desired: readonly ProvisioningDocument[],
-  options?: { readonly sealingKeys?: SealingKeys },
-): readonly RecordChange[];
+interface Publication extends RecordRef {
+  /** Empty for a tombstone: its status has none. */
+  readonly revision: string;
+  readonly value: Uint8Array | null;
+}
 
-/** Reads lwm2m.provisioning.v1 to its end. */
-export declare function readCurrent(
+async function publish(
   bus: Bus,
-  options?: { readonly topicPrefix?: string },
-): Promise<readonly CurrentRecord[]>;
+  publications: readonly Publication[],
+  { timeoutMs, topicPrefix = "", sender = makeSender(bus), onOutcome = () => {} }: PublishOptions,
+): Promise<readonly PublishOutcome[]> {
+  const waiting = new Map(publications.map((one) => [statusKey(keyOf(one), one.revision), keyOf(one)]));
+  const outcomes: PublishOutcome[] = [];
+  const progress = new Progress(timeoutMs);
+  // Listening begins before publishing: a status must not be missed.
+  const statuses = bus.subscribe({
+    type: "reader",
+    topic: topicPrefix + TOPICS.provisioningStatus.name,
+    from: "latest",
+    handle: ({ value }) => {
+      const status = value === null ? undefined : decodeStatus(value);
+      if (status === undefined || !waiting.delete(statusKey(keyOf(status), status.revision))) return;
+      outcomes.push(status);
+      onOutcome(status);
+      progress.made(waiting.size === 0);
+    },
+  });
+  try {
+    await statuses.ready;
+    for (let start = 0; start < publications.length; start += BATCH) {
+      const batch = publications.slice(start, start + BATCH);
+      await Promise.all(batch.map((one) => sender.publish(toRecord(one, topicPrefix))));
+    }
+    if (waiting.size > 0 && !(await progress.finished())) {
+      throw new ProvisioningTimeoutError([...waiting.values()], timeoutMs);
+    }
+    return outcomes;
+  } finally {
+    progress.stop();
+    await statuses.stop();
+  }
+}
+
+function makeSender(bus: Bus): Sender {
+  return bus.sender({ name: "provisioning", lingerMs: 0 });
+}
+
+/** Waits for an end that may be far, as long as something happens. */
+class Progress {
+  readonly #timeoutMs: number;
+  readonly #end = Promise.withResolvers<boolean>();
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(timeoutMs: number) {
+    this.#timeoutMs = timeoutMs;
+  }
+
+  made(isLast: boolean): void {
+    if (isLast) this.#end.resolve(true);
+    else if (this.#timer !== undefined) this.#wait();
+  }
+
+  /** True at the end, false when nothing happened for too long. */
+  finished(): Promise<boolean> {
+    this.#wait();
+    return this.#end.promise;
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #wait(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#end.resolve(false), this.#timeoutMs);
+  }
+}
+
+function toRecord(publication: Publication, topicPrefix: string): OutgoingRecord {
+  return {
+    topic: topicPrefix + TOPICS.provisioning.name,
+    key: keyOf(publication),
+    value: publication.value,
+    headers: { [CONTENT_TYPE_HEADER]: CONTENT_TYPE.protobuf },
+  };
+}
+
+const OUTCOMES = new Map<number, PublishOutcome["outcome"]>([
+  [lwm2m.v1.ProvisioningOutcome.PROVISIONING_OUTCOME_APPLIED, "applied"],
+  [lwm2m.v1.ProvisioningOutcome.PROVISIONING_OUTCOME_REJECTED, "rejected"],
+  [lwm2m.v1.ProvisioningOutcome.PROVISIONING_OUTCOME_DELETED, "deleted"],
+]);
+
+function decodeStatus(value: Uint8Array): (PublishOutcome & { readonly revision: string }) | undefined {
+  const { revision, kind, tenant, id, outcome: code, field, reason } = lwm2m.v1.ProvisioningStatusRecord.decode(value);
+  const outcome = OUTCOMES.get(code);
+  const named = parseProvisioningKey(`${kind}/${tenant}/${id}`);
+  return outcome === undefined || named === undefined ? undefined : { ...named, revision, outcome, field, reason };
+}
+
+/** A repeated key has another revision each time. */
+function statusKey(key: string, revision: string): string {
+  return `${key}\n${revision}`;
+}
+
+function keyOf({ kind, tenant, id }: RecordRef): string {
+  return provisioningKey(kind, tenant, id);
+}

@@ -1,0 +1,129 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Bus } from "@ferry/bus";
+import {
+  CONTENT_TYPE_HEADER,
+  deviceKey,
+  lwm2m,
+  parseProvisioningKey,
+  provisioningKey,
+  TOPICS,
+  toJsonValue,
+} from "@ferry/proto";
+import type { RecordRef } from "@ferry/state";
+import type { ProvisioningDocument, RecordBody } from "./document.ts";
+import { ProvisioningError, SealingError } from "./errors.ts";
+import { decodeProvisioningRecord } from "./parse-record.ts";
+import { type SealingKeys, unsealSecret } from "./sealing.ts";
+
+/** A record as the topic holds it now. */
+export interface CurrentRecord extends ProvisioningDocument {
+  /** Offset in lwm2m.provisioning.v1. */
+  readonly offset: number;
+}
+
+/** What would have to be done so that the topic holds what is desired. */
+export interface RecordChange extends RecordRef {
+  readonly change: "create" | "update" | "delete" | "unchanged";
+}
+
+/** Reads lwm2m.provisioning.v1 to its end: the last record of each key, in the order of their offsets. Values that are not records are left out. */
+export async function readCurrent(
+  bus: Bus,
+  { topicPrefix = "" }: { readonly topicPrefix?: string } = {},
+): Promise<readonly CurrentRecord[]> {
+  const current = new Map<string, CurrentRecord>();
+  const { promise: caughtUp, resolve: onCaughtUp } = Promise.withResolvers<void>();
+  const reader = bus.subscribe({
+    type: "reader",
+    topic: topicPrefix + TOPICS.provisioning.name,
+    from: "earliest",
+    handle: ({ key, value, headers, offset }) => {
+      const named = parseProvisioningKey(key ?? "");
+      if (key === null || named === undefined) return;
+      current.delete(key); // So that the map keeps the order of the offsets.
+      const body = value === null ? undefined : decodeBody(value, headers[CONTENT_TYPE_HEADER]);
+      if (body !== undefined) current.set(key, { ...named, body, offset });
+    },
+    onCaughtUp,
+  });
+  try {
+    await caughtUp;
+  } finally {
+    await reader.stop();
+  }
+  return [...current.values()];
+}
+
+function decodeBody(value: Uint8Array, contentType: string | undefined): RecordBody | undefined {
+  try {
+    const { model, profile, device, credential } = decodeProvisioningRecord(value, contentType);
+    if (model) return { model };
+    if (profile) return { profile };
+    if (device) return { device };
+    return credential ? { credential } : undefined;
+  } catch (error) {
+    if (error instanceof ProvisioningError) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * What `desired` changes in `current`: first what it declares, in its order, then what it does not name.
+ *
+ * Credentials that Ferry generated are nobody's declaration and not looked at. A sealed secret equals a plain one when one of the keys opens it;
+ * without the keys every sealed secret that was sealed anew is an update.
+ */
+export function diffRecords(
+  current: readonly CurrentRecord[],
+  desired: readonly ProvisioningDocument[],
+  { sealingKeys }: { readonly sealingKeys?: SealingKeys } = {},
+): readonly RecordChange[] {
+  const now = new Map(current.map((record) => [keyOf(record), record]));
+  const named = new Set(desired.map(keyOf));
+  const declared = desired.map((record): RecordChange => {
+    const existing = now.get(keyOf(record));
+    if (existing === undefined) return changeOf(record, "create");
+    return changeOf(record, isSame(existing, record, sealingKeys) ? "unchanged" : "update");
+  });
+  const unnamed = current
+    .filter((record) => record.kind !== "credential" && !named.has(keyOf(record)))
+    .map((record) => changeOf(record, "delete"));
+  return [...declared, ...unnamed];
+}
+
+function changeOf({ kind, tenant, id }: RecordRef, change: RecordChange["change"]): RecordChange {
+  return { kind, tenant, id, change };
+}
+
+function isSame(a: ProvisioningDocument, b: ProvisioningDocument, keys: SealingKeys | undefined): boolean {
+  return isDeepStrictEqual(comparable(a, keys), comparable(b, keys));
+}
+
+/** What a document says, without the ways of writing it: the order of a profile's members, and sealing. */
+function comparable({ tenant, id, body }: ProvisioningDocument, keys: SealingKeys | undefined): unknown {
+  if (body.profile) return JSON.parse(body.profile.json ?? "null");
+  if (!body.device) return body.model?.xml;
+  const credentials = (body.device.credentials ?? []).map((credential) => {
+    const sealed = credential.psk?.key?.sealed;
+    const plain = sealed && keys && openOrUndefined(keys, sealed, deviceKey(tenant, id));
+    return plain ? { psk: { identity: credential.psk?.identity ?? "", key: { plain } } } : credential;
+  });
+  return toJsonValue(lwm2m.v1.Device as never, { ...body.device, credentials } as never); // The generated class matches MessageType but for protobufjs' own types.
+}
+
+function openOrUndefined(
+  keys: SealingKeys,
+  sealed: lwm2m.v1.Sealed.$Properties,
+  device: string,
+): Uint8Array | undefined {
+  try {
+    return unsealSecret(keys, sealed, device);
+  } catch (error) {
+    if (error instanceof SealingError) return undefined;
+    throw error;
+  }
+}
+
+function keyOf({ kind, tenant, id }: RecordRef): string {
+  return provisioningKey(kind, tenant, id);
+}

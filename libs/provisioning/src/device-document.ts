@@ -1,0 +1,151 @@
+import type { lwm2m } from "@ferry/proto";
+import { z } from "zod";
+import { ProvisioningError } from "./errors.ts";
+
+/** What stands in a document in place of a secret. */
+export const MASK = "******";
+
+const text = z.string({
+  // YAML reads 0042 and 1e5 as numbers.
+  error: ({ input }) =>
+    input === undefined
+      ? "is missing"
+      : `is ${typeof input === "number" ? "a number: put it in quotes" : "not a text"}`,
+});
+
+const sealed = z.strictObject({ sealed: z.strictObject({ keyId: text, nonce: text, ciphertext: text }) });
+
+const credential = z.strictObject({
+  noSec: z.literal(true, { error: "is true or left out" }).optional(),
+  psk: z
+    .strictObject({
+      identity: text,
+      key: z.union([text, sealed], {
+        error: ({ input }) =>
+          input === undefined
+            ? "is missing"
+            : typeof input === "number"
+              ? "is a number: put it in quotes"
+              : "is neither hex nor { sealed: { keyId, nonce, ciphertext } }",
+      }),
+    })
+    .optional(),
+  rawPublicKey: text.optional(),
+  x509: z.strictObject({ certificate: text.optional(), ca: text.optional() }).optional(),
+});
+
+/** A device as people write it. Keys are hex; public keys and certificates are Base64 of DER, or PEM. */
+const deviceDocument = z.strictObject({
+  kind: z.literal("device"),
+  tenant: text.optional(),
+  endpoint: text,
+  profile: text,
+  credentials: z.array(credential, { error: "is not a list of credentials, such as `- noSec: true`" }).default([]),
+  allowUnauthenticatedFleet: z.boolean({ error: "is true or false" }).optional(),
+  labels: z.record(z.string(), text, { error: "is not a map of texts" }).optional(),
+});
+
+/** Reads the document of a device. @throws {ProvisioningError} names the first member that is wrong */
+export function parseDeviceDocument(document: unknown): lwm2m.v1.Device.$Properties {
+  const parsed = deviceDocument.safeParse(document);
+  if (!parsed.success) throw toProvisioningError(parsed.error);
+  const { endpoint, profile, credentials, allowUnauthenticatedFleet, labels } = parsed.data;
+  return {
+    endpoint,
+    profile,
+    credentials: credentials.map((one, index) => toCredential(one, `credentials[${index}]`)),
+    ...(allowUnauthenticatedFleet === undefined ? {} : { allowUnauthenticatedFleet }),
+    ...(labels === undefined ? {} : { labels }),
+  };
+}
+
+function toCredential(
+  { noSec, psk, rawPublicKey, x509 }: z.infer<typeof credential>,
+  field: string,
+): lwm2m.v1.Credential.$Properties {
+  return {
+    ...(noSec === undefined ? {} : { noSec: {} }),
+    ...(psk === undefined ? {} : { psk: { identity: psk.identity, key: toSecret(psk.key, `${field}.psk.key`) } }),
+    ...(rawPublicKey === undefined
+      ? {}
+      : { rawPublicKey: { publicKey: parseDerText(rawPublicKey, `${field}.rawPublicKey`) } }),
+    ...(x509 === undefined
+      ? {}
+      : {
+          x509: {
+            certificate: parseDerText(x509.certificate ?? "", `${field}.x509.certificate`),
+            ca: parseDerText(x509.ca ?? "", `${field}.x509.ca`),
+          },
+        }),
+  };
+}
+
+function toSecret(key: string | z.infer<typeof sealed>, field: string): lwm2m.v1.Secret.$Properties {
+  if (typeof key === "string") return { plain: parseHex(key, field) };
+  const { keyId, nonce, ciphertext } = key.sealed;
+  return { sealed: { keyId, nonce: Buffer.from(nonce, "base64"), ciphertext: Buffer.from(ciphertext, "base64") } };
+}
+
+function parseHex(text: string, field: string): Uint8Array {
+  if (text === MASK) throw new ProvisioningError(field, `is masked (${MASK}): put the key in its place`);
+  if (!/^([0-9A-Fa-f]{2})*$/.test(text)) throw new ProvisioningError(field, "is not hex: pairs of 0-9, a-f");
+  return Buffer.from(text, "hex");
+}
+
+/** Base64 of DER, with or without PEM's armour. */
+function parseDerText(text: string, field: string): Uint8Array {
+  const base64 = text.replace(/-----(BEGIN|END)[^-]*-----/g, "").replace(/\s/g, "");
+  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(base64)) throw new ProvisioningError(field, "is neither Base64 nor PEM");
+  return Buffer.from(base64, "base64");
+}
+
+function toProvisioningError(error: z.ZodError): ProvisioningError {
+  const [issue] = error.issues;
+  const path = issue?.path ?? [];
+  if (issue?.code === "unrecognized_keys") {
+    return new ProvisioningError(formatField([...path, issue.keys[0] ?? ""]), "is not a member that is known here");
+  }
+  return new ProvisioningError(formatField(path), issue?.message ?? "is not valid");
+}
+
+/** `credentials[0].psk.key`. */
+function formatField(path: readonly PropertyKey[]): string {
+  return path
+    .map((one) => (typeof one === "number" ? `[${one}]` : `.${String(one)}`))
+    .join("")
+    .replace(/^\./, "");
+}
+
+/** The document of a device, its secrets masked. */
+export function toDeviceDocument(device: lwm2m.v1.Device.$Properties): Record<string, unknown> {
+  const { endpoint, profile, credentials, allowUnauthenticatedFleet, labels } = device;
+  return {
+    endpoint,
+    profile,
+    credentials: (credentials ?? []).map(maskCredential),
+    ...(allowUnauthenticatedFleet ? { allowUnauthenticatedFleet } : {}),
+    ...(labels && Object.keys(labels).length > 0 ? { labels } : {}),
+  };
+}
+
+/** A credential as a document has it, its secrets masked. */
+export function maskCredential({
+  noSec,
+  psk,
+  rawPublicKey,
+  x509,
+}: lwm2m.v1.Credential.$Properties): Record<string, unknown> {
+  if (noSec) return { noSec: true };
+  if (psk) return { psk: { identity: psk.identity, key: MASK } };
+  if (rawPublicKey) return { rawPublicKey: base64(rawPublicKey.publicKey) };
+  return {
+    x509: {
+      ...(x509?.certificate?.length ? { certificate: base64(x509.certificate) } : {}),
+      ...(x509?.ca?.length ? { ca: base64(x509.ca) } : {}),
+    },
+  };
+}
+
+function base64(bytes: Uint8Array | null | undefined): string {
+  return Buffer.from(bytes ?? []).toString("base64");
+}
