@@ -31,10 +31,10 @@ export type Pressure = "normal" | "degraded" | "shedding";
 /** Accepts records and says when they are durable. One sender keeps the order of its records per key, through failures of the broker. */
 export interface Sender {
   /**
-   * Resolves once the bus holds the record durably (acks=all). Records of one batch share one promise.
+   * Resolves once the bus holds the record durably (acks=all). Records of one batch and topic share one promise.
    *
    * @throws {BusOverflowError} the buffer is full: nothing was taken
-   * @throws {BusUnavailableError} not accepted within the delivery deadline: whether it was written is unknown
+   * @throws {BusUnavailableError} the topic does not exist, or the record was not accepted within the delivery deadline: whether it was written is unknown
    * @throws {RecordTooLargeError} larger than the bus takes
    */
   publish(record: OutgoingRecord): Promise<void>;
@@ -55,7 +55,10 @@ export interface GroupSubscription {
   readonly type: "group";
   readonly groupId: string;
   readonly topics: readonly string[];
-  /** Called in order of offsets for each partition; records of different partitions may run at once. A rejection is retried with back-off: catch what must not block. */
+  /**
+   * Called for one record of a key after another, in order of offsets; records of different keys run at once, up to a limit for each partition.
+   * A rejection is retried with back-off and holds back its key and the commit: catch what must not block.
+   */
   readonly handle: (record: IncomingRecord) => Promise<void>;
 }
 
@@ -66,6 +69,7 @@ export interface ReaderSubscription {
   /** All partitions when absent. */
   readonly partitions?: readonly number[];
   readonly from: StartAt;
+  /** Called for one record of a partition after another. A rejection is retried with back-off and holds the partition back. */
   readonly handle: (record: IncomingRecord) => void | Promise<void>;
   /** Called once, when all that was there at the start has been handled. */
   readonly onCaughtUp?: () => void;
@@ -75,13 +79,13 @@ export type Subscription = GroupSubscription | ReaderSubscription;
 
 /** A running subscription. */
 export interface Running {
-  /** Resolves when it has its partitions. */
+  /** Resolves when it has its partitions: from then on a reader from `latest` misses nothing. */
   readonly ready: Promise<void>;
   /** False while it is being rebuilt or makes no progress. */
   readonly healthy: boolean;
   pause(): void;
   resume(): void;
-  /** Finishes the record in hand, commits, leaves. */
+  /** Finishes the records in hand (for at most 10 s), commits, leaves. */
   stop(): Promise<void>;
 }
 
@@ -103,10 +107,14 @@ export interface TopicProblem {
 
 /** The way to the bus: the one interface that services know. */
 export interface Bus {
-  /** A sender with a connection and buffer of its own; `lingerMs` 0 sends at once. */
-  sender(options: { readonly name: string; readonly lingerMs: number }): Sender;
+  /** A sender with a connection and buffer of its own; `lingerMs` 0 sends at once, absent means the bus's setting (10 ms). */
+  sender(options: { readonly name: string; readonly lingerMs?: number }): Sender;
   subscribe(subscription: Subscription): Running;
-  /** `create` makes what is missing and verifies the rest; `verify` only looks. */
+  /**
+   * `create` makes what is missing and verifies the rest; `verify` only looks.
+   *
+   * @throws {BusUnavailableError} the bus cannot be asked
+   */
   ensureTopics(topics: readonly TopicLayout[], mode: "create" | "verify"): Promise<readonly TopicProblem[]>;
   /** End of each partition: the offset that the next record gets. */
   endOffsets(topic: string): Promise<readonly number[]>;

@@ -12,4 +12,7 @@ export type {
   TopicLayout,
   TopicProblem,
 } from "./bus.ts";
+export { type DeadLetterOptions, deadLetter } from "./dead-letter.ts";
 export { BusOverflowError, BusUnavailableError, RecordTooLargeError } from "./errors.ts";
+export { murmur2, partitionOf } from "./murmur2.ts";
+export { DEFAULT_SENDER_LIMITS, type SenderLimits } from "./single-flight-sender.ts";

@@ -1,0 +1,62 @@
+/**
+ * kafkajs 2.2.4 with two repairs, and the only place that loads it.
+ *
+ * 1. Its request queue keeps a timer of 1 ms running for each connection though nothing waits (tulios/kafkajs#1556, #1704): 3 % of a core when idle.
+ * 2. It groups a batch by partition with a copy of the group for each record: quadratic.
+ *
+ * Both replace a function of that very version; a test fails when the version changes.
+ */
+import { createRequire } from "node:module";
+
+const require = createRequire(import.meta.url);
+
+interface RequestQueue {
+  throttleCheckTimeoutId: NodeJS.Timeout | null;
+  throttledUntil: number;
+  readonly pending: readonly unknown[];
+  checkPendingRequests(): void;
+  scheduleCheckPendingRequests(): void;
+}
+
+interface Grouping<Message> {
+  readonly topic: string;
+  readonly partitionMetadata: readonly unknown[];
+  readonly messages: readonly Message[];
+  readonly partitioner: (choice: { topic: string; partitionMetadata: readonly unknown[]; message: Message }) => number;
+}
+
+const { prototype: requestQueue } = require("kafkajs/src/network/requestQueue") as { prototype: RequestQueue };
+requestQueue.scheduleCheckPendingRequests = function (this: RequestQueue): void {
+  if (this.throttleCheckTimeoutId !== null || this.pending.length === 0) return;
+  const waitMs = Math.max(this.throttledUntil - Date.now(), 1);
+  this.throttleCheckTimeoutId = setTimeout(() => {
+    this.throttleCheckTimeoutId = null;
+    this.checkPendingRequests();
+  }, waitMs);
+};
+
+const groupingPath = require.resolve("kafkajs/src/producer/groupMessagesPerPartition");
+require(groupingPath);
+// Replaced before kafkajs is loaded as a whole: its producer takes the function when it is loaded.
+(require.cache[groupingPath] as NodeJS.Module).exports = groupByPartition;
+
+/** The messages of each partition, in their order. */
+export function groupByPartition<Message>({
+  topic,
+  partitionMetadata,
+  messages,
+  partitioner,
+}: Grouping<Message>): Record<number, Message[]> {
+  const groups: Record<number, Message[]> = {};
+  if (partitionMetadata.length === 0) return groups;
+  for (const message of messages) {
+    const partition = partitioner({ topic, partitionMetadata, message });
+    const group = groups[partition];
+    if (group === undefined) groups[partition] = [message];
+    else group.push(message);
+  }
+  return groups;
+}
+
+/** kafkajs, repaired. */
+export const kafkajs: typeof import("kafkajs") = require("kafkajs");
