@@ -78,6 +78,7 @@ export class ValueMap {
       if (target.telemetry) telemetry.push(sample);
       if (target.attribute) attributes.push(sample);
     }
+    groups.order();
     return { telemetry, attributes };
   }
 }
@@ -89,6 +90,7 @@ function instanceKey(objectId: number, instanceId: number): number {
 /** Gathers the instances of multiple-instance resources of one payload. */
 class InstanceGroups {
   readonly #groups = new Map<Target, Map<number | undefined, ResourceInstanceNode[]>>();
+  #ordered = true;
 
   /** The node that the instance opens, or undefined when it joined one. */
   add(
@@ -102,14 +104,21 @@ class InstanceGroups {
     const byTime = getOrSet(this.#groups, target, () => new Map<number | undefined, ResourceInstanceNode[]>());
     const instances = byTime.get(timeMs);
     if (instances !== undefined) {
-      const ordered = id > (instances.at(-1) as ResourceInstanceNode).id; // A group is opened with an instance.
+      this.#ordered &&= id > (instances.at(-1) as ResourceInstanceNode).id; // A group is opened with an instance.
       instances.push(instance);
-      if (!ordered) instances.sort((a, b) => a.id - b.id);
       return undefined;
     }
     const opened = [instance];
     byTime.set(timeMs, opened);
     return { type: "multipleResource", id: resourceId, dataType: value.type, instances: opened };
+  }
+
+  /** Brings the instances into the order of their ids; payloads mostly have them so. */
+  order(): void {
+    if (this.#ordered) return;
+    for (const byTime of this.#groups.values()) {
+      for (const instances of byTime.values()) instances.sort((a, b) => a.id - b.id);
+    }
   }
 }
 

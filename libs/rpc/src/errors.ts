@@ -1,0 +1,136 @@
+/** Names of CoAP response codes in results. Codes that have none print `UNKNOWN`. */
+export type ResultName =
+  | "CREATED"
+  | "DELETED"
+  | "CHANGED"
+  | "CONTENT"
+  | "BAD_REQUEST"
+  | "UNAUTHORIZED"
+  | "FORBIDDEN"
+  | "NOT_FOUND"
+  | "METHOD_NOT_ALLOWED"
+  | "NOT_ACCEPTABLE"
+  | "REQUEST_ENTITY_INCOMPLETE"
+  | "PRECONDITION_FAILED"
+  | "REQUEST_ENTITY_TOO_LARGE"
+  | "UNSUPPORTED_CONTENT_FORMAT"
+  | "INTERNAL_SERVER_ERROR"
+  | "UNKNOWN";
+
+/** A request that is not carried out. */
+export interface Refusal {
+  readonly type: "refused";
+  /** `REJECTED`: no device could carry it out. `FAILED`: this one cannot, or its definitions do not allow it. */
+  readonly status: "REJECTED" | "FAILED";
+  readonly result: ResultName;
+  readonly error: string;
+}
+
+/** Most characters of a caller's input that an error quotes. */
+const MAX_QUOTED_CHARACTERS = 1000;
+
+function quote(input: string): string {
+  return input.length > MAX_QUOTED_CHARACTERS ? `${input.slice(0, MAX_QUOTED_CHARACTERS)}…` : input;
+}
+
+function rejected(error: string): Refusal {
+  return { type: "refused", status: "REJECTED", result: "BAD_REQUEST", error };
+}
+
+function failed(error: string): Refusal {
+  return { type: "refused", status: "FAILED", result: "BAD_REQUEST", error };
+}
+
+const WRITE_REPLACE_TARGET = "This operation can only be used for Resource or ResourceInstance!";
+const WRITE_UPDATE_TARGET = "This operation can only be used for ObjectInstance or Resource (multiple)";
+const WRITE_UPDATE_RESOURCE = "This operation can only be used for ObjectInstance or Multi-Instance Resource !";
+
+/** A value that cannot be written, as the texts name it. */
+export interface BadValue {
+  readonly text: string;
+  /** Class of the JSON value in the words of the texts: Integer, String, LinkedHashMap … */
+  readonly className: string;
+}
+
+/** Every text of a refusal, in one table. `id` is a path as the caller gave it, `path` a plain one. */
+export const REFUSALS = {
+  unsupportedMethod: (method: string): Refusal => ({
+    ...rejected(`Unsupported operation type: ${quote(method)}`),
+    result: "METHOD_NOT_ALLOWED",
+  }),
+  notJsonObject: (params: string): Refusal =>
+    rejected(`The given string value cannot be transformed to Json object: ${quote(params)}`),
+  missingTarget: (): Refusal => rejected("Can't find 'key' or 'id' in the requestParams parameters!"),
+  invalidPath: (message: string): Refusal => rejected(message),
+
+  unknownKey: (key: string): Refusal => failed(`${quote(key)} is not configured in the device profile!`),
+  keyOfOtherVersion: (key: string, id: string, registered: string): Refusal =>
+    failed(
+      `${quote(key)} is not configured in the device profile! It is configured as ${id}, and the device registered version ${registered}.`,
+    ),
+  unsupportedObject: (objectId: number | null): Refusal =>
+    failed(`Specified object id ${objectId} absent in the list supported objects of the client or is security object!`),
+  otherVersion: (id: string, registered: string): Refusal =>
+    failed(`Specified resource id ${id} is not valid version! Must be version: ${registered}`),
+
+  discoverResourceInstance: (path: string): Refusal =>
+    rejected(`Discover request cannot target resource instance path: ${path}`),
+
+  noModel: (id: string): Refusal => failed(`Resource ${id} is not configured in the device profile!`),
+  nullValue: (): Refusal => rejected("The value of this resource must not be null."),
+  writeReplaceTarget: (id: string): Refusal => rejected(`Resource ${id}. ${WRITE_REPLACE_TARGET}`),
+  badSingleValue: (path: string, value: BadValue, type: string): Refusal =>
+    failed(
+      `Resource id=${path}, value = ${quote(value.text)}, class = ${value.className}. Format value is bad. Value for this Single Resource must be ${type}!`,
+    ),
+
+  writeUpdateTarget: (id: string): Refusal => rejected(`Resource ${id}. ${WRITE_UPDATE_TARGET}`),
+  writeUpdateSingle: (id: string): Refusal => failed(`Resource ${id}. ${WRITE_UPDATE_RESOURCE}`),
+  writeUpdateNoModel: (id: string): Refusal =>
+    failed(`Resource ${id}. ${WRITE_UPDATE_RESOURCE} Resource ${id} is not configured in the device profile!`),
+  writeUpdateUnknownMember: (id: string, member: string): Refusal =>
+    failed(
+      `Resource ${id}. ${WRITE_UPDATE_RESOURCE} Resource ${id}/${quote(member)} is not configured in the device profile!`,
+    ),
+  writeUpdateNothing: (id: string): Refusal =>
+    failed(`Resource ${id}. ${WRITE_UPDATE_RESOURCE} No resources to update!`),
+  writeUpdateNotInstances: (id: string, path: string, value: BadValue): Refusal =>
+    failed(`Resource ${id}. ${WRITE_UPDATE_RESOURCE} ${badInstances(path, value)}`),
+  writeUpdateBadInstances: (resourceId: number, value: BadValue): Refusal =>
+    failed(badInstances(String(resourceId), value)),
+  writeUpdateNotMap: (): Refusal => rejected("The value of this resource must be in Map format and size > 0"),
+  badMemberValue: (path: string, expected: string, got: string): Refusal =>
+    failed(`Invalid value type for resource ${path}, expected ${expected}, got ${got}`),
+
+  executeTarget: (path: string): Refusal => rejected(`Invalid path ${path} : Only resource can be executed.`),
+  executeNoModel: (id: string, objectId: number, version: string): Refusal =>
+    failed(
+      `ResourceModel with ${id} is absent in the system. Need to add Model with id= ${objectId}  ver=${version}  to profile.`,
+    ),
+  notExecutable: (id: string): Refusal => failed(`Resource with ${id} is not executable.`),
+  executeArgumentType: (className: string): Refusal =>
+    rejected(
+      `Unsupported parameter type: ${className}. Only simple types (String, Integer, Boolean, etc.) are allowed for Execute arguments.`,
+    ),
+  executeArguments: (message: string): Refusal => rejected(`Invalid Execute request : [${quote(message)}]`),
+
+  missingAttributes: (): Refusal => rejected("Attributes to write are not specified!"),
+  notNotificationAttribute: (name: string): Refusal =>
+    rejected(
+      `Attribute ${name} is of class PROPERTIES but only NOTIFICATION attribute can be used in WRITE ATTRIBUTE request.`,
+    ),
+  negativeAttribute: (name: string): Refusal => rejected(`'${name}' attribute value must not be negative`),
+  badDimension: (): Refusal => rejected("'Dimension' attribute value must be between [0-255]"),
+  badVersion: (version: string): Refusal => rejected(`version (${quote(version)}) MUST be composed of 2 parts`),
+  invalidAttributes: (path: string, reason: string): Refusal =>
+    rejected(`Some attributes are not valid for the path ${path}. ${reason}`),
+
+  noActiveObservation: (id: string): Refusal =>
+    failed(`Could not find active Observe component with path: ${quote(id)}`),
+  observationConflict: (path: string, existing: string): Refusal =>
+    failed(`Resource [${path}] conflict with is already registered as SingleObservation [${existing}].`),
+};
+
+function badInstances(path: string, { text, className }: BadValue): string {
+  return `Resource id=${path}, class = ${className}, value = ${quote(text)} is bad. Value of Multi-Instance Resource must be in Json format!`;
+}
