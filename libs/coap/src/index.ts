@@ -1,6 +1,7 @@
 export { type Block, blockOption, readBlock } from "./block.ts";
 export { CODE, codeClass, formatCode, isRequestCode, isResponseCode } from "./code.ts";
 export { CONTENT_FORMAT } from "./content-format.ts";
+export type { Random } from "./context.ts";
 export { CoapFormatError } from "./errors.ts";
 export { type CoreLink, formatLinkFormat, type LinkAttribute, parseLinkFormat } from "./link-format.ts";
 export type { Machine } from "./machine.ts";
@@ -29,7 +30,7 @@ export {
   uriQuery,
 } from "./option.ts";
 export { isCritical, OPTION } from "./option-registry.ts";
-export { CoapStack, type CoapStackSettings, type Random } from "./stack.ts";
+export { CoapStack, type CoapStackSettings, type StackUsage } from "./stack.ts";
 export type {
   DropReason,
   ExchangeId,

@@ -1,0 +1,36 @@
+import type { Body } from "./blockwise.ts";
+import { type Deadline, NOT_QUEUED } from "./deadline-queue.ts";
+import type { Remembered } from "./deduplicator.ts";
+import type { Exchange } from "./exchange.ts";
+import type { Pending } from "./pending.ts";
+import type { PeerKey } from "./stack-io.ts";
+
+/** What is known of a far side while anything about it is open or remembered; it is forgotten once that is over. */
+export class Peer implements Deadline {
+  readonly kind = "peer";
+  readonly key: PeerKey;
+  /** The Message ID of our next message to it. */
+  nextMessageId: number;
+  /** Until then the Message IDs that we used must not be used again (EXCHANGE_LIFETIME). */
+  messageIdsExpireAtMs = 0;
+  /** Messages that came from it, oldest first. */
+  readonly remembered: Remembered[] = [];
+  /** Our exchanges with it, in the order in which they begin. */
+  readonly exchanges: Exchange[] = [];
+  /** Its requests and notifications that wait for the application. */
+  readonly pending: Pending[] = [];
+  /** Bodies in transfer, oldest first. */
+  readonly bodies: Body[] = [];
+  dueMs = 0;
+  place: number = NOT_QUEUED;
+
+  constructor(key: PeerKey, firstMessageId: number) {
+    this.key = key;
+    this.nextMessageId = firstMessageId;
+  }
+
+  /** Nothing is open: what is left is memory of the past. */
+  get isAtRest(): boolean {
+    return this.exchanges.length === 0 && this.pending.length === 0 && this.bodies.length === 0;
+  }
+}
