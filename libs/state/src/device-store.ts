@@ -160,11 +160,18 @@ export interface OpenRequest {
   readonly expiresAtMs: number;
 }
 
+/** An open request as its shard lists it. */
+export interface ShardRequest extends OpenRequest {
+  readonly device: DeviceRef;
+  /** It passed `dispatch`: whether the device carried it out is unknown until the answer comes. */
+  readonly dispatched: boolean;
+}
+
 export type AcceptOutcome =
   | { readonly type: "accepted" }
   /** Another request with this id is open. */
   | { readonly type: "open" }
-  /** This id has its final answer: `lwm2m.v1.RpcResponse`. */
+  /** This id has its final answer: `lwm2m.v1.RpcResponse`, encoded as `contentType` says. */
   | { readonly type: "finished"; readonly response: Uint8Array; readonly contentType: string };
 
 export type DispatchOutcome =
@@ -186,7 +193,7 @@ export type FinishOutcome =
 export interface OutboxEntry {
   readonly id: string;
   readonly shard: number;
-  /** `lifecycle`: value is `lwm2m.v1.LifecycleRecord`; `response`: value is `lwm2m.v1.RpcResponse`. */
+  /** `lifecycle`: value is `lwm2m.v1.LifecycleRecord`; `response`: value is `lwm2m.v1.RpcResponse`, encoded as `contentType` says: it is published as it is. */
   readonly kind: "lifecycle" | "response";
   readonly device: DeviceRef;
   readonly contentType: string;
@@ -265,7 +272,7 @@ export interface DeviceStore {
     readonly owner: Owner;
     readonly nowMs: number;
   }): Promise<DispatchOutcome>;
-  /** Decides the final answer once; the winner's response is in the outbox in the same step. */
+  /** Decides the final answer once; the winner's response (`encodeRpcResponse` by the request's content type) is in the outbox in the same step. */
   finish(request: {
     readonly device: DeviceRef;
     readonly requestId: string;
@@ -274,6 +281,9 @@ export interface DeviceStore {
   }): Promise<FinishOutcome>;
   /** Requests of a device that have no final answer. */
   openRequests(device: DeviceRef): Promise<readonly (OpenRequest & { readonly dispatched: boolean })[]>;
+
+  /** Open requests of a shard, the first to expire first: so that routers can end those whose node and router died. */
+  listOpenRequests(request: { readonly shard: number; readonly limit: number }): Promise<readonly ShardRequest[]>;
 
   /** Ends what lapsed and hands over what the outbox holds, if no other live node has the shard's lease. */
   sweep(request: SweepRequest): Promise<SweepOutcome>;

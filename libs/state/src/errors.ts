@@ -3,3 +3,9 @@ export class StateUnavailableError extends Error {
   override readonly name = "StateUnavailableError";
   readonly code = "STATE_UNAVAILABLE";
 }
+
+/** A value in the store that does not parse: it is quarantined and counted, and counts as absent. */
+export class StoredValueError extends Error {
+  override readonly name = "StoredValueError";
+  readonly code = "STORED_VALUE";
+}

@@ -20,6 +20,7 @@ export {
   type RegisterOutcome,
   type RegisterRequest,
   type Registration,
+  type ShardRequest,
   type SweepOutcome,
   type SweepRequest,
   type UpdateOutcome,
@@ -29,8 +30,14 @@ export { type Epoch, epochSlot, nextEpoch } from "./epoch.ts";
 export { StateUnavailableError } from "./errors.ts";
 export { type EventSource, eventId, namedEventId } from "./event-id.ts";
 export { type LifecycleChange, lifecycleRecord } from "./lifecycle.ts";
-export type { NodeDirectory, NodeEntry } from "./node-directory.ts";
-export type { CredentialIdentity, ProvisioningStore, StoredRecord } from "./provisioning-store.ts";
+export { type NodeDirectory, type NodeEntry, TRANSPORT_SLOTS } from "./node-directory.ts";
+export type {
+  CredentialIdentity,
+  ProvisioningStore,
+  PutOutcome,
+  RecordRef,
+  StoredRecord,
+} from "./provisioning-store.ts";
 export { makeRegistrationId, registrationIdShard } from "./registration-id.ts";
 export { fromWireRegistration, queueModeAfter, toWireRegistration } from "./registration-record.ts";
 export { SHARDS, shardOf } from "./shard.ts";

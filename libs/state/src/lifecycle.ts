@@ -15,6 +15,9 @@ export interface LifecycleChange {
   readonly replacedRegistrationId?: string;
 }
 
+/** Why a registration ended that nobody ended. */
+export const EXPIRED_REASON = "lifetime lapsed";
+
 const { LifecycleEvent } = lwm2m.v1;
 
 const EVENTS = {

@@ -13,6 +13,9 @@ export interface NodeEntry extends NodeRef {
   readonly ready: boolean;
 }
 
+/** Slots of transport nodes: 0 to 63, as many as partitions of node-command. */
+export const TRANSPORT_SLOTS = 64;
+
 /** Who holds which slot. A lease lasts 10 s unless renewed. */
 export interface NodeDirectory {
   /** Takes a given slot, or the lowest free of 0 to 63; `undefined` when it is held by another boot id. Held slots are waited for, never shared. */

@@ -15,29 +15,28 @@ export interface StoredRecord {
   readonly offset: number;
 }
 
+/** Names a record. */
+export type RecordRef = Pick<StoredRecord, "kind" | "tenant" | "id">;
+
+/** What became of a `put`. */
+export type PutOutcome =
+  | { readonly type: "stored" }
+  | {
+      readonly type: "identityTaken";
+      readonly identity: CredentialIdentity;
+      readonly by: { readonly tenant: string; readonly id: string };
+    };
+
 /** The read model of the provisioning topic: rebuildable, written only by the materialiser. */
 export interface ProvisioningStore {
   /**
    * Stores a record and the identities that belong to it, in place of those that it had before.
    *
    * The first offset owns an identity: answers the record that holds it when it is another's, and stores nothing.
+   * A device and its credential (same tenant and id) share their identities. A record older than the stored one changes nothing.
    */
-  put(
-    record: StoredRecord,
-    identities: readonly CredentialIdentity[],
-  ): Promise<
-    | { readonly type: "stored" }
-    | {
-        readonly type: "identityTaken";
-        readonly identity: CredentialIdentity;
-        readonly by: { tenant: string; id: string };
-      }
-  >;
-  remove(record: {
-    readonly kind: StoredRecord["kind"];
-    readonly tenant: string;
-    readonly id: string;
-  }): Promise<boolean>;
+  put(record: StoredRecord, identities: readonly CredentialIdentity[]): Promise<PutOutcome>;
+  remove(record: RecordRef): Promise<boolean>;
   get(kind: StoredRecord["kind"], tenant: string, id: string): Promise<StoredRecord | undefined>;
   list(kind: StoredRecord["kind"], tenant?: string): Promise<readonly StoredRecord[]>;
   /** The exact device record that owns an identity; patterns are not looked at here. */
@@ -45,4 +44,16 @@ export interface ProvisioningStore {
   /** Offset up to which the read model is known to be gap-free; `undefined` when it must be rebuilt from the beginning. */
   position(): Promise<number | undefined>;
   setPosition(offset: number): Promise<void>;
+}
+
+/** One text per identity, such as `psk:meter-1`. */
+export function identityText(identity: CredentialIdentity): string {
+  switch (identity.type) {
+    case "noSec":
+      return `noSec:${identity.endpoint}`;
+    case "psk":
+      return `psk:${identity.identity}`;
+    case "publicKey":
+      return `publicKey:${identity.sha256Hex}`;
+  }
 }

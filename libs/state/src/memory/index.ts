@@ -1,0 +1,3 @@
+export { MemoryDeviceStore, type MemoryDeviceStoreOptions } from "./memory-device-store.ts";
+export { MemoryNodeDirectory } from "./memory-node-directory.ts";
+export { MemoryProvisioningStore } from "./memory-provisioning-store.ts";

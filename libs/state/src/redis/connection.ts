@@ -1,0 +1,141 @@
+import { readFileSync } from "node:fs";
+import { Cluster, Redis, type RedisOptions } from "ioredis";
+import { StateUnavailableError } from "../errors.ts";
+
+/** How to reach Redis (7.0 or later): one server, the server that Sentinels watch, or a cluster. */
+export interface RedisSettings {
+  /** `redis://` or, with TLS, `rediss://`, user:password@host:port/database. Not looked at with Sentinels or a cluster. */
+  readonly url: string;
+  /** Sentinels, `host:port` each. */
+  readonly sentinels?: readonly string[];
+  /** Name of the master that they watch. */
+  readonly sentinelMaster?: string;
+  /** Some nodes of a cluster, `host:port` each; the others are found through them. */
+  readonly clusterNodes?: readonly string[];
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  /** TLS to the Sentinels' master or the cluster. */
+  readonly tls?: boolean;
+  /** PEM file of the certificates that are trusted; the system's when not set. */
+  readonly tlsCaLocation?: string | undefined;
+  /** PEM files of our certificate and key, where Redis asks for them. */
+  readonly tlsCertificateLocation?: string | undefined;
+  readonly tlsKeyLocation?: string | undefined;
+  /** How long a step may take before it fails with `StateUnavailableError`, ms. */
+  readonly commandTimeoutMs?: number;
+}
+
+/** Told when Redis goes and comes back: once per episode, not per command. */
+export interface RedisConnectionEvents {
+  readonly onUnavailable?: (error: StateUnavailableError) => void;
+  readonly onAvailable?: () => void;
+}
+
+const COMMAND_TIMEOUT_MS = 1_000;
+const RETRY_MAX_MS = 500;
+
+/**
+ * A connection for steps on a device's path: what does not work soon fails, and connecting goes on for ever.
+ * It connects by itself, at once and after every loss.
+ */
+export class RedisConnection {
+  readonly client: Redis | Cluster;
+  #problem: string | undefined = "not connected yet";
+
+  constructor(settings: RedisSettings, events: RedisConnectionEvents = {}) {
+    this.client = makeClient(settings);
+    let available = true; // Until the first failure.
+    let lastError: Error | undefined;
+    this.client.on("error", (error: Error) => {
+      lastError = error;
+    });
+    this.client.on("ready", () => {
+      this.#problem = undefined;
+      if (!available) events.onAvailable?.();
+      available = true;
+    });
+    this.client.on("reconnecting", () => {
+      const error = new StateUnavailableError(`Redis cannot be reached: ${lastError?.message ?? "it hung up"}`, {
+        cause: lastError,
+      });
+      this.#problem = error.message;
+      if (available) events.onUnavailable?.(error);
+      available = false;
+    });
+  }
+
+  /** What is wrong with the connection; undefined when nothing is. */
+  problem(): string | undefined {
+    return this.#problem;
+  }
+
+  async close(): Promise<void> {
+    this.client.disconnect();
+  }
+}
+
+/** Settles as `reply` does; what is the environment's fault becomes a `StateUnavailableError`. */
+export async function orUnavailable<Reply>(reply: Promise<Reply>): Promise<Reply> {
+  try {
+    return await reply;
+  } catch (error) {
+    if (!(error instanceof Error) || isOurFault(error)) throw error;
+    throw new StateUnavailableError(`Redis did not do it: ${error.message}`, { cause: error });
+  }
+}
+
+/** Redis' own words for a command that can never work; LOADING, CLUSTERDOWN, READONLY, OOM, MISCONF and the like pass. */
+function isOurFault(error: Error): boolean {
+  return error.name === "ReplyError" && /^(ERR|WRONGTYPE|CROSSSLOT|NOSCRIPT) /.test(error.message);
+}
+
+function makeClient(settings: RedisSettings): Redis | Cluster {
+  const { url, sentinels = [], sentinelMaster = "mymaster", clusterNodes = [], username, password } = settings;
+  const retryStrategy = (attempt: number): number => Math.min(attempt * 50, RETRY_MAX_MS);
+  const tls = tlsOptions(settings);
+  const options = {
+    maxRetriesPerRequest: 1,
+    commandTimeout: settings.commandTimeoutMs ?? COMMAND_TIMEOUT_MS,
+    connectTimeout: COMMAND_TIMEOUT_MS,
+    // A master that became a replica refuses writes: connect anew, and send the command again.
+    reconnectOnError: (error: Error) => (error.message.startsWith("READONLY") ? (2 as const) : false),
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(tls === undefined ? {} : { tls }),
+  } satisfies RedisOptions;
+  if (sentinels.length > 0) {
+    return new Redis({
+      ...options,
+      retryStrategy,
+      sentinels: sentinels.map(parseHostPort),
+      sentinelRetryStrategy: retryStrategy,
+      name: sentinelMaster,
+    });
+  }
+  if (clusterNodes.length > 0) {
+    return new Cluster(clusterNodes.map(parseHostPort), {
+      redisOptions: options,
+      clusterRetryStrategy: retryStrategy,
+      // Certificates name hosts: an address must not be put in their place.
+      ...(tls === undefined ? {} : { dnsLookup: (address, done) => done(null, address) }),
+      maxRedirections: 4,
+      slotsRefreshTimeout: COMMAND_TIMEOUT_MS,
+    });
+  }
+  return new Redis(url, { ...options, retryStrategy });
+}
+
+function tlsOptions(settings: RedisSettings): { ca?: Buffer; cert?: Buffer; key?: Buffer } | undefined {
+  if (!settings.tls && !settings.url.startsWith("rediss:")) return undefined;
+  const { tlsCaLocation, tlsCertificateLocation, tlsKeyLocation } = settings;
+  return {
+    ...(tlsCaLocation === undefined ? {} : { ca: readFileSync(tlsCaLocation) }),
+    ...(tlsCertificateLocation === undefined ? {} : { cert: readFileSync(tlsCertificateLocation) }),
+    ...(tlsKeyLocation === undefined ? {} : { key: readFileSync(tlsKeyLocation) }),
+  };
+}
+
+function parseHostPort(text: string): { host: string; port: number } {
+  const colon = text.lastIndexOf(":");
+  return { host: text.slice(0, colon).replace(/^\[(.*)\]$/, "$1"), port: Number(text.slice(colon + 1)) };
+}

@@ -1,0 +1,110 @@
+import { lwm2m } from "@ferry/proto";
+import type { DeviceState, Observation, Owner, Registration } from "../device-store.ts";
+import { epochSlot } from "../epoch.ts";
+import { StoredValueError } from "../errors.ts";
+import { fromWireRegistration, queueModeAfter, toWireRegistration } from "../registration-record.ts";
+
+/**
+ * A device as Redis holds it: one string, so that a step reads and writes it whole. Big-endian.
+ *
+ * ```
+ * version 1 · generation 6 · registered 6 · updated 6 · expires 6 · last seen 6 · lifetime 4 · epoch 8 · first Message ID 2
+ * registration id · boot id · digest · peer · binding mode · SMS number        each: length 2, bytes
+ * object links · the rest of the registration (lwm2m.v1.Registration)           each: length 4, bytes
+ * ```
+ * What scripts change has a place of its own; `scripts/device.lua` packs and unpacks the same layout. Times are ms since 1970.
+ */
+export type DeviceRecord = Omit<DeviceState, "observations"> & { readonly digest: string };
+
+const VERSION = 1;
+const FIXED_BYTES = 45;
+
+/** Reads a packed device. @throws {StoredValueError} it is not one */
+export function decodeDevice(packed: Buffer): DeviceRecord {
+  if (packed.length < FIXED_BYTES || packed[0] !== VERSION) throw new StoredValueError("not a device of version 1");
+  let at = FIXED_BYTES;
+  const bytes = (lengthBytes: 2 | 4): Buffer => {
+    const start = at + lengthBytes;
+    if (start > packed.length) throw new StoredValueError(`device ends at byte ${packed.length} before a length`);
+    at = start + packed.readUIntBE(at, lengthBytes);
+    if (at > packed.length) throw new StoredValueError(`device ends at byte ${packed.length} of ${at}`);
+    return packed.subarray(start, at);
+  };
+  const [registrationId, bootId, digest, peer, bindingMode, smsNumber] = Array.from({ length: 6 }, () =>
+    bytes(2).toString(),
+  ) as [string, string, string, string, string, string]; // As many as asked for.
+  const objectLinks = bytes(4).toString();
+  const rest = decodeRest(bytes(4));
+  const epoch = Number(packed.readBigUInt64BE(35));
+  return {
+    registration: {
+      ...rest,
+      registrationId,
+      generation: packed.readUIntBE(1, 6),
+      lifetimeS: packed.readUInt32BE(31),
+      bindingMode,
+      queueMode: queueModeAfter(rest, bindingMode),
+      ...(smsNumber === "" ? {} : { smsNumber }),
+      objectLinks,
+      peer,
+      registeredAtMs: packed.readUIntBE(7, 6),
+      updatedAtMs: packed.readUIntBE(13, 6),
+      expiresAtMs: packed.readUIntBE(19, 6),
+    },
+    owner: { slot: epochSlot(epoch), bootId, epoch },
+    firstMessageId: packed.readUInt16BE(43),
+    lastSeenMs: packed.readUIntBE(25, 6),
+    digest,
+  };
+}
+
+/** The part of a registration that no step changes. */
+export function encodeRest(registration: Partial<Registration>): Uint8Array {
+  const { tenant, endpoint, lwm2mVersion, queueMode, profile, securityMode, additionalParameters } = registration;
+  const rest = { tenant, endpoint, lwm2mVersion, queueMode, profile, securityMode, additionalParameters };
+  return lwm2m.v1.Registration.encode(toWireRegistration(rest as Registration)).finish(); // The fields it lacks are packed apart.
+}
+
+function decodeRest(bytes: Uint8Array): Registration {
+  let registration: Registration;
+  try {
+    registration = fromWireRegistration(lwm2m.v1.Registration.decode(bytes));
+  } catch (error) {
+    throw new StoredValueError("not a registration", { cause: error });
+  }
+  if (registration.tenant === "" || registration.endpoint === "") {
+    throw new StoredValueError("registration of nobody");
+  }
+  return registration;
+}
+
+/** Reads pairs of token and text. @throws {StoredValueError} one is not an observation */
+export function decodeObservations(flat: readonly Buffer[]): Observation[] {
+  const observations: Observation[] = [];
+  for (let i = 0; i + 1 < flat.length; i += 2) {
+    observations.push(decodeObservation(flat[i] as Buffer, (flat[i + 1] as Buffer).toString())); // The condition bounds both.
+  }
+  return observations;
+}
+
+function decodeObservation(token: Buffer, text: string): Observation {
+  const [source, format = "", ...paths] = text.split(" ");
+  if ((source !== "p" && source !== "r") || paths.length === 0)
+    throw new StoredValueError(`"${text}" is no observation`);
+  return {
+    token: Uint8Array.from(token),
+    paths,
+    source: source === "p" ? "profile" : "rpc",
+    ...(format === "-" ? {} : { contentFormat: Number(format) }),
+  };
+}
+
+/** An observation as text: source, Content-Format or `-`, paths: `p 112 /3303/0/5700`. */
+export function encodeObservation({ source, contentFormat, paths }: Observation): string {
+  return [source === "profile" ? "p" : "r", contentFormat ?? "-", ...paths].join(" ");
+}
+
+/** An owner as steps answer it. */
+export function decodeOwner(epoch: number, bootId: Buffer): Owner {
+  return { slot: epochSlot(epoch), bootId: bootId.toString(), epoch };
+}

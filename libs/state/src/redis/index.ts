@@ -1,0 +1,5 @@
+export { connectRedis, type RedisState } from "./connect-redis.ts";
+export { RedisConnection, type RedisConnectionEvents, type RedisSettings } from "./connection.ts";
+export { RedisDeviceStore, type RedisDeviceStoreOptions } from "./redis-device-store.ts";
+export { RedisNodeDirectory } from "./redis-node-directory.ts";
+export { RedisProvisioningStore } from "./redis-provisioning-store.ts";

@@ -1,0 +1,94 @@
+import { hash } from "node:crypto";
+import type { DeviceRef } from "../device-store.ts";
+
+/**
+ * Every key name, in one place.
+ *
+ * All keys of a device and all that is swept with it begin with its shard's prefix `lw:{sss}:` and so lie in one slot of a cluster.
+ * A script gets the prefix as its one key and puts these names behind it; `<name>` is `tenant/endpoint`.
+ */
+export const SHARD_KEYS = {
+  /** `d:<name>`: the device, packed (see device-record.ts). */
+  DEVICE: "d:",
+  /** `o:<name>`: hash of observations by token. */
+  OBSERVATIONS: "o:",
+  /** `r:<registrationId>`: the name. A pointer: only the device's record says whether it still holds. */
+  REGISTRATION_ID: "r:",
+  /** Hash of names by token. Pointers: only the device's observations say whether they still hold. */
+  TOKENS: "t",
+  /** Sorted set of names by expiry. */
+  EXPIRIES: "exp",
+  /** Stream of what must reach Kafka. */
+  OUTBOX: "out",
+  /** Who sweeps the shard until when. */
+  LEASE: "lease",
+  /** Generation or epoch ms of an ended registration that lies beyond Redis' clock; lapses when the clock is there. */
+  ENDED: "ended",
+  /** `rpc:<request id, percent-encoded>:<name>`: a request, then its final answer. */
+  REQUEST: "rpc:",
+  /** Sorted set of open requests, `<request id, percent-encoded>:<name>`, by when they expire. */
+  OPEN_REQUESTS: "open",
+  /** `bad:<key>`: what could not be parsed, for a week. */
+  BAD: "bad:",
+} as const;
+
+/** What all keys of a shard begin with: `lw:{0a3}:`. */
+export function shardPrefix(shard: number): string {
+  return `lw:{${shard.toString(16).padStart(3, "0")}}:`;
+}
+
+/** A device's name in keys: `tenant/endpoint`. */
+export function nameOf({ tenant, endpoint }: DeviceRef): string {
+  return `${tenant}/${endpoint}`;
+}
+
+/** The device of a name; a tenant holds no slash. */
+export function parseName(name: Buffer): DeviceRef {
+  const slash = name.indexOf("/");
+  return { tenant: name.toString("utf8", 0, slash), endpoint: name.toString("utf8", slash + 1) };
+}
+
+/** What the leases of the node directory begin with; the slot follows. */
+export const NODE_PREFIX = "lw:{n}:node:";
+
+/** Random id and high-water second of this life of the store. */
+export const INCARNATION_KEY = "lw:{n}:incarnation";
+
+/** Offset up to which the read model is gap-free. */
+export const POSITION_KEY = "lw:{p}:position";
+
+/** Slots that provisioning is spread over. */
+export const PROVISIONING_SLOTS = 256;
+
+/** What the keys of one slot of provisioning begin with: `lw:{p07}:`. */
+export function provisioningPrefix(slot: number): string {
+  return `lw:{p${slot.toString(16).padStart(2, "0")}}:`;
+}
+
+/**
+ * Names behind a slot's prefix. `<name>` is `tenant/id`.
+ *
+ * A record lies in the slot of its id, and so does the NoSec identity of a device, whose endpoint is its id: one step finds both.
+ */
+export const PROVISIONING_KEYS = {
+  /** `rec:<kind>`: hash of records by name. */
+  RECORDS: "rec:",
+  /** `id:<identity>`: offset and name of the device that owns it. A pointer: only the device's records say whether it still holds. */
+  IDENTITY: "id:",
+} as const;
+
+/** Slot of a record. */
+export function recordSlot(id: string): number {
+  return provisioningSlot(id);
+}
+
+/** Slot of the pointer from an identity, as `identityText` has it, to its device. */
+export function identitySlot(identity: string): number {
+  return provisioningSlot(identity.startsWith(NO_SEC) ? identity.slice(NO_SEC.length) : identity);
+}
+
+const NO_SEC = "noSec:";
+
+function provisioningSlot(text: string): number {
+  return hash("sha256", text, "buffer").readUInt8(0);
+}

@@ -1,0 +1,183 @@
+import { StoredValueError } from "../errors.ts";
+import {
+  type CredentialIdentity,
+  identityText,
+  type ProvisioningStore,
+  type PutOutcome,
+  type RecordRef,
+  type StoredRecord,
+} from "../provisioning-store.ts";
+import { orUnavailable, type RedisConnection } from "./connection.ts";
+import {
+  identitySlot,
+  POSITION_KEY,
+  PROVISIONING_KEYS,
+  PROVISIONING_SLOTS,
+  provisioningPrefix,
+  recordSlot,
+} from "./keys.ts";
+import { decodeRecord, encodeRecord, type PackedRecord } from "./provisioning-record.ts";
+import { constants, Scripts } from "./scripts.ts";
+
+type Kind = StoredRecord["kind"];
+
+/** A device and its credential, which share tenant, id and identities. */
+const DEVICE_KINDS = ["device", "credential"] as const;
+
+/**
+ * Keeps the read model of the provisioning topic in Redis, spread over 256 slots.
+ *
+ * An identity and its device may lie in different slots, so `put` is several steps: it owns the identities first, then stores the record. A
+ * pointer whose device does not name it is void, which makes a `put` that was cut short harmless. One materialiser writes at a time.
+ */
+export class RedisProvisioningStore implements ProvisioningStore {
+  readonly #client: RedisConnection["client"];
+  readonly #scripts: Scripts<"put-record" | "own-identity" | "disown-identity" | "find-device">;
+
+  constructor(connection: RedisConnection) {
+    this.#client = connection.client;
+    this.#scripts = new Scripts(
+      connection,
+      ["put-record", "own-identity", "disown-identity", "find-device"],
+      constants(PROVISIONING_KEYS),
+    );
+  }
+
+  async put(record: StoredRecord, identities: readonly CredentialIdentity[]): Promise<PutOutcome> {
+    const current = await this.#read(record);
+    if (current !== undefined && current.record.offset > record.offset) return { type: "stored" };
+
+    const gained: string[] = [];
+    for (const identity of identities) {
+      const { takenBy, wasOurs } = await this.#own(identityText(identity), record);
+      if (takenBy !== undefined) {
+        for (const each of gained) await this.#disown(each, record);
+        return { type: "identityTaken", identity, by: takenBy };
+      }
+      if (!wasOurs) gained.push(identityText(identity));
+    }
+    const packed = encodeRecord({ record, identities: identities.map(identityText) });
+    const prefix = provisioningPrefix(recordSlot(record.id));
+    await this.#scripts.run("put-record", prefix, record.kind, nameOfRecord(record), record.offset, packed);
+    await this.#disownUnnamed(record, current);
+    return { type: "stored" };
+  }
+
+  async remove(ref: RecordRef): Promise<boolean> {
+    const current = await this.#read(ref);
+    const removed = await orUnavailable(this.#client.hdel(recordsKey(ref), nameOfRecord(ref)));
+    await this.#disownUnnamed(ref, current);
+    return removed === 1;
+  }
+
+  async get(kind: Kind, tenant: string, id: string): Promise<StoredRecord | undefined> {
+    return (await this.#read({ kind, tenant, id }))?.record;
+  }
+
+  async list(kind: Kind, tenant?: string): Promise<readonly StoredRecord[]> {
+    const slots = Array.from({ length: PROVISIONING_SLOTS }, (_, slot) => slot);
+    const packed = await orUnavailable(
+      Promise.all(
+        slots.map((slot) => this.#client.hvalsBuffer(provisioningPrefix(slot) + PROVISIONING_KEYS.RECORDS + kind)),
+      ),
+    );
+    return packed
+      .flat()
+      .map((each) => parseRecord(kind, each)?.record)
+      .filter((record) => record !== undefined && (tenant === undefined || record.tenant === tenant)) as StoredRecord[]; // Filtered.
+  }
+
+  async deviceByIdentity(identity: CredentialIdentity): Promise<StoredRecord | undefined> {
+    const text = identityText(identity);
+    const slot = identitySlot(text);
+    const reply = await this.#scripts.run("find-device", provisioningPrefix(slot), text);
+    const [name, device, credential] = reply as (Buffer | null)[];
+    if (!name) return undefined;
+    const { tenant, id } = parseRecordName(name.toString());
+    const records =
+      recordSlot(id) === slot
+        ? [parseRecord("device", device), parseRecord("credential", credential)]
+        : await Promise.all(DEVICE_KINDS.map((kind) => this.#read({ kind, tenant, id })));
+    return records.some((record) => record?.identities.includes(text)) ? records[0]?.record : undefined;
+  }
+
+  async position(): Promise<number | undefined> {
+    const position = await orUnavailable(this.#client.get(POSITION_KEY));
+    return position === null || !/^\d+$/.test(position) ? undefined : Number(position);
+  }
+
+  async setPosition(offset: number): Promise<void> {
+    await orUnavailable(this.#client.set(POSITION_KEY, offset));
+  }
+
+  async #read(ref: RecordRef): Promise<PackedRecord | undefined> {
+    return parseRecord(ref.kind, await orUnavailable(this.#client.hgetBuffer(recordsKey(ref), nameOfRecord(ref))));
+  }
+
+  /** Makes the record's device the owner of an identity; a void pointer is no obstacle. */
+  async #own(
+    identity: string,
+    record: StoredRecord,
+  ): Promise<{ takenBy?: { tenant: string; id: string }; wasOurs: boolean }> {
+    const prefix = provisioningPrefix(identitySlot(identity));
+    const own = async (voidPointer: string): Promise<[string, boolean]> => {
+      const name = nameOfRecord(record);
+      const reply = await this.#scripts.run("own-identity", prefix, identity, name, record.offset, voidPointer);
+      const [obstacle, wasOurs] = reply as [Buffer | null, number];
+      return [obstacle?.toString() ?? "", wasOurs === 1];
+    };
+
+    let [obstacle, wasOurs] = await own("");
+    if (obstacle !== "" && !(await this.#isNamed(parsePointer(obstacle), identity))) {
+      [obstacle, wasOurs] = await own(obstacle);
+    }
+    return obstacle === "" ? { wasOurs } : { takenBy: parsePointer(obstacle), wasOurs };
+  }
+
+  /** Frees those identities of an old record that neither the device's record nor its credential names any more. */
+  async #disownUnnamed(ref: RecordRef, old: PackedRecord | undefined): Promise<void> {
+    for (const text of old?.identities ?? []) {
+      if (!(await this.#isNamed(ref, text))) await this.#disown(text, ref);
+    }
+  }
+
+  async #disown(identity: string, ref: RecordRef): Promise<void> {
+    await this.#scripts.run("disown-identity", provisioningPrefix(identitySlot(identity)), identity, nameOfRecord(ref));
+  }
+
+  /** Whether a device's record, or its credential, names an identity. */
+  async #isNamed({ tenant, id }: { tenant: string; id: string }, text: string): Promise<boolean> {
+    const records = await Promise.all(DEVICE_KINDS.map((kind) => this.#read({ kind, tenant, id })));
+    return records.some((record) => record?.identities.includes(text));
+  }
+}
+
+function nameOfRecord({ tenant, id }: Omit<RecordRef, "kind">): string {
+  return `${tenant}/${id}`;
+}
+
+/** A tenant holds no slash. */
+function parseRecordName(name: string): { tenant: string; id: string } {
+  const slash = name.indexOf("/");
+  return { tenant: name.slice(0, slash), id: name.slice(slash + 1) };
+}
+
+/** Offset, a space, the device's name. */
+function parsePointer(pointer: string): { tenant: string; id: string } {
+  return parseRecordName(pointer.slice(pointer.indexOf(" ") + 1));
+}
+
+function recordsKey({ kind, id }: RecordRef): string {
+  return provisioningPrefix(recordSlot(id)) + PROVISIONING_KEYS.RECORDS + kind;
+}
+
+/** What does not parse counts as absent: the materialiser writes it anew. */
+function parseRecord(kind: Kind, packed: Buffer | null | undefined): PackedRecord | undefined {
+  if (packed === null || packed === undefined) return undefined;
+  try {
+    return decodeRecord(kind, packed);
+  } catch (error) {
+    if (error instanceof StoredValueError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,66 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { EXPIRY_GRACE_MS } from "../device-store.ts";
+import { EXPIRED_REASON } from "../lifecycle.ts";
+import { ANSWER_MEMORY_MS, MESSAGE_ID_JUMP, QUARANTINE_MS, REGISTER_MEMORY_MS, SWEEP_LEASE_MS } from "../limits.ts";
+import { orUnavailable, type RedisConnection } from "./connection.ts";
+import { SHARD_KEYS } from "./keys.ts";
+
+/** What a script takes beside its key. */
+export type ScriptArgument = string | number | Uint8Array;
+
+/** What scripts answer: strings as bytes. */
+export type ScriptReply = Buffer | number | null | readonly ScriptReply[];
+
+type ScriptCommand = (key: string, ...args: ScriptArgument[]) => Promise<ScriptReply>;
+
+/** One atomic step each. Runs by EVALSHA, and by EVAL where Redis does not know the script (any more). */
+export class Scripts<Name extends string> {
+  readonly #commands: ReadonlyMap<Name, ScriptCommand>;
+
+  /** Loads `scripts/<name>.lua` of each name, with `prelude` in front. */
+  constructor(connection: RedisConnection, names: readonly Name[], prelude = "") {
+    const { client } = connection;
+    this.#commands = new Map(
+      names.map((name) => {
+        const command = `ferry:${name}`;
+        client.defineCommand(command, { numberOfKeys: 1, lua: prelude + source(name) });
+        // ioredis adds the command, and its form that answers bytes, to the object; no type can know that.
+        const run = (client as unknown as Record<string, ScriptCommand>)[`${command}Buffer`] as ScriptCommand;
+        return [name, run.bind(client)];
+      }),
+    );
+  }
+
+  /** Runs a step in the slot of `key`. @throws {StateUnavailableError} Redis did not do it in time */
+  run(name: Name, key: string, ...args: ScriptArgument[]): Promise<ScriptReply> {
+    const command = this.#commands.get(name) as ScriptCommand; // Every name was loaded.
+    return orUnavailable(command(key, ...(args as (string | Buffer)[])));
+  }
+}
+
+/** What the steps on a shard share: names, limits and `device.lua`. */
+export function devicePrelude(outboxMaxEntries: number): string {
+  const values = {
+    ...SHARD_KEYS,
+    REGISTER_MEMORY_MS,
+    ANSWER_MEMORY_MS,
+    SWEEP_LEASE_MS,
+    MESSAGE_ID_JUMP,
+    QUARANTINE_MS,
+    EXPIRY_GRACE_MS,
+    EXPIRED_REASON,
+    OUTBOX_MAX_ENTRIES: outboxMaxEntries,
+  };
+  return constants(values) + source("device");
+}
+
+/** Lua for constants: the names of keys and the limits, which are written down only once. */
+export function constants(values: Readonly<Record<string, string | number>>): string {
+  const literals = Object.values(values).map((value) => JSON.stringify(value));
+  return `local ${Object.keys(values).join(", ")} = ${literals.join(", ")}\n`;
+}
+
+function source(name: string): string {
+  return readFileSync(join(import.meta.dirname, "scripts", `${name}.lua`), "utf8");
+}

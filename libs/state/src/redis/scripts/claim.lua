@@ -1,0 +1,10 @@
+-- Makes the node that received an authenticated datagram the owner.
+local proof, value, given, slot, boot, peer = unpack(ARGV)
+local device = find(proof, value)
+local now = clock(given)
+if not device or now >= device.expires + EXPIRY_GRACE_MS then return reply("notFound") end
+
+local previous = take(device, tonumber(slot), boot, now)
+device.peer = peer
+save(device)
+return reply(previous and "claimed" or "owned", device.packed, observations(device.name), previous)

@@ -1,0 +1,8 @@
+-- Ends a registration, for the device that deregisters or for an operator.
+local proof, value, given, why = unpack(ARGV)
+local device = find(proof, value)
+if not device then return reply("notFound") end
+
+local now, server = clock(given)
+local entry = finish_registration(device, "deregistered", now, server, why)
+return reply("deregistered", device.packed, entry)

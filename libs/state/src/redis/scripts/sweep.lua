@@ -1,0 +1,33 @@
+-- Ends what lapsed and hands over the outbox, if no other live node sweeps the shard. The lease is checked in the step that acts
+-- under it, so a node that lost it unawares does nothing.
+local boot, given, age, grace, limit = unpack(ARGV)
+local now, server = clock(given)
+limit = tonumber(limit)
+local holder, held_until = string.match(redis.call("GET", key(LEASE)) or "", "^(.*) (%d+)$")
+if holder and holder ~= boot and now < tonumber(held_until) then return reply("leased") end
+local lapses = string.format("%.0f", now + SWEEP_LEASE_MS)
+redis.call("SET", key(LEASE), boot .. " " .. lapses, "PXAT", lapses)
+
+local old = redis.call("XRANGE", key(OUTBOX), "-", string.format("%.0f", now - age), "COUNT", limit + 1)
+local more = #old > limit
+if more then old[#old] = nil end
+
+local due = string.format("%.0f", now - grace)
+local lapsed = redis.call("ZRANGEBYSCORE", key(EXPIRIES), "-inf", due, "LIMIT", 0, limit + 1)
+if #lapsed > limit then
+  more = true
+  lapsed[#lapsed] = nil
+end
+local expired = {}
+for _, name in ipairs(lapsed) do
+  local device = load(name)
+  if not device then
+    redis.call("ZREM", key(EXPIRIES), name)
+  elseif device.expires > now - grace then
+    set_expiry(device, device.expires)
+  else
+    local entry = finish_registration(device, "expired", now, server, EXPIRED_REASON)
+    expired[#expired + 1] = { entry, { "k", "expired", "n", name, "v", device.packed, "w", EXPIRED_REASON } }
+  end
+end
+return reply("swept", old, expired, more and 1 or 0)
