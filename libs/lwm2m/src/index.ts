@@ -1,13 +1,16 @@
 export { formatAttributes, type NotificationAttributes, parseAttributes, validateAttributes } from "./attributes.ts";
 export {
+  assumedFormat,
   CONTENT_FORMATS,
   type ContentFormat,
   chooseFormat,
   type FormatSupport,
+  formatContentFormat,
   preferredFormats,
 } from "./content/content-format.ts";
 export { decodeContent, decodeTimedValues } from "./content/decode.ts";
-export { encodeContent } from "./content/encode.ts";
+export { encodeContent, encodeTimedValues } from "./content/encode.ts";
+export { buildNode, flattenNode } from "./content/node-tree.ts";
 export {
   ExecuteArgumentsError,
   InvalidAttributesError,
@@ -55,9 +58,9 @@ export {
   pathsOverlap,
   type VersionedPath,
 } from "./path.ts";
+export type { LwM2mVersion } from "./registration-parameters.ts";
 export {
   type Deregister,
-  type LwM2mVersion,
   MISSING_ENDPOINT,
   parseUplink,
   type Refusal,
@@ -66,4 +69,15 @@ export {
   type Update,
   type Uplink,
 } from "./uplink.ts";
-export type { DataType, ObjectLink, ResourceValue } from "./value.ts";
+export {
+  type DataType,
+  exactInteger,
+  formatDecimal,
+  formatObjectLink,
+  INT64_MAX,
+  INT64_MIN,
+  type ObjectLink,
+  parseObjectLink,
+  type ResourceValue,
+  UINT64_MAX,
+} from "./value.ts";

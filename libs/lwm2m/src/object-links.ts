@@ -1,4 +1,6 @@
-import type { LwM2mPath } from "./path.ts";
+import { CoapFormatError, type CoreLink, parseLinkFormat } from "@ferry/coap";
+import { InvalidPathError, ObjectLinksError } from "./errors.ts";
+import { isObjectVersion, type LwM2mPath, parsePath } from "./path.ts";
 
 /** An Object that a device registered. */
 export interface SupportedObject {
@@ -19,7 +21,113 @@ export interface SupportedObjects {
   readonly objects: ReadonlyMap<number, SupportedObject>;
 }
 
-/** @throws {ObjectLinksError} */
-export declare function parseObjectLinks(links: string, lwm2mVersion: string): SupportedObjects;
-/** Whether the device registered the Object, and, for a longer path, the Object Instance. */
-export declare function supportsPath(supported: SupportedObjects, path: LwM2mPath): boolean;
+/**
+ * Versions of Objects whose link has no `ver`, by LwM2M version; others are 1.0 (OMA LwM2M Core 1.1.1 §7.2.2, appendix E).
+ *
+ * The objects of LwM2M 1.2 are those of TS-Core 1.2.
+ */
+const DEFAULT_VERSIONS: Readonly<Record<string, Readonly<Record<number, string>>>> = {
+  "1.0": {},
+  "1.1": { 0: "1.1", 1: "1.1", 3: "1.1", 4: "1.2" },
+  "1.2": { 0: "1.2", 1: "1.2", 2: "1.1", 3: "1.2", 4: "1.3", 5: "1.1", 21: "2.0" },
+};
+const DEFAULT_VERSION = "1.0";
+
+/** Resource type of the root link. */
+const ROOT_TYPE = "oma.lwm2m";
+
+/**
+ * Parses the Objects and Object Instances of a Register or Update; links to anything else are left out.
+ *
+ * @throws {ObjectLinksError} not RFC 6690, a path, `ver` or `ct` that cannot be, or no Object at all
+ */
+export function parseObjectLinks(links: string, lwm2mVersion: string): SupportedObjects {
+  const parsed = parseLinks(links);
+  const root = parsed.find(isTypedRoot) ?? parsed.find(({ target }) => target === "/");
+  const rootPath = root === undefined ? [] : segmentsOf(root.target);
+  const found = new Map<number, { version: string | undefined; instances: Set<number> }>();
+  for (const link of parsed) {
+    const path = link === root ? undefined : objectPath(link.target, rootPath);
+    if (path === undefined) continue;
+    const [objectId, objectInstanceId] = path as [number, number?]; // objectPath() gives at least one level.
+    const object = found.get(objectId) ?? { version: undefined, instances: new Set() };
+    found.set(objectId, object);
+    object.version ??= versionOf(link);
+    if (objectInstanceId !== undefined) object.instances.add(objectInstanceId);
+  }
+  if (found.size === 0) throw new ObjectLinksError("the link list names no Object");
+
+  const defaults = DEFAULT_VERSIONS[lwm2mVersion] ?? {};
+  const objects = [...found]
+    .sort(([a], [b]) => a - b)
+    .map(([id, { version, instances }]): [number, SupportedObject] => [
+      id,
+      { version: version ?? defaults[id] ?? DEFAULT_VERSION, instances: [...instances].sort((a, b) => a - b) },
+    ]);
+  return {
+    lwm2mVersion,
+    rootPath,
+    contentFormats: root === undefined ? [] : contentFormatsOf(root),
+    objects: new Map(objects),
+  };
+}
+
+function parseLinks(links: string): CoreLink[] {
+  try {
+    return parseLinkFormat(links);
+  } catch (error) {
+    if (error instanceof CoapFormatError) throw new ObjectLinksError(error.message, { cause: error });
+    throw error;
+  }
+}
+
+function isTypedRoot({ attributes }: CoreLink): boolean {
+  return attributes.some(({ name, value }) => name === "rt" && value?.split(" ").includes(ROOT_TYPE));
+}
+
+function segmentsOf(target: string): string[] {
+  return target.split("/").filter((segment) => segment !== "");
+}
+
+/** The LwM2M path of a link below the root; undefined when it is none. */
+function objectPath(target: string, rootPath: readonly string[]): LwM2mPath | undefined {
+  const segments = segmentsOf(target);
+  if (!rootPath.every((segment, index) => segments[index] === segment)) return undefined;
+  const own = segments.slice(rootPath.length);
+  if (!/^\d+$/.test(own[0] ?? "")) return undefined;
+  try {
+    return parsePath(own.join("/"));
+  } catch (error) {
+    if (error instanceof InvalidPathError)
+      throw new ObjectLinksError(`link <${target}>: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
+function versionOf({ target, attributes }: CoreLink): string | undefined {
+  const version = attributes.find(({ name }) => name === "ver")?.value;
+  if (version === undefined || isObjectVersion(version)) return version;
+  throw new ObjectLinksError(`link <${target}>: ver ${version} is not major.minor`);
+}
+
+function contentFormatsOf({ target, attributes }: CoreLink): number[] {
+  const texts = attributes.flatMap(({ name, value }) => (name === "ct" ? (value ?? "").trim().split(/\s+/) : []));
+  return texts.map((text) => {
+    const format = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(format <= 0xffff)) throw new ObjectLinksError(`link <${target}>: ct ${text} is no content format`);
+    return format;
+  });
+}
+
+/**
+ * Whether the device registered what `path` names, as far as a link list tells: the Object and the Object Instance.
+ *
+ * The root is always there.
+ */
+export function supportsPath(supported: SupportedObjects, path: LwM2mPath): boolean {
+  const [objectId, objectInstanceId] = path;
+  if (objectId === undefined) return true;
+  const object = supported.objects.get(objectId);
+  if (object === undefined) return false;
+  return objectInstanceId === undefined || object.instances.includes(objectInstanceId);
+}

@@ -1,5 +1,21 @@
-import type { CoapOption } from "@ferry/coap";
-import type { NotificationAttributes } from "./attributes.ts";
+import {
+  CODE,
+  CONTENT_FORMAT,
+  type CoapOption,
+  codeClass,
+  findOption,
+  formatCode,
+  OPTION,
+  readUintOption,
+  stringOption,
+  uintOption,
+} from "@ferry/coap";
+import { formatAttributes, type NotificationAttributes } from "./attributes.ts";
+import { encodeUtf8 } from "./bytes.ts";
+import { assumedFormat, CONTENT_FORMATS } from "./content/content-format.ts";
+import { decodeContent, decodeLinkFormat } from "./content/decode.ts";
+import { encodeContent } from "./content/encode.ts";
+import { UndecodableContentError, UnexpectedResponseError } from "./errors.ts";
 import type { ModelView } from "./model/object-model.ts";
 import type { LwM2mNode } from "./node.ts";
 import type { LwM2mPath } from "./path.ts";
@@ -52,17 +68,154 @@ export interface RequestContext {
   readonly rootPath: readonly string[];
 }
 
-/** The CoAP request of an operation (OMA LwM2M Core 1.1.1 §6.3, LwM2M Transport 1.1.1 §6.4). @throws {UnencodableContentError} */
-export declare function toCoapRequest(operation: Operation, context: RequestContext): CoapRequest;
+const EMPTY: Uint8Array = new Uint8Array();
+
+/** Values of the Observe option in a request (RFC 7641 §2). */
+const OBSERVE_REGISTER = 0;
+const OBSERVE_DEREGISTER = 1;
+
+/**
+ * The CoAP request of an operation (OMA LwM2M Transport 1.1.1 §6.4.3, §6.4.4).
+ *
+ * @throws {UnencodableContentError} when the format cannot carry the node to write
+ */
+export function toCoapRequest(operation: Operation, { format, rootPath }: RequestContext): CoapRequest {
+  const path = [...rootPath, ...operation.path.map(String)].map((segment) => stringOption(OPTION.URI_PATH, segment));
+  switch (operation.type) {
+    case "read":
+      return { code: CODE.GET, options: [...path, uintOption(OPTION.ACCEPT, format)], payload: EMPTY };
+    case "discover":
+      return {
+        code: CODE.GET,
+        options: [...path, uintOption(OPTION.ACCEPT, CONTENT_FORMAT.LINK_FORMAT)],
+        payload: EMPTY,
+      };
+    case "write":
+      return {
+        code: operation.mode === "replace" ? CODE.PUT : CODE.POST,
+        options: [...path, uintOption(OPTION.CONTENT_FORMAT, format)],
+        payload: encodeContent(format, operation.node, operation.path),
+      };
+    case "writeAttributes": {
+      const query = formatAttributes(operation.attributes).map((parameter) =>
+        stringOption(OPTION.URI_QUERY, parameter),
+      );
+      return { code: CODE.PUT, options: [...path, ...query], payload: EMPTY };
+    }
+    case "execute":
+      if (operation.arguments === undefined || operation.arguments === "") {
+        return { code: CODE.POST, options: path, payload: EMPTY };
+      }
+      return {
+        code: CODE.POST,
+        options: [...path, uintOption(OPTION.CONTENT_FORMAT, CONTENT_FORMAT.TEXT_PLAIN)],
+        payload: encodeUtf8(operation.arguments),
+      };
+    case "observe":
+      return { code: CODE.GET, options: observeOptions(OBSERVE_REGISTER, path, format), payload: EMPTY };
+    case "cancelObservation":
+      return { code: CODE.GET, options: observeOptions(OBSERVE_DEREGISTER, path, format), payload: EMPTY };
+  }
+}
+
+function observeOptions(observe: number, path: readonly CoapOption[], format: number): CoapOption[] {
+  return [uintOption(OPTION.OBSERVE, observe), ...path, uintOption(OPTION.ACCEPT, format)];
+}
+
+/** The one success code of each operation (OMA LwM2M Transport 1.1.1 §6.4.3, §6.4.4). */
+const SUCCESS: Readonly<Record<Operation["type"], number>> = {
+  read: CODE.CONTENT,
+  discover: CODE.CONTENT,
+  write: CODE.CHANGED,
+  writeAttributes: CODE.CHANGED,
+  execute: CODE.CHANGED,
+  observe: CODE.CONTENT,
+  cancelObservation: CODE.CONTENT,
+};
 
 /**
  * What a device's response means for an operation; a refusal (4.xx, 5.xx) is an outcome too.
  *
- * @throws {UnexpectedResponseError}
+ * `nowMs` (ms since 1970) makes relative SenML times absolute.
+ * @throws {UnexpectedResponseError} a success code of another kind, another content format, or a payload that cannot be decoded
  */
-export declare function fromCoapResponse(
+export function fromCoapResponse(
   operation: Operation,
   response: CoapResponse,
   models: ModelView,
   nowMs?: number,
-): OperationOutcome;
+): OperationOutcome {
+  const code = decimalCode(response.code);
+  if (codeClass(response.code) !== SUCCESS_CLASS) {
+    return response.payload.length === 0 ? { code } : { code, diagnostic: diagnosticOf(response.payload) };
+  }
+  if (response.code !== SUCCESS[operation.type]) {
+    throw unexpected(response, "code", `unexpected response code ${formatCode(response.code)} for ${operation.type}`);
+  }
+  switch (operation.type) {
+    case "read":
+    case "cancelObservation":
+      return { code, node: nodeOf(operation.path, response, models, nowMs) };
+    case "observe":
+      return {
+        code,
+        node: nodeOf(operation.path, response, models, nowMs),
+        observing: findOption(response.options, OPTION.OBSERVE) !== undefined,
+      };
+    case "discover":
+      return { code, links: linksOf(response) };
+    default:
+      return { code };
+  }
+}
+
+const SUCCESS_CLASS = 2;
+
+/** 205 for 2.05. */
+function decimalCode(code: number): number {
+  return codeClass(code) * 100 + (code & 0x1f);
+}
+
+/** Longest diagnostic that is kept; devices send a sentence at most. */
+const MAX_DIAGNOSTIC_BYTES = 1024;
+
+/** A diagnostic payload is text for humans (RFC 7252 §5.5.2): what is not UTF-8 in it is replaced. */
+function diagnosticOf(payload: Uint8Array): string {
+  return new TextDecoder().decode(payload.subarray(0, MAX_DIAGNOSTIC_BYTES));
+}
+
+function nodeOf(path: LwM2mPath, response: CoapResponse, models: ModelView, nowMs: number | undefined): LwM2mNode {
+  const format = readUintOption(response.options, OPTION.CONTENT_FORMAT) ?? assumedFormat(path, models);
+  if (!CONTENT_FORMATS.some(({ id }) => id === format)) {
+    throw unexpected(response, "contentFormat", `unexpected content format ${format}`);
+  }
+  return decoded(response, () => decodeContent(format, response.payload, path, models, nowMs));
+}
+
+function linksOf(response: CoapResponse): string {
+  const format = readUintOption(response.options, OPTION.CONTENT_FORMAT) ?? CONTENT_FORMAT.LINK_FORMAT;
+  if (format !== CONTENT_FORMAT.LINK_FORMAT) {
+    throw unexpected(response, "contentFormat", `unexpected content format ${format}`);
+  }
+  return decoded(response, () => decodeLinkFormat(response.payload));
+}
+
+function decoded<T>(response: CoapResponse, decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    if (error instanceof UndecodableContentError) throw unexpected(response, "payload", error.message, error);
+    throw error;
+  }
+}
+
+function unexpected(
+  response: CoapResponse,
+  reason: UnexpectedResponseError["reason"],
+  message: string,
+  cause?: UndecodableContentError,
+): UnexpectedResponseError {
+  const contentFormat = readUintOption(response.options, OPTION.CONTENT_FORMAT);
+  const facts = { reason, responseCode: decimalCode(response.code), contentFormat };
+  return new UnexpectedResponseError(message, facts, cause && { cause });
+}

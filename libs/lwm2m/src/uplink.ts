@@ -1,4 +1,13 @@
-import type { CoapOption } from "@ferry/coap";
+import { CODE, CONTENT_FORMAT, type CoapOption, OPTION, readUintOption, uriPath, uriQuery } from "@ferry/coap";
+import { decodeUtf8 } from "./bytes.ts";
+import { ObjectLinksError } from "./errors.ts";
+import { parseObjectLinks } from "./object-links.ts";
+import {
+  type LwM2mVersion,
+  parseRegisterParameters,
+  parseUpdateParameters,
+  RefusedError,
+} from "./registration-parameters.ts";
 
 /** What a device asks on the registration and reporting interfaces (OMA LwM2M Core 1.1.1 §6.2, §6.4.5), or why it is refused. */
 export type Uplink = Register | Update | Deregister | Send | Refusal;
@@ -57,11 +66,114 @@ export interface Refusal {
   readonly diagnostic: string;
 }
 
-/** LwM2M versions that are served. */
-export type LwM2mVersion = "1.0" | "1.1" | "1.2";
-
 /** The refusal of a Register whose `ep` is needed and absent. */
-export declare const MISSING_ENDPOINT: Refusal;
+export const MISSING_ENDPOINT: Refusal = {
+  type: "refusal",
+  code: CODE.BAD_REQUEST,
+  diagnostic: "ep is missing: over NoSec the endpoint name is needed",
+};
+
+/** Longest link list that is taken. */
+const MAX_OBJECT_LINKS_BYTES = 64 * 1024;
+/** Longest registration id that is looked at; ours have 14 characters. */
+const MAX_REGISTRATION_ID_CHARACTERS = 64;
+
+/** Formats of a Send (OMA LwM2M Core 1.1.1 §6.4.5): those whose values carry full paths. */
+const SEND_FORMATS: readonly number[] = [CONTENT_FORMAT.SENML_JSON, CONTENT_FORMAT.SENML_CBOR];
 
 /** Parses a request of a device: its CoAP code, options and whole body. Never throws. */
-export declare function parseUplink(code: number, options: readonly CoapOption[], payload: Uint8Array): Uplink;
+export function parseUplink(code: number, options: readonly CoapOption[], payload: Uint8Array): Uplink {
+  const [interfaceName, id, ...rest] = uriPath(options);
+  if (interfaceName === "rd" && rest.length === 0) {
+    if (id === undefined)
+      return code === CODE.POST ? refusing(() => parseRegister(options, payload)) : methodNotAllowed();
+    if (id === "" || id.length > MAX_REGISTRATION_ID_CHARACTERS) return notFound();
+    if (code === CODE.POST) return refusing(() => parseUpdate(id, options, payload));
+    return code === CODE.DELETE ? { type: "deregister", registrationId: id } : methodNotAllowed();
+  }
+  if (interfaceName === "dp" && id === undefined) {
+    return code === CODE.POST ? refusing(() => parseSend(options, payload)) : methodNotAllowed();
+  }
+  return notFound();
+}
+
+function parseRegister(options: readonly CoapOption[], payload: Uint8Array): Register {
+  const { endpoint, lifetimeS, lwm2mVersion, binding, queueMode, smsNumber, additionalParameters } =
+    parseRegisterParameters(uriQuery(options));
+  const objectLinks = parseLinkList(options, payload);
+  if (objectLinks === undefined) throw new RefusedError(CODE.BAD_REQUEST, "the link list of Objects is missing");
+  checkLinks(objectLinks, lwm2mVersion);
+  return {
+    type: "register",
+    endpoint,
+    lifetimeS,
+    lwm2mVersion,
+    bindingMode: binding,
+    queueMode,
+    ...(smsNumber !== undefined && { smsNumber }),
+    objectLinks,
+    additionalParameters,
+  };
+}
+
+function parseUpdate(registrationId: string, options: readonly CoapOption[], payload: Uint8Array): Update {
+  const parameters = parseUpdateParameters(uriQuery(options));
+  const objectLinks = parseLinkList(options, payload);
+  // The version only decides defaults, and the registration has it: here the list is just checked.
+  if (objectLinks !== undefined) checkLinks(objectLinks, "1.0");
+  return { type: "update", registrationId, ...parameters, ...(objectLinks !== undefined && { objectLinks }) };
+}
+
+function parseSend(options: readonly CoapOption[], payload: Uint8Array): Send {
+  const contentFormat = readUintOption(options, OPTION.CONTENT_FORMAT);
+  if (contentFormat === undefined) throw new RefusedError(CODE.BAD_REQUEST, "Send needs a Content-Format");
+  if (!SEND_FORMATS.includes(contentFormat)) {
+    throw new RefusedError(CODE.UNSUPPORTED_CONTENT_FORMAT, `Content-Format ${contentFormat} is not one of Send`);
+  }
+  if (payload.length === 0) throw new RefusedError(CODE.BAD_REQUEST, "Send has no payload");
+  return { type: "send", contentFormat, payload };
+}
+
+/** The link list in the body; undefined when the body is empty. */
+function parseLinkList(options: readonly CoapOption[], payload: Uint8Array): string | undefined {
+  if (payload.length === 0) return undefined;
+  const format = readUintOption(options, OPTION.CONTENT_FORMAT) ?? CONTENT_FORMAT.LINK_FORMAT;
+  if (format !== CONTENT_FORMAT.LINK_FORMAT) {
+    throw new RefusedError(CODE.UNSUPPORTED_CONTENT_FORMAT, `Content-Format ${format} is no link list`);
+  }
+  if (payload.length > MAX_OBJECT_LINKS_BYTES) {
+    throw new RefusedError(
+      CODE.REQUEST_ENTITY_TOO_LARGE,
+      `the link list has ${payload.length} bytes, at most ${MAX_OBJECT_LINKS_BYTES} are taken`,
+    );
+  }
+  const links = decodeUtf8(payload);
+  if (links === undefined) throw new RefusedError(CODE.BAD_REQUEST, "the link list is not UTF-8");
+  return links;
+}
+
+function checkLinks(links: string, lwm2mVersion: LwM2mVersion): void {
+  try {
+    parseObjectLinks(links, lwm2mVersion);
+  } catch (error) {
+    if (error instanceof ObjectLinksError) throw new RefusedError(CODE.BAD_REQUEST, error.message);
+    throw error;
+  }
+}
+
+function refusing(parse: () => Uplink): Uplink {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof RefusedError) return { type: "refusal", code: error.refusalCode, diagnostic: error.message };
+    throw error;
+  }
+}
+
+function notFound(): Refusal {
+  return { type: "refusal", code: CODE.NOT_FOUND, diagnostic: "no such LwM2M interface" };
+}
+
+function methodNotAllowed(): Refusal {
+  return { type: "refusal", code: CODE.METHOD_NOT_ALLOWED, diagnostic: "method not allowed on this path" };
+}

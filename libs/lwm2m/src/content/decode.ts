@@ -1,25 +1,118 @@
+import { CONTENT_FORMAT, CoapFormatError, parseLinkFormat } from "@ferry/coap";
+import { decodeUtf8 } from "../bytes.ts";
+import { UndecodableContentError } from "../errors.ts";
 import type { ModelView } from "../model/object-model.ts";
 import type { LwM2mNode, TimedValue } from "../node.ts";
-import type { LwM2mPath } from "../path.ts";
+import { formatPath, type LwM2mPath } from "../path.ts";
+import type { DataType, ResourceValue } from "../value.ts";
+import { decodeCborValue } from "./cbor-value.ts";
+import { formatContentFormat, OLD_TLV } from "./content-format.ts";
+import { buildNode } from "./node-tree.ts";
+import { decodeSenmlCbor } from "./senml-cbor.ts";
+import { decodeSenmlJson } from "./senml-json.ts";
+import { decodeText } from "./text.ts";
+import { decodeTlv } from "./tlv.ts";
+
+/** Decodes a payload into values; containers without values are added to `empties`. */
+type Decoder = (
+  payload: Uint8Array,
+  path: LwM2mPath,
+  models: ModelView,
+  nowMs: number | undefined,
+  empties: LwM2mPath[],
+) => TimedValue[];
+
+const decodeTlvValues: Decoder = (payload, path, models, _nowMs, empties) => decodeTlv(payload, path, models, empties);
+
+const DECODERS: ReadonlyMap<number, Decoder> = new Map<number, Decoder>([
+  [CONTENT_FORMAT.LWM2M_TLV, decodeTlvValues],
+  [OLD_TLV, decodeTlvValues],
+  [CONTENT_FORMAT.SENML_CBOR, decodeSenmlCbor],
+  [CONTENT_FORMAT.SENML_JSON, decodeSenmlJson],
+  [CONTENT_FORMAT.CBOR, oneValue(decodeCborValue)],
+  [CONTENT_FORMAT.TEXT_PLAIN, oneValue(decodeText)],
+  [CONTENT_FORMAT.OCTET_STREAM, oneValue(decodeOpaque)],
+  [CONTENT_FORMAT.LINK_FORMAT, oneValue(decodeLinks)],
+]);
 
 /**
  * Decodes a payload into the node that `path` names; of several values of one resource it keeps the latest.
  *
  * `format` is a CoAP Content-Format. Relative SenML times become absolute by `nowMs` (ms since 1970); without it they are dropped.
+ * Resources without a model: TLV gives OPAQUE, text STRING, CBOR and SenML what the item itself is.
  * @throws {UndecodableContentError}
  */
-export declare function decodeContent(
+export function decodeContent(
   format: number,
   payload: Uint8Array,
   path: LwM2mPath,
   models: ModelView,
   nowMs?: number,
-): LwM2mNode;
-/** Decodes a payload into its values, in the order in which it lists them. @throws {UndecodableContentError} */
-export declare function decodeTimedValues(
+): LwM2mNode {
+  const empties: LwM2mPath[] = [];
+  const values = decoderOf(format)(payload, path, models, nowMs, empties);
+  return buildNode(path, values, empties, models);
+}
+
+/**
+ * Decodes a payload into its values, in the order in which it lists them: all of them, also when one resource has several.
+ *
+ * Parameters as for {@link decodeContent}; the root path `[]` is for Send, where the payload has full names.
+ * @throws {UndecodableContentError}
+ */
+export function decodeTimedValues(
   format: number,
   payload: Uint8Array,
   path: LwM2mPath,
   models: ModelView,
   nowMs: number,
-): readonly TimedValue[];
+): readonly TimedValue[] {
+  return decoderOf(format)(payload, path, models, nowMs, []);
+}
+
+function decoderOf(format: number): Decoder {
+  const decoder = DECODERS.get(format);
+  if (decoder === undefined) throw new UndecodableContentError(`content format ${format} is not supported`);
+  return decoder;
+}
+
+/** A decoder of a format that holds just one value. */
+function oneValue(
+  decode: (payload: Uint8Array, path: LwM2mPath, type: DataType | undefined) => ResourceValue,
+): Decoder {
+  return (payload, path, models) => {
+    const [objectId, , resourceId] = path;
+    if (objectId === undefined || resourceId === undefined) {
+      throw new UndecodableContentError(`${formatPath(path)} is no single value`);
+    }
+    return [{ path, value: decode(payload, path, models.object(objectId)?.resources.get(resourceId)?.type) }];
+  };
+}
+
+function decodeOpaque(payload: Uint8Array, path: LwM2mPath, type: DataType = "OPAQUE"): ResourceValue {
+  requireType(CONTENT_FORMAT.OCTET_STREAM, "OPAQUE", type, path);
+  return { type: "OPAQUE", value: payload.slice() };
+}
+
+function decodeLinks(payload: Uint8Array, path: LwM2mPath, type: DataType = "CORELINK"): ResourceValue {
+  requireType(CONTENT_FORMAT.LINK_FORMAT, "CORELINK", type, path);
+  return { type: "CORELINK", value: decodeLinkFormat(payload) };
+}
+
+function requireType(format: number, carried: DataType, type: DataType, path: LwM2mPath): void {
+  if (type === carried) return;
+  throw new UndecodableContentError(`${formatPath(path)}: ${formatContentFormat(format)} cannot carry ${type}`);
+}
+
+/** The text of a link-format payload, once it has been checked (RFC 6690). @throws {UndecodableContentError} */
+export function decodeLinkFormat(payload: Uint8Array): string {
+  const text = decodeUtf8(payload);
+  if (text === undefined) throw new UndecodableContentError("link format is not UTF-8");
+  try {
+    parseLinkFormat(text);
+  } catch (error) {
+    if (error instanceof CoapFormatError) throw new UndecodableContentError(error.message, { cause: error });
+    throw error;
+  }
+  return text;
+}

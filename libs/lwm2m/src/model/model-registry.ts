@@ -8,18 +8,116 @@ export interface ResolvedModel {
   readonly exact: boolean;
 }
 
-/** Object definitions of the system and of tenants; a tenant's wins. */
-export declare class ModelRegistry {
-  constructor(systemModels?: readonly ObjectModel[]);
-  /** Grows with every change: a {@link ModelView} made before is then to be made anew. */
-  get version(): number;
-  /** `tenant` undefined: for the system, that is for every tenant. */
-  put(tenant: string | undefined, model: ObjectModel): void;
-  remove(tenant: string | undefined, objectId: number, version: string): boolean;
-  /** The exact version, else the highest of the same major version, else the highest. */
-  resolve(tenant: string, objectId: number, version: string): ResolvedModel | undefined;
+/** Most views that are kept: one per tenant and set of object versions, so as many as there are kinds of devices. */
+const MAX_VIEWS = 10_000;
+
+/** Definitions by object id and version. */
+type Models = Map<number, Map<string, ObjectModel>>;
+
+/** Object definitions of the system and of tenants; a tenant's wins over the system's of the same object and version. */
+export class ModelRegistry {
+  readonly #system: Models = new Map();
+  readonly #tenants = new Map<string, Models>();
+  /** By tenant and object versions; the least recently used first. */
+  readonly #views = new Map<string, ModelView>();
+  #version = 0;
+
+  constructor(systemModels: readonly ObjectModel[] = []) {
+    for (const model of systemModels) this.put(undefined, model);
+  }
+
+  /** Grows with every change: a {@link ModelView} made before is then to be asked for anew. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Adds or replaces a definition, for a tenant, or with `undefined` for all. */
+  put(tenant: string | undefined, model: ObjectModel): void {
+    let models = tenant === undefined ? this.#system : this.#tenants.get(tenant);
+    if (models === undefined) {
+      models = new Map();
+      this.#tenants.set(tenant as string, models); // The system's are always there.
+    }
+    const versions = models.get(model.id) ?? new Map<string, ObjectModel>();
+    versions.set(model.version, model);
+    models.set(model.id, versions);
+    this.#changed();
+  }
+
+  /** Removes a definition; false when there was none. */
+  remove(tenant: string | undefined, objectId: number, version: string): boolean {
+    const models = tenant === undefined ? this.#system : this.#tenants.get(tenant);
+    const versions = models?.get(objectId);
+    if (models === undefined || versions?.delete(version) !== true) return false;
+    if (versions.size === 0) models.delete(objectId);
+    if (tenant !== undefined && models.size === 0) this.#tenants.delete(tenant);
+    this.#changed();
+    return true;
+  }
+
+  #changed(): void {
+    this.#version++;
+    this.#views.clear();
+  }
+
+  /** The definition of the exact version, else of the highest of the same major version, else of the highest there is. */
+  resolve(tenant: string, objectId: number, version: string): ResolvedModel | undefined {
+    const versions = this.#versionsOf(tenant, objectId);
+    const exact = versions.get(version);
+    if (exact !== undefined) return { model: exact, exact: true };
+    const descending = [...versions.values()].sort((a, b) => compareVersions(b.version, a.version));
+    const model = descending.find((candidate) => major(candidate.version) === major(version)) ?? descending[0];
+    return model && { model, exact: false };
+  }
+
+  #versionsOf(tenant: string, objectId: number): ReadonlyMap<string, ObjectModel> {
+    return new Map([...(this.#system.get(objectId) ?? []), ...(this.#tenants.get(tenant)?.get(objectId) ?? [])]);
+  }
+
   /** All definitions that a tenant sees, ascending by object id and version. */
-  list(tenant: string): readonly ObjectModel[];
-  /** The definitions by which a device is served; shared by all devices of the tenant that registered the same object versions. */
-  view(tenant: string, supported: SupportedObjects): ModelView;
+  list(tenant: string): readonly ObjectModel[] {
+    const objectIds = new Set([...this.#system.keys(), ...(this.#tenants.get(tenant)?.keys() ?? [])]);
+    return [...objectIds]
+      .flatMap((objectId) => [...this.#versionsOf(tenant, objectId).values()])
+      .sort((a, b) => a.id - b.id || compareVersions(a.version, b.version));
+  }
+
+  /** The definitions by which a device is served; devices of one tenant with the same object versions share one view. */
+  view(tenant: string, supported: Pick<SupportedObjects, "objects">): ModelView {
+    const key = viewKey(tenant, supported);
+    const existing = this.#views.get(key);
+    const view = existing ?? this.#makeView(tenant, supported);
+    if (existing !== undefined) this.#views.delete(key);
+    else if (this.#views.size >= MAX_VIEWS) this.#views.delete(this.#views.keys().next().value as string); // Not empty.
+    this.#views.set(key, view);
+    return view;
+  }
+
+  #makeView(tenant: string, { objects }: Pick<SupportedObjects, "objects">): ModelView {
+    const models = new Map<number, ObjectModel>();
+    for (const [objectId, { version }] of objects) {
+      const resolved = this.resolve(tenant, objectId, version);
+      if (resolved !== undefined) models.set(objectId, resolved.model);
+    }
+    return { object: (objectId) => models.get(objectId) };
+  }
+}
+
+function viewKey(tenant: string, { objects }: Pick<SupportedObjects, "objects">): string {
+  let key = "";
+  for (const [objectId, { version }] of objects) key += `/${objectId}_${version}`;
+  return `${key} ${tenant}`;
+}
+
+function major(version: string): number {
+  return Number.parseInt(version, 10);
+}
+
+/** Orders `1.10` after `1.9`. */
+function compareVersions(a: string, b: string): number {
+  return major(a) - major(b) || minor(a) - minor(b);
+}
+
+function minor(version: string): number {
+  return Number.parseInt(version.slice(version.indexOf(".") + 1), 10);
 }

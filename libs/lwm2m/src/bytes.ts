@@ -1,0 +1,40 @@
+/** Joins byte sequences. */
+export function concat(chunks: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(chunks.reduce((size, chunk) => size + chunk.length, 0));
+  let offset = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return bytes;
+}
+
+const UTF8_DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const UTF8_ENCODER = new TextEncoder();
+
+/** A TextDecoder call costs more than this many characters one by one. */
+const SHORT_TEXT_BYTES = 24;
+
+/** The text of UTF-8 bytes in `[offset, end)`; undefined when they are not UTF-8. */
+export function decodeUtf8(bytes: Uint8Array, offset = 0, end: number = bytes.length): string | undefined {
+  if (end - offset <= SHORT_TEXT_BYTES) {
+    let text = "";
+    let index = offset;
+    for (; index < end; index++) {
+      const byte = bytes[index] as number; // Callers keep `end` within the bytes.
+      if (byte > 0x7f) break;
+      text += String.fromCharCode(byte);
+    }
+    if (index === end) return text;
+  }
+  try {
+    return UTF8_DECODER.decode(bytes.subarray(offset, end));
+  } catch (error) {
+    if (error instanceof TypeError) return undefined; // What a fatal decoder throws (WHATWG Encoding §7.1).
+    throw error;
+  }
+}
+
+export function encodeUtf8(text: string): Uint8Array {
+  return UTF8_ENCODER.encode(text);
+}
