@@ -9,3 +9,9 @@ export class MissingToolError extends Error {
     this.tool = tool;
   }
 }
+
+/** A server that a test started does not come up. */
+export class ProcessStartError extends Error {
+  override readonly name = "ProcessStartError";
+  readonly code = "PROCESS_START";
+}
