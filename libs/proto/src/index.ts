@@ -8,6 +8,7 @@ export {
   encodeMessage,
   toJsonValue,
 } from "./json.ts";
+export { type ParsedRpcRequest, parseRpcRequest, type RpcRequest } from "./rpc-request.ts";
 export { encodeRpcResponse } from "./rpc-response.ts";
 export {
   type Cleanup,
@@ -21,3 +22,5 @@ export {
   type TopicId,
   type Topics,
 } from "./topics.ts";
+export { fromWireNode, toWireNode } from "./wire-node.ts";
+export { fromWireValue, toWireValue } from "./wire-value.ts";

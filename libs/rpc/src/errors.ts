@@ -119,11 +119,9 @@ export const REFUSALS = {
     rejected(
       `Attribute ${name} is of class PROPERTIES but only NOTIFICATION attribute can be used in WRITE ATTRIBUTE request.`,
     ),
-  negativeAttribute: (name: string): Refusal => rejected(`'${name}' attribute value must not be negative`),
   badDimension: (): Refusal => rejected("'Dimension' attribute value must be between [0-255]"),
   badVersion: (version: string): Refusal => rejected(`version (${quote(version)}) MUST be composed of 2 parts`),
-  invalidAttributes: (path: string, reason: string): Refusal =>
-    rejected(`Some attributes are not valid for the path ${path}. ${reason}`),
+  invalidAttributes: (message: string): Refusal => rejected(message),
 
   noActiveObservation: (id: string): Refusal =>
     failed(`Could not find active Observe component with path: ${quote(id)}`),

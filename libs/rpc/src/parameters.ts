@@ -170,14 +170,8 @@ function checkArguments(text: string): Refusal | undefined {
 
 /** Attributes that a device tells and nobody writes (OMA LwM2M Core 1.1.1 §5.1.1). */
 const PROPERTIES_ATTRIBUTES = ["dim", "ssid", "uri", "ver", "lwm2m"];
-const SECONDS_ATTRIBUTES = ["pmin", "pmax", "epmin", "epmax"] as const;
-const VALUE_ATTRIBUTES = ["gt", "lt", "st"] as const;
-const KNOWN_ATTRIBUTES: ReadonlySet<string> = new Set([
-  ...PROPERTIES_ATTRIBUTES,
-  ...SECONDS_ATTRIBUTES,
-  ...VALUE_ATTRIBUTES,
-]);
-const MAX_SECONDS = 4_294_967_295;
+const NOTIFICATION_ATTRIBUTES = ["pmin", "pmax", "epmin", "epmax", "gt", "lt", "st"] as const;
+const KNOWN_ATTRIBUTES: ReadonlySet<string> = new Set([...PROPERTIES_ATTRIBUTES, ...NOTIFICATION_ATTRIBUTES]);
 
 function writeAttributes(
   { path }: Target,
@@ -186,32 +180,25 @@ function writeAttributes(
   params: string,
 ): Operation | Refusal {
   if (given === undefined || given === null) return REFUSALS.missingAttributes();
-  const attributes = isJsonObject(given) ? parseAttributeValues(given) : undefined;
+  if (!isJsonObject(given)) return REFUSALS.notJsonObject(params);
+  const attributes = parseAttributeValues(given);
   if (attributes === undefined) return REFUSALS.notJsonObject(params);
-  const refusal =
-    checkProperties(given as JsonObject) ?? // Parsed, so an object.
-    checkNotNegative(attributes) ??
-    checkTogether(path, attributes);
+  const refusal = checkProperties(given) ?? checkAttributes(path, attributes);
   return refusal ?? { type: "writeAttributes", path, attributes };
 }
 
-/** The attributes that can be written; undefined where a member is unknown or of a wrong type. `null` clears an attribute. */
+/** The attributes that can be written; undefined where a member is unknown or no number. `null` clears an attribute. */
 function parseAttributeValues(given: JsonObject): NotificationAttributes | undefined {
   if (!Object.keys(given).every((name) => KNOWN_ATTRIBUTES.has(name))) return undefined;
-  const attributes: { [name: string]: number | null } = {};
-  for (const name of [...SECONDS_ATTRIBUTES, ...VALUE_ATTRIBUTES]) {
+  const attributes: { -readonly [Name in keyof NotificationAttributes]: NotificationAttributes[Name] } = {};
+  for (const name of NOTIFICATION_ATTRIBUTES) {
     const value = given[name];
     if (value === undefined) continue;
     const number = value === null ? null : attributeNumber(value);
     if (number === undefined) return undefined;
-    if (number !== null && isSeconds(name) && !(Number.isInteger(number) && number <= MAX_SECONDS)) return undefined;
     attributes[name] = number;
   }
   return attributes;
-}
-
-function isSeconds(name: string): boolean {
-  return (SECONDS_ATTRIBUTES as readonly string[]).includes(name);
 }
 
 /** A number, or text that is one. */
@@ -225,24 +212,18 @@ function attributeNumber(value: Json): number | undefined {
 function checkProperties(given: JsonObject): Refusal | undefined {
   const name = PROPERTIES_ATTRIBUTES.find((property) => (given[property] ?? null) !== null);
   if (name === undefined) return undefined;
-  const value = given[name] as Json; // It was found.
-  const text = scalarText(value) ?? "";
+  const text = scalarText(given[name] ?? null) ?? "";
   if (name === "dim" && !(Number(text) >= 0 && Number(text) <= 255)) return REFUSALS.badDimension();
   if (name === "ver" && !/^\d+\.\d+$/.test(text)) return REFUSALS.badVersion(text);
   return REFUSALS.notNotificationAttribute(name);
 }
 
-function checkNotNegative(attributes: NotificationAttributes): Refusal | undefined {
-  const name = [...SECONDS_ATTRIBUTES, "st" as const].find((attribute) => (attributes[attribute] ?? 0) < 0);
-  return name === undefined ? undefined : REFUSALS.negativeAttribute(name);
-}
-
-function checkTogether(path: LwM2mPath, attributes: NotificationAttributes): Refusal | undefined {
+function checkAttributes(path: LwM2mPath, attributes: NotificationAttributes): Refusal | undefined {
   try {
     validateAttributes(path, attributes);
     return undefined;
   } catch (error) {
-    if (error instanceof InvalidAttributesError) return REFUSALS.invalidAttributes(formatPath(path), error.message);
+    if (error instanceof InvalidAttributesError) return REFUSALS.invalidAttributes(error.message);
     throw error;
   }
 }

@@ -1,0 +1,198 @@
+import { lwm2m } from "../generated/lwm2m.js";
+import { toSafeNumber } from "./int64.ts";
+import { CONTENT_TYPE, type ContentType, contentTypeOf } from "./json.ts";
+
+/** A request as it is worked on: every member is present and within its limits. Fits `lwm2m.v1.RpcRequest`. */
+export interface RpcRequest {
+  readonly requestId: string;
+  /** `default` where the caller named none. */
+  readonly tenant: string;
+  readonly endpoint: string;
+  readonly method: string;
+  /** JSON text; empty when there are no parameters. */
+  readonly params: string;
+  /** ms since 1970; 0 means the router's default. */
+  readonly expiresAtMs: number;
+  readonly oneWay: boolean;
+  readonly persistent: boolean;
+  /** Absent means the router's default. */
+  readonly retries?: number;
+  readonly failFast: boolean;
+}
+
+/** A record of the request topic, taken apart. */
+export type ParsedRpcRequest =
+  | { readonly type: "request"; readonly contentType: ContentType; readonly request: RpcRequest }
+  | {
+      readonly type: "invalid";
+      readonly contentType: ContentType;
+      /** The member that is wrong; empty for the record as a whole. */
+      readonly field: string;
+      /** What is wrong with it, as a sentence after the field's name. */
+      readonly reason: string;
+      /** The request's id where one can be read: the request is then answered REJECTED. */
+      readonly requestId: string | undefined;
+    };
+
+const MAX_REQUEST_ID_CHARACTERS = 128;
+const MAX_TENANT_CHARACTERS = 64;
+const MAX_ENDPOINT_BYTES = 255;
+const MAX_METHOD_CHARACTERS = 64;
+const MAX_PARAMS_BYTES = 1_048_576;
+const MAX_RETRIES = 100;
+/** 1973: a smaller number is a time in seconds. */
+const LEAST_EXPIRY_MS = 1e11;
+const MAX_EXPIRY_MS = 8.64e15;
+
+/** A request before its members are checked. */
+type Draft = { readonly [name: string]: unknown };
+
+/** Parses a record of the request topic: protobuf, or JSON with `params` as an object or as text that holds one. */
+export function parseRpcRequest(bytes: Uint8Array, contentTypeHeader: string | undefined): ParsedRpcRequest {
+  const contentType = contentTypeOf(bytes, contentTypeHeader);
+  const draft = contentType === CONTENT_TYPE.json ? draftOfJson(bytes) : draftOfProtobuf(bytes);
+  if (typeof draft === "string") {
+    const requestId = contentType === CONTENT_TYPE.json ? findRequestId(bytes) : undefined;
+    return { type: "invalid", contentType, field: "", reason: draft, requestId };
+  }
+
+  const wrong = CHECKS.find(([name, check]) => check(draft[name]) !== undefined);
+  const unknown = Object.keys(draft).find((name) => !NAMES.has(name));
+  if (wrong !== undefined || unknown !== undefined) {
+    const field = wrong?.[0] ?? (unknown as string); // One of the two was found.
+    const reason = wrong === undefined ? "is not a member of a request" : (wrong[1](draft[field]) as string);
+    return { type: "invalid", contentType, field, reason, requestId: readableId(draft.requestId) };
+  }
+  return { type: "request", contentType, request: requestOf(draft) };
+}
+
+/** Fills in what is absent. Every member was checked. */
+function requestOf(draft: Draft): RpcRequest {
+  const { requestId, tenant, endpoint, method, params, expiresAtMs, oneWay, persistent, retries, failFast } =
+    draft as Partial<RpcRequest>;
+  return {
+    requestId: requestId as string,
+    tenant: tenant || "default",
+    endpoint: endpoint as string,
+    method: method as string,
+    params: paramsText(params),
+    expiresAtMs: expiresAtMs ?? 0,
+    oneWay: oneWay ?? false,
+    persistent: persistent ?? false,
+    ...(retries != null && { retries }),
+    failFast: failFast ?? false,
+  };
+}
+
+/** What is wrong with a member; undefined when nothing is. */
+type Check = (value: unknown) => string | undefined;
+
+const flag: Check = (value) => (value == null || typeof value === "boolean" ? undefined : "must be true or false");
+
+/** The members of a request and their limits, in the order in which they are checked. */
+const CHECKS: readonly (readonly [name: string, check: Check])[] = [
+  ["requestId", (value) => checkText(value, MAX_REQUEST_ID_CHARACTERS)],
+  ["tenant", checkTenant],
+  ["endpoint", checkEndpoint],
+  ["method", (value) => checkText(value, MAX_METHOD_CHARACTERS)],
+  ["params", checkParams],
+  ["expiresAtMs", checkExpiry],
+  ["oneWay", flag],
+  ["persistent", flag],
+  ["retries", checkRetries],
+  ["failFast", flag],
+];
+const NAMES: ReadonlySet<string> = new Set(CHECKS.map(([name]) => name));
+
+function checkText(value: unknown, maxCharacters: number): string | undefined {
+  if (typeof value === "string" && value !== "" && value.length <= maxCharacters) return undefined;
+  return `must be text of 1 to ${maxCharacters} characters`;
+}
+
+function checkTenant(value: unknown): string | undefined {
+  if (value == null || value === "") return undefined;
+  if (typeof value === "string" && value.length <= MAX_TENANT_CHARACTERS && !value.includes("/")) return undefined;
+  return `must be text of at most ${MAX_TENANT_CHARACTERS} characters without a slash`;
+}
+
+function checkEndpoint(value: unknown): string | undefined {
+  if (typeof value === "string" && value !== "" && Buffer.byteLength(value) <= MAX_ENDPOINT_BYTES) return undefined;
+  return `must be text of 1 to ${MAX_ENDPOINT_BYTES} bytes`;
+}
+
+function checkParams(value: unknown): string | undefined {
+  if (value != null && typeof value !== "string" && (typeof value !== "object" || Array.isArray(value))) {
+    return "must be an object, or text that holds one";
+  }
+  if (Buffer.byteLength(paramsText(value)) <= MAX_PARAMS_BYTES) return undefined;
+  return `must not be longer than ${MAX_PARAMS_BYTES} bytes`;
+}
+
+function checkExpiry(value: unknown): string | undefined {
+  if (value == null || value === 0) return undefined;
+  const isTime = Number.isSafeInteger(value) && (value as number) >= LEAST_EXPIRY_MS; // Checked by the first half.
+  if (isTime && (value as number) <= MAX_EXPIRY_MS) return undefined;
+  return "must be a time in ms since 1970, such as 1795000000000";
+}
+
+function checkRetries(value: unknown): string | undefined {
+  if (value == null) return undefined;
+  if (Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MAX_RETRIES) return undefined;
+  return `must be a whole number from 0 to ${MAX_RETRIES}`;
+}
+
+function paramsText(params: unknown): string {
+  if (params == null) return "";
+  return typeof params === "string" ? params : JSON.stringify(params);
+}
+
+function readableId(value: unknown): string | undefined {
+  return checkText(value, MAX_REQUEST_ID_CHARACTERS) === undefined ? (value as string) : undefined;
+}
+
+/** Members of a JSON record, or what is wrong with it. */
+function draftOfJson(bytes: Uint8Array): Draft | string {
+  try {
+    const value = parseExactly(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Draft;
+    return "The request is not a JSON object.";
+  } catch (error) {
+    if (error instanceof SyntaxError) return `The request is not JSON: ${error.message}.`;
+    if (error instanceof TypeError) return "The request is not UTF-8.";
+    if (error instanceof RangeError) return "The request is nested too deeply.";
+    throw error;
+  }
+}
+
+/** `JSON` with source text access (ECMAScript 2026), which TypeScript's library does not declare yet. */
+const { parse, rawJSON } = JSON as unknown as {
+  parse(text: string, reviver: (name: string, value: unknown, context: { source?: string }) => unknown): unknown;
+  rawJSON(text: string): unknown;
+};
+
+/** Keeps numbers that are written otherwise than JavaScript would write them: `JSON.stringify` gives them back as they were. */
+function parseExactly(text: string): unknown {
+  return parse(text, (_, value, { source }) =>
+    typeof value === "number" && source !== undefined && String(value) !== source ? rawJSON(source) : value,
+  );
+}
+
+/** The id in a text that is no JSON but was meant to be. */
+function findRequestId(bytes: Uint8Array): string | undefined {
+  const match = /"requestId"\s*:\s*"([^"\\]{1,128})"/.exec(Buffer.from(bytes).toString("utf8"));
+  return match?.[1];
+}
+
+/** Members of a protobuf record, or what is wrong with it. */
+function draftOfProtobuf(bytes: Uint8Array): Draft | string {
+  try {
+    const { requestId, tenant, endpoint, method, params, expiresAtMs, oneWay, persistent, retries, failFast } =
+      lwm2m.v1.RpcRequest.decode(bytes);
+    const expiry = toSafeNumber(expiresAtMs);
+    return { requestId, tenant, endpoint, method, params, expiresAtMs: expiry, oneWay, persistent, retries, failFast };
+  } catch (error) {
+    // protobufjs throws plain errors and range errors of its own.
+    if (error instanceof Error) return `The request is no lwm2m.v1.RpcRequest: ${error.message}.`;
+    throw error;
+  }
+}
