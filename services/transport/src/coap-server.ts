@@ -1,0 +1,133 @@
+import type {
+  CoapOption,
+  DropReason,
+  ExchangeId,
+  FailureReason,
+  Handle,
+  PeerKey,
+  Received,
+  StackInput,
+  StackOutput,
+} from "@ferry/coap";
+
+/** A request that waits for `respond`. */
+export type IncomingRequest = Extract<StackOutput, { type: "request" }>;
+
+/** A notification that waits for `acknowledge`, `reset` or `abandon`. */
+export type IncomingNotification = Extract<StackOutput, { type: "notification" }>;
+
+/** How an own request ended. */
+export type CoapResult =
+  | { readonly type: "response"; readonly response: Received }
+  | { readonly type: "failed"; readonly reason: FailureReason };
+
+/** A request to a device. */
+export interface OutgoingRequest {
+  readonly peer: PeerKey;
+  readonly code: number;
+  readonly options: readonly CoapOption[];
+  readonly payload: Uint8Array;
+  readonly token: Uint8Array;
+  readonly responseTimeoutMs: number;
+  readonly continueFrom?: { readonly body: Uint8Array; readonly blockSize: number; readonly etag?: Uint8Array };
+}
+
+/** What is done with what the stack cannot decide. */
+export interface CoapHandlers {
+  request(request: IncomingRequest): void;
+  notification(notification: IncomingNotification): void;
+  dropped(reason: DropReason): void;
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** The stack with its exchanges as promises: what the handlers speak to. */
+export class CoapServer {
+  readonly #drive: (input: StackInput) => void;
+  readonly #send: (bytes: Uint8Array, peer: PeerKey) => void;
+  readonly #handlers: CoapHandlers;
+  readonly #waiting = new Map<ExchangeId, (result: CoapResult) => void>();
+  #nextExchange = 1;
+
+  constructor(parts: {
+    /** Drives the stack: `driveMachine(stack, perform)` of the runtime. */
+    readonly drive: (perform: (output: StackOutput) => void) => (input: StackInput) => void;
+    readonly send: (bytes: Uint8Array, peer: PeerKey) => void;
+    readonly handlers: CoapHandlers;
+  }) {
+    this.#send = parts.send;
+    this.#handlers = parts.handlers;
+    this.#drive = parts.drive((output) => this.#perform(output));
+  }
+
+  /** Own exchanges without an answer. */
+  get openExchanges(): number {
+    return this.#waiting.size;
+  }
+
+  receive(bytes: Uint8Array, peer: PeerKey): void {
+    this.#drive({ type: "datagram", peer, bytes });
+  }
+
+  request(request: OutgoingRequest): Promise<CoapResult> {
+    const exchange = this.#nextExchange++;
+    return new Promise((resolve) => {
+      this.#waiting.set(exchange, resolve);
+      this.#drive({ type: "request", exchange, ...request });
+    });
+  }
+
+  respond(handle: Handle, code: number, options: readonly CoapOption[] = [], payload: Uint8Array = NOTHING): void {
+    this.#drive({ type: "respond", handle, code, options, payload });
+  }
+
+  acknowledge(handle: Handle): void {
+    this.#drive({ type: "acknowledge", handle });
+  }
+
+  reset(handle: Handle): void {
+    this.#drive({ type: "reset", handle });
+  }
+
+  /** Stays silent: the device's retransmission is taken as new. */
+  abandon(handle: Handle): void {
+    this.#drive({ type: "abandon", handle });
+  }
+
+  /** Continues Message IDs beyond those of the owner before. */
+  setMessageId(peer: PeerKey, messageId: number): void {
+    this.#drive({ type: "setMessageId", peer, messageId });
+  }
+
+  #perform(output: StackOutput): void {
+    switch (output.type) {
+      case "send":
+        this.#send(output.bytes, output.peer);
+        return;
+      case "notification":
+        this.#handlers.notification(output);
+        return;
+      case "request":
+        this.#handlers.request(output);
+        return;
+      case "response":
+        this.#end(output.exchange, { type: "response", response: output });
+        return;
+      case "failed":
+        this.#end(output.exchange, { type: "failed", reason: output.reason });
+        return;
+      case "dropped":
+        this.#handlers.dropped(output.reason);
+        return;
+      case "acknowledged":
+      case "delivered":
+        return;
+    }
+  }
+
+  #end(exchange: ExchangeId, result: CoapResult): void {
+    const resolve = this.#waiting.get(exchange);
+    this.#waiting.delete(exchange);
+    resolve?.(result);
+  }
+}

@@ -1,0 +1,120 @@
+import { DEFAULT_STACK_LIMITS, DEFAULT_TRANSMISSION_PARAMETERS } from "@ferry/coap";
+import {
+  type BusSettings,
+  busSettings,
+  bytes,
+  type Config,
+  choice,
+  defineConfig,
+  duration,
+  flag,
+  httpSettings,
+  integer,
+  logSettings,
+  nodeSettings,
+  port,
+  ratio,
+  type Section,
+  type ServiceSettings,
+  type StateSettings,
+  section,
+  stateSettings,
+  text,
+} from "@ferry/runtime";
+
+/** The CoAP listener and the times of RFC 7252 §4.8. */
+export interface CoapSettings {
+  readonly host: string;
+  readonly port: number;
+  readonly receiveBufferBytes: number;
+  readonly ackTimeoutMs: number;
+  readonly ackRandomFactor: number;
+  readonly maxRetransmit: number;
+  readonly nstart: number;
+  readonly maxLatencyMs: number;
+  readonly processingDelayMs: number;
+  readonly responseTimeoutMs: number;
+  readonly maxBodyBytes: number;
+  readonly blockSize: number;
+}
+
+const coapSettings: Section<CoapSettings> = section<CoapSettings>("LWM2M_COAP", {
+  host: text("::").describe("Address of the CoAP listener; `::` is all, IPv4 and IPv6."),
+  port: port(5685).describe("UDP port of the CoAP listener (NoSec)."),
+  receiveBufferBytes: bytes("4MiB").describe(
+    "Receive buffer asked of the kernel; its default overflows on a pause of 30 ms.",
+  ),
+  ackTimeoutMs: duration("2s").describe("ACK_TIMEOUT: first retransmission of a CON (RFC 7252 §4.8)."),
+  ackRandomFactor: ratio(DEFAULT_TRANSMISSION_PARAMETERS.ackRandomFactor).describe(
+    "ACK_RANDOM_FACTOR (RFC 7252 §4.8).",
+  ),
+  maxRetransmit: integer(DEFAULT_TRANSMISSION_PARAMETERS.maxRetransmit, { min: 0, max: 20 }).describe(
+    "MAX_RETRANSMIT (RFC 7252 §4.8).",
+  ),
+  nstart: integer(DEFAULT_TRANSMISSION_PARAMETERS.nstart, { min: 1 }).describe(
+    "NSTART: own exchanges at a time towards one device (RFC 7252 §4.7).",
+  ),
+  maxLatencyMs: duration("100s").describe("MAX_LATENCY (RFC 7252 §4.8.2)."),
+  processingDelayMs: duration("2s").describe("PROCESSING_DELAY (RFC 7252 §4.8.2)."),
+  responseTimeoutMs: duration("2m").describe(
+    "How long a device may take to answer an operation that it has acknowledged.",
+  ),
+  maxBodyBytes: bytes("1MiB").describe("Largest body put together from blocks (RFC 7959); beyond it 4.13."),
+  blockSize: integer(DEFAULT_STACK_LIMITS.blockSize, { min: 16, max: 1024 }).describe(
+    "Block size that we offer: a power of two (RFC 7959 §2.2).",
+  ),
+});
+
+/** How devices behind NAT and balancers are reached. */
+export interface ReachSettings {
+  readonly mode: "flow" | "vip";
+  readonly singleExchangeWindowMs: number;
+  readonly flowWindowMs: number;
+}
+
+const reachSettings: Section<ReachSettings> = section<ReachSettings>("LWM2M_REACHABILITY", {
+  mode: choice(["flow", "vip"], "flow").describe(
+    "`flow`: only for a while after a device's last datagram. `vip`: always, because all nodes send from the balancer's address or devices reach nodes directly.",
+  ),
+  singleExchangeWindowMs: duration("25s").describe(
+    "How long after a flow whose datagrams span less than 2 s a device can be reached.",
+  ),
+  flowWindowMs: duration("110s").describe("How long after a longer flow a device can be reached."),
+});
+
+/** Settings of a transport node. */
+export interface TransportSettings extends ServiceSettings, BusSettings, StateSettings {
+  readonly coap: CoapSettings;
+  readonly reachability: ReachSettings;
+  readonly revalidateAfterMs: number;
+  readonly claim: boolean;
+  readonly drainMs: number;
+  readonly transportLog: "off" | "full";
+  readonly records: "protobuf" | "json";
+  readonly compat: "seed" | "now";
+  readonly timeZone: string;
+}
+
+/** From environment, YAML file and defaults. */
+export const TRANSPORT_CONFIG: Config<TransportSettings> = defineConfig<TransportSettings>({
+  log: logSettings,
+  http: httpSettings,
+  node: nodeSettings,
+  coap: coapSettings,
+  reachability: reachSettings,
+  revalidateAfterMs: duration("60s").describe(
+    "Age of ownership in memory after which the next datagram confirms it with Redis, off the ACK path.",
+  ),
+  claim: flag(true).describe(
+    "Take over devices whose datagrams arrive here. Off only in tests that show what is lost without it.",
+  ),
+  drainMs: duration("0s").describe("How long to go on serving after SIGTERM, while flows move to other nodes."),
+  transportLog: choice(["off", "full"], "full").describe(
+    "Communication log of each device, as telemetry under the key `transportLog`.",
+  ),
+  records: choice(["protobuf", "json"], "protobuf").describe("Encoding of the records that are written."),
+  compat: choice(["seed", "now"], "seed").describe("Which ThingsBoard's text forms are printed where they differ."),
+  timeZone: text("UTC").describe("Zone in which RPC answers print times, by IANA name."),
+  ...busSettings,
+  ...stateSettings,
+});

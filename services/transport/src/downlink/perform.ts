@@ -1,0 +1,155 @@
+import { CODE, codeClass, type FailureReason, OPTION, type Received, readUintOption } from "@ferry/coap";
+import {
+  chooseFormat,
+  decodeTimedValues,
+  fromCoapResponse,
+  Lwm2mError,
+  type Operation,
+  type OperationOutcome,
+  preferredFormats,
+  toCoapRequest,
+} from "@ferry/lwm2m";
+import { lwm2m } from "@ferry/proto";
+import { namedEventId, requestToken, shardOf } from "@ferry/state";
+import { logLine } from "../communication-log.ts";
+import type { OwnedDevice } from "../owned-device.ts";
+import type { TransportPorts } from "../ports.ts";
+import { isReachable } from "../reachability.ts";
+import { publishValues, timedValues } from "../telemetry.ts";
+
+/** How an operation ended. */
+export type Performed =
+  | { readonly type: "answered"; readonly outcome: OperationOutcome }
+  /** The device answered what makes no sense, or what was asked cannot be encoded; `error` says what. */
+  | { readonly type: "invalid"; readonly error: Lwm2mError }
+  | { readonly type: "failed"; readonly reason: FailureReason }
+  /** Nothing was sent: the device would not have got it. */
+  | { readonly type: "unreachable" };
+
+/** How an operation is carried out. */
+export interface PerformOptions {
+  /** Token of the observation to make; a request's own otherwise. */
+  readonly token?: Uint8Array;
+  /** How long to wait for the response beyond the acknowledgement, ms. */
+  readonly timeoutMs?: number;
+  /** Called just before a datagram leaves. */
+  readonly onSend?: () => void;
+}
+
+/** Names of the operations in the communication log. */
+const LOG_NAMES: Readonly<Record<Operation["type"], string>> = {
+  read: "ReadRequest",
+  discover: "DiscoverRequest",
+  write: "WriteRequest",
+  writeAttributes: "WriteAttributesRequest",
+  execute: "ExecuteRequest",
+  observe: "ObserveRequest",
+  cancelObservation: "CancelObservationRequest",
+};
+
+/** The token of a request of this node to a device. */
+export function tokenFor(device: OwnedDevice, ports: TransportPorts): Uint8Array {
+  return requestToken(shardOf(device.tenant, device.endpoint), ports.node.slot, ports.random);
+}
+
+/**
+ * Carries out an operation on a device: one request, one more in another Content-Format when the device refuses the first (4.06, 4.15).
+ *
+ * Call it from the device's work queue. Values of the answer, and values that the device accepted, are published on the way.
+ */
+export async function perform(
+  device: OwnedDevice,
+  operation: Operation,
+  options: PerformOptions,
+  ports: TransportPorts,
+): Promise<Performed> {
+  if (!isReachable(device, ports.settings.reachability, ports.clock.monotonicMs())) return { type: "unreachable" };
+  const { supported, models } = device.serving;
+  const [first = chooseFormat(operation.path, models, supported), second] = preferredFormats(
+    operation.path,
+    models,
+    supported,
+  );
+  const performed = await attempt(device, operation, first, options, ports);
+  const refused = performed.type === "answered" && REFUSED_FORMAT.has(performed.outcome.code);
+  return refused && second !== undefined ? attempt(device, operation, second, options, ports) : performed;
+}
+
+/** 4.06 Not Acceptable, 4.15 Unsupported Content-Format. */
+const REFUSED_FORMAT: ReadonlySet<number> = new Set([406, 415]);
+
+async function attempt(
+  device: OwnedDevice,
+  operation: Operation,
+  format: number,
+  options: PerformOptions,
+  ports: TransportPorts,
+): Promise<Performed> {
+  const name = `${LOG_NAMES[operation.type]}`;
+  const path = `/${operation.path.join("/")}`;
+  try {
+    const request = toCoapRequest(operation, { format, rootPath: device.serving.supported.rootPath });
+    options.onSend?.();
+    logLine(
+      device,
+      `[${device.registration.registrationId}][/${device.peer}] Sending request: ${name} to ${path}`,
+      ports,
+    );
+    const result = await ports.coap.request({
+      peer: device.peer,
+      ...request,
+      token: options.token ?? tokenFor(device, ports),
+      responseTimeoutMs: options.timeoutMs ?? ports.settings.responseTimeoutMs,
+    });
+    if (result.type === "failed") {
+      ports.metrics.operations.with({ operation: operation.type, outcome: result.reason }).inc();
+      logLine(device, `[error]: Request [${path}] processing failed. Reason: ${result.reason}`, ports);
+      return result;
+    }
+    device.heard(result.response.peer, ports.clock.monotonicMs(), ports.settings.reachability.flowWindowMs);
+    const outcome = fromCoapResponse(operation, result.response, device.serving.models, ports.clock.wallMs());
+    ports.metrics.operations
+      .with({ operation: operation.type, outcome: outcome.code < 300 ? "success" : "refused" })
+      .inc();
+    const verdict = outcome.code <= 205 ? "[info]" : "[error]";
+    const words = outcome.code <= 205 ? "successful" : "failed to process successful";
+    logLine(
+      device,
+      `${verdict}: ${name} [${path}] ${words}. Result: ${outcome.code}${outcome.diagnostic === undefined ? "" : ` ${outcome.diagnostic}`}`,
+      ports,
+    );
+    if (codeClass(result.response.code) === 2) publishOutcome(device, operation, result.response, ports);
+    return { type: "answered", outcome };
+  } catch (error) {
+    if (!(error instanceof Lwm2mError)) throw error;
+    ports.metrics.operations.with({ operation: operation.type, outcome: "invalid" }).inc();
+    logLine(device, `[error]: Request [${path}] validation failed. Reason: ${error.message}`, ports);
+    return { type: "invalid", error };
+  }
+}
+
+/** Publishes what an answer tells of the device's values: those it sent, or those it took. */
+function publishOutcome(device: OwnedDevice, operation: Operation, response: Received, ports: TransportPorts): void {
+  const nowMs = ports.clock.wallMs();
+  const { VALUE_SOURCE_READ, VALUE_SOURCE_WRITE } = lwm2m.v1.ValueSource;
+  const { tenant, endpoint, registrationId } = device.registration;
+  const eventId = namedEventId(
+    tenant,
+    endpoint,
+    registrationId,
+    ports.node.bootId,
+    response.messageId,
+    Buffer.from(response.token).toString("hex"),
+    nowMs,
+  );
+  const origin = { eventId, stale: false, nowMs };
+  if ((operation.type === "read" || operation.type === "observe") && response.code === CODE.CONTENT) {
+    const format = readUintOption(response.options, OPTION.CONTENT_FORMAT) ?? 0;
+    const values = decodeTimedValues(format, response.payload, operation.path, device.serving.models, nowMs);
+    void publishValues(device, values, { ...origin, source: VALUE_SOURCE_READ }, ports)?.catch(ports.unpublished);
+  }
+  if (operation.type === "write") {
+    const values = timedValues(operation.node, operation.path);
+    void publishValues(device, values, { ...origin, source: VALUE_SOURCE_WRITE }, ports)?.catch(ports.unpublished);
+  }
+}

@@ -1,0 +1,45 @@
+/** Whose turn it is first: lower goes first, equals in order of arrival. */
+export const PRIORITY = { notificationBlocks: 0, rpc: 1, setup: 2 } as const;
+
+/** One of `PRIORITY`. */
+export type Priority = (typeof PRIORITY)[keyof typeof PRIORITY];
+
+interface Entry {
+  readonly priority: Priority;
+  readonly task: () => Promise<void>;
+}
+
+/**
+ * The work of one device: one task at a time (NSTART 1, RFC 7252 §4.7), by priority.
+ *
+ * A task must not reject: what can fail is the task's own to report.
+ */
+export class WorkQueue {
+  #entries: Entry[] | undefined;
+  #running = false;
+
+  /** Tasks that wait, the running one not counted. */
+  get length(): number {
+    return this.#entries?.length ?? 0;
+  }
+
+  add(priority: Priority, task: () => Promise<void>): void {
+    this.#entries ??= [];
+    const behind = this.#entries.findIndex((entry) => entry.priority > priority);
+    if (behind === -1) this.#entries.push({ priority, task });
+    else this.#entries.splice(behind, 0, { priority, task });
+    if (!this.#running) void this.#run();
+  }
+
+  /** Forgets what waits; the running task ends by itself. */
+  clear(): void {
+    this.#entries = undefined;
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    for (let next = this.#entries?.shift(); next !== undefined; next = this.#entries?.shift()) await next.task();
+    this.#entries = undefined; // A device at rest keeps no array.
+    this.#running = false;
+  }
+}

@@ -1,0 +1,95 @@
+import { lwm2m } from "@ferry/proto";
+import { type OutboxEntry, SHARDS, StateUnavailableError } from "@ferry/state";
+import type { TransportPorts } from "./ports.ts";
+
+/** Every shard is looked at this often, ms. */
+const ROUND_MS = 10_000;
+/** Shards per step, so that a round is spread evenly. */
+const STEP = 32;
+/** Outbox entries younger than this belong to the node that wrote them, ms. */
+const OUTBOX_AGE_MS = 15_000;
+/** A registration outlives its lifetime by EXCHANGE_LIFETIME: a late retransmission of an Update still finds it (RFC 7252 §4.8.2). */
+const GRACE_MS = 247_000;
+/** Registrations and entries per call. */
+const LIMIT = 200;
+
+/** Ends registrations whose lifetime lapsed, and publishes what their nodes could not: each shard by one live node at a time, under a lease. */
+export class Sweeper {
+  readonly #ports: TransportPorts;
+  readonly #delay: (ms: number, signal: AbortSignal) => Promise<void>;
+  readonly #stopped = new AbortController();
+  #loop: Promise<void> = Promise.resolve();
+
+  constructor(ports: TransportPorts, delay: (ms: number, signal: AbortSignal) => Promise<void>) {
+    this.#ports = ports;
+    this.#delay = delay;
+  }
+
+  start(): void {
+    this.#loop = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#loop;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      try {
+        const shards = await this.#shards();
+        for (let at = 0; at < shards.length && !signal.aborted; at += STEP) {
+          await Promise.all(shards.slice(at, at + STEP).map((shard) => this.#sweep(shard)));
+          await this.#delay((ROUND_MS * STEP) / shards.length, signal);
+        }
+      } catch (error) {
+        if (!(error instanceof StateUnavailableError)) throw error;
+        this.#ports.stateEpisode.failed(error);
+        await this.#delay(1000, signal);
+      }
+    }
+  }
+
+  /** This node's share of the shards: every n-th of n live nodes. A node that comes or goes is settled by the leases. */
+  async #shards(): Promise<readonly number[]> {
+    const slots = (await this.#ports.nodes.list()).map(({ slot }) => slot).sort((a, b) => a - b);
+    const turn = Math.max(0, slots.indexOf(this.#ports.node.slot));
+    const nodes = Math.max(1, slots.length);
+    return Array.from({ length: Math.ceil((SHARDS - turn) / nodes) }, (_, index) => turn + index * nodes);
+  }
+
+  async #sweep(shard: number): Promise<void> {
+    const { devices, node, clock, ownership, metrics } = this.#ports;
+    for (let more = true; more && !this.#stopped.signal.aborted; ) {
+      const swept = await devices.sweep({
+        shard,
+        node,
+        outboxAgeMs: OUTBOX_AGE_MS,
+        graceMs: GRACE_MS,
+        limit: LIMIT,
+        nowMs: clock.wallMs(),
+      });
+      if (swept.type === "leased") return;
+      for (const { registration } of swept.expired) {
+        metrics.expirations.inc();
+        const device = ownership.byRegistrationId(registration.registrationId);
+        if (device !== undefined) ownership.drop(device);
+      }
+      for (const entry of swept.outbox) await this.#publish(entry);
+      more = swept.more;
+    }
+  }
+
+  /** In order, and settled only when Kafka has it: what fails stays for the next round. */
+  async #publish(entry: OutboxEntry): Promise<void> {
+    const { records, outbox, unpublished } = this.#ports;
+    try {
+      if (entry.kind === "response") await records.response(entry.device, entry.value, entry.contentType);
+      else await records.storedLifecycle(lwm2m.v1.LifecycleRecord.decode(entry.value), entry.device);
+      outbox.settle(entry.shard, entry.id);
+    } catch (error) {
+      unpublished(error);
+    }
+  }
+}

@@ -1,0 +1,143 @@
+import type { Registered } from "@ferry/runtime";
+
+/** What a transport node counts. */
+export const TRANSPORT_METRICS = {
+  registrations: {
+    type: "counter",
+    name: "lwm2m_registrations_total",
+    help: "Register requests that were answered, by outcome.",
+    labels: { outcome: ["registered", "repeated", "refused"] },
+  },
+  updates: { type: "counter", name: "lwm2m_registration_updates_total", help: "Update requests that were accepted." },
+  deregistrations: {
+    type: "counter",
+    name: "lwm2m_deregistrations_total",
+    help: "Deregister requests that were accepted.",
+  },
+  expirations: {
+    type: "counter",
+    name: "lwm2m_expirations_total",
+    help: "Registrations that this node ended because their lifetime had lapsed.",
+  },
+  refusedRequests: {
+    type: "counter",
+    name: "lwm2m_refused_requests_total",
+    help: "Requests of devices that were not well-formed LwM2M.",
+  },
+  unavailableAnswers: {
+    type: "counter",
+    name: "lwm2m_unavailable_answers_total",
+    help: "Requests answered 5.03 because Redis was away.",
+  },
+  notifications: {
+    type: "counter",
+    name: "lwm2m_notifications_total",
+    help: "Notifications that were decoded, by message type.",
+    labels: { type: ["con", "non"] },
+  },
+  notificationSeconds: {
+    type: "histogram",
+    name: "lwm2m_notification_ack_seconds",
+    help: "From the arrival of a notification to its acknowledgement, Kafka's included.",
+    buckets: [0.002, 0.005, 0.01, 0.02, 0.04, 0.1, 0.25, 1, 2, 10, 45],
+  },
+  undecodable: {
+    type: "counter",
+    name: "lwm2m_undecodable_total",
+    help: "Notifications whose payload could not be decoded.",
+  },
+  unacknowledged: {
+    type: "counter",
+    name: "lwm2m_unacknowledged_total",
+    help: "Notifications that were left without an answer or dropped, by reason.",
+    labels: { reason: ["pressure", "bus", "too-large"] },
+  },
+  claims: {
+    type: "counter",
+    name: "lwm2m_claims_total",
+    help: "Claims of devices by this node, by outcome: taken over, confirmed, or nobody's.",
+    labels: { outcome: ["claimed", "owned", "notFound"] },
+  },
+  operations: {
+    type: "counter",
+    name: "lwm2m_operations_total",
+    help: "Operations on devices, by operation and how they ended.",
+    labels: {
+      operation: ["read", "discover", "write", "writeAttributes", "execute", "observe", "cancelObservation"],
+      outcome: ["success", "refused", "invalid", "timeout", "reset", "cancelled", "blockwise", "overload"],
+    },
+  },
+  rpc: {
+    type: "counter",
+    name: "lwm2m_rpc_total",
+    help: "RPC requests that this node finished, by final status.",
+    labels: {
+      status: [
+        "SUCCESSFUL",
+        "FAILED",
+        "REJECTED",
+        "NOT_REGISTERED",
+        "UNREACHABLE",
+        "TIMEOUT",
+        "EXPIRED",
+        "INDETERMINATE",
+        "CANCELLED",
+      ],
+    },
+  },
+  forwardedResponses: {
+    type: "counter",
+    name: "lwm2m_forwarded_responses_total",
+    help: "Responses that reached this node and were handed to the one that waits for them.",
+  },
+  ignoredCommands: {
+    type: "counter",
+    name: "lwm2m_ignored_commands_total",
+    help: "Node commands that were not for this life of the node, or too late.",
+  },
+  drops: {
+    type: "counter",
+    name: "lwm2m_coap_drops_total",
+    help: "Datagrams and bodies that CoAP dropped, by reason.",
+    labels: {
+      reason: [
+        "malformed",
+        "version",
+        "duplicate",
+        "unexpected-ack",
+        "unexpected-reset",
+        "bad-option",
+        "too-many-peers",
+        "too-many-pending",
+        "body-too-large",
+        "body-incomplete",
+      ],
+    },
+  },
+  devices: { type: "gauge", name: "lwm2m_owned_devices", help: "Devices that this node owns." },
+  observations: {
+    type: "gauge",
+    name: "lwm2m_owned_observations",
+    help: "Observations of the devices that this node owns.",
+  },
+  drift: {
+    type: "gauge",
+    name: "lwm2m_observation_drift",
+    help: "Observations of owned devices that the profile wants and the device is not known to hold.",
+  },
+  bufferedBytes: { type: "gauge", name: "lwm2m_bus_buffer_bytes", help: "Records that Kafka has not accepted yet." },
+  oldestRecordSeconds: {
+    type: "gauge",
+    name: "lwm2m_bus_oldest_record_seconds",
+    help: "Age of the oldest record that Kafka has not accepted yet.",
+  },
+  socketDrops: {
+    type: "gauge",
+    name: "lwm2m_socket_drops",
+    help: "Datagrams that the kernel dropped because the receive buffer was full.",
+  },
+  slot: { type: "gauge", name: "lwm2m_node_slot", help: "Slot of this node, 0 to 63." },
+} as const;
+
+/** The registered metrics. */
+export type TransportMetrics = Registered<typeof TRANSPORT_METRICS>;

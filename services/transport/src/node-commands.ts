@@ -1,0 +1,46 @@
+import type { IncomingRecord } from "@ferry/bus";
+import { lwm2m, toSafeNumber } from "@ferry/proto";
+import type { RpcExecutor } from "./downlink/accept-rpc.ts";
+import type { TransportPorts } from "./ports.ts";
+
+/** Obeys a record of this node's partition of node-command. What is meant for another life of the slot, or came too late, is ignored and counted. */
+export function obeyCommand(record: IncomingRecord, rpc: RpcExecutor, ports: TransportPorts): void {
+  const command = decode(record, ports);
+  if (command === undefined) return;
+  const { bootId, deadlineMs, ownerEpoch } = command;
+  const late = ports.clock.wallMs() > toSafeNumber(deadlineMs);
+  if (late || (bootId !== "" && bootId !== ports.node.bootId)) {
+    ports.metrics.ignoredCommands.inc();
+    return;
+  }
+
+  if (command.perform?.request) rpc.accept(command.perform.request, command.perform.contentType ?? "");
+  else if (command.ownerMoved) dropIfOlder(command.ownerMoved, toSafeNumber(ownerEpoch), ports);
+  else if (command.dropDevice) dropIfOlder(command.dropDevice, Number.POSITIVE_INFINITY, ports);
+  else if (command.forwardedResponse) {
+    const { peer, datagram } = command.forwardedResponse;
+    if (peer && datagram) ports.coap.receive(datagram, peer);
+  } else ports.metrics.ignoredCommands.inc();
+}
+
+function decode({ value }: IncomingRecord, ports: TransportPorts): lwm2m.v1.NodeCommand | undefined {
+  if (value === null) return undefined;
+  try {
+    return lwm2m.v1.NodeCommand.decode(value);
+  } catch (error) {
+    // protobufjs throws Error, RangeError and TypeError for bytes that are no message.
+    ports.logger.warn({ err: error }, "A node command could not be decoded");
+    ports.metrics.ignoredCommands.inc();
+    return undefined;
+  }
+}
+
+/** Another node has the device now, or nobody is to have it. */
+function dropIfOlder(
+  device: { tenant?: string | null; endpoint?: string | null },
+  epoch: number,
+  { ownership }: TransportPorts,
+): void {
+  const known = ownership.byDevice(device.tenant ?? "", device.endpoint ?? "");
+  if (known !== undefined && known.owner.epoch < epoch) ownership.drop(known);
+}

@@ -1,0 +1,76 @@
+import type { DeviceState, Observation, Owner, Registration } from "@ferry/state";
+import { WorkQueue } from "./downlink/work-queue.ts";
+import type { Serving } from "./serving.ts";
+import { type TokenKey, tokenKey } from "./token-key.ts";
+
+/** An observation of a device that this node owns, with what only its owner needs to know. */
+export interface HeldObservation {
+  readonly observation: Observation;
+  /** Parsed form of the observation's only path. */
+  readonly path: readonly number[];
+  /** The device is known to hold it; else it is made (anew) at the next occasion. */
+  confirmed: boolean;
+  /** A request that makes it is queued or under way. */
+  making: boolean;
+  /** Observe value of the newest notification; undefined before the first. */
+  observe: number | undefined;
+  /** When that notification came, on the monotonic clock. */
+  observedAtMs: number;
+}
+
+/**
+ * A device that this node owns: the one place of what is known of it in memory.
+ *
+ * It is a copy of what Redis holds plus what dies with the owner: order of notifications, work in hand, sequence of records.
+ */
+export class OwnedDevice {
+  registration: Registration;
+  owner: Owner;
+  serving: Serving;
+  /** Where the device was last heard, as a peer key; ahead of `registration.peer` until the next revalidation. */
+  peer: string;
+  readonly observations: Map<TokenKey, HeldObservation> = new Map();
+  readonly work: WorkQueue = new WorkQueue();
+  /** Records written for the device under this epoch. */
+  sequence = 0;
+  /** When ownership was last confirmed by Redis, monotonic ms. */
+  revalidatedAtMs: number;
+  /** A revalidation is on its way. */
+  revalidating = false;
+  /** First and last authenticated datagram of the present flow (same source, no gap beyond the window), monotonic ms: what `reachable` decides by. */
+  flowStartMs: number;
+  lastUplinkMs: number;
+
+  constructor(state: DeviceState, serving: Serving, peer: string, monotonicMs: number) {
+    this.registration = state.registration;
+    this.owner = state.owner;
+    this.serving = serving;
+    this.peer = peer;
+    this.revalidatedAtMs = monotonicMs;
+    this.flowStartMs = monotonicMs;
+    this.lastUplinkMs = monotonicMs;
+    for (const observation of state.observations) this.hold(observation);
+  }
+
+  get tenant(): string {
+    return this.registration.tenant;
+  }
+
+  get endpoint(): string {
+    return this.registration.endpoint;
+  }
+
+  /** Notes an authenticated datagram: the device is where it came from. */
+  heard(peer: string, nowMs: number, flowWindowMs: number): void {
+    if (peer !== this.peer || nowMs - this.lastUplinkMs > flowWindowMs) this.flowStartMs = nowMs;
+    this.peer = peer;
+    this.lastUplinkMs = nowMs;
+  }
+
+  hold(observation: Observation): HeldObservation {
+    const path = (observation.paths[0] ?? "/").split("/").filter(Boolean).map(Number);
+    const held = { observation, path, confirmed: true, making: false, observe: undefined, observedAtMs: 0 };
+    this.observations.set(tokenKey(observation.token), held);
+    return held;
+  }
+}

@@ -1,0 +1,50 @@
+import type { Sender } from "@ferry/bus";
+import type { Catalogue } from "@ferry/provisioning";
+import type { Clock, Episode, Logger } from "@ferry/runtime";
+import type { DeviceStore, NodeDirectory, NodeRef } from "@ferry/state";
+import type { CoapServer } from "./coap-server.ts";
+import type { TransportMetrics } from "./metrics.ts";
+import type { OutboxSettler } from "./outbox-settler.ts";
+import type { Ownership } from "./ownership.ts";
+import type { ReachabilitySettings } from "./reachability.ts";
+import type { RecordWriter } from "./record-writer.ts";
+import type { ServingCache } from "./serving.ts";
+
+/** Settings that handlers read. */
+export interface HandlerSettings {
+  readonly reachability: ReachabilitySettings;
+  /** How long an operation waits for its response beyond the acknowledgement, ms. */
+  readonly responseTimeoutMs: number;
+  /** Ownership older than this is confirmed with Redis at the device's next datagram, off the ACK path, ms. */
+  readonly revalidateAfterMs: number;
+  /** Take a device over when its datagram arrives here: off only to show what is lost without it. */
+  readonly claim: boolean;
+  readonly transportLog: "off" | "full";
+  readonly timeZone: string;
+  readonly compat: "seed" | "now";
+}
+
+/** What the handlers of one transport node work with. */
+export interface TransportPorts {
+  readonly node: NodeRef;
+  readonly settings: HandlerSettings;
+  readonly devices: DeviceStore;
+  readonly nodes: NodeDirectory;
+  readonly catalogue: Catalogue;
+  readonly servings: ServingCache;
+  readonly ownership: Ownership;
+  readonly coap: CoapServer;
+  readonly records: RecordWriter;
+  readonly outbox: OutboxSettler;
+  /** The sender of values: its pressure decides what is put off or left unanswered. */
+  readonly values: Sender;
+  /** Wall clock for what is stored, monotonic for deadlines; ms. */
+  readonly clock: { readonly wallMs: Clock; readonly monotonicMs: Clock };
+  readonly random: (size: number) => Uint8Array;
+  readonly metrics: TransportMetrics;
+  /** One log line when Redis goes away, one when it is back. */
+  readonly stateEpisode: Episode;
+  /** Takes note of a record that Kafka did not take and that nobody waits for. */
+  readonly unpublished: (error: unknown) => void;
+  readonly logger: Logger;
+}

@@ -1,0 +1,170 @@
+import type { Sender } from "@ferry/bus";
+import {
+  CONTENT_TYPE,
+  CONTENT_TYPE_HEADER,
+  type ContentType,
+  deviceKey,
+  encodeMessage,
+  type lwm2m,
+  TOPICS,
+  type Topic,
+} from "@ferry/proto";
+import type { DeviceRef, NodeRef } from "@ferry/state";
+import type { OwnedDevice } from "./owned-device.ts";
+
+/** Protobuf shapes of what is written. */
+type Context = lwm2m.v1.RecordContext.$Properties;
+type Shape<T> = Omit<T, "context">;
+
+/** What names a record: who it is about and what makes it the same on every node. */
+export interface RecordHead extends DeviceRef {
+  readonly registrationId: string;
+  readonly ownerEpoch: number;
+  readonly sequence: number;
+  readonly eventId: Uint8Array;
+  readonly ingestTimeMs: number;
+}
+
+/** Head of the next record about an owned device. */
+export function nextHead(device: OwnedDevice, eventId: Uint8Array, ingestTimeMs: number): RecordHead {
+  device.sequence += 1;
+  const { tenant, endpoint, registrationId } = device.registration;
+  return {
+    tenant,
+    endpoint,
+    registrationId,
+    ownerEpoch: device.owner.epoch,
+    sequence: device.sequence,
+    eventId,
+    ingestTimeMs,
+  };
+}
+
+/** Writes this node's records to their topics: the one place that knows names, keys, headers and encodings. */
+export class RecordWriter {
+  readonly #values: Sender;
+  readonly #answers: Sender;
+  readonly #node: NodeRef;
+  readonly #nodeName: string;
+  readonly #topicPrefix: string;
+  readonly #contentType: ContentType;
+  readonly #headers: Readonly<Record<string, string>>;
+
+  constructor(parts: {
+    /** Gathers for some ms: telemetry, attributes, lifecycle. */
+    readonly values: Sender;
+    /** Sends at once: answers, their progress, commands to other nodes. */
+    readonly answers: Sender;
+    readonly node: NodeRef;
+    readonly nodeName: string;
+    readonly topicPrefix: string;
+    readonly contentType: ContentType;
+  }) {
+    this.#values = parts.values;
+    this.#answers = parts.answers;
+    this.#node = parts.node;
+    this.#nodeName = parts.nodeName;
+    this.#topicPrefix = parts.topicPrefix;
+    this.#contentType = parts.contentType;
+    this.#headers = { [CONTENT_TYPE_HEADER]: parts.contentType };
+  }
+
+  telemetry(head: RecordHead, record: Shape<lwm2m.v1.TelemetryRecord.$Properties>): Promise<void> {
+    return this.#publish(this.#values, TOPICS.telemetry, head, record);
+  }
+
+  attributes(head: RecordHead, record: Shape<lwm2m.v1.AttributesRecord.$Properties>): Promise<void> {
+    return this.#publish(this.#values, TOPICS.attributes, head, record);
+  }
+
+  lifecycle(head: RecordHead, record: Shape<lwm2m.v1.LifecycleRecord.$Properties>): Promise<void> {
+    return this.#publish(this.#values, TOPICS.lifecycle, head, record);
+  }
+
+  /** A lifecycle record that the state store wrote. */
+  storedLifecycle(record: lwm2m.v1.LifecycleRecord.$Properties, device: DeviceRef): Promise<void> {
+    return this.#values.publish({
+      topic: this.#name(TOPICS.lifecycle),
+      key: deviceKey(device.tenant, device.endpoint),
+      value: encodeMessage(
+        TOPICS.lifecycle.type as NonNullable<typeof TOPICS.lifecycle.type>,
+        record,
+        this.#contentType,
+      ),
+      headers: this.#headers,
+    });
+  }
+
+  /** The current registration; `undefined` writes the tombstone. */
+  deviceState(head: RecordHead, registration: lwm2m.v1.Registration.$Properties | undefined): Promise<void> {
+    if (registration !== undefined) return this.#publish(this.#values, TOPICS.deviceState, head, { registration });
+    return this.#values.publish({
+      topic: this.#name(TOPICS.deviceState),
+      key: deviceKey(head.tenant, head.endpoint),
+      value: null,
+    });
+  }
+
+  /** A final answer, as `finish` stored it: the same bytes from whoever relays it. */
+  response(device: DeviceRef, value: Uint8Array, contentType: string): Promise<void> {
+    return this.#answers.publish({
+      topic: this.#name(TOPICS.rpcResponse),
+      key: deviceKey(device.tenant, device.endpoint),
+      value,
+      headers: { [CONTENT_TYPE_HEADER]: contentType },
+    });
+  }
+
+  status(head: RecordHead, record: Shape<lwm2m.v1.RpcStatusRecord.$Properties>): Promise<void> {
+    return this.#publish(this.#answers, TOPICS.rpcStatus, head, record);
+  }
+
+  /** A command to the node at `slot`. */
+  command(slot: number, command: lwm2m.v1.NodeCommand.$Properties): Promise<void> {
+    return this.#answers.publish({
+      topic: this.#name(TOPICS.nodeCommand),
+      key: null,
+      partition: slot,
+      value: encodeMessage(
+        TOPICS.nodeCommand.type as NonNullable<typeof TOPICS.nodeCommand.type>,
+        command,
+        CONTENT_TYPE.protobuf,
+      ),
+    });
+  }
+
+  #publish<Message extends { context?: Context | null }>(
+    sender: Sender,
+    topic: Topic<Message>,
+    head: RecordHead,
+    record: Omit<Message, "context">,
+  ): Promise<void> {
+    const context: Context = {
+      eventId: head.eventId,
+      tenant: head.tenant,
+      endpoint: head.endpoint,
+      registrationId: head.registrationId,
+      ownerEpoch: head.ownerEpoch,
+      sequence: head.sequence,
+      node: this.#nodeName,
+      bootId: this.#node.bootId,
+      ingestTimeMs: head.ingestTimeMs,
+    };
+    // Only dead letters have no type, and they are not written here.
+    const value = encodeMessage(
+      topic.type as NonNullable<typeof topic.type>,
+      { ...record, context } as Message,
+      this.#contentType,
+    );
+    return sender.publish({
+      topic: this.#name(topic),
+      key: deviceKey(head.tenant, head.endpoint),
+      value,
+      headers: this.#headers,
+    });
+  }
+
+  #name(topic: { readonly name: string }): string {
+    return this.#topicPrefix + topic.name;
+  }
+}

@@ -1,0 +1,237 @@
+import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Bus } from "@ferry/bus";
+import { CoapStack } from "@ferry/coap";
+import { CONTENT_TYPE, TOPICS } from "@ferry/proto";
+import { Catalogue, followProvisioning } from "@ferry/provisioning";
+import {
+  createEpisode,
+  driveMachine,
+  monotonicMs,
+  openUdpSocket,
+  requestedSlot,
+  type ServiceRuntime,
+  type State,
+  UsageError,
+  wallMs,
+} from "@ferry/runtime";
+import { type NodeRef, StateUnavailableError } from "@ferry/state";
+import { CoapServer } from "./coap-server.ts";
+import type { TransportSettings } from "./config.ts";
+import { RpcExecutor } from "./downlink/accept-rpc.ts";
+import { Sweeper } from "./expiry.ts";
+import { followChange } from "./follow-changes.ts";
+import { TRANSPORT_METRICS } from "./metrics.ts";
+import { obeyCommand } from "./node-commands.ts";
+import { OutboxSettler } from "./outbox-settler.ts";
+import { Ownership } from "./ownership.ts";
+import type { TransportPorts } from "./ports.ts";
+import { RecordWriter } from "./record-writer.ts";
+import { ServingCache } from "./serving.ts";
+import { SlotLease } from "./slot-lease.ts";
+import { TakeOver } from "./take-over.ts";
+import { Notifications } from "./uplink/notification.ts";
+import { serveUplink } from "./uplink/route-uplink.ts";
+
+/** What a transport node is connected to. */
+export interface TransportConnections {
+  readonly bus: Bus;
+  readonly state: State;
+}
+
+/** A running transport node. */
+export interface TransportNode {
+  readonly node: NodeRef;
+  /** UDP port of its CoAP listener. */
+  readonly coapPort: number;
+}
+
+/**
+ * Starts a transport node: takes a slot, follows provisioning, listens for devices and commands.
+ *
+ * Resolves when it serves; waits without end for Kafka, Redis and a free slot, and says so in its readiness and once in its log.
+ */
+export async function startTransport(
+  settings: TransportSettings,
+  { logger, metrics: registry, health, shutdown, httpPort }: ServiceRuntime,
+  { bus, state }: TransportConnections,
+): Promise<TransportNode> {
+  const metrics = registry.register(TRANSPORT_METRICS);
+  const stateEpisode = createEpisode(logger, { failed: "Redis cannot be reached", healed: "Redis is back" });
+  const busEpisode = createEpisode(logger, {
+    failed: "Records are not accepted",
+    healed: "Records are accepted again",
+  });
+  const topicPrefix = settings.kafka.topicPrefix;
+  const bootId = randomBytes(8).toString("hex");
+  const random = (size: number): Uint8Array => randomBytes(size);
+  health.require("state", () => state.problem());
+
+  const catalogue = new Catalogue(state.provisioning);
+  const followed = followProvisioning({
+    bus,
+    catalogue,
+    topicPrefix,
+    onInvalid: (key, error) =>
+      logger.warn(
+        { key, field: error.field, reason: error.reason },
+        "A provisioning record is not valid and was passed over",
+      ),
+  });
+  shutdown.onStop("provisioning", () => followed.stop());
+  health.require("provisioning", () => (followed.healthy ? undefined : "the provisioning topic is not followed"));
+  await followed.caughtUp;
+
+  const ownership = new Ownership();
+  const lease = await SlotLease.take(
+    {
+      nodes: state.nodes,
+      entry: { bootId, name: settings.node.name, address: `${settings.node.name}:${httpPort}`, version: "0.1.0" },
+      slot: requestedSlot(settings.node),
+      monotonicMs,
+      onLost: (reason) => {
+        logger.warn({ reason, devices: ownership.size }, "Ownership is discarded");
+        ownership.clear();
+      },
+      onUnavailable: (error) => stateEpisode.failed(error),
+      onAvailable: () => stateEpisode.healed(),
+      delay,
+    },
+    () => logger.warn({ slot: settings.node.slot }, "The slot is held by another node; waiting for it"),
+    shutdown.signal,
+  );
+  if (lease === undefined) throw new UsageError("stopped while waiting for a slot");
+  const node: NodeRef = { slot: lease.entry.slot, bootId };
+  metrics.slot.set(node.slot);
+
+  const values = bus.sender({ name: "values", lingerMs: settings.kafka.lingerMs });
+  const answers = bus.sender({ name: "answers", lingerMs: 0 });
+  health.require("bus", () => (values.oldestAgeMs > BUS_STUCK_MS ? "records wait for Kafka" : undefined));
+  const contentType = CONTENT_TYPE[settings.records];
+  const records = new RecordWriter({ values, answers, node, nodeName: settings.node.name, topicPrefix, contentType });
+
+  const stack = new CoapStack({
+    random,
+    parameters: settings.coap,
+    limits: { maxBodyBytes: settings.coap.maxBodyBytes, blockSize: settings.coap.blockSize },
+  });
+  const socket = await openUdpSocket({
+    host: settings.coap.host,
+    port: settings.coap.port,
+    receiveBufferBytes: settings.coap.receiveBufferBytes,
+    onDatagram: (bytes, peer) => coap.receive(bytes, peer),
+    onError: (error) => logger.error({ error }, "The CoAP socket failed"),
+  });
+  const coap = new CoapServer({
+    drive: (perform) => {
+      const driver = driveMachine(stack, perform);
+      return (input) => driver.handle(input);
+    },
+    send: (bytes, peer) => socket.send(bytes, peer),
+    handlers: {
+      request: (request) => void serveUplink(request, ports),
+      notification: (notification) => notifications.handle(notification),
+      dropped: (reason) => metrics.drops.with({ reason }).inc(),
+    },
+  });
+  const ports: TransportPorts = {
+    node,
+    settings: { ...settings, responseTimeoutMs: settings.coap.responseTimeoutMs },
+    devices: state.devices,
+    nodes: state.nodes,
+    catalogue,
+    servings: new ServingCache(catalogue),
+    ownership,
+    coap,
+    records,
+    outbox: new OutboxSettler(state.devices, (ms, then) => void setTimeout(then, ms)),
+    values,
+    clock: { wallMs, monotonicMs },
+    random,
+    metrics,
+    stateEpisode,
+    unpublished: (error) => busEpisode.failed(error),
+    logger,
+  };
+  const notifications = new Notifications(ports, new TakeOver(ports));
+  const rpc = new RpcExecutor(ports);
+  const commands = bus.subscribe({
+    type: "reader",
+    topic: topicPrefix + TOPICS.nodeCommand.name,
+    partitions: [node.slot],
+    from: "latest",
+    handle: (record) => obeyCommand(record, rpc, ports),
+  });
+  health.require("commands", () => (commands.healthy ? undefined : "node commands are not read"));
+  const stopFollowing = catalogue.onChange((change) => void followChange(change, ports));
+  const sweeper = new Sweeper(ports, delay);
+  const gaps = setInterval(() => notifications.reportGap(), GAP_REPORT_MS);
+  metrics.devices.collect(() => ownership.size);
+  metrics.observations.collect(() => ownership.observations);
+  metrics.drift.collect(() => drift(ownership));
+  metrics.bufferedBytes.collect(() => values.bufferedBytes);
+  metrics.oldestRecordSeconds.collect(() => values.oldestAgeMs / 1000);
+  metrics.socketDrops.collect(() => socket.kernelDrops());
+
+  shutdown.onStop("slot", () => lease.stop());
+  shutdown.onStop("records", async () => {
+    await Promise.allSettled([values.flush(FLUSH_MS), answers.flush(FLUSH_MS)]);
+    await ports.outbox.flush();
+  });
+  shutdown.onStop("ownership", (signal) => releaseAll(ports, signal));
+  shutdown.onStop("socket", () => socket.close());
+  shutdown.onStop("background", async () => {
+    stopFollowing();
+    clearInterval(gaps);
+    await Promise.all([sweeper.stop(), commands.stop()]);
+  });
+  shutdown.onStop("drain", async (signal) => {
+    await lease.announce({ draining: true });
+    await delay(settings.drainMs, signal);
+  });
+
+  await commands.ready;
+  lease.start();
+  sweeper.start();
+  await lease.announce({ ready: true });
+  logger.info({ slot: node.slot, coapPort: socket.port }, "Serving devices");
+  return { node, coapPort: socket.port };
+}
+
+/** Records that wait longer than this say that Kafka does not take them, ms. */
+const BUS_STUCK_MS = 10_000;
+/** How long the records in hand may take on shutdown, ms. */
+const FLUSH_MS = 10_000;
+/** How often dropped NON are told of, ms. */
+const GAP_REPORT_MS = 1_000;
+/** Devices that are given up at a time on shutdown. */
+const RELEASE_BATCH = 200;
+
+/** Observations that are wanted and not known to be there. */
+function drift(ownership: Ownership): number {
+  let missing = 0;
+  for (const device of ownership.devices())
+    for (const { confirmed } of device.observations.values()) if (!confirmed) missing += 1;
+  return missing;
+}
+
+async function delay(ms: number, signal: AbortSignal): Promise<void> {
+  // Rejects with an AbortError, and with nothing else, when the signal aborts.
+  await sleep(ms, undefined, { signal }).catch(() => {});
+}
+
+/** Gives devices up, so that the router does not wait for this node's lease to lapse. */
+async function releaseAll({ ownership, devices, stateEpisode }: TransportPorts, signal: AbortSignal): Promise<void> {
+  const owned = [...ownership.devices()];
+  ownership.clear();
+  try {
+    for (let at = 0; at < owned.length && !signal.aborted; at += RELEASE_BATCH) {
+      await Promise.all(
+        owned.slice(at, at + RELEASE_BATCH).map((device) => devices.release({ device, owner: device.owner })),
+      );
+    }
+  } catch (error) {
+    if (!(error instanceof StateUnavailableError)) throw error;
+    stateEpisode.failed(error);
+  }
+}

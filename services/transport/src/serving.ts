@@ -1,0 +1,83 @@
+import {
+  chooseFormat,
+  type LwM2mPath,
+  type ModelView,
+  type Operation,
+  parseObjectLinks,
+  type SupportedObjects,
+} from "@ferry/lwm2m";
+import {
+  type DeviceProfile,
+  initialExchange,
+  KeyMap,
+  parseDeviceProfile,
+  type ValueMap,
+  ValueMaps,
+} from "@ferry/profile";
+import type { Catalogue } from "@ferry/provisioning";
+import type { Registration } from "@ferry/state";
+
+/** By what a device is served. Devices of one profile that registered the same objects share one. */
+export interface Serving {
+  readonly supported: SupportedObjects;
+  readonly models: ModelView;
+  readonly keys: KeyMap;
+  readonly values: ValueMap;
+  /** What is asked of the device after it registered, in order. */
+  readonly exchange: readonly Operation[];
+  /** Paths to observe, with the Content-Format to ask for. */
+  readonly observations: readonly { readonly path: LwM2mPath; readonly contentFormat: number }[];
+}
+
+/** What of a registration decides how a device is served. */
+export type ServedBy = Pick<Registration, "tenant" | "profile" | "lwm2mVersion" | "objectLinks">;
+
+/** Kinds of devices that are remembered; a fleet has few. */
+const MAX_SERVINGS = 10_000;
+/** For a device whose profile was deleted: it keeps its registration and is asked for nothing. */
+const EMPTY_PROFILE: DeviceProfile = parseDeviceProfile({ resources: {} });
+
+/** The servings in use, made from live profiles and models. */
+export class ServingCache {
+  readonly #catalogue: Catalogue;
+  readonly #valueMaps = new ValueMaps();
+  readonly #servings = new Map<string, Serving>();
+
+  constructor(catalogue: Catalogue) {
+    this.#catalogue = catalogue;
+  }
+
+  of({ tenant, profile, lwm2mVersion, objectLinks }: ServedBy): Serving {
+    const key = `${tenant}\n${profile}\n${lwm2mVersion}\n${objectLinks}`;
+    const known = this.#servings.get(key);
+    if (known !== undefined) return known;
+    if (this.#servings.size >= MAX_SERVINGS) this.#servings.clear();
+    const made = this.#make(
+      tenant,
+      this.#catalogue.profile(tenant, profile) ?? EMPTY_PROFILE,
+      parseObjectLinks(objectLinks, lwm2mVersion),
+    );
+    this.#servings.set(key, made);
+    return made;
+  }
+
+  /** A profile or model changed: what is asked for from now on is made anew. */
+  clear(): void {
+    this.#servings.clear();
+  }
+
+  #make(tenant: string, profile: DeviceProfile, supported: SupportedObjects): Serving {
+    const models = this.#catalogue.models.view(tenant, supported);
+    const exchange = initialExchange(profile, supported);
+    return {
+      supported,
+      models,
+      keys: new KeyMap(profile, supported),
+      values: this.#valueMaps.of(profile, models, supported),
+      exchange,
+      observations: exchange.flatMap(({ type, path }) =>
+        type === "observe" ? [{ path, contentFormat: chooseFormat(path, models, supported) }] : [],
+      ),
+    };
+  }
+}

@@ -1,0 +1,103 @@
+import type { PeerKey } from "@ferry/coap";
+import type { ClaimProof, DeviceRef, DeviceState, Owner } from "@ferry/state";
+import { StateUnavailableError } from "@ferry/state";
+import { reconcile } from "./downlink/set-up.ts";
+import { OwnedDevice } from "./owned-device.ts";
+import type { TransportPorts } from "./ports.ts";
+
+/** A registration so young may have been taken over before its first owner had made the observations. */
+const SETTLED_AFTER_MS = 300_000;
+
+/** Makes this node serve a device that Redis says is its own, from the state that Redis gave. */
+export function adopt(state: DeviceState, peer: PeerKey, ports: TransportPorts): OwnedDevice {
+  const device = new OwnedDevice(state, ports.servings.of(state.registration), peer, ports.clock.monotonicMs());
+  ports.ownership.adopt(device);
+  ports.coap.setMessageId(peer, state.firstMessageId);
+  return device;
+}
+
+/** Tells the node that served the device before, if it is another one, to forget it. It may be gone: nobody waits. */
+export function forgetElsewhere(
+  device: DeviceRef & { readonly owner?: Owner },
+  previous: Owner,
+  ports: TransportPorts,
+): void {
+  if (previous.slot === ports.node.slot) return;
+  const { tenant, endpoint } = device;
+  const deadlineMs = ports.clock.wallMs() + 60_000;
+  const ownerEpoch = device.owner?.epoch ?? previous.epoch + 1;
+  void ports.records
+    .command(previous.slot, {
+      bootId: previous.bootId,
+      deadlineMs,
+      ownerEpoch,
+      ownerMoved: { tenant, endpoint, ownerEpoch },
+    })
+    .catch(ports.unpublished);
+}
+
+/** What a claim came to: a device, `unknown` when the store is sure that there is none, `unavailable` when it cannot be asked. */
+export type Claimed = OwnedDevice | "unknown" | "unavailable";
+
+/** Takes devices over when their datagrams arrive here. Datagrams of one device that come meanwhile share one claim. */
+export class TakeOver {
+  readonly #ports: TransportPorts;
+  readonly #claims = new Map<string, Promise<Claimed>>();
+
+  constructor(ports: TransportPorts) {
+    this.#ports = ports;
+  }
+
+  /** Claims the device that `proof` names; `name` is the proof as text. */
+  claim(proof: ClaimProof, name: string, peer: PeerKey): Promise<Claimed> {
+    const running = this.#claims.get(name);
+    if (running !== undefined) return running;
+    const claim = this.#claim(proof, peer).finally(() => this.#claims.delete(name));
+    this.#claims.set(name, claim);
+    return claim;
+  }
+
+  /** Confirms with Redis, off the ACK path, that the device is still ours, and stores where it is now. */
+  revalidate(device: OwnedDevice): void {
+    if (device.revalidating) return;
+    device.revalidating = true;
+    const { registrationId } = device.registration;
+    void this.claim({ type: "registrationId", registrationId }, registrationId, device.peer).then((claimed) => {
+      device.revalidating = false;
+      if (claimed === "unknown") this.#ports.ownership.drop(device);
+    });
+  }
+
+  async #claim(proof: ClaimProof, peer: PeerKey): Promise<Claimed> {
+    const ports = this.#ports;
+    if (!ports.settings.claim) return "unavailable";
+    try {
+      const outcome = await ports.devices.claim({ proof, peer, node: ports.node, nowMs: ports.clock.wallMs() });
+      ports.stateEpisode.healed();
+      ports.metrics.claims.with({ outcome: outcome.type }).inc();
+      if (outcome.type === "notFound") return "unknown";
+      const { state } = outcome;
+      const known = ports.ownership.byDevice(state.registration.tenant, state.registration.endpoint);
+      if (known !== undefined && known.owner.epoch === state.owner.epoch) {
+        known.registration = state.registration;
+        known.revalidatedAtMs = ports.clock.monotonicMs();
+        return known;
+      }
+      const device = adopt(state, peer, ports);
+      if (outcome.type === "claimed") forgetElsewhere(device, outcome.previousOwner, ports);
+      this.#repair(device);
+      return device;
+    } catch (error) {
+      if (!(error instanceof StateUnavailableError)) throw error;
+      ports.stateEpisode.failed(error);
+      return "unavailable";
+    }
+  }
+
+  /** A device that moved soon after it registered may lack observations that Redis lists: they are made anew, under the same tokens. */
+  #repair(device: OwnedDevice): void {
+    const ageMs = this.#ports.clock.wallMs() - device.registration.registeredAtMs;
+    if (ageMs < SETTLED_AFTER_MS) for (const held of device.observations.values()) held.confirmed = false;
+    reconcile(device, this.#ports);
+  }
+}

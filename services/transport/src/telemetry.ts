@@ -1,0 +1,70 @@
+import type { LwM2mNode, LwM2mPath, TimedValue } from "@ferry/lwm2m";
+import type { MappedSample } from "@ferry/profile";
+import { type lwm2m, toWireValue } from "@ferry/proto";
+import type { OwnedDevice } from "./owned-device.ts";
+import type { TransportPorts } from "./ports.ts";
+import { nextHead } from "./record-writer.ts";
+
+/** Where values come from. */
+export interface ValueOrigin {
+  readonly source: lwm2m.v1.ValueSource;
+  readonly eventId: Uint8Array;
+  /** A newer notification of the observation came before: the values are data, but move no attribute. */
+  readonly stale: boolean;
+  /** Time of values for which the device gave none, ms since 1970. */
+  readonly nowMs: number;
+}
+
+/**
+ * Publishes the values that the device's profile maps: those of one payload in one telemetry and one attributes record.
+ *
+ * Resolves once Kafka has them; `undefined` when the profile maps none.
+ */
+export function publishValues(
+  device: OwnedDevice,
+  values: readonly TimedValue[],
+  { source, eventId, stale, nowMs }: ValueOrigin,
+  { records }: TransportPorts,
+): Promise<void> | undefined {
+  const { telemetry, attributes } = device.serving.values.map(values);
+  const samples =
+    telemetry.length === 0
+      ? undefined
+      : records.telemetry(nextHead(device, eventId, nowMs), {
+          samples: telemetry.map((sample) => toWireSample(sample, nowMs)),
+          source,
+          stale,
+        });
+  if (attributes.length === 0 || stale) return samples;
+  const latest = records.attributes(nextHead(device, eventId, nowMs), {
+    attributes: attributes.map((sample) => toWireSample(sample, nowMs)),
+    source,
+  });
+  return samples === undefined ? latest : Promise.all([samples, latest]).then(() => undefined);
+}
+
+function toWireSample({ key, path, value, timeMs, unit }: MappedSample, nowMs: number): lwm2m.v1.Sample.$Properties {
+  return {
+    key,
+    path,
+    value: toWireValue(value),
+    timeMs: timeMs ?? nowMs,
+    deviceTime: timeMs !== undefined,
+    unit,
+  };
+}
+
+/** The values of a node, flat: what was written is published as what was read. */
+export function timedValues(node: LwM2mNode, path: LwM2mPath): readonly TimedValue[] {
+  switch (node.type) {
+    case "object":
+      return node.instances.flatMap((instance) => timedValues(instance, [node.id, instance.id]));
+    case "objectInstance":
+      return node.resources.flatMap((resource) => timedValues(resource, [...path.slice(0, 2), resource.id]));
+    case "multipleResource":
+      return node.instances.flatMap((instance) => timedValues(instance, [...path.slice(0, 3), instance.id]));
+    case "singleResource":
+    case "resourceInstance":
+      return [{ path, value: node.value, ...(node.timeMs === undefined ? {} : { timeMs: node.timeMs }) }];
+  }
+}

@@ -1,0 +1,28 @@
+import { CODE } from "@ferry/coap";
+import type { Deregister } from "@ferry/lwm2m";
+import { registrationIdShard } from "@ferry/state";
+import { publishChange } from "../lifecycle.ts";
+import type { TransportPorts } from "../ports.ts";
+import { forgetElsewhere } from "../take-over.ts";
+import type { UplinkResponse } from "./response.ts";
+
+/**
+ * Deregister: a device takes its leave (OMA LwM2M Core 1.1.1 §6.2.3).
+ *
+ * Answers 2.02 Deleted, or 4.04 Not Found when the registration is unknown or ended.
+ */
+export async function deregister(uplink: Deregister, ports: TransportPorts): Promise<UplinkResponse> {
+  const shard = registrationIdShard(uplink.registrationId);
+  if (shard === undefined) return { code: CODE.NOT_FOUND };
+
+  const nowMs = ports.clock.wallMs();
+  const outcome = await ports.devices.deregister({ registrationId: uplink.registrationId, node: ports.node, nowMs });
+  if (outcome.type === "notFound") return { code: CODE.NOT_FOUND };
+
+  const known = ports.ownership.byRegistrationId(uplink.registrationId);
+  if (known !== undefined) ports.ownership.drop(known);
+  else forgetElsewhere(outcome.registration, outcome.owner, ports);
+  const { registration, owner, outboxId } = outcome;
+  publishChange({ event: "deregistered", registration, owner, atMs: nowMs }, shard, outboxId, ports);
+  return { code: CODE.DELETED };
+}

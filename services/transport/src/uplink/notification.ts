@@ -1,0 +1,272 @@
+import { BusOverflowError, BusUnavailableError, RecordTooLargeError } from "@ferry/bus";
+import { CODE, codeClass, isFresher, OPTION, readUintOption } from "@ferry/coap";
+import { decodeTimedValues, formatPath, type TimedValue, toCoapRequest, UndecodableContentError } from "@ferry/lwm2m";
+import { lwm2m } from "@ferry/proto";
+import { eventId, parseToken, TOKEN_KIND } from "@ferry/state";
+import type { IncomingNotification } from "../coap-server.ts";
+import { tokenFor } from "../downlink/perform.ts";
+import { reconcile } from "../downlink/set-up.ts";
+import { PRIORITY } from "../downlink/work-queue.ts";
+import { forwardResponse } from "../forward-response.ts";
+import type { HeldObservation, OwnedDevice } from "../owned-device.ts";
+import type { TransportPorts } from "../ports.ts";
+import { nextHead } from "../record-writer.ts";
+import type { TakeOver } from "../take-over.ts";
+import { publishValues } from "../telemetry.ts";
+import { tokenKey } from "../token-key.ts";
+
+/** Longest payload that an `undecodable` record carries, bytes. */
+const MAX_UNDECODABLE_BYTES = 1024;
+/** A CON held longer than this may have been given up by the device, and its observation with it, ms (RFC 7641 §4.5). */
+const SUSPECT_AFTER_MS = 40_000;
+/** Devices whose gaps are told of one by one. */
+const MAX_GAPS = 10_000;
+/** Content-Format of a notification that names none: text, as RFC 7252 leaves it to the application. */
+const TEXT = 0;
+
+/**
+ * Notify: values that a device reports for an observation (OMA LwM2M Core 1.1.1 §6.4.2, RFC 7641).
+ *
+ * A CON is acknowledged once Kafka has its record, and never before: without the ACK the device sends it again, to whatever node then lives.
+ * At the owner all is decided from memory; elsewhere a claim comes first. RST means "nobody wants this", so it is never sent while Redis is in doubt.
+ */
+export class Notifications {
+  readonly #ports: TransportPorts;
+  readonly #takeOver: TakeOver;
+  /** Dropped NON by device, since they were last told of. */
+  #gaps = new Map<OwnedDevice, number>();
+
+  constructor(ports: TransportPorts, takeOver: TakeOver) {
+    this.#ports = ports;
+    this.#takeOver = takeOver;
+  }
+
+  handle(notification: IncomingNotification): void {
+    const { ownership, coap, node } = this.#ports;
+    const parts = parseToken(notification.token);
+    if (parts === undefined) {
+      coap.reset(notification.handle);
+      return;
+    }
+    if (parts.kind === TOKEN_KIND.request) {
+      if (parts.slot !== undefined && parts.slot !== node.slot) forwardResponse(notification, parts.slot, this.#ports);
+      else coap.reset(notification.handle); // A late answer to a request that was given up.
+      return;
+    }
+    const device = ownership.byToken(notification.token);
+    if (device !== undefined) {
+      this.#deliver(device, notification);
+      return;
+    }
+    void this.#claimThenDeliver(notification);
+  }
+
+  async #claimThenDeliver(notification: IncomingNotification): Promise<void> {
+    const { token, peer, handle } = notification;
+    const claimed = await this.#takeOver.claim({ type: "token", token }, `t${tokenKey(token)}`, peer);
+    if (claimed === "unavailable") return this.#ports.coap.abandon(handle);
+    if (claimed === "unknown") return this.#ports.coap.reset(handle);
+    this.#deliver(claimed, notification);
+  }
+
+  #deliver(device: OwnedDevice, notification: IncomingNotification): void {
+    const ports = this.#ports;
+    const held = device.observations.get(tokenKey(notification.token));
+    if (held === undefined) {
+      ports.coap.reset(notification.handle);
+      return;
+    }
+    const nowMs = ports.clock.monotonicMs();
+    const moved = notification.peer !== device.peer;
+    device.heard(notification.peer, nowMs, ports.settings.reachability.flowWindowMs);
+    if (moved || nowMs - device.revalidatedAtMs > ports.settings.revalidateAfterMs) this.#takeOver.revalidate(device);
+
+    if (codeClass(notification.code) !== 2) {
+      this.#ended(device, held, notification);
+      return;
+    }
+    if (ports.values.pressure === "shedding") {
+      this.#shed(device, notification);
+      return;
+    }
+    if (notification.more !== undefined) {
+      this.#fetchRest(device, held, notification);
+      return;
+    }
+    this.#publish(device, held, notification, notification.payload);
+  }
+
+  #publish(device: OwnedDevice, held: HeldObservation, notification: IncomingNotification, payload: Uint8Array): void {
+    const ports = this.#ports;
+    const monotonicMs = ports.clock.monotonicMs();
+    const stale = this.#isStale(held, notification, monotonicMs);
+    const nowMs = ports.clock.wallMs();
+    const id = this.#eventId(device, notification, payload);
+    let values: readonly TimedValue[];
+    try {
+      values = decodeTimedValues(contentFormat(notification), payload, held.path, device.serving.models, nowMs);
+    } catch (error) {
+      if (!(error instanceof UndecodableContentError)) throw error;
+      this.#undecodable(device, held, notification, payload, error.message);
+      return;
+    }
+    ports.metrics.notifications.with({ type: notification.confirmable ? "con" : "non" }).inc();
+    const source = lwm2m.v1.ValueSource.VALUE_SOURCE_NOTIFY;
+    this.#settle(notification, monotonicMs, device, () =>
+      publishValues(device, values, { source, eventId: id, stale, nowMs }, ports),
+    );
+    if (!held.confirmed) held.confirmed = true; // It notifies, so the device holds it.
+  }
+
+  /** Acknowledges when what was written is accepted; stays silent when it was not. */
+  #settle(
+    notification: IncomingNotification,
+    sinceMs: number,
+    device: OwnedDevice,
+    write: () => Promise<void> | undefined,
+  ): void {
+    const { coap, clock, metrics } = this.#ports;
+    const { handle } = notification;
+    const accepted = write();
+    if (accepted === undefined) {
+      coap.acknowledge(handle);
+      return;
+    }
+    accepted.then(
+      () => {
+        coap.acknowledge(handle);
+        const heldMs = clock.monotonicMs() - sinceMs;
+        metrics.notificationSeconds.observe(heldMs / 1000);
+        if (heldMs > SUSPECT_AFTER_MS) for (const held of device.observations.values()) held.confirmed = false;
+      },
+      (error: unknown) => this.#unpublished(error, device, notification),
+    );
+  }
+
+  #unpublished(error: unknown, device: OwnedDevice, { handle, confirmable }: IncomingNotification): void {
+    const { coap, metrics, unpublished } = this.#ports;
+    unpublished(error);
+    if (error instanceof RecordTooLargeError) {
+      // It will never fit: sending it again would only repeat this.
+      metrics.unacknowledged.with({ reason: "too-large" }).inc();
+      coap.acknowledge(handle);
+      return;
+    }
+    if (error instanceof BusOverflowError || error instanceof BusUnavailableError) {
+      metrics.unacknowledged.with({ reason: "bus" }).inc();
+      if (!confirmable) this.#drop(device);
+      coap.abandon(handle);
+      return;
+    }
+    throw error;
+  }
+
+  /** Under the heaviest pressure a CON stays unanswered and a NON is dropped and counted. */
+  #shed(device: OwnedDevice, { handle, confirmable }: IncomingNotification): void {
+    this.#ports.metrics.unacknowledged.with({ reason: "pressure" }).inc();
+    if (!confirmable) this.#drop(device);
+    this.#ports.coap.abandon(handle);
+  }
+
+  /** Tells of dropped NON once Kafka keeps up again. */
+  reportGap(): void {
+    const ports = this.#ports;
+    if (this.#gaps.size === 0 || ports.values.pressure !== "normal") return;
+    const gaps = this.#gaps;
+    this.#gaps = new Map();
+    const nowMs = ports.clock.wallMs();
+    for (const [device, dropped] of gaps) {
+      const head = nextHead(device, ports.random(16), nowMs);
+      const reason = "notifications without confirmation were dropped while Kafka did not keep up";
+      void ports.records
+        .lifecycle(head, { event: lwm2m.v1.LifecycleEvent.LIFECYCLE_EVENT_GAP, dropped, reason })
+        .catch(ports.unpublished);
+    }
+  }
+
+  #drop(device: OwnedDevice): void {
+    const known = this.#gaps.get(device);
+    if (known === undefined && this.#gaps.size >= MAX_GAPS) return; // The metric still counts it.
+    this.#gaps.set(device, (known ?? 0) + 1);
+  }
+
+  /** The first block is acknowledged with the rest: only then is the notification durable. */
+  #fetchRest(device: OwnedDevice, held: HeldObservation, notification: IncomingNotification): void {
+    const ports = this.#ports;
+    const { more, payload, peer, handle } = notification;
+    if (more === undefined) return;
+    device.work.add(PRIORITY.notificationBlocks, async () => {
+      const { blockSize, etag } = more;
+      const request = toCoapRequest(
+        { type: "read", path: held.path },
+        { format: contentFormat(notification), rootPath: device.serving.supported.rootPath },
+      );
+      const result = await ports.coap.request({
+        peer,
+        ...request,
+        token: tokenFor(device, ports),
+        responseTimeoutMs: ports.settings.responseTimeoutMs,
+        continueFrom: { body: payload, blockSize, ...(etag === undefined ? {} : { etag }) },
+      });
+      if (result.type === "failed" || result.response.code !== CODE.CONTENT) return ports.coap.abandon(handle);
+      this.#publish(device, held, notification, result.response.payload);
+    });
+  }
+
+  /** An error code ends the observation (RFC 7641 §4.2); it is made anew if the profile still wants it. */
+  #ended(device: OwnedDevice, held: HeldObservation, { handle }: IncomingNotification): void {
+    this.#ports.coap.acknowledge(handle);
+    held.confirmed = false;
+    reconcile(device, this.#ports);
+  }
+
+  #isStale(held: HeldObservation, { observe }: IncomingNotification, nowMs: number): boolean {
+    if (observe === undefined) return false;
+    if (held.observe !== undefined && !isFresher(held.observe, held.observedAtMs, observe, nowMs)) return true;
+    held.observe = observe;
+    held.observedAtMs = nowMs;
+    return false;
+  }
+
+  #undecodable(
+    device: OwnedDevice,
+    held: HeldObservation,
+    notification: IncomingNotification,
+    payload: Uint8Array,
+    reason: string,
+  ): void {
+    const ports = this.#ports;
+    ports.metrics.undecodable.inc();
+    const head = nextHead(device, this.#eventId(device, notification, payload), ports.clock.wallMs());
+    const record = {
+      event: lwm2m.v1.LifecycleEvent.LIFECYCLE_EVENT_UNDECODABLE,
+      reason,
+      payload: payload.subarray(0, MAX_UNDECODABLE_BYTES),
+      path: formatPath(held.path),
+      contentFormat: contentFormat(notification),
+    };
+    this.#settle(notification, ports.clock.monotonicMs(), device, () => ports.records.lifecycle(head, record));
+  }
+
+  #eventId(
+    device: OwnedDevice,
+    { confirmable, messageId, token, observe }: IncomingNotification,
+    payload: Uint8Array,
+  ): Uint8Array {
+    const { tenant, endpoint, registrationId } = device.registration;
+    return eventId({
+      tenant,
+      endpoint,
+      registrationId,
+      messageType: confirmable ? 0 : 1,
+      messageId,
+      token,
+      observe,
+      payload,
+    });
+  }
+}
+
+function contentFormat({ options }: IncomingNotification): number {
+  return readUintOption(options, OPTION.CONTENT_FORMAT) ?? TEXT;
+}

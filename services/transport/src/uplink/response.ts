@@ -1,0 +1,25 @@
+import { CODE, type CoapOption, OPTION, stringOption, uintOption } from "@ferry/coap";
+
+/** The answer to a request of a device, with what is to be done once it is on its way. */
+export interface UplinkResponse {
+  readonly code: number;
+  readonly options?: readonly CoapOption[];
+  readonly payload?: Uint8Array;
+  readonly afterwards?: () => void;
+}
+
+/** An error with its diagnostic payload (RFC 7252 §5.5.2). */
+export function refuse(code: number, diagnostic: string): UplinkResponse {
+  return { code, payload: Buffer.from(diagnostic) };
+}
+
+/** 2.01 Created with the Location of the registration (OMA LwM2M Core 1.1.1 §6.2.1). */
+export function created(registrationId: string): readonly CoapOption[] {
+  return [stringOption(OPTION.LOCATION_PATH, "rd"), stringOption(OPTION.LOCATION_PATH, registrationId)];
+}
+
+/** 5.03 Service Unavailable: try again after some seconds, spread so that a fleet does not come back at once. */
+export function tryLater(random: (size: number) => Uint8Array): UplinkResponse {
+  const [byte = 0] = random(1);
+  return { code: CODE.SERVICE_UNAVAILABLE, options: [uintOption(OPTION.MAX_AGE, 10 + (byte % 50))] };
+}

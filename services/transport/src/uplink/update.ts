@@ -1,0 +1,59 @@
+import { CODE } from "@ferry/coap";
+import type { Update } from "@ferry/lwm2m";
+import { registrationIdShard } from "@ferry/state";
+import type { IncomingRequest } from "../coap-server.ts";
+import { logLine } from "../communication-log.ts";
+import { reconcile } from "../downlink/set-up.ts";
+import { publishChange } from "../lifecycle.ts";
+import type { TransportPorts } from "../ports.ts";
+import { adopt, forgetElsewhere } from "../take-over.ts";
+import type { UplinkResponse } from "./response.ts";
+
+/**
+ * Update: a device prolongs or changes its registration (OMA LwM2M Core 1.1.1 §6.2.2).
+ *
+ * Answers 2.04 Changed, or 4.04 Not Found when the registration is unknown or ended. One Redis call, which also takes ownership.
+ */
+export async function update(request: IncomingRequest, uplink: Update, ports: TransportPorts): Promise<UplinkResponse> {
+  const shard = registrationIdShard(uplink.registrationId);
+  if (shard === undefined) return { code: CODE.NOT_FOUND };
+
+  const { registrationId, lifetimeS, bindingMode, smsNumber, objectLinks } = uplink;
+  const outcome = await ports.devices.update({
+    registrationId,
+    ...(lifetimeS === undefined ? {} : { lifetimeS }),
+    ...(bindingMode === undefined ? {} : { bindingMode }),
+    ...(smsNumber === undefined ? {} : { smsNumber }),
+    ...(objectLinks === undefined ? {} : { objectLinks }),
+    peer: request.peer,
+    node: ports.node,
+    nowMs: ports.clock.wallMs(),
+  });
+  if (outcome.type === "notFound") return { code: CODE.NOT_FOUND };
+
+  ports.metrics.updates.inc();
+  const known = ports.ownership.byRegistrationId(registrationId);
+  const ours = known !== undefined && known.owner.epoch === outcome.state.owner.epoch;
+  const device = ours ? known : adopt(outcome.state, request.peer, ports);
+  if (ours) {
+    const linksChanged = known.registration.objectLinks !== outcome.state.registration.objectLinks;
+    known.registration = outcome.state.registration;
+    known.revalidatedAtMs = ports.clock.monotonicMs();
+    known.heard(request.peer, ports.clock.monotonicMs(), ports.settings.reachability.flowWindowMs);
+    if (linksChanged) known.serving = ports.servings.of(known.registration);
+  } else if (outcome.previousOwner !== undefined) forgetElsewhere(device, outcome.previousOwner, ports);
+  const { registration, owner } = outcome.state;
+  publishChange(
+    { event: "updated", registration, owner, atMs: registration.updatedAtMs },
+    shard,
+    outcome.outboxId,
+    ports,
+  );
+  return {
+    code: CODE.CHANGED,
+    afterwards: () => {
+      logLine(device, `[${registrationId}][/${request.peer}] Updated registration.`, ports);
+      reconcile(device, ports);
+    },
+  };
+}
