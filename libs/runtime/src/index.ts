@@ -1,3 +1,4 @@
+export { type AwaitTopicsOptions, awaitTopics } from "./await-topics.ts";
 export { type Clock, monotonicMs, wallMs } from "./clock.ts";
 export { connectBus, connectState, type State } from "./connect.ts";
 

@@ -5,6 +5,7 @@ import { CoapStack } from "@ferry/coap";
 import { CONTENT_TYPE, TOPICS } from "@ferry/proto";
 import { Catalogue, followProvisioning } from "@ferry/provisioning";
 import {
+  awaitTopics,
   createEpisode,
   driveMachine,
   monotonicMs,
@@ -67,6 +68,7 @@ export async function startTransport(
   const random = (size: number): Uint8Array => randomBytes(size);
   health.require("state", () => state.problem());
 
+  await awaitTopics({ bus, topicPrefix, mode: settings.kafka.topics, health, logger, signal: shutdown.signal });
   const catalogue = new Catalogue(state.provisioning);
   const followed = followProvisioning({
     bus,
