@@ -10,7 +10,7 @@ export class MissingToolError extends Error {
   }
 }
 
-/** A server that a test started does not come up. */
+/** A server that a test started does not come up, or does not do what was asked of it. */
 export class ProcessStartError extends Error {
   override readonly name = "ProcessStartError";
   readonly code = "PROCESS_START";

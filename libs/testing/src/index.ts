@@ -1,4 +1,9 @@
+export { coapMessage, coapOption, coapOptions } from "./arbitraries.ts";
 export { MissingToolError, ProcessStartError } from "./errors.ts";
+export { FakeClock } from "./fake-clock.ts";
+export { freePort, freePorts } from "./free-port.ts";
+export { hex, toHex } from "./hex.ts";
+export { type KafkaProcess, type KafkaProcessOptions, startKafka } from "./kafka-process.ts";
 export {
   type LeshanCommand,
   type LeshanDevice,
@@ -8,6 +13,9 @@ export {
   type LeshanValue,
   startLeshan,
 } from "./leshan-device.ts";
+export { ACK, CON, type Fields, Lockstep, LockstepPeer, NON, RST } from "./lockstep.ts";
+export { LossyLink, type LossyLinkOptions } from "./lossy-link.ts";
 export { type RedisClusterProcess, startRedisCluster } from "./redis-cluster-process.ts";
-export { freePort, type RedisProcess, startRedis } from "./redis-process.ts";
+export { type RedisProcess, startRedis } from "./redis-process.ts";
+export { SeededRandom } from "./seeded-random.ts";
 export { startUdpBalancer, type UdpBalancer, type UdpBalancerOptions, type UdpBalancerStats } from "./udp-balancer.ts";

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createConnection, createServer } from "node:net";
+import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { MissingToolError, ProcessStartError } from "./errors.ts";
+import { freePort } from "./free-port.ts";
 
 /** A redis-server of our own, on 127.0.0.1, with its data in a temporary directory. */
 export interface RedisProcess {
@@ -62,15 +63,6 @@ export async function startRedis(options: readonly string[] = []): Promise<Redis
       await rm(directory, { recursive: true, force: true });
     },
   };
-}
-
-/** A port that nobody has now. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve, reject) => server.once("listening", resolve).once("error", reject));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" && address !== null ? address.port : 0;
 }
 
 async function end(child: ChildProcess): Promise<void> {

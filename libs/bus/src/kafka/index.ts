@@ -1,4 +1,5 @@
-export { KafkaBus, type KafkaLog } from "./kafka-bus.ts";
+export { KafkaBus } from "./kafka-bus.ts";
+export type { KafkaLog } from "./kafka-clients.ts";
 export {
   type KafkaSaslSettings,
   type KafkaSettings,

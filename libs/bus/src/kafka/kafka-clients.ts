@@ -75,7 +75,8 @@ function sslOptions({
     ...(ssl.ca !== undefined && { ca: ssl.ca }),
     ...(ssl.certificate !== undefined && { cert: ssl.certificate }),
     ...(ssl.key !== undefined && { key: ssl.key }),
-    ...(ssl.endpointIdentificationAlgorithm === "" && { checkServerIdentity: () => undefined }),
+    ...(ssl.keyPassword !== undefined && { passphrase: ssl.keyPassword }),
+    ...(ssl.endpointIdentificationAlgorithm === "none" && { checkServerIdentity: () => undefined }),
   };
 }
 

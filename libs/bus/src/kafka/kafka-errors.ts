@@ -1,17 +1,7 @@
-/** What kafkajs says about a failure, taken from the error or from what caused it. */
-interface KafkaFailure {
-  readonly type?: string;
-  readonly cause?: unknown;
-}
-
-/** Kafka's name of the error, such as `UNKNOWN_TOPIC_OR_PARTITION`; undefined when it did not come from the broker. */
+/** Kafka's name of an error or of what caused it, such as `UNKNOWN_TOPIC_OR_PARTITION`; undefined when it did not come from the broker. */
 export function errorType(error: unknown): string | undefined {
-  for (
-    let each = error as KafkaFailure | undefined;
-    each instanceof Error;
-    each = each.cause as KafkaFailure | undefined
-  ) {
-    if (each.type !== undefined) return each.type;
+  for (let each = error; each instanceof Error; each = each.cause) {
+    if ("type" in each && typeof each.type === "string") return each.type;
   }
   return undefined;
 }

@@ -51,8 +51,9 @@ export interface KafkaSslSettings {
   readonly ca?: string;
   readonly certificate?: string;
   readonly key?: string;
-  /** `https` (the default) verifies the broker's host name; empty does not, as in Kafka. */
-  readonly endpointIdentificationAlgorithm?: "https" | "";
+  readonly keyPassword?: string;
+  /** `https`, the default, verifies that the broker's certificate names its host. */
+  readonly endpointIdentificationAlgorithm?: "https" | "none";
 }
 
 const SASL_MECHANISMS: ReadonlySet<string> = new Set(["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"]);

@@ -1,1 +1,2 @@
+export { MemoryBroker } from "./memory-broker.ts";
 export { MemoryBus, type MemoryBusOptions } from "./memory-bus.ts";

@@ -75,7 +75,7 @@ export class MemorySubscription implements Running {
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
-      for (const { lanes, log } of this.#readings.values()) this.#read(lanes, log);
+      for (const reading of this.#readings.values()) this.#read(reading);
     });
   }
 
@@ -103,11 +103,16 @@ export class MemorySubscription implements Running {
     this.#options.onStop(this);
   }
 
-  #read(lanes: PartitionLanes, log: MemoryPartition): void {
-    while (this.#state === "running" && !this.#paused && lanes.hasRoom) {
+  #read({ topic, partition, lanes, log }: Reading): void {
+    while (this.#state === "running" && !this.#paused && lanes.hasRoom && lanes.position < log.end) {
       const record = log.next(lanes.position);
-      if (record === undefined) return;
-      lanes.take(record);
+      if (record !== undefined) {
+        lanes.take(record);
+        continue;
+      }
+      // The rest was compacted away.
+      lanes.skipTo(log.end);
+      this.#options.onProgress(topic, partition, lanes.committable);
     }
   }
 

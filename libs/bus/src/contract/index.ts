@@ -1,0 +1,1 @@
+export { type BusHarness, type ContractBusOptions, describeBusContract } from "./bus-contract.ts";
