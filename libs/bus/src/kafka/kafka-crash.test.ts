@@ -1,0 +1,135 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type KafkaProcess, startKafka } from "@ferry/testing";
+import { afterAll, beforeAll, expect, it } from "@jest/globals";
+import kafkajs from "kafkajs";
+import type { TopicLayout } from "../bus.ts";
+import { KafkaBus } from "./kafka-bus.ts";
+
+const OUTAGE_MS = 3_000;
+
+let kafka: KafkaProcess;
+let bus: KafkaBus;
+const episodes: string[] = [];
+
+beforeAll(async () => {
+  kafka = await startKafka({ own: true });
+  bus = new KafkaBus({ bootstrapServers: kafka.bootstrapServers, clientId: "crash" }, (level, message) => {
+    if (level !== "debug") episodes.push(message);
+  });
+}, 60_000);
+
+afterAll(async () => {
+  await bus?.stop();
+  await kafka?.stop();
+}, 60_000);
+
+it("a broker that is killed under load loses no acknowledged record, keeps the order of every key, and its consumers go on", async () => {
+  await ensure([{ name: "load", partitions: 6, partitionsFixed: true, cleanup: "delete" }]);
+  const keys = Array.from({ length: 40 }, (_, n) => `default/device-${n}`);
+  const grouped = new Map<string, number[]>();
+  const readOff = new Map<string, number[]>();
+  const note = (seen: Map<string, number[]>) => (record: { key: string | null; value: Uint8Array | null }) => {
+    const key = record.key ?? "";
+    const numbers = seen.get(key) ?? [];
+    seen.set(key, numbers);
+    numbers.push(Number(Buffer.from(record.value ?? []).toString()));
+  };
+  const group = bus.subscribe({
+    type: "group",
+    groupId: "workers",
+    topics: ["load"],
+    handle: async (each) => note(grouped)(each),
+  });
+  const reader = bus.subscribe({ type: "reader", topic: "load", from: "latest", handle: note(readOff) });
+  await Promise.all([group.ready, reader.ready]);
+
+  const sender = bus.sender({ name: "load" });
+  const acknowledged = new Map<string, number[]>(keys.map((key) => [key, []]));
+  const outcomes: Promise<void>[] = [];
+  let given = 0;
+  const publish = (key: string, number: number) => {
+    const accepted = sender.publish({ topic: "load", key, value: Buffer.from(String(number)) });
+    outcomes.push(
+      accepted.then(
+        () => void acknowledged.get(key)?.push(number),
+        () => {
+          given += 1;
+        },
+      ),
+    );
+  };
+  let number = 0;
+  const load = setInterval(() => {
+    for (const key of keys) publish(key, number);
+    number += 1;
+  }, 50);
+
+  await sleep(1_000);
+  await kafka.kill9();
+  await sleep(OUTAGE_MS);
+  expect(sender.pressure).not.toBe("normal");
+  await kafka.restart();
+  const restartedMs = performance.now();
+  const atRestart = count(grouped);
+  while (count(grouped) === atRestart) await sleep(20);
+  const resumedMs = performance.now() - restartedMs;
+  await sleep(1_000);
+  clearInterval(load);
+  await sender.flush(30_000);
+  await Promise.all(outcomes);
+  while (!allSeen(acknowledged, grouped) || !allSeen(acknowledged, readOff)) await sleep(20);
+
+  expect(given).toBe(0);
+  expect(resumedMs).toBeLessThan(15_000);
+  for (const seen of [grouped, readOff]) {
+    for (const key of keys) {
+      const firsts = [...new Set(seen.get(key))];
+      expect(firsts).toEqual(firsts.toSorted((one, other) => one - other));
+    }
+  }
+  expect(episodes.filter((message) => message === "Kafka does not take records")).toHaveLength(1);
+  expect(group.healthy && reader.healthy).toBe(true);
+  await Promise.all([group.stop(), reader.stop()]);
+}, 90_000);
+
+it("a topic that is deleted holds up neither the senders nor the consumers of others", async () => {
+  await ensure(["kept", "deleted"].map((name) => ({ name, partitions: 2, partitionsFixed: true, cleanup: "delete" })));
+  const seen: string[] = [];
+  const group = bus.subscribe({
+    type: "group",
+    groupId: "others",
+    topics: ["kept", "deleted"],
+    handle: async ({ topic }) => void seen.push(topic),
+  });
+  const sender = bus.sender({ name: "others", lingerMs: 0 });
+  const publish = (topic: string) => sender.publish({ topic, key: "k", value: Buffer.from("v") });
+  await group.ready;
+  await publish("kept");
+  await publish("deleted");
+  while (seen.length < 2) await sleep(20);
+
+  const admin = new kafkajs.Kafka({ brokers: [...kafka.bootstrapServers], logLevel: kafkajs.logLevel.NOTHING }).admin();
+  await admin.connect();
+  await admin.deleteTopics({ topics: ["deleted"] });
+  await admin.disconnect();
+
+  await expect(publish("deleted")).rejects.toThrow("topic deleted does not exist");
+  await publish("kept");
+  while (seen.filter((topic) => topic === "kept").length < 2) await sleep(20);
+  await group.stop();
+}, 90_000);
+
+async function ensure(topics: readonly TopicLayout[]): Promise<void> {
+  expect(await bus.ensureTopics(topics, "create")).toEqual([]);
+}
+
+function count(seen: ReadonlyMap<string, readonly number[]>): number {
+  return [...seen.values()].reduce((sum, numbers) => sum + numbers.length, 0);
+}
+
+function allSeen(sent: ReadonlyMap<string, readonly number[]>, seen: ReadonlyMap<string, readonly number[]>): boolean {
+  return [...sent].every(([key, numbers]) => {
+    const own = new Set(seen.get(key));
+    return numbers.every((number) => own.has(number));
+  });
+}
