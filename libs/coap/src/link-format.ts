@@ -89,7 +89,6 @@ class LinkReader {
     this.skipSpaces();
     if (this.#text[this.#next] !== character) return false;
     this.#next++;
-    this.skipSpaces();
     return true;
   }
 
@@ -102,17 +101,18 @@ class LinkReader {
     if (end < 0) throw this.#error(`"${character}" missing after here`);
     const part = this.#text.slice(this.#next, end);
     this.#next = end + 1;
-    this.skipSpaces();
     return part;
   }
 
   name(): string {
+    this.skipSpaces();
     const name = this.#match(NAME)?.[0];
     if (name === undefined) throw this.#error("attribute name expected");
     return name;
   }
 
   value(): string {
+    this.skipSpaces();
     if (this.#text[this.#next] !== '"') return this.#match(VALUE)?.[0] ?? "";
     const quoted = this.#match(QUOTED)?.[1];
     if (quoted === undefined) throw this.#error("quoted value does not end");

@@ -283,21 +283,16 @@ export class CoapStack implements Machine<StackInput, StackOutput> {
     const pending = this.#pending.find(input.handle);
     if (pending === undefined) return;
     const isRequest = isRequestCode(pending.message.code);
-    switch (input.type) {
-      case "respond":
-        assert(isRequest, "a notification is acknowledged, not responded to");
-        this.#responder.respond(pending, input, nowMs, out);
-        break;
-      case "acknowledge":
-        this.#pending.acknowledge(pending, out);
-        if (!isRequest) this.#pending.delete(pending);
-        break;
-      case "reset":
-        this.#pending.reset(pending, out);
-        break;
-      case "abandon":
-        this.#pending.abandon(pending);
-        break;
+    if (input.type === "respond") {
+      assert(isRequest, "a notification is acknowledged, not responded to");
+      this.#responder.respond(pending, input, nowMs, out);
+    } else if (input.type === "acknowledge") {
+      this.#pending.acknowledge(pending, out);
+      if (!isRequest) this.#pending.delete(pending);
+    } else if (input.type === "reset") {
+      this.#pending.reset(pending, out);
+    } else {
+      this.#pending.abandon(pending);
     }
   }
 
