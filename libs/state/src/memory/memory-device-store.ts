@@ -308,7 +308,9 @@ export class MemoryDeviceStore implements DeviceStore {
     return {
       type: "swept",
       expired: expired.map(({ device: { registration, owner } }) => ({ registration, owner })),
-      outbox: [...old.slice(0, request.limit), ...shard.outbox.filter(({ id }) => ended.has(id))],
+      outbox: [...old.slice(0, request.limit), ...shard.outbox.filter(({ id }) => ended.has(id))].map(
+        ({ atMs: _, ...entry }) => entry,
+      ),
       more: old.length > request.limit || lapsed.length > request.limit,
     };
   }

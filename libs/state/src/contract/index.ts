@@ -1,0 +1,3 @@
+export { type DeviceStoreHarness, describeDeviceStore } from "./device-store-contract.ts";
+export { describeNodeDirectory, type NodeDirectoryHarness } from "./node-directory-contract.ts";
+export { describeProvisioningStore, type ProvisioningStoreHarness } from "./provisioning-store-contract.ts";

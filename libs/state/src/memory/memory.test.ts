@@ -1,0 +1,48 @@
+import { describeDeviceStore, describeNodeDirectory, describeProvisioningStore } from "../contract/index.ts";
+import { MemoryDeviceStore } from "./memory-device-store.ts";
+import { MemoryNodeDirectory } from "./memory-node-directory.ts";
+import { MemoryProvisioningStore } from "./memory-provisioning-store.ts";
+
+describeDeviceStore("MemoryDeviceStore", async (now) => {
+  let store = new MemoryDeviceStore({ now });
+  return {
+    get stores() {
+      return [store, store, store] as const;
+    },
+    wipe: async () => {
+      store = new MemoryDeviceStore({ now });
+    },
+    stop: async () => {},
+  };
+});
+
+describeNodeDirectory("MemoryNodeDirectory", async () => {
+  let nowMs = 0;
+  const now = (): number => nowMs;
+  let directory = new MemoryNodeDirectory(now);
+  return {
+    get directory() {
+      return directory;
+    },
+    wipe: async () => {
+      directory = new MemoryNodeDirectory(now);
+    },
+    elapse: async (ms) => {
+      nowMs += ms;
+    },
+    stop: async () => {},
+  };
+});
+
+describeProvisioningStore("MemoryProvisioningStore", async () => {
+  let store = new MemoryProvisioningStore();
+  return {
+    get store() {
+      return store;
+    },
+    wipe: async () => {
+      store = new MemoryProvisioningStore();
+    },
+    stop: async () => {},
+  };
+});

@@ -1,0 +1,66 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type RedisClusterProcess, type RedisProcess, startRedis, startRedisCluster } from "@ferry/testing";
+import { afterAll, beforeAll, describe } from "@jest/globals";
+import { Cluster, type Redis } from "ioredis";
+import { describeDeviceStore, describeNodeDirectory, describeProvisioningStore } from "../contract/index.ts";
+import { RedisConnection, type RedisSettings } from "./connection.ts";
+import { RedisDeviceStore } from "./redis-device-store.ts";
+import { RedisNodeDirectory } from "./redis-node-directory.ts";
+import { RedisProvisioningStore } from "./redis-provisioning-store.ts";
+
+let redis: RedisProcess;
+let cluster: RedisClusterProcess;
+beforeAll(async () => {
+  [redis, cluster] = await Promise.all([startRedis(), startRedisCluster()]);
+}, 30_000);
+afterAll(() => Promise.all([redis?.stop(), cluster?.stop()]));
+
+/** Three connections, as three nodes have them, and what empties the store. */
+function connect(settings: RedisSettings): {
+  connections: [RedisConnection, RedisConnection, RedisConnection];
+  wipe(): Promise<void>;
+  stop(): Promise<void>;
+} {
+  const connections: [RedisConnection, RedisConnection, RedisConnection] = [
+    new RedisConnection(settings),
+    new RedisConnection(settings),
+    new RedisConnection(settings),
+  ];
+  return {
+    connections,
+    wipe: async () => {
+      const { client } = connections[0];
+      const masters: readonly Redis[] = client instanceof Cluster ? client.nodes("master") : [client];
+      await Promise.all(masters.map((master) => master.flushall()));
+    },
+    stop: async () => {
+      await Promise.all(connections.map((connection) => connection.close()));
+    },
+  };
+}
+
+// Settings are known when the servers are up.
+describe.each([
+  ["Redis", (): RedisSettings => ({ url: redis.url })],
+  ["a Redis Cluster of three masters", (): RedisSettings => ({ url: "", clusterNodes: cluster.nodes })],
+] as const)("On %s", (_, settings) => {
+  describeDeviceStore("RedisDeviceStore", async (now) => {
+    const { connections, ...rest } = connect(settings());
+    const [one, two, three] = connections.map((connection) => new RedisDeviceStore(connection, { now })) as [
+      RedisDeviceStore,
+      RedisDeviceStore,
+      RedisDeviceStore,
+    ]; // As many as connections.
+    return { stores: [one, two, three] as const, ...rest };
+  });
+
+  describeNodeDirectory("RedisNodeDirectory", async () => {
+    const { connections, ...rest } = connect(settings());
+    return { directory: new RedisNodeDirectory(connections[0]), elapse: (ms) => sleep(ms + 10), ...rest };
+  });
+
+  describeProvisioningStore("RedisProvisioningStore", async () => {
+    const { connections, ...rest } = connect(settings());
+    return { store: new RedisProvisioningStore(connections[0]), ...rest };
+  });
+});
