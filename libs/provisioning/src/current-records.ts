@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { Bus } from "@ferry/bus";
+import { type Bus, readTable } from "@ferry/bus";
 import {
   CONTENT_TYPE_HEADER,
   deviceKey,
@@ -26,32 +26,16 @@ export interface RecordChange extends RecordRef {
   readonly change: "create" | "update" | "delete" | "unchanged";
 }
 
-/** Reads lwm2m.provisioning.v1 to its end: the last record of each key, in the order of their offsets. Values that are not records are left out. */
+/** Reads lwm2m.provisioning.v1 to its end: what is declared now, in the order of the offsets. Values that are not records are left out. */
 export async function readCurrent(
   bus: Bus,
   { topicPrefix = "" }: { readonly topicPrefix?: string } = {},
 ): Promise<readonly CurrentRecord[]> {
-  const current = new Map<string, CurrentRecord>();
-  const { promise: caughtUp, resolve: onCaughtUp } = Promise.withResolvers<void>();
-  const reader = bus.subscribe({
-    type: "reader",
-    topic: topicPrefix + TOPICS.provisioning.name,
-    from: "earliest",
-    handle: ({ key, value, headers, offset }) => {
-      const named = parseProvisioningKey(key ?? "");
-      if (key === null || named === undefined) return;
-      current.delete(key); // So that the map keeps the order of the offsets.
-      const body = value === null ? undefined : decodeBody(value, headers[CONTENT_TYPE_HEADER]);
-      if (body !== undefined) current.set(key, { ...named, body, offset });
-    },
-    onCaughtUp,
+  return [...(await readTable(bus, topicPrefix + TOPICS.provisioning.name))].flatMap(([key, { value, headers, offset }]) => {
+    const named = parseProvisioningKey(key);
+    const body = value === null ? undefined : decodeBody(value, headers[CONTENT_TYPE_HEADER]);
+    return named === undefined || body === undefined ? [] : [{ ...named, body, offset }];
   });
-  try {
-    await caughtUp;
-  } finally {
-    await reader.stop();
-  }
-  return [...current.values()];
 }
 
 function decodeBody(value: Uint8Array, contentType: string | undefined): RecordBody | undefined {

@@ -7,6 +7,7 @@ export {
   patternPrefix,
   type SecretValue,
 } from "./device-declaration.ts";
+export { deviceIdentities, identitiesOf } from "./device-identities.ts";
 export { DEFAULT_TENANT, type DocumentError, type ProvisioningDocument, type RecordBody } from "./document.ts";
 export { InvalidDocumentsError, ProvisioningError, ProvisioningTimeoutError, SealingError } from "./errors.ts";
 export { type FollowedProvisioning, type FollowOptions, followProvisioning } from "./follow-provisioning.ts";

@@ -1,0 +1,173 @@
+import { type Bus, type IncomingRecord, type Running, readTable, type Sender } from "@ferry/bus";
+import { CONTENT_TYPE, CONTENT_TYPE_HEADER, deviceKey, lwm2m, TOPICS, toSafeNumber } from "@ferry/proto";
+import {
+  DEFAULT_TENANT,
+  deleteRecords,
+  diffRecords,
+  formatDocument,
+  type ProvisioningDocument,
+  type PublishOutcome,
+  publishRecords,
+  type RecordChange,
+  readCurrent,
+} from "@ferry/provisioning";
+import type { RecordRef } from "@ferry/state";
+import { nanoid } from "nanoid";
+import { NoAnswerError } from "./errors.ts";
+import type {
+  DeclaredDocument,
+  DeviceSummary,
+  FerryClient,
+  RpcAnswer,
+  RpcCall,
+  Stream,
+  TailOptions,
+} from "./ferry-client.ts";
+import { toStreamRecord } from "./stream-record.ts";
+
+/** How long after its expiry an answer is waited for: the router says EXPIRED or TIMEOUT itself. */
+const ANSWER_GRACE_MS = 3_000;
+/** How long nothing may happen while documents are applied. */
+const APPLY_TIMEOUT_MS = 15_000;
+
+/** Speaks to a running Ferry over the bus alone. */
+export class BusClient implements FerryClient {
+  readonly #bus: Bus;
+  readonly #topicPrefix: string;
+  readonly #sender: Sender;
+  readonly #waiting = new Map<string, (answer: RpcAnswer) => void>();
+  #answers: Running | undefined;
+
+  constructor(bus: Bus, topicPrefix = "") {
+    this.#bus = bus;
+    this.#topicPrefix = topicPrefix;
+    this.#sender = bus.sender({ name: "client", lingerMs: 0 });
+  }
+
+  async rpc({ endpoint, tenant = DEFAULT_TENANT, method, params, timeoutMs, failFast }: RpcCall): Promise<RpcAnswer> {
+    await this.#listen();
+    const requestId = nanoid();
+    const request = {
+      requestId,
+      tenant,
+      endpoint,
+      method,
+      ...(params === undefined ? {} : { params }),
+      expiresAtMs: Date.now() + timeoutMs,
+      ...(failFast === undefined ? {} : { failFast }),
+    };
+    const { promise, resolve } = Promise.withResolvers<RpcAnswer | undefined>();
+    const timer = setTimeout(() => resolve(undefined), timeoutMs + ANSWER_GRACE_MS);
+    this.#waiting.set(requestId, resolve);
+    try {
+      await this.#sender.publish({
+        topic: this.#topic("rpcRequest"),
+        key: deviceKey(tenant, endpoint),
+        value: Buffer.from(JSON.stringify(request)),
+        headers: { [CONTENT_TYPE_HEADER]: CONTENT_TYPE.json },
+      });
+      const answer = await promise;
+      if (answer === undefined)
+        throw new NoAnswerError(`no answer within ${timeoutMs + ANSWER_GRACE_MS} ms: is an rpc-router running?`);
+      return answer;
+    } finally {
+      clearTimeout(timer);
+      this.#waiting.delete(requestId);
+    }
+  }
+
+  async devices(tenant?: string): Promise<readonly DeviceSummary[]> {
+    const table = await readTable(this.#bus, this.#topic("deviceState"));
+    return [...table.values()]
+      .map(({ value }) => toSummary(lwm2m.v1.DeviceStateRecord.decode(value as Uint8Array).registration ?? {})) // A table has no tombstones.
+      .filter((device) => tenant === undefined || device.tenant === tenant)
+      .sort((a, b) => a.tenant.localeCompare(b.tenant) || a.endpoint.localeCompare(b.endpoint));
+  }
+
+  async tail(
+    stream: Stream,
+    { from, tenant = DEFAULT_TENANT, endpoint, signal, onRecord, onReady }: TailOptions,
+  ): Promise<void> {
+    const key = endpoint === undefined ? undefined : deviceKey(tenant, endpoint);
+    const running = this.#bus.subscribe({
+      type: "reader",
+      topic: this.#topic(stream),
+      from,
+      handle: (record) => {
+        if (key !== undefined && record.key !== key) return;
+        const read = toStreamRecord(stream, record);
+        if (read !== undefined) onRecord(read);
+      },
+    });
+    await running.ready;
+    onReady?.();
+    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    await running.stop();
+  }
+
+  apply(
+    documents: readonly ProvisioningDocument[],
+    onOutcome: (outcome: PublishOutcome) => void,
+  ): Promise<readonly PublishOutcome[]> {
+    return publishRecords(this.#bus, documents, this.#publishOptions(onOutcome));
+  }
+
+  remove(
+    records: readonly RecordRef[],
+    onOutcome: (outcome: PublishOutcome) => void,
+  ): Promise<readonly PublishOutcome[]> {
+    return deleteRecords(this.#bus, records, this.#publishOptions(onOutcome));
+  }
+
+  async get(kind?: RecordRef["kind"]): Promise<readonly DeclaredDocument[]> {
+    const current = await readCurrent(this.#bus, { topicPrefix: this.#topicPrefix });
+    return current
+      .filter((record) => kind === undefined || record.kind === kind)
+      .map((record) => ({ kind: record.kind, tenant: record.tenant, id: record.id, yaml: formatDocument(record) }));
+  }
+
+  async diff(documents: readonly ProvisioningDocument[]): Promise<readonly RecordChange[]> {
+    return diffRecords(await readCurrent(this.#bus, { topicPrefix: this.#topicPrefix }), documents);
+  }
+
+  async stop(): Promise<void> {
+    await this.#answers?.stop();
+  }
+
+  /** Answers are read from the first request on: whoever asks must listen before. */
+  async #listen(): Promise<void> {
+    this.#answers ??= this.#bus.subscribe({
+      type: "reader",
+      topic: this.#topic("rpcResponse"),
+      from: "latest",
+      handle: (record) => this.#answered(record),
+    });
+    await this.#answers.ready;
+  }
+
+  #answered(record: IncomingRecord): void {
+    const answer = toStreamRecord("rpcResponse", record)?.value as RpcAnswer | undefined;
+    if (answer !== undefined) this.#waiting.get(answer.requestId)?.(answer);
+  }
+
+  #publishOptions(onOutcome: (outcome: PublishOutcome) => void): Parameters<typeof publishRecords>[2] {
+    return { timeoutMs: APPLY_TIMEOUT_MS, topicPrefix: this.#topicPrefix, sender: this.#sender, onOutcome };
+  }
+
+  #topic(id: keyof typeof TOPICS): string {
+    return this.#topicPrefix + TOPICS[id].name;
+  }
+}
+
+function toSummary(registration: lwm2m.v1.Registration.$Properties): DeviceSummary {
+  return {
+    tenant: registration.tenant ?? "",
+    endpoint: registration.endpoint ?? "",
+    registrationId: registration.registrationId ?? "",
+    lwm2mVersion: registration.lwm2mVersion ?? "",
+    profile: registration.profile ?? "",
+    peer: registration.peer ?? "",
+    lifetimeS: registration.lifetimeS ?? 0,
+    registeredAtMs: toSafeNumber(registration.registeredAtMs),
+  };
+}

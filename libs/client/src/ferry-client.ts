@@ -1,0 +1,101 @@
+import type { ProvisioningDocument, PublishOutcome, RecordChange } from "@ferry/provisioning";
+import type { RecordRef } from "@ferry/state";
+
+/** A request to a device, as a caller gives it. */
+export interface RpcCall {
+  readonly endpoint: string;
+  /** `default` when absent. */
+  readonly tenant?: string;
+  readonly method: string;
+  /** Parameters of the method, as JSON text or an object; none when absent. */
+  readonly params?: string | { readonly [name: string]: unknown };
+  /** How long the answer may take, ms. */
+  readonly timeoutMs: number;
+  readonly failFast?: boolean;
+}
+
+/** The final answer: the flat JSON of lwm2m.rpc.response.v1. */
+export interface RpcAnswer {
+  readonly requestId: string;
+  readonly tenant: string;
+  readonly endpoint: string;
+  readonly status: string;
+  readonly result?: string;
+  readonly value?: string;
+  readonly error?: string;
+  readonly [member: string]: unknown;
+}
+
+/** A registered device. Times are ms since 1970. */
+export interface DeviceSummary {
+  readonly tenant: string;
+  readonly endpoint: string;
+  readonly registrationId: string;
+  readonly lwm2mVersion: string;
+  readonly profile: string;
+  readonly peer: string;
+  readonly lifetimeS: number;
+  readonly registeredAtMs: number;
+}
+
+/** What can be followed. */
+export const STREAMS = [
+  "telemetry",
+  "attributes",
+  "lifecycle",
+  "rpcRequest",
+  "rpcResponse",
+  "rpcStatus",
+  "deadLetter",
+] as const;
+
+/** One of `STREAMS`. */
+export type Stream = (typeof STREAMS)[number];
+
+/** A record of a stream, in the JSON form of its message. */
+export interface StreamRecord {
+  readonly stream: Stream;
+  readonly key: string | null;
+  readonly timestampMs: number;
+  /** The message; for dead letters its headers. */
+  readonly value: { readonly [member: string]: unknown };
+}
+
+/** Which records of a stream are wanted. */
+export interface TailOptions {
+  readonly from: "earliest" | "latest";
+  readonly tenant?: string;
+  readonly endpoint?: string;
+  readonly signal: AbortSignal;
+  readonly onRecord: (record: StreamRecord) => void;
+  /** Called once when records are being followed. */
+  readonly onReady?: () => void;
+}
+
+/** What people and scripts do with a running Ferry: directly on the bus, or through the console's HTTP API. */
+export interface FerryClient {
+  /** @throws {NoAnswerError} nobody answered in time */
+  rpc(call: RpcCall): Promise<RpcAnswer>;
+  devices(tenant?: string): Promise<readonly DeviceSummary[]>;
+  /** Resolves when `signal` aborts. */
+  tail(stream: Stream, options: TailOptions): Promise<void>;
+  /** @throws {ProvisioningTimeoutError} nobody says in time what became of the documents */
+  apply(
+    documents: readonly ProvisioningDocument[],
+    onOutcome: (outcome: PublishOutcome) => void,
+  ): Promise<readonly PublishOutcome[]>;
+  remove(
+    records: readonly RecordRef[],
+    onOutcome: (outcome: PublishOutcome) => void,
+  ): Promise<readonly PublishOutcome[]>;
+  /** What is declared, as YAML documents with secrets masked. */
+  get(kind?: RecordRef["kind"]): Promise<readonly DeclaredDocument[]>;
+  /** How what is declared would change. */
+  diff(documents: readonly ProvisioningDocument[]): Promise<readonly RecordChange[]>;
+  stop(): Promise<void>;
+}
+
+/** Something declared, as text. */
+export interface DeclaredDocument extends RecordRef {
+  readonly yaml: string;
+}

@@ -1,0 +1,13 @@
+export { BusClient } from "./bus-client.ts";
+export { ApiError, NoAnswerError } from "./errors.ts";
+export {
+  type DeclaredDocument,
+  type DeviceSummary,
+  type FerryClient,
+  type RpcAnswer,
+  type RpcCall,
+  STREAMS,
+  type Stream,
+  type StreamRecord,
+  type TailOptions,
+} from "./ferry-client.ts";
