@@ -69,7 +69,7 @@ function splitVersion(text: string, segment: string): [objectId: string, version
 
 /** Whether `text` is an object version: `major.minor`, as OMA LwM2M Core 1.1.1 §7.2.2 numbers them. */
 export function isObjectVersion(text: string): boolean {
-  return /^\d{1,3}\.\d{1,3}$/.test(text);
+  return /^\d{1,5}\.\d{1,5}$/.test(text);
 }
 
 function parseId(text: string, segment: string, level: { name: string; maxId: number }): number {

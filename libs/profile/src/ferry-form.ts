@@ -1,3 +1,4 @@
+import { isObjectVersion } from "@ferry/lwm2m";
 import { z } from "zod";
 import type { DeviceProfile, ProfileEntry } from "./device-profile.ts";
 import { ProfileError } from "./errors.ts";
@@ -24,10 +25,7 @@ const FERRY_FORM = z.strictObject({
   strategy: z.enum(["single", "compositeAll", "compositeByObject"]).default("single"),
   initialReads: z.enum(["single", "asObserved"]).default("single"),
   afterConnect: z.enum(["observe", "readThenObserve"]).default("observe"),
-  defaultObjectVersion: z
-    .string()
-    .regex(/^\d{1,3}\.\d{1,3}$/, 'a version is major.minor, such as "1.0"')
-    .optional(),
+  defaultObjectVersion: z.string().refine(isObjectVersion, 'a version is major.minor, such as "1.0"').optional(),
   power: z
     .strictObject({
       mode: z.enum(["drx", "psm", "edrx"]).default("drx"),
