@@ -31,11 +31,13 @@ export async function readCurrent(
   bus: Bus,
   { topicPrefix = "" }: { readonly topicPrefix?: string } = {},
 ): Promise<readonly CurrentRecord[]> {
-  return [...(await readTable(bus, topicPrefix + TOPICS.provisioning.name))].flatMap(([key, { value, headers, offset }]) => {
-    const named = parseProvisioningKey(key);
-    const body = value === null ? undefined : decodeBody(value, headers[CONTENT_TYPE_HEADER]);
-    return named === undefined || body === undefined ? [] : [{ ...named, body, offset }];
-  });
+  return [...(await readTable(bus, topicPrefix + TOPICS.provisioning.name))].flatMap(
+    ([key, { value, headers, offset }]) => {
+      const named = parseProvisioningKey(key);
+      const body = value === null ? undefined : decodeBody(value, headers[CONTENT_TYPE_HEADER]);
+      return named === undefined || body === undefined ? [] : [{ ...named, body, offset }];
+    },
+  );
 }
 
 function decodeBody(value: Uint8Array, contentType: string | undefined): RecordBody | undefined {

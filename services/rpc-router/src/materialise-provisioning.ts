@@ -1,0 +1,336 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { deadLetter, type IncomingRecord, readTable } from "@ferry/bus";
+import {
+  CONTENT_TYPE,
+  CONTENT_TYPE_HEADER,
+  lwm2m,
+  type ProvisioningKind,
+  parseProvisioningKey,
+  provisioningKey,
+  TOPICS,
+} from "@ferry/proto";
+import {
+  decodeProvisioningRecord,
+  deviceIdentities,
+  identitiesOf,
+  type ProvisionedRecord,
+  ProvisioningError,
+  parseProvisioningRecord,
+  patternPrefix,
+  type SealingKeys,
+} from "@ferry/provisioning";
+import { type CredentialIdentity, type RecordRef, StateUnavailableError, type StoredRecord } from "@ferry/state";
+import { endRegistration, endRegistrationsOfFleet } from "./end-registration.ts";
+import type { RouterPorts } from "./ports.ts";
+import { sealForStore } from "./seal-for-store.ts";
+
+const KINDS: readonly ProvisioningKind[] = ["model", "profile", "device", "credential"];
+const { ProvisioningOutcome } = lwm2m.v1;
+/** How soon a record is tried again while Redis is away. */
+const RETRY_MS = 1000;
+
+/** What became of a record. */
+type Outcome =
+  | { readonly type: "applied" | "deleted" }
+  | { readonly type: "rejected"; readonly field: string; readonly reason: string };
+
+/** How a record came: as it was published, or read again from the beginning. */
+type Mode = "live" | "rebuild";
+
+/**
+ * Writes the read model of lwm2m.provisioning.v1 and says of each record whether it is in force.
+ *
+ * One router at a time does this: whom the group gives the topic's one partition. Records are taken strictly one after another, for each may rest on the last.
+ */
+export class Materialiser {
+  readonly #ports: RouterPorts;
+  readonly #sealingKeys: SealingKeys | undefined;
+  readonly #signal: AbortSignal;
+  /** Offset of the record that this process handled last. */
+  #last: number | undefined;
+  #tail: Promise<unknown> = Promise.resolve();
+
+  constructor(ports: RouterPorts, sealingKeys: SealingKeys | undefined, signal: AbortSignal) {
+    this.#ports = ports;
+    this.#sealingKeys = sealingKeys;
+    this.#signal = signal;
+  }
+
+  /** Takes a record of the topic; resolves once its status is on the bus. */
+  handle(record: IncomingRecord): Promise<void> {
+    return this.#inTurn(async () => {
+      const position = await this.#ports.provisioning.position();
+      if (!(await this.#isGapFree(position, record.offset))) await this.#rebuild();
+      await this.#materialiseLive(record);
+      await this.#ports.provisioning.setPosition(record.offset);
+      this.#last = record.offset;
+    });
+  }
+
+  /** Rebuilds the read model when Redis has lost it, or has that of another topic. */
+  check(): Promise<void> {
+    return this.#inTurn(async () => {
+      const position = await this.#ports.provisioning.position();
+      if (position === undefined || (await this.#isAhead(position))) await this.#rebuild();
+    });
+  }
+
+  /** Offsets have holes after compaction, so only what we saw ourselves, or the very next offset, is proof that nothing was missed. */
+  async #isGapFree(position: number | undefined, offset: number): Promise<boolean> {
+    if (position === undefined) return false;
+    if (position === this.#last || position === offset - 1) return true;
+    // A repeat: the record was handled before, but its offset was not committed.
+    return position >= offset && !(await this.#isAhead(position));
+  }
+
+  /** Whether the store knows of offsets that the topic does not have: the topic was made anew and the store was not. */
+  async #isAhead(position: number): Promise<boolean> {
+    return position >= (await this.#end());
+  }
+
+  async #end(): Promise<number> {
+    const { bus, settings } = this.#ports;
+    const [end = 0] = await bus.endOffsets(settings.topicPrefix + TOPICS.provisioning.name);
+    return end;
+  }
+
+  /** Runs after what came before, and again while Redis is away. */
+  #inTurn(step: () => Promise<void>): Promise<void> {
+    const turn = this.#tail.then(() => this.#untilAvailable(step));
+    this.#tail = turn.catch(() => {});
+    return turn;
+  }
+
+  async #untilAvailable(step: () => Promise<void>): Promise<void> {
+    for (;;) {
+      try {
+        return await step();
+      } catch (error) {
+        if (!(error instanceof StateUnavailableError)) throw error;
+        this.#ports.outage.failed(error);
+        await delay(RETRY_MS, undefined, { signal: this.#signal });
+      }
+    }
+  }
+
+  async #materialiseLive(record: IncomingRecord): Promise<void> {
+    const { sender, settings, clock, metrics, logger } = this.#ports;
+    const ref = parseProvisioningKey(record.key ?? "");
+    if (ref === undefined) {
+      const reason = `the key is not <model|profile|device|credential>/<tenant>/<id>`;
+      await sender.publish(
+        deadLetter(record, reason, "rpc-router", { topicPrefix: settings.topicPrefix, nowMs: clock() }),
+      );
+      metrics.provisioning.with({ outcome: "unreadable" }).inc();
+      return;
+    }
+    const outcome = await this.#materialise(ref, record, "live");
+    metrics.provisioning.with({ outcome: outcome.type }).inc();
+    logger.info({ ...ref, ...outcome, offset: record.offset }, "provisioning record handled");
+    await this.#publishStatus(ref, record, outcome);
+  }
+
+  async #materialise(ref: RecordRef, record: IncomingRecord, mode: Mode): Promise<Outcome> {
+    if (record.value === null) {
+      await this.#remove(ref);
+      return { type: "deleted" };
+    }
+    try {
+      return await this.#put(ref, record, record.value, mode);
+    } catch (error) {
+      if (!(error instanceof ProvisioningError)) throw error;
+      return { type: "rejected", field: error.field, reason: error.reason };
+    }
+  }
+
+  /** @throws {ProvisioningError} the record is not valid, or names what is not there or another's */
+  async #put(
+    ref: RecordRef,
+    { key, headers, offset }: IncomingRecord,
+    value: Uint8Array,
+    mode: Mode,
+  ): Promise<Outcome> {
+    const contentType = headers[CONTENT_TYPE_HEADER];
+    const record = parseProvisioningRecord(key ?? "", value, contentType);
+    // In a rebuild the topic's order is that of the last records, and a profile may come after its devices.
+    if (record.kind === "device" && mode === "live") await this.#requireProfile(record.device);
+    const sealed = sealForStore(record, decodeProvisioningRecord(value, contentType), this.#sealingKeys);
+    const previous = await this.#identitiesInForce(ref);
+    await this.#store({ ...ref, value: lwm2m.v1.ProvisioningRecord.encode(sealed).finish(), offset }, record);
+    if (record.kind === "credential") await this.#storeDeviceAnew(ref);
+    await this.#endWhatWasWithdrawn(ref, previous);
+    return { type: "applied" };
+  }
+
+  async #requireProfile({ tenant, profile }: { readonly tenant: string; readonly profile: string }): Promise<void> {
+    if ((await this.#ports.provisioning.get("profile", tenant, profile)) !== undefined) return;
+    throw new ProvisioningError("profile", `"${profile}" is not a profile of the tenant "${tenant}": publish it first`);
+  }
+
+  async #store(stored: StoredRecord, record: ProvisionedRecord): Promise<void> {
+    const identities = await this.#identities(record);
+    const outcome = await this.#ports.provisioning.put(stored, identities);
+    if (outcome.type === "stored") return;
+    const { identity, by } = outcome;
+    throw new ProvisioningError(
+      fieldOf(identity, record),
+      `is the identity of the device "${by.tenant}/${by.id}" already; an identity belongs to one device`,
+    );
+  }
+
+  async #identities(record: ProvisionedRecord): Promise<readonly CredentialIdentity[]> {
+    if (record.kind === "credential") return identitiesOf(record.credential, record.id);
+    if (record.kind !== "device") return [];
+    return deviceIdentities(record.device, await this.#generatedCredential(record));
+  }
+
+  async #generatedCredential({
+    tenant,
+    id,
+  }: Omit<RecordRef, "kind">): Promise<Extract<ProvisionedRecord, { kind: "credential" }>["credential"] | undefined> {
+    const stored = await this.#ports.provisioning.get("credential", tenant, id);
+    const record = stored === undefined ? undefined : parseStored(stored);
+    return record?.kind === "credential" ? record.credential : undefined;
+  }
+
+  /** A generated credential came or went: whether the device's own ones count changes with it. */
+  async #storeDeviceAnew({ tenant, id }: RecordRef): Promise<void> {
+    const stored = await this.#ports.provisioning.get("device", tenant, id);
+    const record = stored === undefined ? undefined : parseStored(stored);
+    if (stored !== undefined && record !== undefined) await this.#store(stored, record);
+  }
+
+  async #identitiesInForce({ kind, tenant, id }: RecordRef): Promise<readonly CredentialIdentity[]> {
+    if (kind !== "device" && kind !== "credential") return [];
+    const stored = await this.#ports.provisioning.get("device", tenant, id);
+    const record = stored === undefined ? undefined : parseStored(stored);
+    return record === undefined ? [] : this.#identities(record);
+  }
+
+  /** A device that may no longer prove itself as it did must not stay registered by it. */
+  async #endWhatWasWithdrawn(ref: RecordRef, previous: readonly CredentialIdentity[]): Promise<void> {
+    const now = new Set((await this.#identitiesInForce(ref)).map(textOf));
+    if (previous.some((identity) => !now.has(textOf(identity)))) {
+      await this.#endRegistrations(ref, "its credential was withdrawn");
+    }
+  }
+
+  async #remove(ref: RecordRef): Promise<void> {
+    const previous = await this.#identitiesInForce(ref);
+    await this.#ports.provisioning.remove(ref);
+    if (ref.kind === "device") await this.#endRegistrations(ref, "the device was deleted");
+    if (ref.kind !== "credential") return;
+    await this.#storeDeviceAnew(ref);
+    await this.#endWhatWasWithdrawn(ref, previous);
+  }
+
+  async #endRegistrations({ tenant, id }: RecordRef, reason: string): Promise<void> {
+    const prefix = patternPrefix(id);
+    if (prefix === undefined) await endRegistration({ tenant, endpoint: id }, reason, this.#ports);
+    else await endRegistrationsOfFleet(tenant, prefix, reason, this.#ports);
+  }
+
+  /** Makes the read model equal to the topic: removes what is not declared, then puts what is, in the order of the offsets. */
+  async #rebuild(): Promise<void> {
+    const { bus, provisioning, settings, metrics, logger } = this.#ports;
+    metrics.rebuilds.inc();
+    for (;;) {
+      const before = await provisioning.position();
+      const end = await this.#end();
+      // Offsets of another topic would outlive those of this one.
+      if (before !== undefined && before >= end) await this.#removeUndeclared(new Map(), Number.POSITIVE_INFINITY);
+      const records = await readTable(bus, settings.topicPrefix + TOPICS.provisioning.name);
+      const removed = await this.#removeUndeclared(records, end);
+      const rejected = await this.#putDeclared(records);
+      logger.info({ records: records.size, removed, rejected }, "provisioning was rebuilt from its topic");
+      const position = await provisioning.position();
+      // Another router went on meanwhile, and we may have put back what it removed.
+      if (position !== undefined && position >= end && position !== before) continue;
+      await provisioning.setPosition(end - 1);
+      this.#last = end - 1;
+      return;
+    }
+  }
+
+  async #putDeclared(records: ReadonlyMap<string, IncomingRecord>): Promise<number> {
+    let rejected = 0;
+    for (const [key, record] of records) {
+      const ref = parseProvisioningKey(key);
+      if (ref === undefined) continue;
+      if ((await this.#materialise(ref, record, "rebuild")).type === "rejected") rejected++;
+    }
+    return rejected;
+  }
+
+  async #removeUndeclared(declared: ReadonlyMap<string, IncomingRecord>, end: number): Promise<number> {
+    let removed = 0;
+    for (const kind of KINDS) {
+      for (const { tenant, id, offset } of await this.#ports.provisioning.list(kind)) {
+        // What was declared after we began to read is not ours to judge.
+        if (offset >= end || declared.has(provisioningKey(kind, tenant, id))) continue;
+        await this.#remove({ kind, tenant, id });
+        removed++;
+      }
+    }
+    return removed;
+  }
+
+  #publishStatus({ kind, tenant, id }: RecordRef, record: IncomingRecord, outcome: Outcome): Promise<void> {
+    const status = {
+      revision: revisionOf(record),
+      kind,
+      tenant,
+      id,
+      outcome: WIRE_OUTCOMES[outcome.type],
+      offset: record.offset,
+      ...(outcome.type === "rejected" ? { field: outcome.field, reason: outcome.reason } : {}),
+    };
+    return this.#ports.sender.publish({
+      topic: this.#ports.settings.topicPrefix + TOPICS.provisioningStatus.name,
+      key: record.key,
+      value: lwm2m.v1.ProvisioningStatusRecord.encode(status).finish(),
+      headers: { [CONTENT_TYPE_HEADER]: CONTENT_TYPE.protobuf },
+    });
+  }
+}
+
+const WIRE_OUTCOMES = {
+  applied: ProvisioningOutcome.PROVISIONING_OUTCOME_APPLIED,
+  rejected: ProvisioningOutcome.PROVISIONING_OUTCOME_REJECTED,
+  deleted: ProvisioningOutcome.PROVISIONING_OUTCOME_DELETED,
+} as const;
+
+/** The publication that a record is; empty for a tombstone and for bytes that are no record. */
+function revisionOf({ value, headers }: IncomingRecord): string {
+  try {
+    return value === null ? "" : decodeProvisioningRecord(value, headers[CONTENT_TYPE_HEADER]).revision;
+  } catch (error) {
+    if (error instanceof ProvisioningError) return "";
+    throw error;
+  }
+}
+
+/** `undefined` when the store's value is not valid any more, as after an upgrade with stricter rules. */
+function parseStored({ kind, tenant, id, value }: StoredRecord): ProvisionedRecord | undefined {
+  try {
+    return parseProvisioningRecord(provisioningKey(kind, tenant, id), value, CONTENT_TYPE.protobuf);
+  } catch (error) {
+    if (error instanceof ProvisioningError) return undefined;
+    throw error;
+  }
+}
+
+/** The member of the record that gives an identity. */
+function fieldOf(identity: CredentialIdentity, record: ProvisionedRecord): string {
+  const wanted = textOf(identity);
+  const gives = (credential: Parameters<typeof identitiesOf>[0]) =>
+    identitiesOf(credential, record.id).some((one) => textOf(one) === wanted);
+  if (record.kind !== "device") return "credential";
+  if (patternPrefix(record.id) !== undefined && identity.type === "noSec") return "endpoint";
+  const index = record.device.credentials.findIndex(gives);
+  return `credentials[${index}].${record.device.credentials[index]?.type ?? ""}`;
+}
+
+function textOf(identity: CredentialIdentity): string {
+  return JSON.stringify(identity);
+}

@@ -1,0 +1,37 @@
+import type { Registered } from "@ferry/runtime";
+
+/** What an rpc-router counts. */
+export const RPC_ROUTER_METRICS = {
+  requests: {
+    type: "counter",
+    name: "lwm2m_rpc_requests_total",
+    help: "Records of the request topic, by what became of them.",
+    labels: { outcome: ["routed", "answered", "repeated", "invalid"] },
+  },
+  answers: {
+    type: "counter",
+    name: "lwm2m_rpc_router_answers_total",
+    help: "Final answers that the router decided, by status.",
+    labels: { status: ["REJECTED", "NOT_REGISTERED", "UNREACHABLE", "TIMEOUT", "EXPIRED", "INDETERMINATE"] },
+  },
+  routeSeconds: {
+    type: "histogram",
+    name: "lwm2m_rpc_route_seconds",
+    help: "From taking a request to its hand-over or answer.",
+    buckets: [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1, 5],
+  },
+  provisioning: {
+    type: "counter",
+    name: "lwm2m_provisioning_records_total",
+    help: "Provisioning records, by what became of them.",
+    labels: { outcome: ["applied", "rejected", "deleted", "unreadable"] },
+  },
+  rebuilds: {
+    type: "counter",
+    name: "lwm2m_provisioning_rebuilds_total",
+    help: "Times that the read model was rebuilt from the beginning of the topic.",
+  },
+} as const;
+
+/** The registered metrics. */
+export type RpcRouterMetrics = Registered<typeof RPC_ROUTER_METRICS>;

@@ -1,0 +1,30 @@
+import type { Bus, Sender } from "@ferry/bus";
+import type { Clock, Episode, Logger } from "@ferry/runtime";
+import type { DeviceStore, NodeDirectory, ProvisioningStore } from "@ferry/state";
+import type { RpcRouterMetrics } from "./metrics.ts";
+import type { Reachability } from "./route.ts";
+
+/** What the parts of the router work with. */
+export interface RouterPorts {
+  readonly settings: {
+    readonly defaultExpiryMs: number;
+    readonly maxExpiryMs: number;
+    readonly answerGraceMs: number;
+    readonly reachability: Reachability;
+    readonly topicPrefix: string;
+  };
+  readonly bus: Bus;
+  /** Sends at once. */
+  readonly sender: Sender;
+  readonly devices: DeviceStore;
+  readonly nodes: NodeDirectory;
+  readonly provisioning: ProvisioningStore;
+  /** Name of this process in records. */
+  readonly nodeName: string;
+  /** Ms since 1970. */
+  readonly clock: Clock;
+  readonly metrics: RpcRouterMetrics;
+  /** One log line when Redis or Kafka goes away, one when it is back. */
+  readonly outage: Episode;
+  readonly logger: Logger;
+}

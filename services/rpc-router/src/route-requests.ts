@@ -1,0 +1,158 @@
+import { deadLetter, type IncomingRecord } from "@ferry/bus";
+import { CONTENT_TYPE, CONTENT_TYPE_HEADER, deviceKey, lwm2m, TOPICS, toSafeNumber } from "@ferry/proto";
+import type { DeviceRef, OpenRequest } from "@ferry/state";
+import { encodeAnswer, finish, publishQueued, publishResponse } from "./finish.ts";
+import { type ParsedRequest, parseRequest, type Request } from "./parse-request.ts";
+import type { RouterPorts } from "./ports.ts";
+import { route } from "./route.ts";
+
+/** An accepted request and whose it is. */
+export interface Accepted extends OpenRequest {
+  readonly device: DeviceRef;
+}
+
+/**
+ * Routes one record of lwm2m.rpc.request.v1: it resolves once the request's state is stored and its command or answer is on the bus, and may be repeated
+ * at any point before that.
+ *
+ * `onAccepted` is told of each request that now waits for an answer.
+ */
+export async function routeRequest(
+  record: IncomingRecord,
+  onAccepted: (request: Accepted) => void,
+  ports: RouterPorts,
+): Promise<void> {
+  const startMs = ports.clock();
+  const parsed = parseRequest(record);
+  const outcome =
+    parsed.type === "invalid" || isTooFarAhead(parsed.request, ports)
+      ? await refuse(record, parsed, ports)
+      : await accept(parsed, record.headers.traceparent ?? "", onAccepted, ports);
+  ports.metrics.requests.with({ outcome }).inc();
+  ports.metrics.routeSeconds.observe((ports.clock() - startMs) / 1000);
+}
+
+type Outcome = "routed" | "answered" | "repeated" | "invalid";
+
+function isTooFarAhead({ expiresAtMs }: Request, { settings, clock }: RouterPorts): boolean {
+  return expiresAtMs > clock() + settings.maxExpiryMs;
+}
+
+/** What cannot be routed becomes a dead letter; where a request id can be read, the caller is told. */
+async function refuse(record: IncomingRecord, parsed: ParsedRequest, ports: RouterPorts): Promise<Outcome> {
+  const { sender, settings, clock, logger } = ports;
+  const { requestId, tenant, endpoint } = parsed.type === "invalid" ? parsed : parsed.request;
+  const reason =
+    parsed.type === "invalid"
+      ? parsed.reason
+      : `expiresAtMs is more than ${settings.maxExpiryMs} ms ahead, which is the most that a request may wait`;
+  logger.debug(
+    { topic: record.topic, partition: record.partition, offset: record.offset, reason },
+    "request is not valid",
+  );
+  const letter = deadLetter(record, reason, "rpc-router", { topicPrefix: settings.topicPrefix, nowMs: clock() });
+  const published = [sender.publish(letter)];
+  if (requestId !== undefined) {
+    const request = { device: { tenant, endpoint }, requestId, contentType: parsed.contentType };
+    const response = encodeAnswer(
+      request,
+      { status: "REJECTED", result: "BAD_REQUEST", error: reason },
+      clock(),
+      ports,
+    );
+    published.push(publishResponse(request.device, response, request.contentType, ports));
+    ports.metrics.answers.with({ status: "REJECTED" }).inc();
+  }
+  await Promise.all(published);
+  return "invalid";
+}
+
+async function accept(
+  { request, contentType }: Extract<ParsedRequest, { type: "request" }>,
+  traceParent: string,
+  onAccepted: (request: Accepted) => void,
+  ports: RouterPorts,
+): Promise<Outcome> {
+  const { devices, settings, clock } = ports;
+  const { tenant, endpoint, requestId } = request;
+  const device = { tenant, endpoint };
+  const nowMs = clock();
+  const expiresAtMs = request.expiresAtMs === 0 ? nowMs + settings.defaultExpiryMs : request.expiresAtMs;
+  const open: Accepted = {
+    device,
+    requestId,
+    request: lwm2m.v1.RpcRequest.encode(toWireRequest(request, expiresAtMs)).finish(),
+    contentType,
+    expiresAtMs,
+  };
+  const accepted = await devices.accept({ device, open, nowMs });
+  switch (accepted.type) {
+    case "finished":
+      await publishResponse(device, accepted.response, accepted.contentType, ports);
+      return "repeated";
+    case "open":
+      await forwardAgain(device, requestId, ports);
+      return "repeated";
+    case "accepted": {
+      onAccepted(open);
+      const [outcome] = await Promise.all([forward(open, 1, traceParent, ports), publishQueued(open, ports)]);
+      return outcome;
+    }
+  }
+}
+
+function toWireRequest({ retries, ...request }: Request, expiresAtMs: number): lwm2m.v1.RpcRequest.$Properties {
+  return { ...request, expiresAtMs, ...(retries === undefined ? {} : { retries }) };
+}
+
+/**
+ * A request that is open already: a repeat, or our own record once more because its router died before it had handed the request over. The node that has it
+ * in hand ignores the second command, so it is safe to send one; what was dispatched is in a node's hands for certain.
+ */
+async function forwardAgain(device: DeviceRef, requestId: string, ports: RouterPorts): Promise<void> {
+  const open = (await ports.devices.openRequests(device)).find((one) => one.requestId === requestId);
+  if (open !== undefined && !open.dispatched) await forward({ ...open, device }, 1, "", ports);
+}
+
+/** Sends an accepted request where `route` says. `attempt` counts the hand-overs of one request, from 1. */
+export async function forward(
+  open: Accepted,
+  attempt: number,
+  traceParent: string,
+  ports: RouterPorts,
+): Promise<"routed" | "answered"> {
+  const { devices, nodes, settings, clock } = ports;
+  const request = lwm2m.v1.RpcRequest.decode(open.request);
+  const state = await devices.get(open.device);
+  const node = state === undefined ? undefined : await nodes.get(state.owner.slot);
+  const expiresAtMs = toSafeNumber(request.expiresAtMs);
+  const next = route({ method: request.method, expiresAtMs }, state, node, settings.reachability, clock());
+  if (next.to === "caller") {
+    await finish(open, next.answer, ports);
+    return "answered";
+  }
+  await publishCommand(next.slot, open.device, ports, {
+    bootId: next.bootId,
+    deadlineMs: expiresAtMs,
+    ownerEpoch: next.epoch,
+    attempt,
+    perform: { request, contentType: open.contentType, traceParent },
+  });
+  return "routed";
+}
+
+/** Publishes a command to the node at `slot`: the partition is the slot. */
+export function publishCommand(
+  slot: number,
+  { tenant, endpoint }: DeviceRef,
+  { sender, settings }: RouterPorts,
+  command: lwm2m.v1.NodeCommand.$Properties,
+): Promise<void> {
+  return sender.publish({
+    topic: settings.topicPrefix + TOPICS.nodeCommand.name,
+    key: deviceKey(tenant, endpoint),
+    partition: slot,
+    value: lwm2m.v1.NodeCommand.encode(command).finish(),
+    headers: { [CONTENT_TYPE_HEADER]: CONTENT_TYPE.protobuf },
+  });
+}

@@ -1,0 +1,137 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { type Bus, BusOverflowError, BusUnavailableError } from "@ferry/bus";
+import { TOPICS } from "@ferry/proto";
+import { parseSealingKeys, SealingError } from "@ferry/provisioning";
+import { ConfigError, createEpisode, type ServiceRuntime, type State, wallMs } from "@ferry/runtime";
+import { StateUnavailableError } from "@ferry/state";
+import type { RpcRouterSettings } from "./config.ts";
+import { RequestExpiry } from "./expire-requests.ts";
+import { Materialiser } from "./materialise-provisioning.ts";
+import { RPC_ROUTER_METRICS } from "./metrics.ts";
+import type { RouterPorts } from "./ports.ts";
+import { routeRequest } from "./route-requests.ts";
+
+/** How often due requests are looked at, and how often every shard is, whoever its requests came through. */
+const EXPIRY_STEP_MS = 1_000;
+const EXPIRY_ROUND_MS = 60_000;
+/** How often the router makes sure that Redis still has the read model of provisioning. */
+const CHECK_MS = 10_000;
+
+/** What an rpc-router is connected to. */
+export interface RpcRouterConnections {
+  readonly bus: Bus;
+  readonly state: State;
+}
+
+/**
+ * Starts an rpc-router: routes requests, ends those that nobody else ends, and writes the read model of provisioning.
+ *
+ * Resolves when it has its partitions; waits without end for Kafka and Redis.
+ */
+export async function startRpcRouter(
+  settings: RpcRouterSettings,
+  { logger, metrics: registry, health, shutdown }: ServiceRuntime,
+  { bus, state }: RpcRouterConnections,
+): Promise<void> {
+  const topicPrefix = settings.kafka.topicPrefix;
+  const groupId = settings.kafka.groupId ?? `${topicPrefix}rpc-router`;
+  const outage = createEpisode(logger, {
+    failed: "Redis or Kafka cannot be reached",
+    healed: "Redis and Kafka are back",
+  });
+  const ports: RouterPorts = {
+    settings: {
+      ...settings.rpc,
+      topicPrefix,
+      reachability: { ...settings.reachability, revalidateAfterMs: settings.revalidateAfterMs },
+    },
+    bus,
+    sender: bus.sender({ name: "rpc-router", lingerMs: 0 }),
+    devices: state.devices,
+    nodes: state.nodes,
+    provisioning: state.provisioning,
+    nodeName: settings.node.name,
+    clock: wallMs,
+    metrics: registry.register(RPC_ROUTER_METRICS),
+    outage,
+    logger,
+  };
+
+  const materialiser = new Materialiser(ports, sealingKeysOf(settings), shutdown.signal);
+  const provisioning = bus.subscribe({
+    type: "group",
+    groupId: `${groupId}-provisioning`,
+    topics: [topicPrefix + TOPICS.provisioning.name],
+    handle: (record) => materialiser.handle(record),
+  });
+  shutdown.onStop("provisioning", () => provisioning.stop());
+
+  const expiry = new RequestExpiry(ports, { stepMs: EXPIRY_STEP_MS, roundMs: EXPIRY_ROUND_MS });
+  const requests = bus.subscribe({
+    type: "group",
+    groupId,
+    topics: [topicPrefix + TOPICS.rpcRequest.name],
+    handle: (record) => routeRequest(record, (request) => expiry.expect(request), ports),
+  });
+  shutdown.onStop("requests", () => requests.stop());
+
+  const loops = [
+    repeat(EXPIRY_STEP_MS, () => expiry.step(), ports, shutdown.signal),
+    repeat(CHECK_MS, () => materialiser.check(), ports, shutdown.signal),
+  ];
+  shutdown.onStop("loops", async () => void (await Promise.all(loops)));
+
+  health.require("state", () => state.problem());
+  health.require("requests", () => (requests.healthy ? undefined : "the request topic is not read"));
+  health.require("provisioning", () => (provisioning.healthy ? undefined : "the provisioning topic is not read"));
+  await Promise.all([requests.ready, provisioning.ready]);
+}
+
+/** @throws {ConfigError} the setting holds no keys */
+function sealingKeysOf({
+  provisioning: { sealingKey },
+}: RpcRouterSettings): ReturnType<typeof parseSealingKeys> | undefined {
+  if (sealingKey === undefined) return undefined;
+  try {
+    return parseSealingKeys(sealingKey);
+  } catch (error) {
+    if (error instanceof SealingError) throw new ConfigError([`PROVISIONING_SEALING_KEY_FILE: ${error.message}`]);
+    throw error;
+  }
+}
+
+/** Does a step every `everyMs` until `signal` aborts; an outage is told once and does not end it. */
+async function repeat(
+  everyMs: number,
+  step: () => Promise<void>,
+  { outage }: RouterPorts,
+  signal: AbortSignal,
+): Promise<void> {
+  while (await pause(everyMs, signal)) {
+    try {
+      await step();
+      outage.healed();
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!isOutage(error)) throw error;
+      outage.failed(error);
+    }
+  }
+}
+
+function isOutage(error: unknown): boolean {
+  return (
+    error instanceof StateUnavailableError || error instanceof BusUnavailableError || error instanceof BusOverflowError
+  );
+}
+
+/** False when stopping. */
+async function pause(ms: number, signal: AbortSignal): Promise<boolean> {
+  try {
+    await delay(ms, undefined, { signal });
+    return true;
+  } catch {
+    // The only way to fail is the abort.
+    return false;
+  }
+}
