@@ -20,7 +20,8 @@ export class KafkaClients {
     this.log = log;
   }
 
-  client(name: string): import("kafkajs").Kafka {
+  /** `retry` is for everything that the client does: connecting, looking up brokers, asking. */
+  client(name: string, retry: import("kafkajs").RetryOptions = RETRY): import("kafkajs").Kafka {
     const { bootstrapServers, clientId, requestTimeoutMs = 10_000 } = this.settings;
     const sasl = saslOptions(this.settings);
     return new kafkajs.Kafka({
@@ -31,7 +32,7 @@ export class KafkaClients {
       connectionTimeout: 2_000,
       authenticationTimeout: requestTimeoutMs,
       requestTimeout: requestTimeoutMs,
-      retry: RETRY,
+      retry,
       logLevel: kafkajs.logLevel.WARN,
       // kafkajs speaks of every attempt; we tell of episodes ourselves.
       logCreator: () => (entry) => {

@@ -67,6 +67,7 @@ export class KafkaSubscription implements Running {
   #plan: ConsumerPlan | undefined;
   #joined = false;
   #paused = false;
+  #isFailing = false;
   #lastProgressMs = 0;
   #lastInspectedMs = 0;
   #handledSinceCommit = 0;
@@ -110,7 +111,7 @@ export class KafkaSubscription implements Running {
       try {
         await this.#runConsumer();
       } catch (error) {
-        this.#clients.log("warn", "a consumer is rebuilt", { consumer: this.#kind.name, error: errorText(error) });
+        this.#reportFailure(errorText(error));
       }
       this.#joined = false;
       const ranLong = performance.now() - startedMs > 30_000;
@@ -139,7 +140,7 @@ export class KafkaSubscription implements Running {
     try {
       const reason = await ended;
       if (reason === STOPPED) await this.#drain();
-      else this.#clients.log("warn", "a consumer is rebuilt", { consumer: this.#kind.name, reason });
+      else this.#reportFailure(reason);
     } finally {
       clearInterval(ticking);
       this.#stopping.signal.removeEventListener("abort", onStop);
@@ -162,7 +163,7 @@ export class KafkaSubscription implements Running {
 
   #newConsumer({ groupId, partitionAssigners, startAt }: ConsumerPlan, end: (reason: string) => void): Consumer {
     const { sessionTimeoutMs = 10_000, heartbeatIntervalMs = 1_000, fetchMaxWaitMs = 200 } = this.#clients.settings;
-    const consumer = this.#clients.client(this.#kind.name).consumer({
+    const consumer = this.#clients.client(this.#kind.name, CONSUMER_RETRY).consumer({
       groupId,
       ...(partitionAssigners && { partitionAssigners }),
       sessionTimeout: sessionTimeoutMs,
@@ -210,6 +211,7 @@ export class KafkaSubscription implements Running {
       }
     }
     this.#joined = true;
+    this.#isFailing = false;
     this.#becomeReady();
   }
 
@@ -298,6 +300,13 @@ export class KafkaSubscription implements Running {
     if (lanes === undefined) return;
     lanes.skipTo(position);
     this.#kind.onProgress(partition, lanes.committable);
+  }
+
+  /** One warning for each episode: the first failure after it had joined. */
+  #reportFailure(reason: string): void {
+    const level = this.#isFailing ? "debug" : "warn";
+    this.#isFailing = true;
+    this.#clients.log(level, "a consumer is rebuilt", { consumer: this.#kind.name, reason });
   }
 
   #silentMs(): number {

@@ -1,0 +1,47 @@
+import { createRequire } from "node:module";
+import { expect, it, jest } from "@jest/globals";
+import { groupByPartition, kafkajs } from "./kafkajs.ts";
+
+const require = createRequire(import.meta.url);
+
+it("repairs kafkajs 2.2.4: after a change of its version, look whether the repairs are still needed and still fit", () => {
+  expect((require("kafkajs/package.json") as { version: string }).version).toBe("2.2.4");
+});
+
+it("gives kafkajs the grouping that does not copy, with the same groups", () => {
+  expect(require("kafkajs/src/producer/groupMessagesPerPartition")).toBe(groupByPartition);
+  const messages = Array.from({ length: 10 }, (_, n) => ({ n }));
+  const partitioner = ({ message }: { message: { n: number } }) => message.n % 3;
+  const groups = groupByPartition({ topic: "t", partitionMetadata: [1, 2, 3], messages, partitioner });
+  expect(Object.entries(groups).map(([partition, group]) => [partition, group.map(({ n }) => n)])).toEqual([
+    ["0", [0, 3, 6, 9]],
+    ["1", [1, 4, 7]],
+    ["2", [2, 5, 8]],
+  ]);
+  expect(groupByPartition({ topic: "t", partitionMetadata: [], messages, partitioner })).toEqual({});
+});
+
+it("keeps no timer while nothing waits in a connection's queue, and one while something does", () => {
+  const { prototype } = require("kafkajs/src/network/requestQueue") as {
+    prototype: { scheduleCheckPendingRequests(): void };
+  };
+  jest.useFakeTimers();
+  try {
+    const checkPendingRequests = jest.fn();
+    const queue = { throttleCheckTimeoutId: null, throttledUntil: -1, pending: [] as unknown[], checkPendingRequests };
+    prototype.scheduleCheckPendingRequests.call(queue);
+    expect(jest.getTimerCount()).toBe(0);
+    queue.pending.push({});
+    prototype.scheduleCheckPendingRequests.call(queue);
+    prototype.scheduleCheckPendingRequests.call(queue);
+    expect(jest.getTimerCount()).toBe(1);
+    jest.runAllTimers();
+    expect(checkPendingRequests).toHaveBeenCalledTimes(1);
+  } finally {
+    jest.useRealTimers();
+  }
+});
+
+it("loads as a whole", () => {
+  expect(typeof kafkajs.Kafka).toBe("function");
+});
