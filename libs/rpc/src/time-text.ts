@@ -93,11 +93,15 @@ function fieldsOf(timeZone: string): Fields {
   return (timeMs) => Object.fromEntries(format.formatToParts(timeMs).map(({ type, value }) => [type, value]));
 }
 
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
 /** How far the zone's clocks are ahead of UTC. */
 function offsetMs(fields: Fields, timeMs: number): number {
   const { month, day, hour, minute, second, year } = fields(timeMs);
-  const wholeSecondMs = Math.floor(timeMs / 1000) * 1000;
-  return Date.parse(`${month} ${day} ${year?.padStart(4, "0")} ${hour}:${minute}:${second} UTC`) - wholeSecondMs;
+  const clock = new Date(0);
+  clock.setUTCFullYear(Number(year), MONTHS.indexOf(month ?? ""), Number(day));
+  clock.setUTCHours(Number(hour), Number(minute), Number(second));
+  return clock.getTime() - Math.floor(timeMs / 1000) * 1000;
 }
 
 /** The lesser of the offsets in January and July of that year. */
