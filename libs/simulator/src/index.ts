@@ -1,4 +1,6 @@
+export { type Signal, SimulatedDevice, type SimulatedDeviceSettings } from "./device.ts";
 export type {
+  DeviceEvent,
   DeviceInput,
   DeviceObservation,
   DeviceOutput,
@@ -6,3 +8,16 @@ export type {
   SentNotification,
   UplinkType,
 } from "./device-io.ts";
+export { ImpairedMachine, type Impairment } from "./impaired-machine.ts";
+export type { SimulatedObject } from "./object-tree.ts";
+export { binaryAppDataObject } from "./objects/binary-app-data.ts";
+export { connectivityObject } from "./objects/connectivity.ts";
+export { coreObject, type PlainInstance, type PlainValue } from "./objects/core-object.ts";
+export { deviceObject } from "./objects/device.ts";
+export { firmwareObject } from "./objects/firmware.ts";
+export { locationObject } from "./objects/location.ts";
+export { serverObject } from "./objects/server.ts";
+export { standardObjects } from "./objects/standard-objects.ts";
+export { temperatureObject } from "./objects/temperature.ts";
+export { seededRandom } from "./seeded-random.ts";
+export { countingSignal, temperatureSignal } from "./signals.ts";

@@ -1,0 +1,217 @@
+import { randomBytes } from "node:crypto";
+import { lookup } from "node:dns/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Machine } from "@ferry/coap";
+import { driveMachine, formatPeerKey, type MachineDriver, openUdpSocket, type PeerKey } from "@ferry/runtime";
+import { SimulatedDevice, type SimulatedDeviceSettings } from "./device.ts";
+import type { DeviceEvent, DeviceInput, DeviceOutput } from "./device-io.ts";
+import { ImpairedMachine, type Impairment } from "./impaired-machine.ts";
+
+export interface FleetOptions {
+  readonly server: { readonly host: string; readonly port: number };
+  readonly count: number;
+  /** Endpoint names are this followed by 0, 1, 2 …; `sim-` by default. With one device it is the whole name. */
+  readonly endpoint?: string;
+  /** How fast devices register at the start; 100/s by default. */
+  readonly registrationsPerSecond?: number;
+  /** What differs from a plain {@link SimulatedDevice}. */
+  readonly device?: (index: number) => Omit<Partial<SimulatedDeviceSettings>, "endpoint" | "server">;
+  /** Impairs the link of every device, each by a seed of its own. */
+  readonly impairment?: Impairment;
+  /** Gives each device a loopback address of its own, 127.16.0.1 upward; the server must be on loopback. */
+  readonly ownAddresses?: boolean;
+  readonly onEvent?: (endpoint: string, event: DeviceEvent) => void;
+}
+
+/** What a fleet did so far; `registered` and `observations` are what holds now. */
+export interface FleetProgress {
+  readonly devices: number;
+  readonly registered: number;
+  readonly observations: number;
+  readonly registrations: number;
+  readonly updates: number;
+  readonly deregistrations: number;
+  /** Uplinks that the server answered with an error. */
+  readonly refused: number;
+  /** Uplinks that were not answered. */
+  readonly unanswered: number;
+  /** Requests of the server that were served. */
+  readonly served: number;
+  readonly notified: number;
+  readonly delivered: number;
+  readonly undelivered: number;
+}
+
+/** Many LwM2M clients in one process, each with a UDP socket of its own. */
+export interface Fleet {
+  readonly progress: FleetProgress;
+  readonly endpoints: readonly string[];
+  /** Gives a device a command. */
+  handle(endpoint: string, input: Exclude<DeviceInput, { readonly type: "datagram" }>): void;
+  /** Resolves when all have sent their first Register. */
+  readonly started: Promise<void>;
+  /** Deregisters what is registered, waits for the answers up to `timeoutMs` (5 s by default), and closes the sockets. */
+  stop(timeoutMs?: number): Promise<void>;
+}
+
+/** A device's datagrams are few and small. */
+const RECEIVE_BUFFER_BYTES = 64 * 1024;
+const STOP_TIMEOUT_MS = 5000;
+/** Devices register in lots at this interval. */
+const PACE_MS = 50;
+
+type Member = { readonly device: SimulatedDevice; readonly driver: MachineDriver<DeviceInput>; close(): Promise<void> };
+
+/** Opens the sockets of a fleet and starts to register it. */
+export async function startFleet(options: FleetOptions): Promise<Fleet> {
+  const { count, endpoint = "sim-", registrationsPerSecond = 100 } = options;
+  const { address } = await lookup(options.server.host);
+  const server = formatPeerKey(address, options.server.port);
+  const tally = new Tally();
+  const members = new Map<string, Member>();
+  for (let index = 0; index < count; index++) {
+    const name = count === 1 && options.endpoint !== undefined ? endpoint : `${endpoint}${index}`;
+    members.set(name, await openMember(options, name, index, server, address.includes(":"), tally));
+  }
+  const stopping = new AbortController();
+  return {
+    get progress() {
+      return tally.progress(count, [...members.values()].filter(({ device }) => device.registered).length);
+    },
+    endpoints: [...members.keys()],
+    handle(name, input) {
+      members.get(name)?.driver.handle(input);
+    },
+    started: register([...members.values()], registrationsPerSecond, stopping.signal),
+    async stop(timeoutMs = STOP_TIMEOUT_MS) {
+      stopping.abort();
+      const open = [...members.values()].filter(({ device }) => device.registered).length;
+      const deregistered = tally.whenEnded(open);
+      for (const { driver } of members.values()) driver.handle({ type: "deregister" });
+      const timeout = new AbortController();
+      await Promise.race([
+        deregistered,
+        delay(timeoutMs, undefined, { signal: timeout.signal }).catch(() => undefined),
+      ]);
+      timeout.abort();
+      for (const { driver } of members.values()) driver.stop();
+      await Promise.all([...members.values()].map((member) => member.close()));
+    },
+  };
+}
+
+/** Runs a fleet until it is aborted, telling how far it is once a second. Returns what it did. */
+export async function runFleet(
+  options: FleetOptions & { readonly signal: AbortSignal },
+  report: (progress: FleetProgress) => void,
+  reportIntervalMs = 1000,
+): Promise<FleetProgress> {
+  const fleet = await startFleet(options);
+  const timer = setInterval(() => report(fleet.progress), reportIntervalMs);
+  await new Promise<void>((resolve) => {
+    if (options.signal.aborted) resolve();
+    else options.signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  clearInterval(timer);
+  await fleet.stop();
+  return fleet.progress;
+}
+
+async function openMember(
+  options: FleetOptions,
+  endpoint: string,
+  index: number,
+  server: PeerKey,
+  isIpv6: boolean,
+  tally: Tally,
+): Promise<Member> {
+  const device = new SimulatedDevice({ random: randomBytes, ...options.device?.(index), endpoint, server });
+  const machine: Machine<DeviceInput, DeviceOutput> =
+    options.impairment === undefined
+      ? device
+      : new ImpairedMachine(device, { ...options.impairment, seed: options.impairment.seed + index });
+  const socket = await openUdpSocket({
+    host: options.ownAddresses === true ? loopbackAddress(index) : isIpv6 ? "::" : "0.0.0.0",
+    port: 0,
+    receiveBufferBytes: RECEIVE_BUFFER_BYTES,
+    onDatagram: (bytes, peer) => driver.handle({ type: "datagram", peer, bytes }),
+    // What UDP cannot deliver is lost; the device sends it again.
+    onError: () => undefined,
+  });
+  const driver = driveMachine<DeviceInput, DeviceOutput>(machine, (output) => {
+    if (output.type === "send") {
+      socket.send(output.bytes, output.peer);
+      return;
+    }
+    tally.count(output);
+    options.onEvent?.(endpoint, output);
+  });
+  return { device, driver, close: () => socket.close() };
+}
+
+/** 127.16.0.1, 127.16.0.2 …, as the load generator of the benches numbers them. */
+function loopbackAddress(index: number): string {
+  const number = index + 1;
+  return `127.${16 + (number >> 16)}.${(number >> 8) & 0xff}.${number & 0xff}`;
+}
+
+async function register(members: readonly Member[], perSecond: number, signal: AbortSignal): Promise<void> {
+  const perLot = Math.max(1, Math.round((perSecond * PACE_MS) / 1000));
+  const paceMs = (1000 * perLot) / perSecond;
+  for (let from = 0; from < members.length && !signal.aborted; from += perLot) {
+    for (const { driver } of members.slice(from, from + perLot)) driver.handle({ type: "register" });
+    if (from + perLot < members.length) await delay(paceMs);
+  }
+}
+
+/** Counts what happens in a fleet. */
+class Tally {
+  readonly #counts = new Map<DeviceEvent["type"], number>();
+  #ended = 0;
+  #waiting: { readonly count: number; resolve(): void } | undefined;
+
+  count(event: DeviceEvent): void {
+    this.#counts.set(event.type, this.#of(event.type) + 1);
+    const ended = event.type === "deregistered" || ("uplink" in event && event.uplink === "deregister");
+    if (ended && ++this.#ended >= (this.#waiting?.count ?? Number.POSITIVE_INFINITY)) this.#waiting?.resolve();
+  }
+
+  /** Resolves when this many more registrations have ended. */
+  whenEnded(count: number): Promise<void> {
+    if (count === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#waiting = { count: this.#ended + count, resolve };
+    });
+  }
+
+  progress(devices: number, registered: number): FleetProgress {
+    const served = [
+      "read",
+      "discovered",
+      "written",
+      "attributesWritten",
+      "executed",
+      "created",
+      "deleted",
+      "observed",
+    ] as const;
+    return {
+      devices,
+      registered,
+      observations: this.#of("observed") - this.#of("observationEnded"),
+      registrations: this.#of("registered"),
+      updates: this.#of("updated"),
+      deregistrations: this.#of("deregistered"),
+      refused: this.#of("refused"),
+      unanswered: this.#of("unanswered"),
+      served: served.reduce((sum, type) => sum + this.#of(type), 0),
+      notified: this.#of("notified"),
+      delivered: this.#of("delivered"),
+      undelivered: this.#of("undelivered"),
+    };
+  }
+
+  #of(type: DeviceEvent["type"]): number {
+    return this.#counts.get(type) ?? 0;
+  }
+}

@@ -1,0 +1,78 @@
+import assert from "node:assert";
+import {
+  CORE_MODELS,
+  type ObjectLink,
+  type ObjectModel,
+  type ResourceModel,
+  type ResourceNode,
+  type ResourceValue,
+} from "@ferry/lwm2m";
+import type { SimulatedObject } from "../object-tree.ts";
+
+/** A value as it is written down; TIME is ms since 1970. */
+export type PlainValue = string | number | bigint | boolean | Uint8Array | ObjectLink;
+
+/** Values of an Object Instance by resource id; of a multiple-instance resource, a list or the values by instance id. */
+export type PlainInstance = Readonly<
+  Record<number, PlainValue | readonly PlainValue[] | ReadonlyMap<number, PlainValue>>
+>;
+
+/** An object of the core models with these instances, in that version or the highest there is. */
+export function coreObject(
+  objectId: number,
+  instances: Readonly<Record<number, PlainInstance>>,
+  version?: string,
+): SimulatedObject {
+  const model = coreModel(objectId, version);
+  return {
+    model,
+    node: {
+      type: "object",
+      id: objectId,
+      instances: Object.entries(instances).map(([id, resources]) => ({
+        type: "objectInstance",
+        id: Number(id),
+        resources: Object.entries(resources).map(([resourceId, value]) =>
+          resourceNode(model, Number(resourceId), value),
+        ),
+      })),
+    },
+  };
+}
+
+function coreModel(objectId: number, version: string | undefined): ObjectModel {
+  const models = CORE_MODELS.filter(({ id }) => id === objectId);
+  const model =
+    version === undefined
+      ? models.reduce((highest, other) => (compareVersions(other, highest) > 0 ? other : highest))
+      : models.find((it) => it.version === version);
+  assert(model !== undefined, `no core model of object ${objectId} version ${version}`);
+  return model;
+}
+
+function compareVersions(a: ObjectModel, b: ObjectModel): number {
+  return a.version.localeCompare(b.version, "en", { numeric: true });
+}
+
+function resourceNode(object: ObjectModel, id: number, value: PlainInstance[number]): ResourceNode {
+  const model = object.resources.get(id);
+  assert(model !== undefined, `object ${object.id} version ${object.version} has no resource ${id}`);
+  if (!Array.isArray(value) && !(value instanceof Map)) {
+    return { type: "singleResource", id, value: typed(model, value as PlainValue) }; // Neither list nor map.
+  }
+  return {
+    type: "multipleResource",
+    id,
+    dataType: model.type ?? "OPAQUE",
+    instances: [...value.entries()].map(([instanceId, it]) => ({
+      type: "resourceInstance",
+      id: instanceId,
+      value: typed(model, it),
+    })),
+  };
+}
+
+/** The tables of this folder and their models belong together, so a value is of its resource's type. */
+function typed(model: ResourceModel, value: PlainValue): ResourceValue {
+  return { type: model.type, value } as ResourceValue;
+}
