@@ -1,7 +1,11 @@
+import { readFileSync } from "node:fs";
 import type { Bus } from "@ferry/bus";
+import type { KafkaSettings as KafkaBusSettings } from "@ferry/bus/kafka";
 import type { DeviceStore, NodeDirectory, ProvisioningStore } from "@ferry/state";
+import { createEpisode } from "./episode.ts";
+import { ConfigError } from "./errors.ts";
 import type { Logger } from "./logger.ts";
-import type { BusSettings, StateSettings } from "./settings.ts";
+import type { BusSettings, KafkaSettings, StateSettings } from "./settings.ts";
 
 /** The three stores, which share a connection. */
 export interface State {
@@ -13,18 +17,26 @@ export interface State {
   stop(): Promise<void>;
 }
 
-/** The bus that the settings name. It connects by itself and goes on trying: an outage rejects what is published, not this. */
-export async function connectBus(settings: BusSettings, _logger: Logger): Promise<Bus> {
+/**
+ * The bus that the settings name. It connects by itself and goes on trying: an outage rejects what is published, not this.
+ *
+ * @throws {ConfigError} the client cannot do what the settings ask for
+ */
+export async function connectBus(settings: BusSettings, logger: Logger): Promise<Bus> {
   if (settings.bus === "memory") {
     const { MemoryBus } = await import("@ferry/bus/memory");
     return new MemoryBus();
   }
-  const { KafkaBus } = await import("@ferry/bus/kafka");
-  return new KafkaBus(settings.kafka);
+  const { KafkaBus, validateKafkaSettings } = await import("@ferry/bus/kafka");
+  const kafka = toKafkaBusSettings(settings.kafka);
+  const problems = validateKafkaSettings(kafka);
+  if (problems.length > 0) throw new ConfigError(problems.map((problem) => `kafka: ${problem}`));
+  const log = logger.child({ client: "kafka" });
+  return new KafkaBus(kafka, (level, message, fields) => log[level](fields, message));
 }
 
 /** The stores that the settings name. They connect by themselves and go on trying: an outage rejects steps, not this. */
-export async function connectState(settings: StateSettings, _logger: Logger): Promise<State> {
+export async function connectState(settings: StateSettings, logger: Logger): Promise<State> {
   if (settings.state === "memory") {
     const { MemoryDeviceStore, MemoryNodeDirectory, MemoryProvisioningStore } = await import("@ferry/state/memory");
     return {
@@ -36,5 +48,50 @@ export async function connectState(settings: StateSettings, _logger: Logger): Pr
     };
   }
   const { connectRedis } = await import("@ferry/state/redis");
-  return connectRedis(settings.redis);
+  const outage = createEpisode(logger, { failed: "Redis cannot be reached", healed: "Redis is reachable again" });
+  return connectRedis(settings.redis, { onUnavailable: outage.failed, onAvailable: outage.healed });
+}
+
+/** Kafka's flat names to what the client takes; certificates are read here, once. */
+function toKafkaBusSettings(kafka: KafkaSettings): KafkaBusSettings {
+  const { saslUsername, saslPassword } = kafka;
+  const tls = kafka.securityProtocol.endsWith("SSL");
+  return {
+    bootstrapServers: kafka.bootstrapServers,
+    clientId: kafka.clientId,
+    securityProtocol: kafka.securityProtocol,
+    requestTimeoutMs: kafka.requestTimeoutMs,
+    deliveryTimeoutMs: kafka.deliveryTimeoutMs,
+    lingerMs: kafka.lingerMs,
+    compressionType: kafka.compressionType,
+    bufferMemoryBytes: kafka.bufferMemory,
+    sessionTimeoutMs: kafka.sessionTimeoutMs,
+    heartbeatIntervalMs: kafka.heartbeatIntervalMs,
+    fetchMaxWaitMs: kafka.fetchMaxWaitMs,
+    sender: { maxBatchBytes: kafka.batchSize },
+    ...(kafka.replicationFactor !== undefined && { replicationFactor: kafka.replicationFactor }),
+    ...(saslUsername !== undefined &&
+      saslPassword !== undefined && {
+        sasl: { mechanism: kafka.saslMechanism, username: saslUsername, password: saslPassword },
+      }),
+    ...(tls && {
+      ssl: {
+        endpointIdentificationAlgorithm: kafka.sslEndpointIdentificationAlgorithm,
+        ...optionalPem("ca", "KAFKA_SSL_CA_LOCATION", kafka.sslCaLocation),
+        ...optionalPem("certificate", "KAFKA_SSL_CERTIFICATE_LOCATION", kafka.sslCertificateLocation),
+        ...optionalPem("key", "KAFKA_SSL_KEY_LOCATION", kafka.sslKeyLocation),
+        ...(kafka.sslKeyPassword !== undefined && { keyPassword: kafka.sslKeyPassword }),
+      },
+    }),
+  };
+}
+
+function optionalPem<Key extends string>(key: Key, setting: string, file: string | undefined): { [K in Key]?: string } {
+  if (file === undefined) return {};
+  try {
+    return { [key]: readFileSync(file, "utf8") } as { [K in Key]: string };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new ConfigError([`${setting}: ${file} cannot be read (${code}): name a readable PEM file`]);
+  }
 }

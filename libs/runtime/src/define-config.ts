@@ -241,7 +241,8 @@ function toRow({ env, yaml, meta, schema }: Declared): SettingRow {
     env,
     yaml: yaml.join("."),
     type: meta.type,
-    defaultText: meta.defaultValue === undefined ? undefined : meta.format(meta.defaultValue as never),
+    defaultText:
+      meta.shownAs ?? (meta.defaultValue === undefined ? undefined : meta.format(meta.defaultValue as never)),
     required: meta.defaultValue === undefined && !schema.safeParse(undefined).success,
     secret: meta.secret ?? false,
     description: schema.description ?? "",
@@ -259,7 +260,9 @@ function toJsonSchema(declared: readonly Declared[]): ObjectSchema {
     target.properties[name] = {
       ...setting.meta.jsonSchema,
       description,
-      ...(defaultText === undefined ? {} : { default: value ? setting.meta.defaultValue : defaultText }),
+      ...(defaultText === undefined || setting.meta.shownAs
+        ? {}
+        : { default: value ? setting.meta.defaultValue : defaultText }),
     };
     if (setting.meta.secret) {
       target.properties[`${name}File`] = { type: "string", description: `File that holds \`${name}\`.` };

@@ -21,6 +21,8 @@ export interface SettingMeta {
   readonly unit?: "Ms" | "Bytes";
   readonly secret?: boolean;
   readonly defaultValue?: unknown;
+  /** In place of a default that differs by machine. */
+  readonly shownAs?: string;
   /** JSON Schema of the value in a YAML file. */
   readonly jsonSchema: Readonly<Record<string, unknown>>;
 }
@@ -54,10 +56,11 @@ export function section<Values extends object>(
   return schema.register(sectionMetas, { envPrefix, keepsUnits }) as unknown as Section<Values>;
 }
 
-/** A text. Without a default it must be set, unless `.optional()`. */
-export function text(defaultValue?: string): Setting<string> {
+/** A text. Without a default it must be set, unless `.optional()`. `shownAs` describes a default that differs by machine. */
+export function text(defaultValue?: string, { shownAs }: { readonly shownAs?: string } = {}): Setting<string> {
   return setting(z.string().min(defaultValue === "" ? 0 : 1), defaultValue, {
     type: "text",
+    ...(shownAs === undefined ? {} : { shownAs }),
     expects: "a text",
     parse: (given) => given,
     format: (value: string) => value,

@@ -22,7 +22,7 @@ import {
 /** How to reach Kafka: Kafka's own names, one to one. */
 export interface KafkaSettings {
   readonly bootstrapServers: readonly string[];
-  readonly clientId?: string | undefined;
+  readonly clientId: string;
   readonly securityProtocol: "PLAINTEXT" | "SSL" | "SASL_PLAINTEXT" | "SASL_SSL";
   readonly saslMechanism: "PLAIN" | "SCRAM-SHA-256" | "SCRAM-SHA-512";
   readonly saslUsername?: string | undefined;
@@ -44,14 +44,16 @@ export interface KafkaSettings {
   readonly groupId?: string | undefined;
   readonly topicPrefix: string;
   readonly topics: "create" | "verify";
-  readonly replicationFactor: number;
+  readonly replicationFactor?: number | undefined;
 }
 
 export const kafkaSettings: Section<KafkaSettings> = section<KafkaSettings>(
   "KAFKA",
   {
     bootstrapServers: list(["localhost:9092"]).describe("Brokers to begin with, host:port."),
-    clientId: text().optional().describe("Name in the broker's logs and quotas; service and node name when not set."),
+    clientId: text(`ferry-${hostname()}`, { shownAs: "ferry-host name" }).describe(
+      "Our name in the brokers' logs and quotas.",
+    ),
     securityProtocol: choice(["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"], "PLAINTEXT").describe(
       "How connections to the brokers are secured.",
     ),
@@ -82,12 +84,16 @@ export const kafkaSettings: Section<KafkaSettings> = section<KafkaSettings>(
     fetchMaxWaitMs: duration("200ms").describe(
       "How long a broker may hold an empty fetch: delays shutdown, never a record.",
     ),
-    groupId: text().optional().describe("Consumer group; the service's name when not set."),
+    groupId: text().optional().describe("Consumer group; topic prefix and the service's name when not set."),
     topicPrefix: text("").describe("In front of every topic name, such as `plant-a.`."),
     topics: choice(["create", "verify"], "verify").describe(
       "Whether missing topics are made at start, or only reported as not ready.",
     ),
-    replicationFactor: integer(1, { min: 1 }).describe("Replicas of the topics that are made."),
+    replicationFactor: integer(undefined, { min: 1 })
+      .optional()
+      .describe(
+        "Replicas of the topics that are made, and the number expected of others; the brokers' default when not set.",
+      ),
   },
   { keepsUnits: true, check: checkKafka },
 );
@@ -186,8 +192,8 @@ export interface NodeSettings {
 }
 
 export const nodeSettings: Section<NodeSettings> = section<NodeSettings>("LWM2M_NODE", {
-  name: text(hostname()).describe(
-    "Name in records, logs and the node directory; the host's (in Kubernetes the pod's) when not set.",
+  name: text(hostname(), { shownAs: "host name" }).describe(
+    "Name in records, logs and the node directory; in Kubernetes the host name is the pod's.",
   ),
   slot: slot().describe(
     "0 to 63, unique among transport nodes; `ordinal` takes it from the end of the name, `lease` the lowest that is free.",

@@ -1,0 +1,67 @@
+import { describe, expect, it } from "@jest/globals";
+import { pino } from "pino";
+import { connectBus, connectState } from "./connect.ts";
+import { type Config, defineConfig } from "./define-config.ts";
+import {
+  type BusSettings,
+  busSettings,
+  type NodeSettings,
+  nodeSettings,
+  requestedSlot,
+  type StateSettings,
+  stateSettings,
+} from "./settings.ts";
+
+type Settings = BusSettings & StateSettings & { readonly node: NodeSettings };
+const config: Config<Settings> = defineConfig<Settings>({ ...busSettings, ...stateSettings, node: nodeSettings });
+const logger = pino({ level: "silent" });
+
+describe("the slot of a node", () => {
+  const slotOf = (env: Record<string, string>): number | undefined => requestedSlot(config.load({ env }).node);
+
+  it("is any free one unless settings say which", () => {
+    expect(slotOf({})).toBeUndefined();
+    expect(slotOf({ LWM2M_NODE_SLOT: "7" })).toBe(7);
+  });
+
+  it("is the ordinal of a StatefulSet's pod where that is asked for", () => {
+    expect(slotOf({ LWM2M_NODE_SLOT: "ordinal", LWM2M_NODE_NAME: "ferry-transport-12" })).toBe(12);
+    expect(() => slotOf({ LWM2M_NODE_SLOT: "ordinal", LWM2M_NODE_NAME: "laptop" })).toThrow(
+      'LWM2M_NODE_SLOT: the name "laptop" does not end in an ordinal from 0 to 63: give a number, or lease',
+    );
+  });
+
+  it("is below 64", () => {
+    expect(() => slotOf({ LWM2M_NODE_SLOT: "64" })).toThrow("give lease, ordinal, or a number from 0 to 63");
+  });
+});
+
+describe("connecting", () => {
+  it("gives the memory adapters where the settings name them", async () => {
+    const settings = config.load({ env: { LWM2M_BUS: "memory", LWM2M_STATE: "memory" } });
+    const bus = await connectBus(settings, logger);
+    const state = await connectState(settings, logger);
+    expect(state.problem()).toBeUndefined();
+    expect(await state.nodes.list()).toEqual([]);
+    await bus.stop();
+    await state.stop();
+  });
+
+  it("refuses what the Kafka client cannot do, naming it", async () => {
+    const settings = config.load({ env: { KAFKA_BOOTSTRAP_SERVERS: "nonsense" } });
+    await expect(connectBus(settings, logger)).rejects.toThrow('kafka: bootstrap server "nonsense" is not host:port.');
+  });
+
+  it("names the setting of a certificate that cannot be read", async () => {
+    const settings = config.load({ env: { KAFKA_SECURITY_PROTOCOL: "SSL", KAFKA_SSL_CA_LOCATION: "/nowhere.pem" } });
+    await expect(connectBus(settings, logger)).rejects.toThrow(
+      "KAFKA_SSL_CA_LOCATION: /nowhere.pem cannot be read (ENOENT): name a readable PEM file",
+    );
+  });
+
+  it("refuses Sentinels beside a cluster", () => {
+    expect(() => config.load({ env: { REDIS_SENTINELS: "a:1", REDIS_CLUSTER_NODES: "b:1" } })).toThrow(
+      "REDIS_SENTINELS: Sentinels and a cluster exclude each other: leave one of them out",
+    );
+  });
+});
