@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { lwm2m } from "../generated/lwm2m.js";
 import { toSafeNumber } from "./int64.ts";
 import { CONTENT_TYPE, type ContentType, contentTypeOf } from "./json.ts";
@@ -152,13 +153,13 @@ function readableId(value: unknown): string | undefined {
 
 /** Members of a JSON record, or what is wrong with it. */
 function draftOfJson(bytes: Uint8Array): Draft | string {
+  if (!isUtf8(bytes)) return "The request is not UTF-8.";
   try {
-    const value = parseExactly(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    const value = parseExactly(Buffer.from(bytes).toString("utf8"));
     if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Draft;
     return "The request is not a JSON object.";
   } catch (error) {
     if (error instanceof SyntaxError) return `The request is not JSON: ${error.message}.`;
-    if (error instanceof TypeError) return "The request is not UTF-8.";
     if (error instanceof RangeError) return "The request is nested too deeply.";
     throw error;
   }

@@ -47,7 +47,8 @@ export function fromWireNode(wire: lwm2m.v1.Node.$Properties): LwM2mNode | undef
     case 2:
       return children && { type: "objectInstance", id, resources: children as ResourceNode[] };
   }
-  const time = wire.deviceTimeMs ? { timeMs: toSafeNumber(wire.deviceTimeMs) } : {};
+  const timeMs = toSafeNumber(wire.deviceTimeMs);
+  const time = timeMs === 0 ? {} : { timeMs };
   const value = wire.value == null ? undefined : fromWireValue(wire.value);
   if (path.length === 4) return value && { type: "resourceInstance", id, value, ...time };
   if (value !== undefined) return { type: "singleResource", id, value, ...time };
