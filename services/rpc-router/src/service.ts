@@ -11,6 +11,8 @@ import { RPC_ROUTER_METRICS } from "./metrics.ts";
 import type { RouterPorts } from "./ports.ts";
 import { routeRequest } from "./route-requests.ts";
 
+export { RPC_ROUTER_CONFIG, type RpcRouterSettings } from "./config.ts";
+
 /** How often due requests are looked at, and how often every shard is, whoever its requests came through. */
 const EXPIRY_STEP_MS = 1_000;
 const EXPIRY_ROUND_MS = 60_000;
@@ -34,7 +36,7 @@ export async function startRpcRouter(
   { bus, state }: RpcRouterConnections,
 ): Promise<void> {
   const topicPrefix = settings.kafka.topicPrefix;
-  const groupId = settings.kafka.groupId ?? `${topicPrefix}rpc-router`;
+  const groupId = `${topicPrefix}rpc-router`;
   const outage = createEpisode(logger, {
     failed: "Redis or Kafka cannot be reached",
     healed: "Redis and Kafka are back",

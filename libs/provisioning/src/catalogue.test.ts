@@ -1,0 +1,164 @@
+import { lwm2m, type ProvisioningKind, provisioningKey } from "@ferry/proto";
+import { MemoryProvisioningStore } from "@ferry/state/memory";
+import { beforeEach, describe, expect, it } from "@jest/globals";
+import { Catalogue, type CatalogueChange } from "./catalogue.ts";
+import { deviceIdentities } from "./device-identities.ts";
+import { parseProvisioningRecord } from "./parse-record.ts";
+
+type Credential = lwm2m.v1.Credential.$Properties;
+
+const NO_SEC: Credential = { noSec: {} };
+const PSK: Credential = { psk: { identity: "psk-1", key: { plain: Buffer.alloc(16) } } };
+
+let store: MemoryProvisioningStore;
+let catalogue: Catalogue;
+let offset: number;
+
+beforeEach(async () => {
+  store = new MemoryProvisioningStore();
+  catalogue = new Catalogue(store);
+  offset = 0;
+  putProfile("default", "meter");
+});
+
+function putProfile(tenant: string, name: string): void {
+  const profile = { json: '{"resources":{"/3/0/9":{"key":"battery","telemetry":true}}}' };
+  catalogue.put(parse("profile", tenant, name, { profile }));
+}
+
+function parse(kind: ProvisioningKind, tenant: string, id: string, body: lwm2m.v1.ProvisioningRecord.$Properties) {
+  return parseProvisioningRecord(provisioningKey(kind, tenant, id), lwm2m.v1.ProvisioningRecord.encode(body).finish());
+}
+
+/** Puts a device where the materialiser (the store) and the topic (the catalogue) put it. */
+async function putDevice(
+  endpoint: string,
+  credentials: Credential[] = [NO_SEC],
+  tenant = "default",
+  profile = "meter",
+) {
+  const isPattern = endpoint.endsWith("*");
+  const device = { endpoint, profile, credentials, allowUnauthenticatedFleet: isPattern };
+  const record = parse("device", tenant, endpoint, { device });
+  if (record.kind !== "device") return;
+  if (isPattern) catalogue.put(record);
+  const value = lwm2m.v1.ProvisioningRecord.encode({ device }).finish();
+  await store.put(
+    { kind: "device", tenant, id: endpoint, value, offset: offset++ },
+    deviceIdentities(record.device, undefined),
+  );
+}
+
+describe("admission without security", () => {
+  it("admits an exact device with its profile", async () => {
+    await putDevice("meter-1");
+    expect(await catalogue.admit("meter-1")).toMatchObject({
+      type: "admitted",
+      tenant: "default",
+      endpoint: "meter-1",
+      profileName: "meter",
+      declaration: { endpoint: "meter-1" },
+    });
+  });
+
+  it("admits a device of a fleet by its prefix", async () => {
+    await putDevice("meter-*");
+    expect(await catalogue.admit("meter-77")).toMatchObject({
+      type: "admitted",
+      endpoint: "meter-77",
+      declaration: { endpoint: "meter-*" },
+    });
+  });
+
+  it("refuses an endpoint that nothing names", async () => {
+    await putDevice("meter-*");
+    expect(await catalogue.admit("valve-1")).toEqual({
+      type: "refused",
+      reason: 'no device or pattern that serves "valve-1" without security is provisioned',
+    });
+  });
+
+  it("prefers the exact device to a pattern, and the longest prefix among patterns", async () => {
+    putProfile("default", "other");
+    putProfile("default", "exact");
+    await putDevice("*");
+    await putDevice("meter-*", [NO_SEC], "default", "other");
+    await putDevice("meter-1", [NO_SEC], "default", "exact");
+    expect(await catalogue.admit("meter-1")).toMatchObject({ profileName: "exact" });
+    expect(await catalogue.admit("meter-2")).toMatchObject({ profileName: "other" });
+    expect(await catalogue.admit("valve-2")).toMatchObject({ profileName: "meter" });
+  });
+
+  it("finds the tenant by the device or the pattern", async () => {
+    putProfile("acme", "meter");
+    await putDevice("acme-*", [NO_SEC], "acme");
+    expect(await catalogue.admit("acme-1")).toMatchObject({ tenant: "acme" });
+  });
+
+  it("never serves an endpoint that has a secure credential, also not by a pattern", async () => {
+    await putDevice("meter-*");
+    await putDevice("meter-1", [PSK]);
+    expect(await catalogue.admit("meter-1")).toEqual({
+      type: "refused",
+      reason: '"meter-1" has a secure credential and is not served without security',
+    });
+  });
+
+  it("never serves an endpoint that a credential was generated for", async () => {
+    await putDevice("meter-*");
+    const value = lwm2m.v1.ProvisioningRecord.encode({ credential: PSK }).finish();
+    await store.put({ kind: "credential", tenant: "default", id: "meter-1", value, offset: offset++ }, []);
+    expect(await catalogue.admit("meter-1")).toMatchObject({ type: "refused" });
+  });
+
+  it("refuses a device that calls itself by a pattern", async () => {
+    await putDevice("meter-*");
+    expect(await catalogue.admit("meter-*")).toMatchObject({ type: "refused" });
+  });
+
+  it("serves nobody by a pattern that the store does not hold: the materialiser rejected it", async () => {
+    await putDevice("meter-*");
+    await store.remove({ kind: "device", tenant: "default", id: "meter-*" });
+    expect(await catalogue.admit("meter-1")).toMatchObject({ type: "refused" });
+  });
+
+  it("names the profile that is missing", async () => {
+    await putDevice("meter-1", [NO_SEC], "default", "nowhere");
+    expect(await catalogue.admit("meter-1")).toEqual({
+      type: "refused",
+      reason: 'the profile "nowhere" of "meter-1" is not provisioned',
+    });
+  });
+
+  it("refuses a device whose stored record cannot be read", async () => {
+    await store.put({ kind: "device", tenant: "default", id: "meter-1", value: Uint8Array.of(0xff), offset: 1 }, [
+      { type: "noSec", endpoint: "meter-1" },
+    ]);
+    expect(await catalogue.admit("meter-1")).toEqual({
+      type: "refused",
+      reason: 'the record of "meter-1" in the store cannot be read',
+    });
+  });
+});
+
+describe("the catalogue", () => {
+  it("tells its listeners of every change until they leave", () => {
+    const changes: CatalogueChange[] = [];
+    const leave = catalogue.onChange((change) => changes.push(change));
+    putProfile("default", "valve");
+    catalogue.remove("profile", "default", "valve");
+    leave();
+    putProfile("default", "valve");
+    expect(changes).toEqual([
+      { type: "put", kind: "profile", tenant: "default", id: "valve" },
+      { type: "removed", kind: "profile", tenant: "default", id: "valve" },
+    ]);
+  });
+
+  it("keeps profiles of tenants apart", () => {
+    putProfile("acme", "meter");
+    catalogue.remove("profile", "default", "meter");
+    expect(catalogue.profile("default", "meter")).toBeUndefined();
+    expect(catalogue.profile("acme", "meter")).toBeDefined();
+  });
+});

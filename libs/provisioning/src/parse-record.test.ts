@@ -1,0 +1,203 @@
+import { generateKeyPairSync } from "node:crypto";
+import { lwm2m, provisioningKey } from "@ferry/proto";
+import { describe, expect, it } from "@jest/globals";
+import fc from "fast-check";
+import { ProvisioningError } from "./errors.ts";
+import { parseProvisioningRecord } from "./parse-record.ts";
+
+type Device = lwm2m.v1.Device.$Properties;
+type Credential = lwm2m.v1.Credential.$Properties;
+
+const PLAIN = Buffer.alloc(16, 1);
+const PSK: Credential = { psk: { identity: "meter-1-psk", key: { plain: PLAIN } } };
+const NO_SEC: Credential = { noSec: {} };
+
+function encode(record: lwm2m.v1.ProvisioningRecord.$Properties): Uint8Array {
+  return lwm2m.v1.ProvisioningRecord.encode(record).finish();
+}
+
+function parseDevice(device: Device, id = device.endpoint ?? "") {
+  return parseProvisioningRecord(provisioningKey("device", "default", id), encode({ device }));
+}
+
+function problemOf(act: () => unknown): string {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof ProvisioningError) return error.message;
+    throw error;
+  }
+  return "none";
+}
+
+const spki = (type: "ec" | "rsa"): Buffer => {
+  const pair =
+    type === "ec"
+      ? generateKeyPairSync("ec", { namedCurve: "P-256" })
+      : generateKeyPairSync("rsa", { modulusLength: 2048 });
+  return pair.publicKey.export({ format: "der", type: "spki" });
+};
+
+describe("a device record", () => {
+  it("names endpoint, profile and credentials", () => {
+    expect(parseDevice({ endpoint: "meter-1", profile: "meter", credentials: [PSK] })).toMatchObject({
+      kind: "device",
+      tenant: "default",
+      id: "meter-1",
+      device: { endpoint: "meter-1", profile: "meter", credentials: [{ type: "psk", identity: "meter-1-psk" }] },
+    });
+  });
+
+  const base: Device = { endpoint: "meter-1", profile: "meter" };
+  const fleet: Device = { endpoint: "meter-*", profile: "meter" };
+  it.each<[string, Device, string]>([
+    ["an endpoint", { profile: "meter", credentials: [NO_SEC] }, "endpoint: is missing"],
+    [
+      "a * inside the endpoint",
+      { ...base, endpoint: "me*ter", credentials: [NO_SEC] },
+      'endpoint: "me*ter" has a * that is not at its end',
+    ],
+    [
+      "an endpoint that is too long",
+      { ...base, endpoint: "x".repeat(256), credentials: [NO_SEC] },
+      "endpoint: has 256 bytes, at most 255",
+    ],
+    ["no profile", { endpoint: "meter-1", credentials: [NO_SEC] }, "profile: is missing"],
+    ["no credential", base, "credentials: is empty"],
+    [
+      "an empty credential",
+      { ...base, credentials: [{}] },
+      "credentials[0]: names 0 of noSec, psk, rawPublicKey, x509",
+    ],
+    [
+      "both NoSec and a key",
+      { ...base, credentials: [PSK, NO_SEC] },
+      "credentials[1].noSec: an endpoint with a secure credential is never served in the clear",
+    ],
+    [
+      "a PSK without identity",
+      { ...base, credentials: [{ psk: { key: { plain: PLAIN } } }] },
+      "credentials[0].psk.identity: is missing",
+    ],
+    [
+      "the identity NO_SEC",
+      { ...base, credentials: [{ psk: { identity: "NO_SEC", key: { plain: PLAIN } } }] },
+      "credentials[0].psk.identity: must not be NO_SEC",
+    ],
+    ["a PSK without key", { ...base, credentials: [{ psk: { identity: "a" } }] }, "credentials[0].psk.key: is missing"],
+    [
+      "a PSK key of 48 bytes",
+      { ...base, credentials: [{ psk: { identity: "a", key: { plain: Buffer.alloc(48) } } }] },
+      "credentials[0].psk.key: has 48 bytes: 16, 32 or 64",
+    ],
+    [
+      "a raw public key that is none",
+      { ...base, credentials: [{ rawPublicKey: { publicKey: PLAIN } }] },
+      "credentials[0].rawPublicKey.publicKey: is not a SubjectPublicKeyInfo",
+    ],
+    [
+      "an RSA public key",
+      { ...base, credentials: [{ rawPublicKey: { publicKey: spki("rsa") } }] },
+      "credentials[0].rawPublicKey.publicKey: is not a SubjectPublicKeyInfo",
+    ],
+    [
+      "an empty certificate",
+      { ...base, credentials: [{ x509: {} }] },
+      "credentials[0].x509: needs a certificate or a ca",
+    ],
+    [
+      "the fleet's permission without a fleet",
+      { ...base, credentials: [NO_SEC], allowUnauthenticatedFleet: true },
+      "allowUnauthenticatedFleet: is for patterns",
+    ],
+    [
+      "a NoSec fleet without permission",
+      { ...fleet, credentials: [NO_SEC] },
+      "credentials[0].noSec: any device that knows a matching name would be served: say allowUnauthenticatedFleet: true",
+    ],
+    ["a fleet with one key", { ...fleet, credentials: [PSK] }, "credentials[0].psk: belongs to one device"],
+    [
+      "a permission that allows nothing",
+      { ...fleet, credentials: [], allowUnauthenticatedFleet: true },
+      "credentials: is empty",
+    ],
+  ])("is refused for %s", (_, device, expected) => {
+    expect(problemOf(() => parseDevice(device, device.endpoint || "meter-1"))).toContain(expected);
+  });
+
+  it("takes the public key of an elliptic curve", () => {
+    const publicKey = spki("ec");
+    const parsed = parseDevice({ ...base, credentials: [{ rawPublicKey: { publicKey } }] });
+    expect(parsed).toMatchObject({ device: { credentials: [{ type: "rawPublicKey" }] } });
+  });
+
+  it("takes a NoSec fleet that says that it is meant", () => {
+    const parsed = parseDevice({ ...fleet, credentials: [NO_SEC], allowUnauthenticatedFleet: true });
+    expect(parsed).toMatchObject({ device: { endpoint: "meter-*", allowUnauthenticatedFleet: true } });
+  });
+});
+
+describe("a record", () => {
+  const profile = { profile: { json: '{"resources":{"/3/0/9":{"key":"battery","telemetry":true}}}' } };
+
+  it("may be JSON", () => {
+    const json = Buffer.from(JSON.stringify({ device: { endpoint: "a", profile: "p", credentials: [{ noSec: {} }] } }));
+    expect(parseProvisioningRecord("device/default/a", json)).toMatchObject({ kind: "device", id: "a" });
+  });
+
+  it.each([
+    ["a key that is not kind/tenant/id", "device/a", encode(profile), "key: "],
+    ["an unknown kind", "gadget/default/a", encode(profile), "key: "],
+    ["a tenant that cannot be one", "profile/de.fault/a", encode(profile), "tenant: "],
+    [
+      "an id that is not the key's",
+      "profile/default/a",
+      encode({ ...profile, id: "b" }),
+      'id: "b" is not what the key says',
+    ],
+    ["a tenant that is not the key's", "profile/default/a", encode({ ...profile, tenant: "b" }), 'tenant: "b" is not'],
+    ["a body of another kind", "device/default/a", encode(profile), "device: the record must hold a device"],
+    ["no body", "device/default/a", encode({}), "device: the record must hold a device"],
+    [
+      "bytes that are no record",
+      "device/default/a",
+      Uint8Array.of(0xff),
+      "is not a ProvisioningRecord in application/x-protobuf",
+    ],
+    [
+      "text that is no JSON",
+      "device/default/a",
+      Buffer.from("{nope"),
+      "is not a ProvisioningRecord in application/json",
+    ],
+    ["a profile that is no JSON", "profile/default/a", encode({ profile: { json: "{" } }), "json: "],
+    [
+      "a profile with a bad path",
+      "profile/default/a",
+      encode({ profile: { json: '{"resources":{"/x":{}}}' } }),
+      "resources",
+    ],
+    ["a model that is no XML", "model/default/3_1.0", encode({ model: { xml: "x" } }), "xml: "],
+    [
+      "a generated NoSec credential",
+      "credential/default/a",
+      encode({ credential: { noSec: {} } }),
+      "credential.noSec: ",
+    ],
+  ])("is refused for %s", (_, key, value, expected) => {
+    expect(problemOf(() => parseProvisioningRecord(key, value))).toContain(expected);
+  });
+
+  it("is refused as an error that names the field, whatever bytes it holds", () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 200 }),
+        fc.constantFrom("model", "profile", "device", "credential"),
+        (value, kind) => {
+          problemOf(() => parseProvisioningRecord(`${kind}/default/a`, value));
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+});

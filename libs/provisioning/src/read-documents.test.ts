@@ -1,0 +1,198 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import type { ProvisioningDocument } from "./document.ts";
+import { InvalidDocumentsError } from "./errors.ts";
+import { formatDocument } from "./format-document.ts";
+import { readDocuments } from "./read-documents.ts";
+import { parseSealingKeys, unsealSecret } from "./sealing.ts";
+
+const QUICKSTART = join(import.meta.dirname, "../../../examples/quickstart");
+const PROFILE = "kind: profile\nname: meter\nresources:\n  /3/0/9: { key: battery, telemetry: true }\n";
+const MODEL = `<LWM2M><Object ObjectType="MODefinition"><Name>Pump</Name><Description1>A pump.</Description1><ObjectID>26241</ObjectID>
+<ObjectURN>urn:oma:lwm2m:x:26241</ObjectURN><LWM2MVersion>1.0</LWM2MVersion><ObjectVersion>1.0</ObjectVersion>
+<MultipleInstances>Single</MultipleInstances><Mandatory>Optional</Mandatory><Resources><Item ID="0"><Name>Flow</Name><Operations>R</Operations>
+<MultipleInstances>Single</MultipleInstances><Mandatory>Mandatory</Mandatory><Type>Float</Type><RangeEnumeration></RangeEnumeration><Units></Units>
+<Description>Flow.</Description></Item></Resources><Description2></Description2></Object></LWM2M>`;
+
+let directory: string;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "ferry-documents-"));
+});
+
+afterEach(() => rm(directory, { recursive: true }));
+
+/** Reads one file that holds `text`. */
+async function read(text: string, name = "documents.yaml"): Promise<readonly ProvisioningDocument[]> {
+  await writeFile(join(directory, name), text);
+  return readDocuments([join(directory, name)]);
+}
+
+async function problemsOf(text: string, name = "documents.yaml"): Promise<string> {
+  const error = await read(text, name).catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(InvalidDocumentsError);
+  return (error as Error).message.replaceAll(`${directory}/`, "");
+}
+
+const device = (credentials: string) => `kind: device\nendpoint: meter-1\nprofile: meter\ncredentials:\n${credentials}`;
+
+describe("reading documents", () => {
+  it("reads the quickstart example: a profile, then a device and a fleet", async () => {
+    const documents = await readDocuments([QUICKSTART]);
+    expect(documents.map(({ kind, tenant, id }) => `${kind}/${tenant}/${id}`)).toEqual([
+      "profile/default/quickstart",
+      "device/default/demo",
+      "device/default/sim-*",
+    ]);
+    expect(documents[2]?.source).toMatch(/devices\.yaml:10$/);
+  });
+
+  it("puts models first, then profiles, then devices, whatever the files are called", async () => {
+    await writeFile(join(directory, "a.yaml"), `${device("  - noSec: true")}\n---\n${PROFILE}`);
+    await writeFile(join(directory, "b.xml"), MODEL);
+    const documents = await readDocuments([directory]);
+    expect(documents.map(({ kind, id }) => `${kind} ${id}`)).toEqual([
+      "model 26241_1.0",
+      "profile meter",
+      "device meter-1",
+    ]);
+  });
+
+  it("takes ThingsBoard's profile JSON as it is", async () => {
+    const profile = {
+      name: "NB-IoT meter",
+      transportType: "LWM2M",
+      profileData: {
+        transportConfiguration: {
+          type: "LWM2M",
+          observeAttr: {
+            keyName: { "/3_1.2/0/9": "batteryLevel" },
+            observe: ["/3_1.2/0/9"],
+            attribute: [],
+            telemetry: ["/3_1.2/0/9"],
+            attributeLwm2m: {},
+          },
+          bootstrap: [],
+          clientLwM2mSettings: {},
+        },
+      },
+    };
+    const [document] = await read(JSON.stringify(profile, undefined, 2), "profile.json");
+    expect(document).toMatchObject({ kind: "profile", id: "NB-IoT meter" });
+  });
+
+  it("reads keys as hex, and public keys and certificates as Base64 or PEM", async () => {
+    const [document] = await read(device("  - psk: { identity: meter-1-psk, key: 00112233445566778899aabbccddeeff }"));
+    expect(document?.body.device?.credentials?.[0]?.psk?.key?.plain).toEqual(
+      Buffer.from("00112233445566778899aabbccddeeff", "hex"),
+    );
+  });
+
+  it("seals plain secrets when it has a key", async () => {
+    await writeFile(
+      join(directory, "d.yaml"),
+      device("  - psk: { identity: meter-1-psk, key: 00112233445566778899aabbccddeeff }"),
+    );
+    const sealingKeys = parseSealingKeys(Buffer.alloc(32, 7).toString("base64"));
+    const [document] = await readDocuments([directory], { sealingKeys });
+    const key = document?.body.device?.credentials?.[0]?.psk?.key;
+    expect(key?.plain).toBeUndefined();
+    expect(Buffer.from(unsealSecret(sealingKeys, key?.sealed ?? {}, "default/meter-1")).toString("hex")).toBe(
+      "00112233445566778899aabbccddeeff",
+    );
+  });
+});
+
+describe("a problem is told with file, line and field", () => {
+  it.each([
+    [
+      "an unknown member",
+      `${device("  - noSec: true")}\nlifetime: 60`,
+      "documents.yaml:6: lifetime: is not a member that is known here",
+    ],
+    [
+      "a number where YAML took a key of digits for one",
+      device("  - psk: { identity: a, key: 00112233445566778899001122334455 }"),
+      "documents.yaml:5: credentials[0].psk.key: is a number: put it in quotes",
+    ],
+    [
+      "a key that is not hex",
+      device("  - psk: { identity: a, key: secret }"),
+      "documents.yaml:5: credentials[0].psk.key: is not hex: pairs of 0-9, a-f",
+    ],
+    [
+      "a key of another length",
+      device('  - psk: { identity: a, key: "0011" }'),
+      "documents.yaml:5: credentials[0].psk.key: has 2 bytes: 16, 32 or 64 are possible, that is 32, 64 or 128 characters of hex",
+    ],
+    [
+      "a masked key",
+      device('  - psk: { identity: a, key: "******" }'),
+      "documents.yaml:5: credentials[0].psk.key: is masked (******): put the key in its place",
+    ],
+    [
+      "a missing profile",
+      "kind: device\nendpoint: demo\ncredentials: [{ noSec: true }]",
+      "documents.yaml:1: profile: is missing",
+    ],
+    ["an unknown kind", "kind: gadget", "documents.yaml:1: kind: is not profile, device or model"],
+    [
+      "a text",
+      "hello",
+      "documents.yaml:1: is not a document: it has no `kind: profile`, `kind: device` or `kind: model`",
+    ],
+    [
+      "an attribute of a profile",
+      "kind: profile\nname: meter\nresources:\n  /3/0/9: { key: battery, telemetry: yes }",
+      "documents.yaml:4: resources",
+    ],
+    ["bad YAML", "kind: device\n  endpoint: [", "documents.yaml:"],
+    ["a model that is none", "<LWM2M>", "model.xml: "],
+  ])("%s", async (_, text, expected) => {
+    expect(await problemsOf(text, text.startsWith("<") ? "model.xml" : "documents.yaml")).toContain(expected);
+  });
+
+  it("names every problem of every file", async () => {
+    const problems = await problemsOf("kind: gadget\n---\nkind: profile\n");
+    expect(problems.split("\n")).toHaveLength(2);
+  });
+
+  it("refuses the same record twice", async () => {
+    expect(await problemsOf(`${PROFILE}---\n${PROFILE}`)).toMatch(
+      /profile\/default\/meter stands also in .*documents\.yaml:1/,
+    );
+  });
+
+  it("refuses a document that unfolds by its aliases", async () => {
+    const bomb = `a: &a [x, x, x, x, x, x, x, x, x]\nb: &b [${"*a, ".repeat(9)}*a]\nc: &c [${"*b, ".repeat(9)}*b]\nd: [${"*c, ".repeat(9)}*c]`;
+    expect(await problemsOf(bomb)).toMatch(/alias/i);
+  });
+
+  it("refuses an XML document type: entities could unfold or read files", async () => {
+    expect(await problemsOf(`<!DOCTYPE x [<!ENTITY a "b">]>${MODEL}`, "model.xml")).toMatch(/model\.xml: /);
+  });
+
+  it("says so when there is nothing to read, or nowhere", async () => {
+    await expect(readDocuments([directory])).rejects.toThrow(/holds no \*\.xml/);
+    await expect(readDocuments([join(directory, "nowhere")])).rejects.toThrow(/nowhere: does not exist/);
+  });
+});
+
+describe("a document as YAML", () => {
+  it("is read back as it was, secrets excepted", async () => {
+    const documents = await readDocuments([QUICKSTART]);
+    const again = await read(documents.map(formatDocument).join("---\n"), "again.yaml");
+    expect(again.map(({ source, ...document }) => document)).toEqual(
+      documents.map(({ source, ...document }) => document),
+    );
+  });
+
+  it("masks keys", async () => {
+    const [document] = await read(device("  - psk: { identity: a, key: 00112233445566778899aabbccddeeff }"));
+    const text = formatDocument(document as ProvisioningDocument);
+    expect(text).toContain('key: "******"');
+    expect(text).not.toContain("001122");
+  });
+});
