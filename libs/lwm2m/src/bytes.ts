@@ -1,3 +1,5 @@
+import { isUtf8 } from "node:buffer";
+
 /** Joins byte sequences. */
 export function concat(chunks: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(chunks.reduce((size, chunk) => size + chunk.length, 0));
@@ -9,7 +11,7 @@ export function concat(chunks: readonly Uint8Array[]): Uint8Array {
   return bytes;
 }
 
-const UTF8_DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const UTF8_DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
 const UTF8_ENCODER = new TextEncoder();
 
 /** A TextDecoder call costs more than this many characters one by one. */
@@ -27,12 +29,8 @@ export function decodeUtf8(bytes: Uint8Array, offset = 0, end: number = bytes.le
     }
     if (index === end) return text;
   }
-  try {
-    return UTF8_DECODER.decode(bytes.subarray(offset, end));
-  } catch (error) {
-    if (error instanceof TypeError) return undefined; // What a fatal decoder throws (WHATWG Encoding §7.1).
-    throw error;
-  }
+  const part = bytes.subarray(offset, end);
+  return isUtf8(part) ? UTF8_DECODER.decode(part) : undefined;
 }
 
 export function encodeUtf8(text: string): Uint8Array {

@@ -2,7 +2,7 @@ import { UndecodableContentError, UnencodableContentError } from "../errors.ts";
 import type { ModelView } from "../model/object-model.ts";
 import type { TimedValue } from "../node.ts";
 import { formatPath, isWithin, type LwM2mPath } from "../path.ts";
-import { formatObjectLink, type ResourceValue } from "../value.ts";
+import { exactInteger, formatObjectLink, type ResourceValue } from "../value.ts";
 import { fromScalar, type Scalar } from "./scalar.ts";
 
 /** A SenML record (RFC 8428 §4) with what LwM2M uses of it. Times are seconds. */
@@ -124,8 +124,11 @@ function recordScalar(record: SenmlRecord, baseValue: number | bigint | undefine
 }
 
 function add(a: number | bigint, b: number | bigint): number | bigint {
-  if (typeof a === typeof b) return (a as number) + (b as number); // Same type, checked: the sum is of it too.
-  return Number.isInteger(a) && Number.isInteger(b) ? BigInt(a) + BigInt(b) : Number(a) + Number(b);
+  return isWhole(a) && isWhole(b) ? exactInteger(BigInt(a) + BigInt(b)) : Number(a) + Number(b);
+}
+
+function isWhole(value: number | bigint): boolean {
+  return typeof value === "bigint" || Number.isInteger(value);
 }
 
 function absoluteTimeMs(

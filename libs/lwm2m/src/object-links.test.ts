@@ -1,0 +1,70 @@
+import { describe, expect, it } from "@jest/globals";
+import { parseObjectLinks, supportsPath } from "./object-links.ts";
+import { parsePath } from "./path.ts";
+
+const versions = (links: string, lwm2mVersion: string) =>
+  Object.fromEntries([...parseObjectLinks(links, lwm2mVersion).objects].map(([id, { version }]) => [id, version]));
+
+describe("the Objects and Object Instances of a Register (Core 1.1.1 §6.2.1)", () => {
+  it("are read from the links below the root", () => {
+    const links =
+      '</>;rt="oma.lwm2m";ct="60 110 112",</1/0>,</3303/12>,</3303/2>,</3>;ver=1.1,</3/0>,</2>,</.well-known/core>';
+    expect(parseObjectLinks(links, "1.1")).toEqual({
+      lwm2mVersion: "1.1",
+      rootPath: [],
+      contentFormats: [60, 110, 112],
+      objects: new Map([
+        [1, { version: "1.1", instances: [0] }],
+        [2, { version: "1.0", instances: [] }],
+        [3, { version: "1.1", instances: [0] }],
+        [3303, { version: "1.0", instances: [2, 12] }],
+      ]),
+    });
+  });
+
+  it("may lie below an alternate path", () => {
+    const supported = parseObjectLinks(
+      '</lwm2m/a>;rt="oma.lwm2m";ct=11543,</lwm2m/a/1/0>,</lwm2m/a/3/0>,</5/0>',
+      "1.0",
+    );
+    expect(supported.rootPath).toEqual(["lwm2m", "a"]);
+    expect([...supported.objects.keys()]).toEqual([1, 3]);
+    expect(supported.contentFormats).toEqual([11_543]);
+  });
+
+  it("without a root link are below /", () => {
+    expect(parseObjectLinks("</1/0>, </3/0>", "1.0")).toMatchObject({ rootPath: [], contentFormats: [] });
+    expect(parseObjectLinks("</>;ct=110,</1/0>", "1.0").contentFormats).toEqual([110]);
+  });
+
+  it.each([
+    ["1.0", { 0: "1.0", 1: "1.0", 2: "1.0", 3: "1.0", 4: "1.0", 5: "1.0", 6: "1.0", 7: "1.0", 21: "1.0", 3303: "1.0" }],
+    ["1.1", { 0: "1.1", 1: "1.1", 2: "1.0", 3: "1.1", 4: "1.2", 5: "1.0", 6: "1.0", 7: "1.0", 21: "1.0", 3303: "1.0" }],
+    ["1.2", { 0: "1.2", 1: "1.2", 2: "1.1", 3: "1.2", 4: "1.3", 5: "1.1", 6: "1.0", 7: "1.0", 21: "2.0", 3303: "1.0" }],
+  ])("without ver have the versions of LwM2M %s", (lwm2mVersion, expected) => {
+    expect(versions("</0>,</1>,</2>,</3>,</4>,</5>,</6>,</7>,</21>,</3303>", lwm2mVersion)).toEqual(expected);
+  });
+
+  it("may name the version at an instance, quoted or not", () => {
+    expect(versions('</3/0>;ver="1.2",</4>;ver=1.3,</5/0>', "1.0")).toEqual({ 3: "1.2", 4: "1.3", 5: "1.0" });
+  });
+
+  it.each([
+    ["", "the link list names no Object"],
+    ["</>;ct=110", "the link list names no Object"],
+    ["</3/0", 'link format: ">" missing after here'],
+    ["</3/0>;ver=1", "link </3/0>: ver 1 is not major.minor"],
+    ["</70000/0>", "link </70000/0>: Invalid path 70000/0: object id 70000 is not in 0..65535"],
+    ['</>;ct="110 x",</3/0>', "link </>: ct x is no content format"],
+    ["</>;ct,</3/0>", "link </>: ct  is no content format"],
+  ])("%p are refused: %s", (links, message) => {
+    expect(() => parseObjectLinks(links, "1.1")).toThrow(message);
+  });
+
+  it("tell which paths the device has", () => {
+    const supported = parseObjectLinks("</3/0>,</5>", "1.0");
+    const has = (path: string) => supportsPath(supported, parsePath(path));
+    expect(["/", "/3", "/3/0", "/3/0/9", "/5"].every(has)).toBe(true);
+    expect(["/4", "/3/1", "/3/1/0", "/5/0"].some(has)).toBe(false);
+  });
+});
