@@ -51,7 +51,7 @@ export const kafkaSettings: Section<KafkaSettings> = section<KafkaSettings>(
   "KAFKA",
   {
     bootstrapServers: list(["localhost:9092"]).describe("Brokers to begin with, host:port."),
-    clientId: text(`ferry-${hostname()}`, { shownAs: "ferry-host name" }).describe(
+    clientId: text(`ferry-${hostname()}`, { shownAs: "ferry-<host name>" }).describe(
       "Our name in the brokers' logs and quotas.",
     ),
     securityProtocol: choice(["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"], "PLAINTEXT").describe(
@@ -192,7 +192,7 @@ export interface NodeSettings {
 }
 
 export const nodeSettings: Section<NodeSettings> = section<NodeSettings>("LWM2M_NODE", {
-  name: text(hostname(), { shownAs: "host name" }).describe(
+  name: text(hostname(), { shownAs: "<host name>" }).describe(
     "Name in records, logs and the node directory; in Kubernetes the host name is the pod's.",
   ),
   slot: slot().describe(
