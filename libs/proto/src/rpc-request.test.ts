@@ -59,7 +59,7 @@ describe("parseRpcRequest", () => {
     ["requestId", "", "1 to 128 characters"],
     ["requestId", "x".repeat(129), "1 to 128 characters"],
     ["requestId", 5, "1 to 128 characters"],
-    ["tenant", "a/b", "without a slash"],
+    ["tenant", "a/b", "a letter or digit first"],
     ["endpoint", undefined, "1 to 255 bytes"],
     ["endpoint", "é".repeat(128), "1 to 255 bytes"],
     ["method", "x".repeat(65), "1 to 64 characters"],
@@ -83,7 +83,20 @@ describe("parseRpcRequest", () => {
       field,
       reason: expect.stringContaining(reason),
       requestId: field === "requestId" ? undefined : "r1",
+      tenant: "default",
+      endpoint: field === "endpoint" ? "" : "meter",
     });
+  });
+
+  it("takes a tenant or endpoint that the request leaves out from the record's key", () => {
+    const { endpoint, ...rest } = READ;
+    expect(parseRpcRequest(json(rest), undefined, "acme/site/7")).toMatchObject({
+      request: { tenant: "acme", endpoint: "site/7" },
+    });
+    expect(parseRpcRequest(json({ ...READ, tenant: "other" }), undefined, "acme/site")).toMatchObject({
+      request: { tenant: "other", endpoint },
+    });
+    expect(parseRpcRequest(json("{"), undefined, "acme/site/7")).toMatchObject({ tenant: "acme", endpoint: "site/7" });
   });
 
   it.each([

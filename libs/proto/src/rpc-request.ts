@@ -33,10 +33,14 @@ export type ParsedRpcRequest =
       readonly reason: string;
       /** The request's id where one can be read: the request is then answered REJECTED. */
       readonly requestId: string | undefined;
+      /** Whose device was meant, as far as record or key tell: `default` and empty where they do not. */
+      readonly tenant: string;
+      readonly endpoint: string;
     };
 
 const MAX_REQUEST_ID_CHARACTERS = 128;
-const MAX_TENANT_CHARACTERS = 64;
+/** Tenants are part of keys and topic names. */
+const TENANT = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 const MAX_ENDPOINT_BYTES = 255;
 const MAX_METHOD_CHARACTERS = 64;
 const MAX_PARAMS_BYTES = 1_048_576;
@@ -46,25 +50,53 @@ const LEAST_EXPIRY_MS = 1e11;
 const MAX_EXPIRY_MS = 8.64e15;
 
 /** A request before its members are checked. */
-type Draft = { readonly [name: string]: unknown };
+type Draft = { readonly [Name in keyof RpcRequest]?: unknown };
 
-/** Parses a record of the request topic: protobuf, or JSON with `params` as an object or as text that holds one. */
-export function parseRpcRequest(bytes: Uint8Array, contentTypeHeader: string | undefined): ParsedRpcRequest {
+/**
+ * Parses a record of the request topic: protobuf, or JSON with `params` as an object or as text that holds one.
+ *
+ * A tenant or endpoint that the request leaves out is that of the record's key, `tenant/endpoint`.
+ */
+export function parseRpcRequest(
+  bytes: Uint8Array,
+  contentTypeHeader: string | undefined,
+  key: string | null = null,
+): ParsedRpcRequest {
   const contentType = contentTypeOf(bytes, contentTypeHeader);
-  const draft = contentType === CONTENT_TYPE.json ? draftOfJson(bytes) : draftOfProtobuf(bytes);
-  if (typeof draft === "string") {
+  const decoded = contentType === CONTENT_TYPE.json ? draftOfJson(bytes) : draftOfProtobuf(bytes);
+  const named = deviceOfKey(key);
+  if (typeof decoded === "string") {
     const requestId = contentType === CONTENT_TYPE.json ? findRequestId(bytes) : undefined;
-    return { type: "invalid", contentType, field: "", reason: draft, requestId };
+    return { type: "invalid", contentType, field: "", reason: decoded, requestId, ...named };
   }
 
-  const wrong = CHECKS.find(([name, check]) => check(draft[name]) !== undefined);
-  const unknown = Object.keys(draft).find((name) => !NAMES.has(name));
-  if (wrong !== undefined || unknown !== undefined) {
-    const field = wrong?.[0] ?? (unknown as string); // One of the two was found.
-    const reason = wrong === undefined ? "is not a member of a request" : (wrong[1](draft[field]) as string);
-    return { type: "invalid", contentType, field, reason, requestId: readableId(draft.requestId) };
+  const { tenant, endpoint } = decoded;
+  const draft: Draft = { ...decoded, tenant: tenant || named.tenant, endpoint: endpoint || named.endpoint };
+  const problem = problemOf(draft);
+  if (problem === undefined) return { type: "request", contentType, request: requestOf(draft) };
+  return {
+    type: "invalid",
+    contentType,
+    ...problem,
+    requestId: checkRequestId(draft.requestId) === undefined ? (draft.requestId as string) : undefined,
+    tenant: checkTenant(tenant) === undefined ? (tenant as string) : named.tenant,
+    endpoint: checkEndpoint(endpoint) === undefined ? (endpoint as string) : named.endpoint,
+  };
+}
+
+function deviceOfKey(key: string | null): { readonly tenant: string; readonly endpoint: string } {
+  const slash = key?.indexOf("/") ?? -1;
+  if (key === null || slash < 0) return { tenant: "default", endpoint: "" };
+  return { tenant: key.slice(0, slash), endpoint: key.slice(slash + 1) };
+}
+
+function problemOf(draft: Draft): { field: string; reason: string } | undefined {
+  for (const [field, check] of CHECKS) {
+    const reason = check(draft[field]);
+    if (reason !== undefined) return { field, reason };
   }
-  return { type: "request", contentType, request: requestOf(draft) };
+  const unknown = Object.keys(draft).find((name) => !NAMES.has(name));
+  return unknown === undefined ? undefined : { field: unknown, reason: "is not a member of a request" };
 }
 
 /** Fills in what is absent. Every member was checked. */
@@ -73,7 +105,7 @@ function requestOf(draft: Draft): RpcRequest {
     draft as Partial<RpcRequest>;
   return {
     requestId: requestId as string,
-    tenant: tenant || "default",
+    tenant: tenant as string,
     endpoint: endpoint as string,
     method: method as string,
     params: paramsText(params),
@@ -91,11 +123,11 @@ type Check = (value: unknown) => string | undefined;
 const flag: Check = (value) => (value == null || typeof value === "boolean" ? undefined : "must be true or false");
 
 /** The members of a request and their limits, in the order in which they are checked. */
-const CHECKS: readonly (readonly [name: string, check: Check])[] = [
-  ["requestId", (value) => checkText(value, MAX_REQUEST_ID_CHARACTERS)],
+const CHECKS: readonly (readonly [name: keyof RpcRequest, check: Check])[] = [
+  ["requestId", checkRequestId],
   ["tenant", checkTenant],
   ["endpoint", checkEndpoint],
-  ["method", (value) => checkText(value, MAX_METHOD_CHARACTERS)],
+  ["method", checkMethod],
   ["params", checkParams],
   ["expiresAtMs", checkExpiry],
   ["oneWay", flag],
@@ -105,15 +137,22 @@ const CHECKS: readonly (readonly [name: string, check: Check])[] = [
 ];
 const NAMES: ReadonlySet<string> = new Set(CHECKS.map(([name]) => name));
 
+function checkRequestId(value: unknown): string | undefined {
+  return checkText(value, MAX_REQUEST_ID_CHARACTERS);
+}
+
+function checkMethod(value: unknown): string | undefined {
+  return checkText(value, MAX_METHOD_CHARACTERS);
+}
+
 function checkText(value: unknown, maxCharacters: number): string | undefined {
   if (typeof value === "string" && value !== "" && value.length <= maxCharacters) return undefined;
   return `must be text of 1 to ${maxCharacters} characters`;
 }
 
 function checkTenant(value: unknown): string | undefined {
-  if (value == null || value === "") return undefined;
-  if (typeof value === "string" && value.length <= MAX_TENANT_CHARACTERS && !value.includes("/")) return undefined;
-  return `must be text of at most ${MAX_TENANT_CHARACTERS} characters without a slash`;
+  if (typeof value === "string" && TENANT.test(value)) return undefined;
+  return 'must be 1 to 64 letters, digits, "-" or "_", a letter or digit first';
 }
 
 function checkEndpoint(value: unknown): string | undefined {
@@ -145,10 +184,6 @@ function checkRetries(value: unknown): string | undefined {
 function paramsText(params: unknown): string {
   if (params == null) return "";
   return typeof params === "string" ? params : JSON.stringify(params);
-}
-
-function readableId(value: unknown): string | undefined {
-  return checkText(value, MAX_REQUEST_ID_CHARACTERS) === undefined ? (value as string) : undefined;
 }
 
 /** Members of a JSON record, or what is wrong with it. */
