@@ -210,6 +210,7 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
   }
 
   #register(nowMs: number, out: DeviceOutput[]): void {
+    this.#giveUpUplinks(nowMs, out);
     this.#endObservations(out);
     this.#send(this.#registration.register(this.#objectLinks()), [], nowMs, out);
   }
@@ -220,9 +221,19 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
   }
 
   #deregister(nowMs: number, out: DeviceOutput[]): void {
+    this.#giveUpUplinks(nowMs, out);
     this.#endObservations(out);
     const request = this.#registration.deregister();
     if (request !== undefined) this.#send(request, [], nowMs, out);
+  }
+
+  /** What is under way towards the server must not hold up, nor come after, what is sent now. */
+  #giveUpUplinks(nowMs: number, out: DeviceOutput[]): void {
+    for (const [exchange, own] of this.#exchanges) {
+      if (own.type !== "uplink") continue;
+      this.#exchanges.delete(exchange);
+      this.#feed({ type: "cancel", exchange }, nowMs, out);
+    }
   }
 
   #report(path: LwM2mPath, nowMs: number, out: DeviceOutput[]): void {
