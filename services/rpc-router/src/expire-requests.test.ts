@@ -1,0 +1,138 @@
+import { CONTENT_TYPE, lwm2m, TOPICS } from "@ferry/proto";
+import type { NodeEntry } from "@ferry/state";
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { RequestExpiry } from "./expire-requests.ts";
+import { routeRequest } from "./route-requests.ts";
+import { RouterFixture } from "./router-fixture.ts";
+
+const DEVICE = { tenant: "default", endpoint: "demo" };
+const PACE = { stepMs: 1000, roundMs: 4000 };
+
+let fixture: RouterFixture;
+let expiry: RequestExpiry;
+let node: NodeEntry;
+
+beforeEach(async () => {
+  fixture = new RouterFixture();
+  await fixture.start();
+  expiry = new RequestExpiry(fixture.ports, PACE);
+  node = await fixture.node(5, "boot-5");
+  fixture.bus.subscribe({
+    type: "group",
+    groupId: "rpc-router",
+    topics: [TOPICS.rpcRequest.name],
+    handle: (record) => routeRequest(record, (request) => expiry.expect(request), fixture.ports),
+  });
+});
+
+afterEach(() => fixture.stop());
+
+/** A request that reached its owner's partition. */
+async function request(method: string): Promise<void> {
+  await fixture.publishRequest("default/demo", {
+    requestId: "r-1",
+    endpoint: "demo",
+    method,
+    params: { id: "/3/0/9" },
+  });
+  await fixture.until(() => fixture.commands.length === 1);
+  await expiry.step();
+}
+
+async function answers(): Promise<unknown[]> {
+  await fixture.settle();
+  return fixture.jsonResponses.map(({ status }) => status);
+}
+
+describe("a request that its node does not answer", () => {
+  it.each([
+    ["TIMEOUT", "Read"],
+    ["EXPIRED", "Execute"],
+  ])("ends as %s after its expiry and a grace: %s", async (status, method) => {
+    await fixture.register("demo", node);
+    await request(method);
+    fixture.nowMs += 11_999;
+    await expiry.step();
+    expect(await answers()).toEqual([]);
+    fixture.nowMs += 1;
+    await expiry.step();
+    expect(await answers()).toEqual([status]);
+  });
+
+  it("ends as INDETERMINATE when it had been dispatched", async () => {
+    const { owner } = await fixture.register("demo", node);
+    await request("Execute");
+    await fixture.devices.dispatch({ device: DEVICE, requestId: "r-1", owner, nowMs: fixture.nowMs });
+    fixture.nowMs += 12_000;
+    await expiry.step();
+    expect(await answers()).toEqual(["INDETERMINATE"]);
+  });
+
+  it("has one final answer, though several routers look", async () => {
+    await fixture.register("demo", node);
+    await request("Read");
+    fixture.nowMs += 12_000;
+    const other = new RequestExpiry(fixture.ports, { stepMs: 1000, roundMs: 1000 });
+    await Promise.all([expiry.step(), other.step()]);
+    expect(await answers()).toEqual(["TIMEOUT"]);
+  });
+
+  it("keeps the answer that came first", async () => {
+    await fixture.register("demo", node);
+    await request("Read");
+    await fixture.devices.finish({
+      device: DEVICE,
+      requestId: "r-1",
+      response: Buffer.from("{}"),
+      nowMs: fixture.nowMs,
+    });
+    fixture.nowMs += 12_000;
+    await expiry.step();
+    expect(await answers()).toEqual([]);
+  });
+
+  it("is found within a round by a router that never heard of it, when node and router died", async () => {
+    const wire = lwm2m.v1.RpcRequest.encode({ requestId: "r-1", ...DEVICE, method: "Read" }).finish();
+    const open = { requestId: "r-1", request: wire, contentType: CONTENT_TYPE.json, expiresAtMs: fixture.nowMs + 1000 };
+    await fixture.devices.accept({ device: DEVICE, open, nowMs: fixture.nowMs });
+    fixture.nowMs += 3000;
+    for (let step = 0; step < PACE.roundMs / PACE.stepMs; step++) await expiry.step();
+    expect(await answers()).toEqual(["TIMEOUT"]);
+  });
+});
+
+describe("a request whose node dies", () => {
+  it("ends as UNREACHABLE at once, when the device has no other node", async () => {
+    await fixture.register("demo", node);
+    await request("Read");
+    await fixture.nodes.release(node);
+    await expiry.step();
+    expect(await answers()).toEqual(["UNREACHABLE"]);
+  });
+
+  it("ends as INDETERMINATE at once, when it had been dispatched", async () => {
+    const { owner } = await fixture.register("demo", node);
+    await request("Execute");
+    await fixture.devices.dispatch({ device: DEVICE, requestId: "r-1", owner, nowMs: fixture.nowMs });
+    await fixture.nodes.release(node);
+    await expiry.step();
+    expect(await answers()).toEqual(["INDETERMINATE"]);
+  });
+
+  it("goes to the node that has the device now", async () => {
+    await fixture.register("demo", node);
+    await request("Read");
+    const other = await fixture.node(6, "boot-6");
+    await fixture.devices.claim({
+      proof: { type: "identity", device: DEVICE },
+      peer: "192.0.2.1:5683",
+      node: other,
+      nowMs: fixture.nowMs,
+    });
+    await fixture.nodes.release(node);
+    await expiry.step();
+    await fixture.until(() => fixture.commands.length === 2);
+    expect(fixture.commands[1]).toMatchObject({ slot: 6, command: { bootId: "boot-6", attempt: 2 } });
+    expect(await answers()).toEqual([]);
+  });
+});

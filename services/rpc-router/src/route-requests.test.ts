@@ -1,0 +1,182 @@
+import { CONTENT_TYPE, lwm2m, TOPICS, toSafeNumber } from "@ferry/proto";
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { routeRequest } from "./route-requests.ts";
+import { RouterFixture } from "./router-fixture.ts";
+
+const { RpcFinalStatus, RpcProgress } = lwm2m.v1;
+const DEMO = "default/demo";
+const READ = { requestId: "r-1", endpoint: "demo", method: "Read", params: { id: "/3/0/9" } };
+
+let fixture: RouterFixture;
+
+beforeEach(async () => {
+  fixture = new RouterFixture();
+  await fixture.start();
+  fixture.bus.subscribe({
+    type: "group",
+    groupId: "rpc-router",
+    topics: [TOPICS.rpcRequest.name],
+    handle: (record) => routeRequest(record, () => {}, fixture.ports),
+  });
+});
+
+afterEach(() => fixture.stop());
+
+describe("a request to a registered device", () => {
+  it("becomes a command to its owner's slot, with boot id, epoch, attempt and deadline, and is QUEUED", async () => {
+    const { owner } = await fixture.register("demo", await fixture.node(5, "boot-5"));
+    await fixture.publishRequest(DEMO, READ, { traceparent: "00-a-b-01" });
+    await fixture.until(() => fixture.commands.length === 1 && fixture.progress.length === 1);
+    const [sent] = fixture.commands;
+    expect(sent?.slot).toBe(5);
+    expect(sent?.command).toMatchObject({
+      bootId: "boot-5",
+      attempt: 1,
+      perform: { contentType: CONTENT_TYPE.json, traceParent: "00-a-b-01" },
+    });
+    expect(toSafeNumber(sent?.command.ownerEpoch)).toBe(owner.epoch);
+    expect(toSafeNumber(sent?.command.deadlineMs)).toBe(fixture.nowMs + 10_000);
+    expect(sent?.command.perform?.request).toMatchObject({
+      requestId: "r-1",
+      tenant: "default",
+      endpoint: "demo",
+      method: "Read",
+      params: '{"id":"/3/0/9"}',
+    });
+    expect(fixture.progress[0]).toMatchObject({ requestId: "r-1", progress: RpcProgress.RPC_PROGRESS_QUEUED });
+  });
+
+  it("keeps its own expiry", async () => {
+    await fixture.register("demo", await fixture.node(5, "boot-5"));
+    await fixture.publishRequest(DEMO, { ...READ, expiresAtMs: fixture.nowMs + 60_000 });
+    await fixture.until(() => fixture.commands.length === 1);
+    expect(toSafeNumber(fixture.commands[0]?.command.deadlineMs)).toBe(fixture.nowMs + 60_000);
+  });
+
+  it("is not carried out twice: the second command of a repeat names the same request, and after the answer there is none", async () => {
+    await fixture.register("demo", await fixture.node(5, "boot-5"));
+    await fixture.publishRequest(DEMO, READ);
+    await fixture.publishRequest(DEMO, { ...READ, method: "WriteReplace" });
+    await fixture.until(() => fixture.commands.length === 2);
+    // What was accepted first counts, not what repeats its id.
+    expect(fixture.commands.map(({ command }) => command.perform?.request?.method)).toEqual(["Read", "Read"]);
+
+    const answer = Buffer.from('{"requestId":"r-1","status":"SUCCESSFUL"}');
+    await fixture.devices.finish({
+      device: { tenant: "default", endpoint: "demo" },
+      requestId: "r-1",
+      response: answer,
+      nowMs: fixture.nowMs,
+    });
+    await fixture.publishRequest(DEMO, READ);
+    await fixture.until(() => fixture.jsonResponses.length === 1);
+    expect(fixture.jsonResponses[0]).toEqual({ requestId: "r-1", status: "SUCCESSFUL" });
+    expect(fixture.commands).toHaveLength(2);
+  });
+
+  it("is not handed over again once it was dispatched", async () => {
+    const { owner } = await fixture.register("demo", await fixture.node(5, "boot-5"));
+    const device = { tenant: "default", endpoint: "demo" };
+    await fixture.publishRequest(DEMO, { ...READ, method: "Execute" });
+    await fixture.until(() => fixture.commands.length === 1);
+    await fixture.devices.dispatch({ device, requestId: "r-1", owner, nowMs: fixture.nowMs });
+    await fixture.publishRequest(DEMO, { ...READ, method: "Execute" });
+    await fixture.settle();
+    expect(fixture.commands).toHaveLength(1);
+  });
+
+  it("is handed over again when its router died before it had published the command", async () => {
+    await fixture.register("demo", await fixture.node(5, "boot-5"));
+    const device = { tenant: "default", endpoint: "demo" };
+    const request = lwm2m.v1.RpcRequest.encode({
+      ...READ,
+      params: "{}",
+      tenant: "default",
+      expiresAtMs: fixture.nowMs + 10_000,
+    }).finish();
+    const open = { requestId: "r-1", request, contentType: CONTENT_TYPE.json, expiresAtMs: fixture.nowMs + 10_000 };
+    await fixture.devices.accept({ device, open, nowMs: fixture.nowMs });
+    await fixture.publishRequest(DEMO, READ);
+    await fixture.until(() => fixture.commands.length === 1);
+  });
+});
+
+describe("a request that no node can take", () => {
+  it("is answered as it was asked: JSON in JSON", async () => {
+    await fixture.publishRequest(DEMO, READ);
+    await fixture.until(() => fixture.jsonResponses.length === 1);
+    expect(fixture.jsonResponses[0]).toMatchObject({
+      requestId: "r-1",
+      tenant: "default",
+      endpoint: "demo",
+      status: "NOT_REGISTERED",
+      error: "The device is not registered",
+    });
+  });
+
+  it("is answered as it was asked: protobuf in protobuf", async () => {
+    await fixture.publishRequest(DEMO, lwm2m.v1.RpcRequest.encode({ ...READ, params: "{}" }).finish());
+    await fixture.until(() => fixture.responses.length === 1);
+    expect(fixture.responses[0]).toMatchObject({ requestId: "r-1", status: RpcFinalStatus.NOT_REGISTERED });
+    expect(fixture.responses[0]?.context?.eventId).toHaveLength(16);
+  });
+
+  it.each([
+    ["EXPIRED", { ...READ, expiresAtMs: 1 }],
+    ["REJECTED", { ...READ, method: "Reboot" }],
+    ["NOT_REGISTERED", { ...READ, endpoint: "stranger" }],
+  ])("is answered %s once, and its repeat with the same answer", async (status, request) => {
+    await fixture.publishRequest(DEMO, request);
+    await fixture.until(() => fixture.jsonResponses.length === 1);
+    await fixture.publishRequest(DEMO, request);
+    await fixture.until(() => fixture.jsonResponses.length === 2);
+    expect(fixture.jsonResponses[0]).toMatchObject({ status });
+    expect(fixture.jsonResponses[1]).toEqual(fixture.jsonResponses[0]);
+    expect(fixture.commands).toEqual([]);
+  });
+
+  it("leaves nothing in the outbox once its answer is on the bus", async () => {
+    await fixture.publishRequest(DEMO, READ);
+    await fixture.until(() => fixture.jsonResponses.length === 1);
+    await fixture.settle();
+    const { shardOf } = await import("@ferry/state");
+    const swept = await fixture.devices.sweep({
+      shard: shardOf("default", "demo"),
+      node: { slot: 0, bootId: "s" },
+      outboxAgeMs: 0,
+      graceMs: 247_000,
+      limit: 10,
+      nowMs: fixture.nowMs,
+    });
+    expect(swept).toMatchObject({ type: "swept", outbox: [] });
+  });
+});
+
+describe("a record that is no request", () => {
+  it("becomes a dead letter with its reason, and the next one is routed", async () => {
+    await fixture.publishRequest(DEMO, Uint8Array.of(0xff, 0xff));
+    await fixture.publishRequest(DEMO, READ);
+    await fixture.until(() => fixture.deadLetters.length === 1 && fixture.jsonResponses.length === 1);
+    expect(fixture.deadLetters[0]).toEqual({ key: DEMO, reason: "is not an RpcRequest in application/x-protobuf" });
+  });
+
+  it("is answered REJECTED where a request id can be read", async () => {
+    await fixture.publishRequest(DEMO, { requestId: "r-2", endpoint: "demo" });
+    await fixture.until(() => fixture.deadLetters.length === 1 && fixture.jsonResponses.length === 1);
+    expect(fixture.jsonResponses[0]).toMatchObject({
+      requestId: "r-2",
+      status: "REJECTED",
+      result: "BAD_REQUEST",
+      error: "method is missing: it is a text such as Read",
+    });
+  });
+
+  it("is also one that would wait for too long", async () => {
+    await fixture.publishRequest(DEMO, { ...READ, expiresAtMs: fixture.nowMs + 3_600_001 });
+    await fixture.until(() => fixture.jsonResponses.length === 1);
+    expect(fixture.jsonResponses[0]).toMatchObject({
+      status: "REJECTED",
+      error: expect.stringContaining("expiresAtMs is more than"),
+    });
+  });
+});
