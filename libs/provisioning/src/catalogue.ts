@@ -1,4 +1,5 @@
 import { ModelRegistry } from "@ferry/lwm2m";
+import { loadCoreModels } from "@ferry/lwm2m/core-models";
 import type { DeviceProfile } from "@ferry/profile";
 import { deviceKey, type ProvisioningKind, provisioningKey } from "@ferry/proto";
 import type { ProvisioningStore, StoredRecord } from "@ferry/state";
@@ -35,7 +36,7 @@ export interface CatalogueChange {
  */
 export class Catalogue {
   /** Live object models: the shipped core ones and the provisioned ones. */
-  readonly models: ModelRegistry = new ModelRegistry();
+  readonly models: ModelRegistry = new ModelRegistry(loadCoreModels());
   readonly #store: ProvisioningStore;
   /** By `tenant/name`. */
   readonly #profiles = new Map<string, DeviceProfile>();

@@ -127,6 +127,7 @@ export async function startTransport(
   const coap = new CoapServer({
     drive: (perform) => {
       const driver = driveMachine(stack, perform);
+      shutdown.onStop("coap", () => driver.stop());
       return (input) => driver.handle(input);
     },
     send: (bytes, peer) => socket.send(bytes, peer),
