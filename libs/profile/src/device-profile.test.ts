@@ -140,7 +140,7 @@ describe("parseDeviceProfile", () => {
 
   it.each([
     ["no object", [], "", "object with `resources`"],
-    ["unknown member", { resorces: {} }, "resorces", "no such member"],
+    ["unknown member", { resorces: {} }, "resorces", "there is no such member; there are resources, objects, strategy"],
     [
       "unknown member of a resource",
       { resources: { "/3/0/9": { obsrve: true } } },

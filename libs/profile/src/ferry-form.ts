@@ -3,16 +3,16 @@ import { z } from "zod";
 import type { DeviceProfile, ProfileEntry } from "./device-profile.ts";
 import { ProfileError } from "./errors.ts";
 import { ProfileEntries } from "./profile-entries.ts";
-import { formatField, parseBySchema, STRICT_ATTRIBUTES } from "./schema.ts";
+import { formatField, parseBySchema, STRICT_ATTRIBUTES, strictObject } from "./schema.ts";
 
 const attributes = STRICT_ATTRIBUTES.optional();
 const timerMs = z.number().int().positive().optional();
 
-const FERRY_FORM = z.strictObject({
+const FERRY_FORM = strictObject({
   resources: z
     .record(
       z.string(),
-      z.strictObject({
+      strictObject({
         key: z.string().optional(),
         observe: z.boolean().default(false),
         attribute: z.boolean().default(false),
@@ -21,29 +21,30 @@ const FERRY_FORM = z.strictObject({
       }),
     )
     .default({}),
-  objects: z.record(z.string(), z.strictObject({ observe: z.boolean().default(false), attributes })).default({}),
+  objects: z.record(z.string(), strictObject({ observe: z.boolean().default(false), attributes })).default({}),
   strategy: z.enum(["single", "compositeAll", "compositeByObject"]).default("single"),
   initialReads: z.enum(["single", "asObserved"]).default("single"),
   afterConnect: z.enum(["observe", "readThenObserve"]).default("observe"),
   defaultObjectVersion: z.string().refine(isObjectVersion, 'a version is major.minor, such as "1.0"').optional(),
-  power: z
-    .strictObject({
-      mode: z.enum(["drx", "psm", "edrx"]).default("drx"),
-      activityTimerMs: timerMs,
-      cycleMs: timerMs,
-      pagingWindowMs: timerMs,
-    })
-    .prefault({}),
-  firmware: z
-    .strictObject({ strategy: z.enum(["push", "url", "object19"]).default("push"), baseUrl: z.string().optional() })
-    .prefault({}),
-  software: z
-    .strictObject({ strategy: z.enum(["push", "url"]).default("push"), baseUrl: z.string().optional() })
-    .prefault({}),
+  power: strictObject({
+    mode: z.enum(["drx", "psm", "edrx"]).default("drx"),
+    activityTimerMs: timerMs,
+    cycleMs: timerMs,
+    pagingWindowMs: timerMs,
+  }).prefault({}),
+  firmware: strictObject({
+    strategy: z.enum(["push", "url", "object19"]).default("push"),
+    baseUrl: z.string().optional(),
+  }).prefault({}),
+  software: strictObject({
+    strategy: z.enum(["push", "url"]).default("push"),
+    baseUrl: z.string().optional(),
+  }).prefault({}),
   otaInfoInObject19: z.boolean().default(false),
-  bootstrap: z
-    .strictObject({ updateBootstrapServer: z.boolean().default(false), servers: z.array(z.unknown()).default([]) })
-    .prefault({}),
+  bootstrap: strictObject({
+    updateBootstrapServer: z.boolean().default(false),
+    servers: z.array(z.unknown()).default([]),
+  }).prefault({}),
 });
 
 const POWER_MODES = { drx: "DRX", psm: "PSM", edrx: "E_DRX" } as const;

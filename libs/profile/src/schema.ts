@@ -19,7 +19,7 @@ const members = {
 type AttributesSchema = z.ZodType<NotificationAttributes>;
 
 /** Notification attributes, each by its own rules (OMA LwM2M Core 1.1.1 §5.1.2). `null` clears one on the device. */
-export const STRICT_ATTRIBUTES: AttributesSchema = z.strictObject(members) as unknown as AttributesSchema;
+export const STRICT_ATTRIBUTES: AttributesSchema = strictObject(members) as unknown as AttributesSchema;
 
 /** As `STRICT_ATTRIBUTES`, but without what ThingsBoard may have beside and without members that are null: it writes them for absent ones. */
 export const LOOSE_ATTRIBUTES: AttributesSchema = z
@@ -28,6 +28,14 @@ export const LOOSE_ATTRIBUTES: AttributesSchema = z
     Object.fromEntries(Object.entries(attributes).filter(([, value]) => value != null)),
   ) as unknown as AttributesSchema;
 
+/** An object without other members than those of `shape`; a refusal lists them. */
+export function strictObject<Shape extends z.core.$ZodShape>(shape: Shape): z.ZodObject<Shape, z.core.$strict> {
+  const known = Object.keys(shape).join(", ");
+  return z.strictObject(shape, {
+    error: ({ code }) => (code === "unrecognized_keys" ? `there is no such member; there are ${known}` : undefined),
+  });
+}
+
 /** Parses by a schema. @throws {ProfileError} naming the first field that is wrong, below `prefix` */
 export function parseBySchema<T>(schema: z.ZodType<T>, input: unknown, prefix: readonly PropertyKey[] = []): T {
   const result = schema.safeParse(input);
@@ -35,7 +43,7 @@ export function parseBySchema<T>(schema: z.ZodType<T>, input: unknown, prefix: r
   const issue = result.error.issues[0] as z.core.$ZodIssue; // A failure has at least one.
   const path = [...prefix, ...issue.path];
   if (issue.code === "unrecognized_keys") {
-    throw new ProfileError(formatField([...path, issue.keys[0] ?? ""]), "there is no such member");
+    throw new ProfileError(formatField([...path, issue.keys[0] ?? ""]), issue.message);
   }
   throw new ProfileError(formatField(path), lowerFirst(issue.message));
 }
