@@ -1,0 +1,154 @@
+import {
+  CODE,
+  CONTENT_FORMAT,
+  type CoapOption,
+  OPTION,
+  readUintOption,
+  uintOption,
+  uriPath,
+  uriQuery,
+} from "@ferry/coap";
+import { hex, toHex } from "@ferry/testing";
+import { describe, expect, it } from "@jest/globals";
+import { loadCoreModels } from "./core-models.ts";
+import { ModelRegistry } from "./model/model-registry.ts";
+import type { SingleResourceNode } from "./node.ts";
+import { fromCoapResponse, type Operation, toCoapRequest } from "./operation.ts";
+
+const { TEXT_PLAIN, SENML_JSON, LWM2M_TLV, LINK_FORMAT } = CONTENT_FORMAT;
+const models = new ModelRegistry(loadCoreModels()).view("default", {
+  objects: new Map([[3, { version: "1.0", instances: [0] }]]),
+});
+const battery = (value: number): SingleResourceNode => ({
+  type: "singleResource",
+  id: 9,
+  value: { type: "INTEGER", value },
+});
+const READ: Operation = { type: "read", path: [3, 0, 9] };
+const OBSERVE: Operation = { type: "observe", path: [3, 0, 9] };
+const DISCOVER: Operation = { type: "discover", path: [3] };
+const text = (value: string) => new TextEncoder().encode(value);
+
+/** A request in one line: method, path, query, then options and payload where there are any. */
+function line(operation: Operation, format: number = LWM2M_TLV, rootPath: readonly string[] = []): string {
+  const { code, options, payload } = toCoapRequest(operation, { format, rootPath });
+  const method = Object.entries(CODE).find(([, value]) => value === code)?.[0];
+  const query = uriQuery(options);
+  const numbers = [
+    ["observe", OPTION.OBSERVE],
+    ["accept", OPTION.ACCEPT],
+    ["format", OPTION.CONTENT_FORMAT],
+  ] as const;
+  return [
+    method,
+    `/${uriPath(options).join("/")}${query.length > 0 ? `?${query.join("&")}` : ""}`,
+    ...numbers.flatMap(([name, number]) => {
+      const value = readUintOption(options, number);
+      return value === undefined ? [] : [`${name}=${value}`];
+    }),
+    ...(payload.length > 0 ? [toHex(payload)] : []),
+  ].join(" ");
+}
+
+describe("an operation as a request (LwM2M Transport 1.1.1 §6.4)", () => {
+  it.each<[Operation, string]>([
+    [READ, "GET /3/0/9 accept=11542"],
+    [{ type: "read", path: [3] }, "GET /3 accept=11542"],
+    [DISCOVER, "GET /3 accept=40"],
+    [OBSERVE, "GET /3/0/9 observe=0 accept=11542"],
+    [{ type: "cancelObservation", path: [3, 0, 9] }, "GET /3/0/9 observe=1 accept=11542"],
+    [{ type: "write", mode: "replace", path: [3, 0, 9], node: battery(100) }, "PUT /3/0/9 format=11542 c10964"],
+    [
+      { type: "write", mode: "update", path: [3, 0], node: { type: "objectInstance", id: 0, resources: [battery(1)] } },
+      "POST /3/0 format=11542 c10901",
+    ],
+    [
+      { type: "writeAttributes", path: [3, 0, 9], attributes: { pmin: 10, pmax: 60, gt: null } },
+      "PUT /3/0/9?pmax=60&pmin=10&gt",
+    ],
+    [{ type: "writeAttributes", path: [3, 0], attributes: {} }, "PUT /3/0"],
+    [{ type: "execute", path: [3, 0, 4], arguments: undefined }, "POST /3/0/4"],
+    [{ type: "execute", path: [3, 0, 4], arguments: "" }, "POST /3/0/4"],
+    [{ type: "execute", path: [3, 0, 4], arguments: "0='a'" }, "POST /3/0/4 format=0 303d276127"],
+  ])("%p is %s", (operation, expected) => {
+    expect(line(operation)).toBe(expected);
+  });
+
+  it("goes below the device's root path", () => {
+    expect(line(READ, TEXT_PLAIN, ["lwm2m", "a"])).toBe("GET /lwm2m/a/3/0/9 accept=0");
+  });
+
+  it("has its options in ascending order, as the codec needs them", () => {
+    for (const operation of [READ, OBSERVE, DISCOVER]) {
+      const { options } = toCoapRequest(operation, { format: SENML_JSON, rootPath: ["a"] });
+      const numbers = options.map(({ number }) => number);
+      expect(numbers).toEqual(numbers.toSorted((a, b) => a - b));
+    }
+  });
+
+  it("that its format cannot carry is refused", () => {
+    const write: Operation = {
+      type: "write",
+      mode: "replace",
+      path: [3, 0],
+      node: { type: "objectInstance", id: 0, resources: [] },
+    };
+    expect(() => line(write, TEXT_PLAIN)).toThrow("/3/0 is no single value");
+  });
+});
+
+describe("a response", () => {
+  const answer = (operation: Operation, code: number, payload: Uint8Array, options: readonly CoapOption[] = []) =>
+    fromCoapResponse(operation, { code, options, payload }, models);
+  const format = (value: number) => uintOption(OPTION.CONTENT_FORMAT, value);
+  const observe = uintOption(OPTION.OBSERVE, 12);
+
+  it("to a Read is a node; without a Content-Format it is text for one value", () => {
+    expect(answer(READ, CODE.CONTENT, hex("c10964"), [format(LWM2M_TLV)])).toEqual({ code: 205, node: battery(100) });
+    expect(answer(READ, CODE.CONTENT, text("100"))).toEqual({ code: 205, node: battery(100) });
+  });
+
+  it("to an Observe tells whether the device holds it (RFC 7641 §3.1)", () => {
+    expect(answer(OBSERVE, CODE.CONTENT, text("1"), [observe])).toMatchObject({ code: 205, observing: true });
+    expect(answer(OBSERVE, CODE.CONTENT, text("1"))).toMatchObject({ code: 205, observing: false });
+  });
+
+  it("to a Discover is the link list as it was sent", () => {
+    const links = "</3>;ver=1.2,</3/0>;pmax=65;pmin=5,</3/0/6>;dim=3";
+    expect(answer(DISCOVER, CODE.CONTENT, text(links), [format(LINK_FORMAT)])).toEqual({ code: 205, links });
+  });
+
+  it("to anything else is its code", () => {
+    expect(answer({ type: "execute", path: [3, 0, 4], arguments: undefined }, CODE.CHANGED, text(""))).toEqual({
+      code: 204,
+    });
+    expect(answer({ type: "writeAttributes", path: [3], attributes: {} }, CODE.CHANGED, text(""))).toEqual({
+      code: 204,
+    });
+  });
+
+  it("that refuses has a code and perhaps a diagnostic", () => {
+    expect(answer(READ, CODE.NOT_FOUND, text(""))).toEqual({ code: 404 });
+    expect(answer(READ, CODE.INTERNAL_SERVER_ERROR, text("no sensor"))).toEqual({ code: 500, diagnostic: "no sensor" });
+    expect(answer(READ, CODE.BAD_REQUEST, Uint8Array.of(0x61, 0xff))).toEqual({ code: 400, diagnostic: "a\ufffd" });
+  });
+
+  it.each<[string, Operation, number, Uint8Array, CoapOption[], object]>([
+    ["success code", READ, CODE.CHANGED, text(""), [], { reason: "code", responseCode: 204, contentFormat: undefined }],
+    [
+      "content format",
+      READ,
+      CODE.CONTENT,
+      text("1"),
+      [format(50)],
+      { reason: "contentFormat", responseCode: 205, contentFormat: 50 },
+    ],
+    ["content format", DISCOVER, CODE.CONTENT, text("1"), [format(0)], { reason: "contentFormat", contentFormat: 0 }],
+    ["payload", READ, CODE.CONTENT, hex("c109"), [format(LWM2M_TLV)], { reason: "payload", contentFormat: LWM2M_TLV }],
+    ["payload", DISCOVER, CODE.CONTENT, text("<"), [], { reason: "payload", contentFormat: undefined }],
+  ])("of an unexpected %s is an error with the facts", (_what, operation, code, payload, options, facts) => {
+    expect(() => answer(operation, code, payload, options)).toThrow(
+      expect.objectContaining({ code: "LWM2M_UNEXPECTED_RESPONSE", ...facts }),
+    );
+  });
+});

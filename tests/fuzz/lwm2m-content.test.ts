@@ -1,0 +1,131 @@
+import { CODE, CONTENT_FORMAT, OPTION, uintOption, uriOptions } from "@ferry/coap";
+import {
+  CONTENT_FORMATS,
+  decodeContent,
+  decodeTimedValues,
+  encodeContent,
+  fromCoapResponse,
+  type LwM2mPath,
+  Lwm2mError,
+  ModelRegistry,
+  parseDdf,
+  parseUplink,
+  parseVersionedPath,
+} from "@ferry/lwm2m";
+import { loadCoreModels } from "@ferry/lwm2m/core-models";
+import { SeededRandom } from "@ferry/testing";
+import { describe, expect, it } from "@jest/globals";
+
+/** Another seed by FERRY_FUZZ_SEED; a failure prints the one it had, with the bytes. */
+const SEED = Number(process.env.FERRY_FUZZ_SEED ?? 7252);
+const ROUNDS = Number(process.env.FERRY_FUZZ_ROUNDS ?? 4000);
+
+const registry = new ModelRegistry(loadCoreModels());
+const models = registry.view("default", {
+  objects: new Map([1, 2, 3, 5, 19].map((id) => [id, { version: "1.1", instances: [0] }])),
+});
+const PATHS: readonly LwM2mPath[] = [
+  [],
+  [3],
+  [2],
+  [3, 0],
+  [1, 0],
+  [3, 0, 9],
+  [3, 0, 6],
+  [3, 0, 6, 1],
+  [19, 0, 0],
+  [77, 0, 1],
+];
+
+/** Well-formed payloads to mutate. */
+const CORPUS: readonly Uint8Array[] = [
+  Buffer.from("860641000141010588070842000ed842011388c10964c40d5182428fc60e2b30323a3030830b410000", "hex"),
+  Buffer.from("08000ec10001c101008302417f07c1037f080212c10003c101008702417f0761013601c1037f", "hex"),
+  Buffer.from('[{"bn":"/3/0/","bt":1600000000,"n":"0","vs":"a"},{"n":"6/0","v":1},{"n":"22/0","vlo":"3:0","t":-5}]'),
+  Buffer.from("82a3216a2f333330332f302f35370002fa41b80000a20062313302c11a60ddc5a5", "hex"),
+  Buffer.from("9fbf2168 2f332f302f0061396102 1864ffff".replaceAll(" ", ""), "hex"),
+  Buffer.from('</>;rt="oma.lwm2m";ct="60 110",</3/0>;ver=1.1,</5>'),
+  Buffer.from("1625146789"),
+];
+
+describe(`any payload (seed ${SEED})`, () => {
+  const random = new SeededRandom(SEED);
+
+  it("is decoded or refused with an error of ours, and what is decoded can be encoded again", () => {
+    for (let round = 0; round < ROUNDS; round++) {
+      const payload = mutated(random);
+      const path = pick(random, PATHS);
+      for (const { id } of CONTENT_FORMATS) {
+        expectOwnErrors(payload, () => {
+          const values = decodeTimedValues(id, payload, path, models, 1_700_000_000_000);
+          // A value takes at least two bytes of any format that lists several.
+          if (values.length > Math.max(1, payload.length)) throw new TooManyValues(String(values.length));
+          const node = decodeContent(id, payload, path, models);
+          encodeContent(CONTENT_FORMAT.LWM2M_TLV, node, path);
+        });
+      }
+    }
+  });
+
+  it("of a device's request or response is served or refused", () => {
+    for (let round = 0; round < ROUNDS; round++) {
+      const payload = mutated(random);
+      const query = Buffer.from(mutated(random).subarray(0, 60)).toString("latin1");
+      const uri = pick(random, ["/rd?ep=a&lwm2m=1.1&", "/rd?", "/rd/abc?", "/dp?", "/"]);
+      const format = uintOption(OPTION.CONTENT_FORMAT, pick(random, [40, 110, 112, 11542, 0, 65535]));
+      expectOwnErrors(payload, () => {
+        parseUplink(pick(random, [CODE.POST, CODE.DELETE, CODE.GET]), [...uriOptions(uri + query), format], payload);
+        const response = {
+          code: pick(random, [CODE.CONTENT, CODE.CHANGED, CODE.NOT_FOUND]),
+          options: [format],
+          payload,
+        };
+        fromCoapResponse({ type: "read", path: pick(random, PATHS) }, response, models);
+      });
+      expectOwnErrors(payload, () => parseVersionedPath(query));
+    }
+  });
+
+  it("as an object definition is parsed or refused", () => {
+    const xml =
+      '<LWM2M><Object><Name>a</Name><ObjectID>1</ObjectID><ObjectURN>u</ObjectURN><MultipleInstances>Single</MultipleInstances><Mandatory>Optional</Mandatory><Resources><Item ID="1"><Name>b</Name><Operations>RW</Operations><MultipleInstances>Single</MultipleInstances><Mandatory>Optional</Mandatory><Type>Float</Type></Item></Resources></Object></LWM2M>';
+    for (let round = 0; round < ROUNDS / 10; round++) {
+      const bytes = mutate(random, Buffer.from(xml));
+      expectOwnErrors(bytes, () => parseDdf(Buffer.from(bytes).toString("latin1")));
+    }
+  });
+});
+
+class TooManyValues extends Error {
+  override readonly name = "TooManyValues";
+}
+
+function expectOwnErrors(payload: Uint8Array, act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof Lwm2mError) return;
+    expect({ seed: SEED, payload: Buffer.from(payload).toString("hex"), error }).toBeUndefined();
+  }
+}
+
+function mutated(random: SeededRandom): Uint8Array {
+  return random.chance(0.2) ? random.bytes(random.below(40)) : mutate(random, pick(random, CORPUS));
+}
+
+function mutate(random: SeededRandom, original: Uint8Array): Uint8Array {
+  let bytes = Uint8Array.from(original);
+  for (let left = 1 + random.below(4); left > 0; left--) {
+    const at = random.below(bytes.length + 1);
+    const kind = random.below(4);
+    if (kind === 0) bytes[at % Math.max(1, bytes.length)] = random.below(256);
+    else if (kind === 1) bytes = bytes.slice(0, at);
+    else if (kind === 2) bytes = Uint8Array.from([...bytes.slice(0, at), random.below(256), ...bytes.slice(at)]);
+    else bytes = Uint8Array.from([...bytes.slice(0, at), ...bytes.slice(random.below(bytes.length + 1))]);
+  }
+  return bytes;
+}
+
+function pick<T>(random: SeededRandom, items: readonly T[]): T {
+  return items[random.below(items.length)] as T; // Below the length, and no list is empty.
+}
