@@ -55,17 +55,24 @@ export class PartitionLanes {
 
   /** Takes a record in hand; one that was taken before is passed over. */
   take(record: IncomingRecord): void {
-    if (record.offset < this.#position) return;
+    if (record.offset < this.#position || this.#abandoned.signal.aborted) return;
     this.#position = record.offset + 1;
-    this.#unfinished.add(record.offset);
     const lane = this.#options.laneOf(record);
     const waiting = this.#waiting.get(lane);
     if (waiting !== undefined) {
+      this.#unfinished.add(record.offset);
       waiting.push(record);
       return;
     }
+    const attempt = this.#attempt(record);
+    if (attempt === undefined) {
+      // Handled already: no promise, nothing to wait for.
+      this.#options.onHandled();
+      return;
+    }
+    this.#unfinished.add(record.offset);
     this.#waiting.set(lane, []);
-    void this.#run(lane, record);
+    void this.#run(lane, record, attempt);
   }
 
   /** Nothing that concerns us lies below `position`: the rest was compacted away or belongs to transactions. */
@@ -73,16 +80,14 @@ export class PartitionLanes {
     this.#position = Math.max(this.#position, position);
   }
 
-  /** Resolves when the next record was handled, or the lanes were abandoned. */
-  async change(): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#changed.push(resolve);
-    await promise;
+  /** Resolves when half of the lanes' room is free: taking then goes on for a while. */
+  roomy(): Promise<void> {
+    return this.#atMost(this.#options.limit / 2);
   }
 
   /** Resolves when nothing is in hand. */
-  async idle(): Promise<void> {
-    while (this.#unfinished.size > 0 && !this.#abandoned.signal.aborted) await this.change();
+  idle(): Promise<void> {
+    return this.#atMost(0);
   }
 
   /** Starts no further record and ends the retries; what is not handled stays uncommitted. */
@@ -91,30 +96,51 @@ export class PartitionLanes {
     this.#notify();
   }
 
-  async #run(lane: string | null, first: IncomingRecord): Promise<void> {
+  #attempt(record: IncomingRecord): void | Promise<void> {
+    try {
+      return this.#options.handle(record);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /** Handles the records of a lane until none waits. */
+  async #run(lane: string | null, first: IncomingRecord, firstAttempt: Promise<void>): Promise<void> {
+    let attempt: void | Promise<void> = firstAttempt;
     for (let record: IncomingRecord | undefined = first; record !== undefined; ) {
-      if (!(await this.#handle(record))) return;
+      if (!(await this.#persist(record, attempt))) return;
       this.#unfinished.delete(record.offset);
       this.#options.onHandled();
       this.#notify();
       record = this.#waiting.get(lane)?.shift();
+      if (record !== undefined && !this.#abandoned.signal.aborted) attempt = this.#attempt(record);
     }
     this.#waiting.delete(lane);
   }
 
-  /** False when the lanes were abandoned before the record was handled. */
-  async #handle(record: IncomingRecord): Promise<boolean> {
+  /** Waits for the attempt and repeats it with back-off; false when the lanes were abandoned before the record was handled. */
+  async #persist(record: IncomingRecord, firstAttempt: void | Promise<void>): Promise<boolean> {
     const { signal } = this.#abandoned;
+    let attempt = firstAttempt;
     for (let retryMs: number = RETRY_MS.first; !signal.aborted; retryMs = Math.min(retryMs * 2, RETRY_MS.longest)) {
       try {
-        await this.#options.handle(record);
+        await attempt;
         return true;
       } catch (error) {
         if (retryMs === RETRY_MS.first) this.#options.onRejected(record, error);
         await delay(retryMs, signal);
+        if (!signal.aborted) attempt = this.#attempt(record);
       }
     }
     return false;
+  }
+
+  async #atMost(inHand: number): Promise<void> {
+    while (this.#unfinished.size > inHand && !this.#abandoned.signal.aborted) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#changed.push(resolve);
+      await promise;
+    }
   }
 
   #notify(): void {

@@ -48,6 +48,8 @@ const REBUILD_MS = { first: 200, longest: 5_000 } as const;
 /** After this long without a fetch, and while a topic is missing, we ask which topics exist. */
 const SUSPICIOUS_MS = 3_000;
 const INSPECT_EVERY_MS = 3_000;
+/** How long a fetched batch waits for its lanes. */
+const ROOM_MS = 200;
 const STOPPED = "stopped";
 /** kafkajs tries this long within one consumer, about a minute; what outlasts it gets a new one. */
 const CONSUMER_RETRY = { retries: 30, initialRetryTime: 100, maxRetryTime: 2_000, factor: 0.2, multiplier: 2 } as const;
@@ -215,42 +217,53 @@ export class KafkaSubscription implements Running {
     this.#becomeReady();
   }
 
-  /** Takes a batch in hand. Returns as soon as its records have begun, or the lanes are full: then the partition is fetched again when they have room. */
-  async #eachBatch({ batch, resolveOffset, heartbeat, pause, isRunning }: EachBatchPayload): Promise<void> {
+  /**
+   * Takes the records of a batch in hand as the lanes have room. Where that takes long it returns, so that other partitions are fetched,
+   * and has this one fetched again later.
+   */
+  async #eachBatch({ batch, resolveOffset, heartbeat, pause }: EachBatchPayload): Promise<void> {
     const { topic, partition: id } = batch;
-    const partition = this.#partition(topic, id, Number(batch.firstOffset()));
-    if (Number(batch.highWatermark) < partition.lanes.position) {
-      // The topic was deleted and made anew.
-      partition.lanes.abandon();
-      this.#partitions.delete(`${topic}/${id}`);
-      return this.#eachBatch({ batch, resolveOffset, heartbeat, pause, isRunning } as EachBatchPayload);
-    }
+    const partition = this.#partitionAt(topic, id, Number(batch.firstOffset()), Number(batch.highWatermark));
     const { lanes } = partition;
     for (const message of batch.messages) {
-      if (!isRunning() || this.#stopping.signal.aborted) break;
-      if (this.#paused || !lanes.hasRoom) {
-        this.#fetchLater(partition, pause);
+      if (!this.#takes(lanes) && !(await this.#waitForRoom(lanes))) {
+        pause();
+        partition.paused = true;
+        if (!this.#paused) void lanes.roomy().then(() => this.#fetchAgain(partition));
         return heartbeat();
       }
       lanes.take(toRecord(topic, id, message));
       resolveOffset(message.offset);
-      if (message === batch.messages.at(-1)) lanes.skipTo(Number(batch.lastOffset()) + 1);
     }
-    if (this.#stopping.signal.aborted) pause();
+    // Behind the last record there may be transaction markers.
+    lanes.skipTo(Number(batch.lastOffset()) + 1);
     await heartbeat();
   }
 
-  #fetchLater(partition: Partition, pause: () => () => void): void {
-    pause();
-    partition.paused = true;
-    if (!this.#paused) void partition.lanes.change().then(() => this.#fetchAgain(partition));
+  /** The partition's lanes; new ones when the topic was deleted and made anew, so that its offsets begin again. */
+  #partitionAt(topic: string, id: number, firstOffset: number, highWatermark: number): Partition {
+    const known = this.#partitions.get(`${topic}/${id}`);
+    if (known !== undefined && highWatermark < known.lanes.position) {
+      known.lanes.abandon();
+      this.#partitions.delete(`${topic}/${id}`);
+    }
+    return this.#partition(topic, id, firstOffset);
+  }
+
+  #takes(lanes: PartitionLanes): boolean {
+    return lanes.hasRoom && !this.#paused && !this.#stopping.signal.aborted;
+  }
+
+  async #waitForRoom(lanes: PartitionLanes): Promise<boolean> {
+    if (!this.#paused && !this.#stopping.signal.aborted) await within(ROOM_MS, lanes.roomy());
+    return this.#takes(lanes);
   }
 
   #fetchAgain(partition: Partition): void {
     const { topic, partition: id, lanes, paused } = partition;
     if (!paused || this.#paused || this.#stopping.signal.aborted) return;
     if (!lanes.hasRoom) {
-      void lanes.change().then(() => this.#fetchAgain(partition));
+      void lanes.roomy().then(() => this.#fetchAgain(partition));
       return;
     }
     partition.paused = false;
