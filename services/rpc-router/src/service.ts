@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type Bus, BusOverflowError, BusUnavailableError } from "@ferry/bus";
 import { TOPICS } from "@ferry/proto";
 import { parseSealingKeys, SealingError } from "@ferry/provisioning";
-import { ConfigError, createEpisode, type ServiceRuntime, type State, wallMs } from "@ferry/runtime";
+import { awaitTopics, ConfigError, createEpisode, type ServiceRuntime, type State, wallMs } from "@ferry/runtime";
 import { StateUnavailableError } from "@ferry/state";
 import type { RpcRouterSettings } from "./config.ts";
 import { RequestExpiry } from "./expire-requests.ts";
@@ -59,6 +59,10 @@ export async function startRpcRouter(
     logger,
   };
 
+  health.require("state", () => state.problem());
+  await awaitTopics({ bus, topicPrefix, mode: settings.kafka.topics, health, logger, signal: shutdown.signal });
+  if (shutdown.signal.aborted) return;
+
   const materialiser = new Materialiser(ports, sealingKeysOf(settings), shutdown.signal);
   const provisioning = bus.subscribe({
     type: "group",
@@ -83,7 +87,6 @@ export async function startRpcRouter(
   ];
   shutdown.onStop("loops", async () => void (await Promise.all(loops)));
 
-  health.require("state", () => state.problem());
   health.require("requests", () => (requests.healthy ? undefined : "the request topic is not read"));
   health.require("provisioning", () => (provisioning.healthy ? undefined : "the provisioning topic is not read"));
   await Promise.all([requests.ready, provisioning.ready]);
