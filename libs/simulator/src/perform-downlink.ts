@@ -18,7 +18,6 @@ import {
   Lwm2mError,
   type ObjectInstanceNode,
   parseAttributes,
-  UndecodableContentError,
   UnencodableContentError,
 } from "@ferry/lwm2m";
 import type { DeviceEvent } from "./device-io.ts";
@@ -51,6 +50,9 @@ export const DEVICE_FORMATS: readonly number[] = [
   CONTENT_FORMAT.TEXT_PLAIN,
   CONTENT_FORMAT.OCTET_STREAM,
 ];
+
+/** Bits 7 and 6 of a TLV of an Object Instance (OMA LwM2M Core 1.1.1 §7.4.3). */
+const TLV_OBJECT_INSTANCE = 0;
 
 const CHANGED: Answer = { code: CODE.CHANGED };
 
@@ -126,22 +128,19 @@ function decode(format: number | undefined, payload: Uint8Array, path: LwM2mPath
   return decodeContent(format, payload, path, tree);
 }
 
-/** The instance that a Create describes; TLV may leave its id to the device (OMA LwM2M Core 1.1.1 §6.3.6). */
+/** The instance that a Create describes; TLV may list its resources only and leave its id to the device (OMA LwM2M Core 1.1.1 §6.3.6). */
 function decodeInstance(
   { path, contentFormat, payload }: Extract<DeviceOperation, { readonly type: "create" }>,
   tree: ObjectTree,
 ): ObjectInstanceNode {
   const [objectId] = path as [number]; // A Create has a path of one.
   const freeId = tree.freeInstanceId(objectId);
-  if (payload.length === 0) return { type: "objectInstance", id: freeId, resources: [] };
-  try {
-    const object = decode(contentFormat, payload, path, tree);
-    if (object.type === "object" && object.instances[0] !== undefined) return object.instances[0];
-  } catch (error) {
-    if (!(error instanceof UndecodableContentError)) throw error;
-  }
-  const instance = decode(contentFormat, payload, [objectId, freeId], tree);
-  if (instance.type !== "objectInstance") throw badRequest("a Create needs an Object Instance");
+  const [firstByte] = payload;
+  if (firstByte === undefined) return { type: "objectInstance", id: freeId, resources: [] };
+  const namesInstance = contentFormat !== CONTENT_FORMAT.LWM2M_TLV || firstByte >> 6 === TLV_OBJECT_INSTANCE;
+  const node = decode(contentFormat, payload, namesInstance ? path : [objectId, freeId], tree);
+  const instance = node.type === "object" ? node.instances[0] : node;
+  if (instance?.type !== "objectInstance") throw badRequest("a Create needs an Object Instance");
   return instance;
 }
 

@@ -3,5 +3,5 @@ import { coreObject } from "./core-object.ts";
 
 /** BinaryAppDataContainer (object 19): two instances, for both directions. */
 export function binaryAppDataObject(): SimulatedObject {
-  return coreObject(19, { 0: { 0: [Uint8Array.of(0xac)], 1: 0 }, 1: { 0: [Uint8Array.of(0xac)], 1: 0 } });
+  return coreObject(19, "1.0", { 0: { 0: [Uint8Array.of(0xac)], 1: 0 }, 1: { 0: [Uint8Array.of(0xac)], 1: 0 } });
 }

@@ -1,12 +1,6 @@
 import assert from "node:assert";
-import {
-  CORE_MODELS,
-  type ObjectLink,
-  type ObjectModel,
-  type ResourceModel,
-  type ResourceNode,
-  type ResourceValue,
-} from "@ferry/lwm2m";
+import type { ObjectLink, ObjectModel, ResourceModel, ResourceNode, ResourceValue } from "@ferry/lwm2m";
+import { loadCoreModels } from "@ferry/lwm2m/core-models";
 import type { SimulatedObject } from "../object-tree.ts";
 
 /** A value as it is written down; TIME is ms since 1970. */
@@ -17,13 +11,16 @@ export type PlainInstance = Readonly<
   Record<number, PlainValue | readonly PlainValue[] | ReadonlyMap<number, PlainValue>>
 >;
 
-/** An object of the core models with these instances, in that version or the highest there is. */
+const CORE_MODELS: readonly ObjectModel[] = loadCoreModels();
+
+/** An object that ships with Ferry, in that version and with these instances. */
 export function coreObject(
   objectId: number,
+  version: string,
   instances: Readonly<Record<number, PlainInstance>>,
-  version?: string,
 ): SimulatedObject {
-  const model = coreModel(objectId, version);
+  const model = CORE_MODELS.find((it) => it.id === objectId && it.version === version);
+  assert(model !== undefined, `no core model of object ${objectId} version ${version}`);
   return {
     model,
     node: {
@@ -38,20 +35,6 @@ export function coreObject(
       })),
     },
   };
-}
-
-function coreModel(objectId: number, version: string | undefined): ObjectModel {
-  const models = CORE_MODELS.filter(({ id }) => id === objectId);
-  const model =
-    version === undefined
-      ? models.reduce((highest, other) => (compareVersions(other, highest) > 0 ? other : highest))
-      : models.find((it) => it.version === version);
-  assert(model !== undefined, `no core model of object ${objectId} version ${version}`);
-  return model;
-}
-
-function compareVersions(a: ObjectModel, b: ObjectModel): number {
-  return a.version.localeCompare(b.version, "en", { numeric: true });
 }
 
 function resourceNode(object: ObjectModel, id: number, value: PlainInstance[number]): ResourceNode {
