@@ -157,6 +157,12 @@ describe("a record", () => {
     ],
     ["a tenant that is not the key's", "profile/default/a", encode({ ...profile, tenant: "b" }), 'tenant: "b" is not'],
     ["a body of another kind", "device/default/a", encode(profile), "device: the record must hold a device"],
+    [
+      "anything but a model in the tenant system",
+      "profile/system/a",
+      encode(profile),
+      'tenant: "system" holds the models',
+    ],
     ["no body", "device/default/a", encode({}), "device: the record must hold a device"],
     [
       "bytes that are no record",

@@ -70,6 +70,9 @@ export function parseBody(
   if (declared.length !== 1 || declared[0] !== kind) {
     throw new ProvisioningError(kind, `the record must hold a ${kind}, as its key says, and nothing else`);
   }
+  if (tenant === SYSTEM_TENANT && kind !== "model") {
+    throw new ProvisioningError("tenant", `"${SYSTEM_TENANT}" holds the models of every tenant, and nothing else`);
+  }
   switch (kind) {
     case "model":
       return { kind, tenant, id, model: parseModel(id, body.model?.xml ?? "") };

@@ -56,15 +56,18 @@ export class Materialiser {
     this.#signal = signal;
   }
 
-  /** Takes a record of the topic; resolves once its status is on the bus. */
-  handle(record: IncomingRecord): Promise<void> {
-    return this.#inTurn(async () => {
+  /** Takes a record of the topic; resolves once its status is on the bus. The next record does not wait for that. */
+  async handle(record: IncomingRecord): Promise<void> {
+    const ref = parseProvisioningKey(record.key ?? "");
+    const outcome = await this.#inTurn(async () => {
       const position = await this.#ports.provisioning.position();
       if (!(await this.#isGapFree(position, record.offset))) await this.#rebuild();
-      await this.#materialiseLive(record);
+      const materialised = ref === undefined ? undefined : await this.#materialise(ref, record, "live");
       await this.#ports.provisioning.setPosition(record.offset);
       this.#last = record.offset;
+      return materialised;
     });
+    await (ref === undefined || outcome === undefined ? this.#bury(record) : this.#report(ref, record, outcome));
   }
 
   /** Rebuilds the read model when Redis has lost it, or has that of another topic. */
@@ -95,13 +98,13 @@ export class Materialiser {
   }
 
   /** Runs after what came before, and again while Redis is away. */
-  #inTurn(step: () => Promise<void>): Promise<void> {
+  #inTurn<Result>(step: () => Promise<Result>): Promise<Result> {
     const turn = this.#tail.then(() => this.#untilAvailable(step));
     this.#tail = turn.catch(() => {});
     return turn;
   }
 
-  async #untilAvailable(step: () => Promise<void>): Promise<void> {
+  async #untilAvailable<Result>(step: () => Promise<Result>): Promise<Result> {
     for (;;) {
       try {
         return await step();
@@ -113,20 +116,22 @@ export class Materialiser {
     }
   }
 
-  async #materialiseLive(record: IncomingRecord): Promise<void> {
-    const { sender, settings, clock, metrics, logger } = this.#ports;
-    const ref = parseProvisioningKey(record.key ?? "");
-    if (ref === undefined) {
-      const reason = `the key is not <model|profile|device|credential>/<tenant>/<id>`;
-      await sender.publish(
-        deadLetter(record, reason, "rpc-router", { topicPrefix: settings.topicPrefix, nowMs: clock() }),
-      );
-      metrics.provisioning.with({ outcome: "unreadable" }).inc();
-      return;
-    }
-    const outcome = await this.#materialise(ref, record, "live");
+  /** A record whose key says nothing has nobody who waits for its status. */
+  async #bury(record: IncomingRecord): Promise<void> {
+    const { sender, settings, clock, metrics } = this.#ports;
+    const reason = "the key is not <model|profile|device|credential>/<tenant>/<id>";
+    await sender.publish(
+      deadLetter(record, reason, "rpc-router", { topicPrefix: settings.topicPrefix, nowMs: clock() }),
+    );
+    metrics.provisioning.with({ outcome: "unreadable" }).inc();
+  }
+
+  async #report(ref: RecordRef, record: IncomingRecord, outcome: Outcome): Promise<void> {
+    const { metrics, logger } = this.#ports;
     metrics.provisioning.with({ outcome: outcome.type }).inc();
-    logger.info({ ...ref, ...outcome, offset: record.offset }, "provisioning record handled");
+    const facts = { ...ref, ...outcome, offset: record.offset };
+    if (outcome.type === "rejected") logger.info(facts, "provisioning record was rejected");
+    else logger.debug(facts, "provisioning record is in force");
     await this.#publishStatus(ref, record, outcome);
   }
 
