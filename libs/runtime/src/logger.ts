@@ -21,7 +21,8 @@ export function createLogger(
     formatters: { level: (label: string) => ({ level: label }) },
     serializers: { error: pino.stdSerializers.err },
   };
-  if (!forPeople) return destination ? pino(options, destination) : pino(options);
+  // Synchronous: a line that waits would be lost, or overtaken, when the process exits.
+  if (!forPeople) return pino(options, destination ?? pino.destination({ dest: 1, sync: true }));
   const stream = pretty({
     colorize: terminal,
     translateTime: "SYS:HH:MM:ss.l",

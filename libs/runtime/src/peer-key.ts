@@ -15,7 +15,7 @@ export function formatPeerKey(address: string, port: number): PeerKey {
 export function parsePeerKey(peer: PeerKey): { readonly address: string; readonly port: number } | undefined {
   const colon = peer.lastIndexOf(":");
   const port = Number(peer.slice(colon + 1));
-  if (colon < 1 || colon === peer.length - 1 || !Number.isInteger(port) || port < 0 || port > 65535) return undefined;
+  if (colon < 1 || colon === peer.length - 1 || !Number.isInteger(port) || port < 1 || port > 65535) return undefined;
   const host = peer.slice(0, colon);
   if (isIPv4(host)) return { address: host, port };
   const address = host.startsWith("[") && host.endsWith("]") ? host.slice(1, -1) : "";

@@ -115,7 +115,7 @@ describe("a peer key", () => {
     expect(parsePeerKey(key)).toEqual({ address: address.replace("::ffff:", ""), port });
   });
 
-  it.each(["", "192.0.2.1", "192.0.2.1:", "192.0.2.1:70000", "host:1", "[192.0.2.1]:1", "2001:db8::1"])(
+  it.each(["", "192.0.2.1", "192.0.2.1:", "192.0.2.1:70000", "192.0.2.1:0", "host:1", "[192.0.2.1]:1", "2001:db8::1"])(
     "is not %j",
     (text) => {
       expect(parsePeerKey(text)).toBeUndefined();

@@ -72,7 +72,10 @@ async function bind(options: UdpSocketOptions, host: string): Promise<UdpSocket>
     lookup: (address, _options, callback) => callback(null, address, family === "udp6" ? 6 : 4),
   });
   const { onDatagram } = options;
-  socket.on("message", (bytes, from) => onDatagram(bytes, formatPeerKey(from.address, from.port)));
+  socket.on("message", (bytes, from) => {
+    // Source port 0 means that no answer is expected (RFC 768), and none could be sent.
+    if (from.port !== 0) onDatagram(bytes, formatPeerKey(from.address, from.port));
+  });
   await listening(socket, options.port, host);
   socket.on("error", options.onError);
 
@@ -150,6 +153,9 @@ class AddressCache {
   }
 }
 
+/** Longest delay that `setTimeout` takes; a later deadline is armed again when it has passed. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /** A machine with a clock. */
 export interface MachineDriver<Input> {
   /** Gives the machine its input and performs what comes back, in order; inputs given meanwhile come after. */
@@ -189,7 +195,7 @@ export function driveMachine<Input, Output>(
     if (stopped || deadlineMs === undefined || deadlineMs >= armedMs) return;
     clearTimeout(timer);
     armedMs = deadlineMs;
-    timer = setTimeout(fire, Math.max(0, Math.ceil(deadlineMs - clock())));
+    timer = setTimeout(fire, Math.min(Math.max(0, Math.ceil(deadlineMs - clock())), MAX_TIMER_MS));
   };
 
   const fire = (): void => {
