@@ -234,7 +234,7 @@ export class CborFloat {
   }
 }
 
-/** What can be encoded: whole numbers become integers, others floats, as short as is exact. */
+/** What can be encoded: whole numbers become integers, others floats of 4 bytes where that is exact, else 8; small decoders lack those of 2. */
 export type CborInput = CborValue | CborFloat | readonly CborInput[] | ReadonlyMap<CborInput, CborInput>;
 
 /** Encodes a data item, with definite lengths and the shortest arguments (RFC 8949 §4.2.1). */
