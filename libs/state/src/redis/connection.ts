@@ -40,10 +40,13 @@ const RETRY_MAX_MS = 500;
  */
 export class RedisConnection {
   readonly client: Redis | Cluster;
+  readonly #commandTimeoutMs: number;
   #problem: string | undefined = "not connected yet";
+  #ready: Promise<void> | undefined;
 
   constructor(settings: RedisSettings, events: RedisConnectionEvents = {}) {
-    this.client = makeClient(settings);
+    this.#commandTimeoutMs = settings.commandTimeoutMs ?? COMMAND_TIMEOUT_MS;
+    this.client = makeClient(settings, this.#commandTimeoutMs);
     let available = true; // Until the first failure.
     let lastError: Error | undefined;
     this.client.on("error", (error: Error) => {
@@ -64,6 +67,17 @@ export class RedisConnection {
     });
   }
 
+  /** Does a step. @throws {StateUnavailableError} Redis did not do it in time; whether it did it later is unknown */
+  async run<Reply>(step: (client: Redis | Cluster) => Promise<Reply>): Promise<Reply> {
+    try {
+      if (this.client instanceof Cluster && this.client.status !== "ready") await this.#becomesReady();
+      return await step(this.client);
+    } catch (error) {
+      if (!(error instanceof Error) || isOurFault(error)) throw error;
+      throw new StateUnavailableError(`Redis did not do it: ${error.message}`, { cause: error });
+    }
+  }
+
   /** What is wrong with the connection; undefined when nothing is. */
   problem(): string | undefined {
     return this.#problem;
@@ -72,15 +86,23 @@ export class RedisConnection {
   async close(): Promise<void> {
     this.client.disconnect();
   }
-}
 
-/** Settles as `reply` does; what is the environment's fault becomes a `StateUnavailableError`. */
-export async function orUnavailable<Reply>(reply: Promise<Reply>): Promise<Reply> {
-  try {
-    return await reply;
-  } catch (error) {
-    if (!(error instanceof Error) || isOurFault(error)) throw error;
-    throw new StateUnavailableError(`Redis did not do it: ${error.message}`, { cause: error });
+  /** A cluster's client would queue steps for as long as the cluster is away: wait no longer than a step may take. */
+  #becomesReady(): Promise<void> {
+    this.#ready ??= new Promise<void>((resolve, reject) => {
+      const ready = (): void => {
+        clearTimeout(timer);
+        this.#ready = undefined;
+        resolve();
+      };
+      const timer = setTimeout(() => {
+        this.client.off("ready", ready);
+        this.#ready = undefined;
+        reject(new StateUnavailableError(this.#problem));
+      }, this.#commandTimeoutMs);
+      this.client.once("ready", ready);
+    });
+    return this.#ready;
   }
 }
 
@@ -89,13 +111,13 @@ function isOurFault(error: Error): boolean {
   return error.name === "ReplyError" && /^(ERR|WRONGTYPE|CROSSSLOT|NOSCRIPT) /.test(error.message);
 }
 
-function makeClient(settings: RedisSettings): Redis | Cluster {
+function makeClient(settings: RedisSettings, commandTimeout: number): Redis | Cluster {
   const { url, sentinels = [], sentinelMaster = "mymaster", clusterNodes = [], username, password } = settings;
   const retryStrategy = (attempt: number): number => Math.min(attempt * 50, RETRY_MAX_MS);
   const tls = tlsOptions(settings);
   const options = {
     maxRetriesPerRequest: 1,
-    commandTimeout: settings.commandTimeoutMs ?? COMMAND_TIMEOUT_MS,
+    commandTimeout,
     connectTimeout: COMMAND_TIMEOUT_MS,
     // A master that became a replica refuses writes: connect anew, and send the command again.
     reconnectOnError: (error: Error) => (error.message.startsWith("READONLY") ? (2 as const) : false),
@@ -115,6 +137,7 @@ function makeClient(settings: RedisSettings): Redis | Cluster {
   if (clusterNodes.length > 0) {
     return new Cluster(clusterNodes.map(parseHostPort), {
       redisOptions: options,
+      enableOfflineQueue: false,
       clusterRetryStrategy: retryStrategy,
       // Certificates name hosts: an address must not be put in their place.
       ...(tls === undefined ? {} : { dnsLookup: (address, done) => done(null, address) }),

@@ -31,7 +31,7 @@ import { OUTBOX_MAX_ENTRIES } from "../limits.ts";
 import { registrationIdShard } from "../registration-id.ts";
 import { SHARDS, shardOf } from "../shard.ts";
 import { parseToken, type Token } from "../token.ts";
-import { orUnavailable, type RedisConnection } from "./connection.ts";
+import type { RedisConnection } from "./connection.ts";
 import { decodeDevice, decodeObservations, decodeOwner, encodeObservation, encodeRest } from "./device-record.ts";
 import { INCARNATION_KEY, nameOf, parseName, SHARD_KEYS, shardPrefix } from "./keys.ts";
 import { parseEntry, type StoredEntry } from "./outbox-entry.ts";
@@ -299,7 +299,7 @@ export class RedisDeviceStore implements DeviceStore {
 
   async settle(shard: number, outboxIds: readonly string[]): Promise<void> {
     if (outboxIds.length === 0) return;
-    await orUnavailable(this.#connection.client.xdel(shardPrefix(shard) + SHARD_KEYS.OUTBOX, ...outboxIds));
+    await this.#connection.run((client) => client.xdel(shardPrefix(shard) + SHARD_KEYS.OUTBOX, ...outboxIds));
   }
 
   async incarnation(): Promise<Incarnation> {

@@ -1,6 +1,6 @@
 import type { NodeRef } from "../device-store.ts";
 import { type NodeDirectory, type NodeEntry, TRANSPORT_SLOTS } from "../node-directory.ts";
-import { orUnavailable, type RedisConnection } from "./connection.ts";
+import type { RedisConnection } from "./connection.ts";
 import { NODE_PREFIX } from "./keys.ts";
 import { Scripts } from "./scripts.ts";
 
@@ -40,12 +40,12 @@ export class RedisNodeDirectory implements NodeDirectory {
   }
 
   async get(slot: number): Promise<NodeEntry | undefined> {
-    return parseEntry(slot, await orUnavailable(this.#connection.client.get(NODE_PREFIX + slot)));
+    return parseEntry(slot, await this.#connection.run((client) => client.get(NODE_PREFIX + slot)));
   }
 
   async list(): Promise<readonly NodeEntry[]> {
     const keys = Array.from({ length: TRANSPORT_SLOTS }, (_, slot) => NODE_PREFIX + slot);
-    const entries = await orUnavailable(this.#connection.client.mget(keys));
+    const entries = await this.#connection.run((client) => client.mget(keys));
     return entries.map((text, slot) => parseEntry(slot, text)).filter((entry) => entry !== undefined);
   }
 }

@@ -7,7 +7,7 @@ import {
   type RecordRef,
   type StoredRecord,
 } from "../provisioning-store.ts";
-import { orUnavailable, type RedisConnection } from "./connection.ts";
+import type { RedisConnection } from "./connection.ts";
 import {
   identitySlot,
   POSITION_KEY,
@@ -31,11 +31,11 @@ const DEVICE_KINDS = ["device", "credential"] as const;
  * pointer whose device does not name it is void, which makes a `put` that was cut short harmless. One materialiser writes at a time.
  */
 export class RedisProvisioningStore implements ProvisioningStore {
-  readonly #client: RedisConnection["client"];
+  readonly #connection: RedisConnection;
   readonly #scripts: Scripts<"put-record" | "own-identity" | "disown-identity" | "find-device">;
 
   constructor(connection: RedisConnection) {
-    this.#client = connection.client;
+    this.#connection = connection;
     this.#scripts = new Scripts(
       connection,
       ["put-record", "own-identity", "disown-identity", "find-device"],
@@ -65,7 +65,7 @@ export class RedisProvisioningStore implements ProvisioningStore {
 
   async remove(ref: RecordRef): Promise<boolean> {
     const current = await this.#read(ref);
-    const removed = await orUnavailable(this.#client.hdel(recordsKey(ref), nameOfRecord(ref)));
+    const removed = await this.#connection.run((client) => client.hdel(recordsKey(ref), nameOfRecord(ref)));
     await this.#disownUnnamed(ref, current);
     return removed === 1;
   }
@@ -76,15 +76,14 @@ export class RedisProvisioningStore implements ProvisioningStore {
 
   async list(kind: Kind, tenant?: string): Promise<readonly StoredRecord[]> {
     const slots = Array.from({ length: PROVISIONING_SLOTS }, (_, slot) => slot);
-    const packed = await orUnavailable(
-      Promise.all(
-        slots.map((slot) => this.#client.hvalsBuffer(provisioningPrefix(slot) + PROVISIONING_KEYS.RECORDS + kind)),
-      ),
+    const packed = await this.#connection.run((client) =>
+      Promise.all(slots.map((slot) => client.hvalsBuffer(provisioningPrefix(slot) + PROVISIONING_KEYS.RECORDS + kind))),
     );
     return packed
       .flat()
       .map((each) => parseRecord(kind, each)?.record)
-      .filter((record) => record !== undefined && (tenant === undefined || record.tenant === tenant)) as StoredRecord[]; // Filtered.
+      .filter((record) => record !== undefined)
+      .filter((record) => tenant === undefined || record.tenant === tenant);
   }
 
   async deviceByIdentity(identity: CredentialIdentity): Promise<StoredRecord | undefined> {
@@ -102,16 +101,17 @@ export class RedisProvisioningStore implements ProvisioningStore {
   }
 
   async position(): Promise<number | undefined> {
-    const position = await orUnavailable(this.#client.get(POSITION_KEY));
+    const position = await this.#connection.run((client) => client.get(POSITION_KEY));
     return position === null || !/^\d+$/.test(position) ? undefined : Number(position);
   }
 
   async setPosition(offset: number): Promise<void> {
-    await orUnavailable(this.#client.set(POSITION_KEY, offset));
+    await this.#connection.run((client) => client.set(POSITION_KEY, offset));
   }
 
   async #read(ref: RecordRef): Promise<PackedRecord | undefined> {
-    return parseRecord(ref.kind, await orUnavailable(this.#client.hgetBuffer(recordsKey(ref), nameOfRecord(ref))));
+    const packed = await this.#connection.run((client) => client.hgetBuffer(recordsKey(ref), nameOfRecord(ref)));
+    return parseRecord(ref.kind, packed);
   }
 
   /** Makes the record's device the owner of an identity; a void pointer is no obstacle. */

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { EXPIRY_GRACE_MS } from "../device-store.ts";
 import { EXPIRED_REASON } from "../lifecycle.ts";
 import { ANSWER_MEMORY_MS, MESSAGE_ID_JUMP, QUARANTINE_MS, REGISTER_MEMORY_MS, SWEEP_LEASE_MS } from "../limits.ts";
-import { orUnavailable, type RedisConnection } from "./connection.ts";
+import type { RedisConnection } from "./connection.ts";
 import { SHARD_KEYS } from "./keys.ts";
 
 /** What a script takes beside its key. */
@@ -16,10 +16,12 @@ type ScriptCommand = (key: string, ...args: ScriptArgument[]) => Promise<ScriptR
 
 /** One atomic step each. Runs by EVALSHA, and by EVAL where Redis does not know the script (any more). */
 export class Scripts<Name extends string> {
+  readonly #connection: RedisConnection;
   readonly #commands: ReadonlyMap<Name, ScriptCommand>;
 
   /** Loads `scripts/<name>.lua` of each name, with `prelude` in front. */
   constructor(connection: RedisConnection, names: readonly Name[], prelude = "") {
+    this.#connection = connection;
     const { client } = connection;
     this.#commands = new Map(
       names.map((name) => {
@@ -35,7 +37,7 @@ export class Scripts<Name extends string> {
   /** Runs a step in the slot of `key`. @throws {StateUnavailableError} Redis did not do it in time */
   run(name: Name, key: string, ...args: ScriptArgument[]): Promise<ScriptReply> {
     const command = this.#commands.get(name) as ScriptCommand; // Every name was loaded.
-    return orUnavailable(command(key, ...(args as (string | Buffer)[])));
+    return this.#connection.run(() => command(key, ...args));
   }
 }
 

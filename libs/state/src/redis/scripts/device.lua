@@ -20,15 +20,16 @@ local function clock(given)
 end
 
 -- Moves what cannot be parsed out of the way, for a week. Its pointers find nothing from now on.
+local function quarantine_key(kind, name)
+  if redis.call("EXISTS", key(kind, name)) == 0 then return end
+  redis.call("RENAME", key(kind, name), key(BAD .. kind, name))
+  redis.call("PEXPIRE", key(BAD .. kind, name), QUARANTINE_MS)
+end
+
 local function quarantine(name)
   quarantined = quarantined + 1
-  for _, kind in ipairs({ DEVICE, OBSERVATIONS }) do
-    local bad = key(BAD .. kind, name)
-    if redis.call("EXISTS", key(kind, name)) == 1 then
-      redis.call("RENAME", key(kind, name), bad)
-      redis.call("PEXPIRE", bad, QUARANTINE_MS)
-    end
-  end
+  quarantine_key(DEVICE, name)
+  quarantine_key(OBSERVATIONS, name)
   redis.call("ZREM", key(EXPIRIES), name)
 end
 
@@ -75,7 +76,10 @@ end
 -- Token and text of each observation, flat.
 local function observations(name)
   local flat = redis.pcall("HGETALL", key(OBSERVATIONS, name))
-  return flat.err and {} or flat
+  if not flat.err then return flat end
+  quarantined = quarantined + 1
+  quarantine_key(OBSERVATIONS, name)
+  return {}
 end
 
 local function add_observations(name, first)
@@ -97,7 +101,7 @@ local function find(proof, value)
   end
   local name = redis.call("HGET", key(TOKENS), value)
   local device = name and load(name)
-  if device and redis.call("HEXISTS", key(OBSERVATIONS, name), value) == 1 then return device end
+  if device and redis.pcall("HEXISTS", key(OBSERVATIONS, name), value) == 1 then return device end
   if name then redis.call("HDEL", key(TOKENS), value) end
   return nil
 end
@@ -143,8 +147,8 @@ end
 -- Removes a device with its pointers and observations.
 local function forget(device)
   local name = device.name
-  local tokens = redis.call("HKEYS", key(OBSERVATIONS, name))
-  for _, token in ipairs(tokens) do redis.call("HDEL", key(TOKENS), token) end
+  local flat = observations(name)
+  for i = 1, #flat, 2 do redis.call("HDEL", key(TOKENS), flat[i]) end
   redis.call("DEL", key(DEVICE, name), key(OBSERVATIONS, name), key(REGISTRATION_ID, device.id))
   redis.call("ZREM", key(EXPIRIES), name)
 end

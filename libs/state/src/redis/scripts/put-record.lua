@@ -3,6 +3,9 @@ local kind, name, offset, packed = unpack(ARGV)
 local records = KEYS[1] .. RECORDS .. kind
 local current = redis.call("HGET", records, name)
 -- Version, then the offset: see provisioning-record.ts. What does not parse is replaced.
-if current and #current >= 7 and select(2, struct.unpack(">BI6", current)) > tonumber(offset) then return 0 end
+if current and #current >= 7 then
+  local version, stored = struct.unpack(">BI6", current)
+  if version == 1 and stored > tonumber(offset) then return 0 end
+end
 redis.call("HSET", records, name, packed)
 return 1

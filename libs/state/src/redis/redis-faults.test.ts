@@ -1,0 +1,247 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type RedisClusterProcess, type RedisProcess, startRedis, startRedisCluster } from "@ferry/testing";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
+import { Redis } from "ioredis";
+import { NODES, newDevice, newObservation, newRegister } from "../contract/harness.ts";
+import type { DeviceRef, RegisterRequest } from "../device-store.ts";
+import { EXPIRY_GRACE_MS } from "../device-store.ts";
+import { StateUnavailableError } from "../errors.ts";
+import { shardOf } from "../shard.ts";
+import { connectRedis } from "./connect-redis.ts";
+import { RedisConnection } from "./connection.ts";
+import { nameOf, shardPrefix } from "./keys.ts";
+import { RedisDeviceStore } from "./redis-device-store.ts";
+import { RedisNodeDirectory } from "./redis-node-directory.ts";
+import { RedisProvisioningStore } from "./redis-provisioning-store.ts";
+
+const [node] = NODES;
+
+describe("A value that does not parse is quarantined and counted, never fatal", () => {
+  let server: RedisProcess;
+  let raw: Redis;
+  let connection: RedisConnection;
+  let store: RedisDeviceStore;
+  let quarantined: number;
+  let device: DeviceRef;
+  let request: RegisterRequest;
+  let prefix: string;
+  beforeAll(async () => {
+    server = await startRedis();
+    raw = new Redis(server.url);
+    connection = new RedisConnection({ url: server.url });
+    store = new RedisDeviceStore(connection, { onQuarantine: (count) => (quarantined += count) });
+  });
+  beforeEach(async () => {
+    quarantined = 0;
+    device = newDevice();
+    request = newRegister(device, Date.now(), { observations: [newObservation(device)] });
+    prefix = shardPrefix(shardOf(device.tenant, device.endpoint));
+    await store.register(request);
+  });
+  afterAll(async () => {
+    await connection.close();
+    raw.disconnect();
+    await server.stop();
+  });
+
+  const damages: Record<string, (key: string) => Promise<unknown>> = {
+    "cut short": (key) =>
+      raw.setrange(key, 0, "").then(async () => raw.set(key, (await raw.getBuffer(key))?.subarray(0, 60) ?? "")),
+    "of another version": (key) => raw.setrange(key, 0, "\x7f"),
+    empty: (key) => raw.set(key, ""),
+    "longer than it says": (key) => raw.append(key, "x"),
+    "of another type": async (key) => {
+      await raw.del(key);
+      await raw.lpush(key, "x");
+    },
+    "a registration that is no protobuf": async (key) => {
+      const packed = (await raw.getBuffer(key)) as Buffer;
+      packed.fill(0xff, packed.length - 12);
+      await raw.set(key, packed);
+    },
+  };
+  it.each(Object.keys(damages))("A device that is %s counts as not registered and can register", async (damage) => {
+    const key = `${prefix}d:${nameOf(device)}`;
+    await damages[damage]?.(key);
+    const { registrationId, peer } = request.registration;
+    expect(await store.update({ registrationId, peer, node, nowMs: Date.now() })).toEqual({ type: "notFound" });
+    expect(quarantined).toBe(1);
+    expect(await raw.exists(`${prefix}bad:d:${nameOf(device)}`)).toBe(1);
+    expect(await store.get(device)).toBeUndefined();
+    expect(await store.register(newRegister(device, Date.now()))).toMatchObject({ type: "registered" });
+  });
+
+  it.each(Object.keys(damages))("A Register takes the place of a device that is %s", async (damage) => {
+    await damages[damage]?.(`${prefix}d:${nameOf(device)}`);
+    expect(await store.register(newRegister(device, Date.now()))).toMatchObject({ type: "registered" });
+    expect(quarantined).toBe(1);
+  });
+
+  it("Observations that do not parse make the device register anew", async () => {
+    await raw.hset(`${prefix}o:${nameOf(device)}`, "12345678", "nonsense");
+    expect(await store.get(device)).toBeUndefined();
+    expect(quarantined).toBe(1);
+    await store.register(newRegister(device, Date.now()));
+    await raw.del(`${prefix}o:${nameOf(device)}`);
+    await raw.set(`${prefix}o:${nameOf(device)}`, "nonsense");
+    expect(await store.register(newRegister(device, Date.now()))).toMatchObject({ type: "registered" });
+  });
+
+  it("A sweep ends the others when a device or an outbox entry does not parse", async () => {
+    await raw.set(`${prefix}d:${nameOf(device)}`, "nonsense");
+    await raw.xadd(`${prefix}out`, "*", "k", "nonsense", "n", "a/b", "v", "", "w", "");
+    await raw.xadd(`${prefix}out`, "*", "what", "ever");
+    const shard = shardOf(device.tenant, device.endpoint);
+    const nowMs = Date.now() + 1_000_000;
+    const sweep = { shard, node, outboxAgeMs: 0, graceMs: EXPIRY_GRACE_MS, limit: 10, nowMs };
+    const swept = await store.sweep(sweep);
+    expect(swept).toMatchObject({ type: "swept", expired: [], outbox: [{ kind: "lifecycle", device }] });
+    expect(quarantined).toBe(3);
+    expect(await raw.xlen(`${prefix}bad:out`)).toBe(2);
+    expect(await store.sweep({ ...sweep, nowMs: nowMs + 1 })).toMatchObject({ outbox: [{ device }] });
+    expect(quarantined).toBe(3);
+  });
+
+  it("A pointer that leads nowhere proves nothing and goes away", async () => {
+    await raw.del(`${prefix}d:${nameOf(device)}`);
+    const { registrationId, peer } = request.registration;
+    const token = request.observations?.[0]?.token ?? new Uint8Array();
+    for (const proof of [
+      { type: "registrationId", registrationId },
+      { type: "token", token },
+    ] as const) {
+      expect(await store.claim({ proof, peer, node, nowMs: Date.now() })).toEqual({ type: "notFound" });
+    }
+    expect(await raw.exists(`${prefix}r:${registrationId}`, `${prefix}t`)).toBe(0);
+  });
+
+  it("What does not parse in the node directory and in provisioning counts as absent", async () => {
+    const [nodes, provisioning] = [new RedisNodeDirectory(connection), new RedisProvisioningStore(connection)];
+    await raw.set("lw:{n}:node:0", "nonsense");
+    expect(await nodes.list()).toEqual([]);
+    const entry = { name: "a", bootId: node.bootId, address: "", version: "", draining: false, ready: false };
+    expect(await nodes.lease(entry, 1_000)).toMatchObject({ slot: 0 });
+
+    const record = { kind: "device", tenant: "default", id: "meter", value: Uint8Array.of(1), offset: 1 } as const;
+    await provisioning.put(record, [{ type: "noSec", endpoint: "meter" }]);
+    const [key = ""] = await raw.keys("lw:{p*}:rec:device");
+    for (const bad of ["", "nonsense", "\x01\0\0\0\0\0\x09\0\0\0\x02{}", "\x01\0\0\0\0\0\x09\0\0\0\x02{{"]) {
+      await raw.hset(key, "default/meter", bad);
+      expect(await provisioning.get("device", "default", "meter")).toBeUndefined();
+      expect(await provisioning.deviceByIdentity({ type: "noSec", endpoint: "meter" })).toBeUndefined();
+      expect(await provisioning.list("device")).toEqual([]);
+    }
+    await raw.hset(key, "default/meter", "nonsense");
+    expect(await provisioning.put({ ...record, offset: 2 }, [])).toEqual({ type: "stored" });
+    expect(await provisioning.get("device", "default", "meter")).toMatchObject({ offset: 2 });
+  });
+
+  it("A put that was cut short leaves a pointer that is void", async () => {
+    const provisioning = new RedisProvisioningStore(connection);
+    const identity = { type: "psk", identity: "cut" } as const;
+    const record = { kind: "device", tenant: "default", id: "cut", value: Uint8Array.of(1), offset: 1 } as const;
+    await provisioning.put(record, [identity]);
+    const [pointer = ""] = await raw.keys("lw:{p*}:id:psk:cut");
+    await raw.hdel((await raw.keys("lw:{p*}:rec:device")).find((key) => key !== pointer) ?? "", "default/cut");
+    for (const key of await raw.keys("lw:{p*}:rec:device")) await raw.hdel(key, "default/cut");
+    expect(await provisioning.deviceByIdentity(identity)).toBeUndefined();
+    const other = { ...record, id: "other", offset: 2 };
+    expect(await provisioning.put(other, [identity])).toEqual({ type: "stored" });
+    expect(await provisioning.deviceByIdentity(identity)).toEqual(other);
+  });
+
+  it("The outbox is capped: the oldest entries are dropped and counted", async () => {
+    let dropped = 0;
+    const small = new RedisDeviceStore(connection, {
+      outboxMaxEntries: 3,
+      onOutboxDropped: (count) => (dropped += count),
+    });
+    const { registrationId, peer } = request.registration;
+    for (let i = 0; i < 5; i++) await small.update({ registrationId, peer, node, nowMs: Date.now() });
+    expect(dropped).toBe(3);
+    expect(await raw.xlen(`${prefix}out`)).toBe(3);
+  });
+
+  it("Scripts that Redis forgot are sent again", async () => {
+    await raw.script("FLUSH");
+    expect(await store.get(device)).toBeDefined();
+  });
+
+  it("A store that was rolled back is another incarnation for every node", async () => {
+    const first = await store.incarnation();
+    expect(await store.incarnation()).toMatchObject({ id: first.id });
+    await raw.set("lw:{n}:incarnation", `${first.id} ${first.highWaterS - 60}`);
+    const second = await store.incarnation();
+    expect(second.id).not.toBe(first.id);
+    expect(await new RedisDeviceStore(connection).incarnation()).toMatchObject({ id: second.id });
+  });
+});
+
+describe.each(["single", "cluster"] as const)("When Redis (%s) is killed", (mode) => {
+  let server: RedisProcess | undefined;
+  let cluster: RedisClusterProcess | undefined;
+  afterEach(() => Promise.all([server?.stop(), cluster?.stop()]));
+
+  it("a step fails within 1.2 s with StateUnavailableError, one episode is told, and steps go on when it is back", async () => {
+    if (mode === "single") server = await startRedis();
+    else cluster = await startRedisCluster();
+    const episodes: string[] = [];
+    const state = connectRedis(
+      server === undefined ? { url: "", clusterNodes: cluster?.nodes ?? [] } : { url: server.url },
+      {
+        onUnavailable: ({ name }) => episodes.push(name),
+        onAvailable: () => episodes.push("available"),
+      },
+    );
+    const device = newDevice();
+    await state.devices.register(newRegister(device, Date.now()));
+    expect(state.problem()).toBeUndefined();
+    const servers = cluster?.masters ?? [server as RedisProcess];
+    await Promise.all(servers.map((each) => each.kill9()));
+    for (let i = 0; i < 3; i++) {
+      const startedMs = performance.now();
+      await expect(state.devices.get(device)).rejects.toThrow(StateUnavailableError);
+      expect(performance.now() - startedMs).toBeLessThan(1_300);
+    }
+    expect(state.problem()).toMatch(/^Redis cannot be reached/);
+    await Promise.all(servers.map((each) => each.restart()));
+    const deadlineMs = Date.now() + 10_000;
+    let healed = false;
+    while (!healed && Date.now() < deadlineMs) {
+      healed = await state.devices.register(newRegister(device, Date.now())).then(
+        () => true,
+        () => false,
+      );
+      if (!healed) await sleep(50);
+    }
+    expect(healed).toBe(true);
+    expect(state.problem()).toBeUndefined();
+    expect(episodes).toEqual(["StateUnavailableError", "available"]);
+    await state.stop();
+  }, 30_000);
+});
+
+it("A Redis that was never there fails steps, not the start, and its password is in no error", async () => {
+  const state = connectRedis({ url: "redis://user:secret@127.0.0.1:1" });
+  expect(state.problem()).toBe("not connected yet");
+  const error = await state.devices.get(newDevice()).catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(StateUnavailableError);
+  expect(
+    JSON.stringify([String(error), (error as Error).message, String((error as Error).cause), state.problem()]),
+  ).not.toContain("secret");
+  await state.stop();
+});
+
+it("A Redis that answers nothing fails steps within the command timeout", async () => {
+  const server = await startRedis();
+  const state = connectRedis({ url: server.url, commandTimeoutMs: 200 });
+  await state.devices.get(newDevice());
+  const raw = new Redis(server.url);
+  await raw.client("PAUSE", 1_000);
+  const startedMs = performance.now();
+  await expect(state.devices.get(newDevice())).rejects.toThrow(StateUnavailableError);
+  expect(performance.now() - startedMs).toBeLessThan(500);
+  raw.disconnect();
+  await state.stop();
+  await server.stop();
+});
