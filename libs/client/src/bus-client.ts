@@ -84,17 +84,13 @@ export class BusClient implements FerryClient {
       .sort((a, b) => a.tenant.localeCompare(b.tenant) || a.endpoint.localeCompare(b.endpoint));
   }
 
-  async tail(
-    stream: Stream,
-    { from, tenant = DEFAULT_TENANT, endpoint, signal, onRecord, onReady }: TailOptions,
-  ): Promise<void> {
-    const key = endpoint === undefined ? undefined : deviceKey(tenant, endpoint);
+  async tail(stream: Stream, { from, tenant, endpoint, signal, onRecord, onReady }: TailOptions): Promise<void> {
     const running = this.#bus.subscribe({
       type: "reader",
       topic: this.#topic(stream),
       from,
       handle: (record) => {
-        if (key !== undefined && record.key !== key) return;
+        if (!concerns(record.key ?? "", tenant, endpoint)) return;
         const read = toStreamRecord(stream, record);
         if (read !== undefined) onRecord(read);
       },
@@ -170,4 +166,13 @@ function toSummary(registration: lwm2m.v1.Registration.$Properties): DeviceSumma
     lifetimeS: registration.lifetimeS ?? 0,
     registeredAtMs: toSafeNumber(registration.registeredAtMs),
   };
+}
+
+/** Whether a record's key `tenant/endpoint` is of a tenant and a device; undefined is any. */
+function concerns(key: string, tenant: string | undefined, endpoint: string | undefined): boolean {
+  const slash = key.indexOf("/");
+  return (
+    (tenant === undefined || key.slice(0, slash) === tenant) &&
+    (endpoint === undefined || key.slice(slash + 1) === endpoint)
+  );
 }

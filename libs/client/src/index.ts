@@ -11,3 +11,4 @@ export {
   type StreamRecord,
   type TailOptions,
 } from "./ferry-client.ts";
+export { type DocumentJson, HttpClient, toDocumentJson } from "./http-client.ts";

@@ -1,0 +1,187 @@
+import { PassThrough } from "node:stream";
+import swagger from "@fastify/swagger";
+import { type DocumentJson, type FerryClient, NoAnswerError, type RpcCall, type Stream } from "@ferry/client";
+import { lwm2m } from "@ferry/proto";
+import { type ProvisioningDocument, ProvisioningTimeoutError, type PublishOutcome } from "@ferry/provisioning";
+import type { RecordRef } from "@ferry/state";
+import createServer, { type FastifyInstance, type FastifyReply } from "fastify";
+import type { Authenticate, Principal } from "./authenticate.ts";
+import { SCHEMAS } from "./schemas.ts";
+
+/** What the API is made of. */
+export interface ApiParts {
+  readonly client: FerryClient;
+  readonly authenticate: Authenticate;
+  /** Ends the streams that are open. */
+  readonly stopping: AbortSignal;
+}
+
+/** Largest request: thousands of documents at once. */
+const BODY_LIMIT_BYTES = 64 * 1024 * 1024;
+
+declare module "fastify" {
+  interface FastifyRequest {
+    principal: Principal;
+  }
+}
+
+/** Makes the HTTP API; `/openapi.json` says what it offers. */
+export async function createApi({ client, authenticate, stopping }: ApiParts): Promise<FastifyInstance> {
+  const api = createServer({ bodyLimit: BODY_LIMIT_BYTES, forceCloseConnections: true });
+  await api.register(swagger, {
+    openapi: {
+      openapi: "3.1.0",
+      info: {
+        title: "Ferry",
+        version: "0.1.0",
+        description: "LwM2M devices on Kafka: registrations, operations, records and what is declared.",
+      },
+      components: { securitySchemes: { bearer: { type: "http", scheme: "bearer" } } },
+      security: [{ bearer: [] }],
+    },
+  });
+  api.decorateRequest("principal");
+  api.addHook("onRequest", async (request, reply) => {
+    if (request.url === "/openapi.json") return;
+    const principal = await authenticate(request.headers.authorization);
+    if (principal === undefined)
+      return reply.code(401).header("www-authenticate", "Bearer").send({ message: "a bearer token is needed" });
+    request.principal = principal;
+  });
+  api.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {
+    const late = error instanceof NoAnswerError || error instanceof ProvisioningTimeoutError;
+    return reply.code(late ? 504 : (error.statusCode ?? 500)).send({ message: error.message });
+  });
+  api.get("/openapi.json", { schema: { hide: true } }, async () => api.swagger());
+
+  api.get<{ Querystring: { tenant?: string } }>(
+    "/api/v1/devices",
+    { schema: SCHEMAS.devices },
+    ({ principal, query }) => client.devices(principal.tenant ?? query.tenant),
+  );
+
+  api.post<{ Body: RpcCall }>("/api/v1/rpc", { schema: SCHEMAS.rpc }, ({ principal, body }) =>
+    client.rpc(principal.tenant === undefined ? body : { ...body, tenant: principal.tenant }),
+  );
+
+  api.get<{
+    Params: { stream: Stream };
+    Querystring: { from: "earliest" | "latest"; tenant?: string; endpoint?: string };
+  }>("/api/v1/records/:stream", { schema: SCHEMAS.records }, async ({ principal, params, query, raw }, reply) => {
+    const lines = new JsonLines();
+    const closed = new AbortController();
+    raw.socket.once("close", () => closed.abort());
+    const tenant = principal.tenant ?? query.tenant;
+    const ready = Promise.withResolvers<void>();
+    void client
+      .tail(params.stream, {
+        from: query.from,
+        ...(tenant === undefined ? {} : { tenant }),
+        ...(query.endpoint === undefined ? {} : { endpoint: query.endpoint }),
+        signal: AbortSignal.any([closed.signal, stopping]),
+        onRecord: (record) => lines.write(record),
+        onReady: ready.resolve,
+      })
+      .then(() => lines.end(), ready.reject);
+    await ready.promise;
+    return lines.reply(reply);
+  });
+
+  api.get<{ Querystring: { kind?: RecordRef["kind"] } }>(
+    "/api/v1/provisioning",
+    { schema: SCHEMAS.declared },
+    async ({ principal, query }) => (await client.get(query.kind)).filter(({ tenant }) => mayTouch(principal, tenant)),
+  );
+
+  api.post<{ Body: { documents: readonly DocumentJson[] } }>(
+    "/api/v1/provisioning",
+    { schema: SCHEMAS.apply },
+    ({ principal, body }, reply) => {
+      const refusal = refuse(principal, body.documents);
+      if (refusal !== undefined) return reply.code(403).send({ message: refusal });
+      return streamOutcomes(reply, (onOutcome) => client.apply(body.documents.map(toDocument), onOutcome));
+    },
+  );
+
+  api.post<{ Body: { documents: readonly DocumentJson[] } }>(
+    "/api/v1/provisioning/diff",
+    { schema: SCHEMAS.diff },
+    async ({ principal, body }, reply) => {
+      const refusal = refuse(principal, body.documents);
+      if (refusal !== undefined) return reply.code(403).send({ message: refusal });
+      return (await client.diff(body.documents.map(toDocument))).filter(({ tenant }) => mayTouch(principal, tenant));
+    },
+  );
+
+  api.post<{ Body: { records: readonly RecordRef[] } }>(
+    "/api/v1/provisioning/delete",
+    { schema: SCHEMAS.remove },
+    ({ principal, body }, reply) => {
+      const refusal = refuse(principal, body.records);
+      if (refusal !== undefined) return reply.code(403).send({ message: refusal });
+      return streamOutcomes(reply, (onOutcome) => client.remove(body.records, onOutcome));
+    },
+  );
+  return api;
+}
+
+function mayTouch(principal: Principal, tenant: string): boolean {
+  return principal.tenant === undefined || principal.tenant === tenant;
+}
+
+function refuse(principal: Principal, records: readonly { readonly tenant: string }[]): string | undefined {
+  const foreign = records.find(({ tenant }) => !mayTouch(principal, tenant));
+  return foreign === undefined ? undefined : `the token is for tenant ${principal.tenant}, not ${foreign.tenant}`;
+}
+
+function toDocument({ kind, tenant, id, body }: DocumentJson): ProvisioningDocument {
+  const { model, profile, device, credential } = lwm2m.v1.ProvisioningRecord.fromObject(body);
+  return {
+    kind,
+    tenant,
+    id,
+    body: {
+      ...(model ? { model } : {}),
+      ...(profile ? { profile } : {}),
+      ...(device ? { device } : {}),
+      ...(credential ? { credential } : {}),
+    },
+  };
+}
+
+/** Sends outcomes as they come; what goes wrong after the first is the last line. */
+function streamOutcomes(
+  reply: FastifyReply,
+  run: (onOutcome: (outcome: PublishOutcome) => void) => Promise<unknown>,
+): FastifyReply {
+  const lines = new JsonLines();
+  run((outcome) => lines.write(outcome)).then(
+    () => lines.end(),
+    (error: Error) => {
+      lines.write({ error: error.message });
+      lines.end();
+    },
+  );
+  return lines.reply(reply);
+}
+
+/** Most bytes that wait for a slow reader of records before it is cut off. */
+const MAX_WAITING_BYTES = 16 * 1024 * 1024;
+
+/** One JSON value a line (application/x-ndjson). */
+class JsonLines {
+  readonly #stream = new PassThrough();
+
+  write(value: unknown): void {
+    if (this.#stream.writableLength > MAX_WAITING_BYTES) this.#stream.destroy();
+    else this.#stream.write(`${JSON.stringify(value)}\n`);
+  }
+
+  end(): void {
+    this.#stream.end();
+  }
+
+  reply(reply: FastifyReply): FastifyReply {
+    return reply.type("application/x-ndjson").send(this.#stream);
+  }
+}

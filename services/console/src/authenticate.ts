@@ -1,0 +1,101 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import { BlockList, isIP } from "node:net";
+import { ConfigError } from "@ferry/runtime";
+import { createRemoteJWKSet, errors, jwtVerify } from "jose";
+import type { ApiSettings } from "./config.ts";
+
+/** Who asks: the tenant that they speak for, or all of them. */
+export interface Principal {
+  /** Undefined is every tenant. */
+  readonly tenant: string | undefined;
+}
+
+/** Finds out who asks by the value of the Authorization header; undefined when they are nobody. */
+export type Authenticate = (authorization: string | undefined) => Promise<Principal | undefined>;
+
+/**
+ * Makes the authentication that the settings ask for.
+ *
+ * @throws {ConfigError} the API would be open to the network
+ */
+export function createAuthenticate(settings: ApiSettings): Authenticate {
+  const tokens = settings.tokens === undefined ? undefined : parseTokens(settings.tokens);
+  const oidc = settings.oidcIssuer === undefined ? undefined : createOidc(settings.oidcIssuer, settings);
+  if (tokens === undefined && oidc === undefined) {
+    if (isLoopback(settings.host)) return async () => ({ tenant: undefined });
+    throw new ConfigError([
+      `LWM2M_API_HOST: ${settings.host} can be reached from the network: set LWM2M_API_TOKENS_FILE or LWM2M_API_OIDC_ISSUER, or listen on 127.0.0.1`,
+    ]);
+  }
+  return async (authorization) => {
+    const given = /^Bearer (\S+)$/i.exec(authorization ?? "")?.[1];
+    if (given === undefined) return undefined;
+    return tokens?.(given) ?? (await oidc?.(given));
+  };
+}
+
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet("127.0.0.0", 8, "ipv4");
+LOOPBACK.addAddress("::1", "ipv6");
+
+/** Whether an address can only be reached from this machine. */
+export function isLoopback(host: string): boolean {
+  const family = isIP(host);
+  return host === "localhost" || (family !== 0 && LOOPBACK.check(host, family === 6 ? "ipv6" : "ipv4"));
+}
+
+/** Compared by hash and in constant time, so that an answer's delay says nothing about a token. */
+function parseTokens(text: string): (given: string) => Principal | undefined {
+  const known = text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "" && !line.startsWith("#"))
+    .map((line, index) => {
+      const [token, tenant, ...rest] = line.split(/\s+/);
+      if (token === undefined || tenant === undefined || rest.length > 0 || token.length < MIN_TOKEN_CHARACTERS) {
+        throw new ConfigError([
+          `LWM2M_API_TOKENS: line ${index + 1} is not a token of at least ${MIN_TOKEN_CHARACTERS} characters, a blank and a tenant`,
+        ]);
+      }
+      return { hash: sha256(token), tenant: tenant === "*" ? undefined : tenant };
+    });
+  return (given) => {
+    const hash = sha256(given);
+    const found = known.find((token) => timingSafeEqual(token.hash, hash));
+    return found === undefined ? undefined : { tenant: found.tenant };
+  };
+}
+
+/** Shorter tokens can be guessed. */
+const MIN_TOKEN_CHARACTERS = 20;
+
+function sha256(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
+}
+
+function createOidc(issuer: string, { oidcAudience, oidcTenantClaim }: ApiSettings): Authenticate {
+  if (oidcAudience === undefined) {
+    throw new ConfigError([
+      "LWM2M_API_OIDC_AUDIENCE: is not set: without it a token for any other service of the issuer would do",
+    ]);
+  }
+  let keys: ReturnType<typeof createRemoteJWKSet> | undefined;
+  return async (token) => {
+    keys ??= createRemoteJWKSet(await jwksUri(issuer));
+    try {
+      const { payload } = await jwtVerify(token ?? "", keys, { issuer, audience: oidcAudience });
+      const tenant = payload[oidcTenantClaim];
+      return typeof tenant === "string" && tenant !== "" ? { tenant } : undefined;
+    } catch (error) {
+      if (error instanceof errors.JOSEError) return undefined;
+      throw error;
+    }
+  };
+}
+
+/** Where the issuer's keys are, by its discovery document (OpenID Connect Discovery 1.0 §4). */
+async function jwksUri(issuer: string): Promise<URL> {
+  const response = await fetch(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`);
+  const { jwks_uri } = (await response.json()) as { jwks_uri: string };
+  return new URL(jwks_uri);
+}

@@ -1,0 +1,119 @@
+import { STREAMS } from "@ferry/client";
+
+const text = { type: "string" } as const;
+const reference = {
+  kind: { enum: ["model", "profile", "device", "credential"], description: "Kind of the record." },
+  tenant: { type: "string", minLength: 1, description: "Tenant of the record; `system` for models of every tenant." },
+  id: {
+    type: "string",
+    minLength: 1,
+    description: "3_1.2 for a model, the name of a profile, the endpoint or pattern of a device.",
+  },
+} as const;
+const documents = {
+  type: "object",
+  required: ["documents"],
+  additionalProperties: false,
+  properties: {
+    documents: {
+      type: "array",
+      items: {
+        type: "object",
+        required: ["kind", "tenant", "id", "body"],
+        additionalProperties: false,
+        properties: {
+          ...reference,
+          body: {
+            type: "object",
+            description: "The member of lwm2m.v1.ProvisioningRecord that the kind names, in protobuf's JSON form.",
+          },
+        },
+      },
+    },
+  },
+} as const;
+const ndjson = "One JSON value a line.";
+
+/** What each route takes: checked, and shown in the OpenAPI document. */
+export const SCHEMAS: Readonly<
+  Record<"devices" | "rpc" | "records" | "declared" | "apply" | "diff" | "remove", object>
+> = {
+  devices: {
+    summary: "Registered devices",
+    querystring: {
+      type: "object",
+      additionalProperties: false,
+      properties: { tenant: { ...text, description: "Only those of this tenant." } },
+    },
+  },
+  rpc: {
+    summary: "Carries out an operation on a device and waits for its final answer",
+    description: "Answers 200 with the final answer, whatever its status; 504 when no rpc-router answers.",
+    body: {
+      type: "object",
+      required: ["endpoint", "method"],
+      additionalProperties: false,
+      properties: {
+        endpoint: { type: "string", minLength: 1, description: "LwM2M Endpoint Client Name." },
+        tenant: text,
+        method: { type: "string", minLength: 1, description: "Such as Read or WriteReplace." },
+        params: {
+          anyOf: [{ type: "object" }, text],
+          description: "Parameters of the method, as an object or as JSON text.",
+        },
+        timeoutMs: {
+          type: "integer",
+          minimum: 1,
+          maximum: 3_600_000,
+          default: 10_000,
+          description: "How long the answer may take, ms.",
+        },
+        failFast: { type: "boolean", description: "Answer UNREACHABLE at once instead of waiting for the device." },
+      },
+    },
+  },
+  records: {
+    summary: "Follows the records of a topic",
+    description: ndjson,
+    params: { type: "object", required: ["stream"], properties: { stream: { enum: STREAMS } } },
+    querystring: {
+      type: "object",
+      additionalProperties: false,
+      properties: {
+        from: { enum: ["earliest", "latest"], default: "latest" },
+        tenant: text,
+        endpoint: { ...text, description: "Only those of this device." },
+      },
+    },
+  },
+  declared: {
+    summary: "What is declared, as YAML with secrets masked",
+    querystring: { type: "object", additionalProperties: false, properties: { kind: reference.kind } },
+  },
+  apply: {
+    summary: "Declares models, profiles and devices, and waits until each is applied or rejected",
+    description: ndjson,
+    body: documents,
+  },
+  diff: { summary: "How what is declared would change", body: documents },
+  remove: {
+    summary: "Deletes what is declared; a device's registration ends with it",
+    description: ndjson,
+    body: {
+      type: "object",
+      required: ["records"],
+      additionalProperties: false,
+      properties: {
+        records: {
+          type: "array",
+          items: {
+            type: "object",
+            required: ["kind", "tenant", "id"],
+            additionalProperties: false,
+            properties: reference,
+          },
+        },
+      },
+    },
+  },
+};
