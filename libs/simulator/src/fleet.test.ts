@@ -1,0 +1,102 @@
+import { CODE, OPTION, stringOption, uintOption } from "@ferry/coap";
+import { startMinimalServer } from "@ferry/testing";
+import { afterEach, describe, expect, it } from "@jest/globals";
+import type { DeviceEvent } from "./device-io.ts";
+import { type Fleet, type FleetOptions, runFleet, startFleet } from "./fleet.ts";
+import { countingSignal } from "./signals.ts";
+
+const open: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of open.splice(0).reverse()) await close();
+});
+
+async function server(): Promise<Awaited<ReturnType<typeof startMinimalServer>>> {
+  const started = await startMinimalServer();
+  open.push(() => started.close());
+  return started;
+}
+
+async function fleet(options: FleetOptions): Promise<Fleet> {
+  const started = await startFleet(options);
+  open.push(() => started.stop());
+  return started;
+}
+
+/** Waits until `holds`, for 10 s at most. */
+async function until(holds: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 500 && !holds(); tries++) await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(holds()).toBe(true);
+}
+
+const path = [3303, 0, 5700];
+const observe = [uintOption(OPTION.OBSERVE, 0), ...path.map((id) => stringOption(OPTION.URI_PATH, String(id)))];
+
+describe("a fleet", () => {
+  it("registers all its devices over UDP, each from a socket of its own, and deregisters them when it stops", async () => {
+    const lwm2m = await server();
+    const started = await fleet({
+      server: { host: "127.0.0.1", port: lwm2m.port },
+      count: 20,
+      registrationsPerSecond: 1000,
+    });
+    await started.started;
+    await until(() => started.progress.registered === 20);
+    expect(new Set([...lwm2m.registrations.values()].map(({ peer }) => peer)).size).toBe(20);
+    await started.stop();
+    open.pop();
+    expect(lwm2m.registrations.size).toBe(0);
+    expect(started.progress).toMatchObject({ registrations: 20, deregistrations: 20, registered: 0 });
+  });
+
+  it("sends from loopback addresses of its own when told so", async () => {
+    const lwm2m = await server();
+    const started = await fleet({ server: { host: "127.0.0.1", port: lwm2m.port }, count: 2, ownAddresses: true });
+    await until(() => started.progress.registered === 2);
+    expect([...lwm2m.registrations.values()].map(({ peer }) => peer.split(":")[0])).toEqual([
+      "127.16.0.1",
+      "127.16.0.2",
+    ]);
+  });
+
+  it("gets every numbered value acknowledged over a link that loses, doubles and delays", async () => {
+    const lwm2m = await server();
+    const delivered: number[] = [];
+    const onEvent = (_: string, event: DeviceEvent): void => {
+      if (event.type === "delivered" && event.node.type === "singleResource")
+        delivered.push(Number(event.node.value.value));
+    };
+    const started = await fleet({
+      server: { host: "127.0.0.1", port: lwm2m.port },
+      count: 1,
+      endpoint: "demo",
+      device: () => ({
+        signals: [countingSignal(path, 30)],
+        transmission: { ackTimeoutMs: 50 },
+      }),
+      impairment: { lossRate: 0.1, duplicateRate: 0.1, maxDelayMs: 5, seed: 1 },
+      onEvent,
+    });
+    await until(() => started.progress.registered === 1);
+    expect(await lwm2m.request("demo", { code: CODE.GET, options: observe })).toMatchObject({ code: CODE.CONTENT });
+    await until(() => delivered.length >= 10);
+    expect(delivered).toEqual([...delivered].sort((a, b) => a - b));
+    expect(started.progress).toMatchObject({ observations: 1, served: 1, refused: 0 });
+  });
+
+  it("tells how far it is until it is aborted, and ends clean", async () => {
+    const lwm2m = await server();
+    const abort = new AbortController();
+    const reports: number[] = [];
+    const options = { server: { host: "localhost", port: lwm2m.port }, count: 3, signal: abort.signal };
+    const done = runFleet(
+      options,
+      ({ registered }) => {
+        reports.push(registered);
+        if (registered === 3) abort.abort();
+      },
+      20,
+    );
+    expect(await done).toMatchObject({ devices: 3, registrations: 3, deregistrations: 3, registered: 0 });
+    expect(reports.at(-1)).toBe(3);
+  });
+});
