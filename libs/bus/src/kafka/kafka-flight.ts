@@ -46,6 +46,12 @@ export class KafkaFlight implements Flight {
         break;
       } catch (error) {
         failedSinceMs ??= this.#report(error);
+        if (isTooLarge(error))
+          return this.#deliverApart(
+            left.map(({ topic }) => topic),
+            recordsByTopic,
+            deadlineMs,
+          );
         for (const [topic, refusal] of await this.#refusals(left, error)) refused.set(topic, refusal);
         left = left.filter(({ topic }) => !refused.has(topic));
         if (!isConnectionError(error)) await this.#replaceProducer();
@@ -58,6 +64,24 @@ export class KafkaFlight implements Flight {
     if (failedSinceMs !== undefined) {
       const outageMs = Math.round(performance.now() - failedSinceMs);
       this.#clients.log("info", "Kafka takes records again", { sender: this.#name, outageMs });
+    }
+    return refused;
+  }
+
+  /** Kafka refused the size of a batch and did not say of which topic: delivers one topic after another. */
+  async #deliverApart(
+    topics: readonly string[],
+    recordsByTopic: ReadonlyMap<string, readonly OutgoingRecord[]>,
+    deadlineMs: number,
+  ): Promise<ReadonlyMap<string, Error>> {
+    const [only] = topics;
+    if (topics.length === 1 && only !== undefined) {
+      return new Map([[only, new RecordTooLargeError(`Kafka refuses the size: raise max.message.bytes of ${only}`)]]);
+    }
+    const refused = new Map<string, Error>();
+    for (const topic of topics) {
+      const alone = new Map([[topic, recordsByTopic.get(topic) ?? []]]);
+      for (const [name, refusal] of await this.deliver(alone, deadlineMs)) refused.set(name, refusal);
     }
     return refused;
   }
@@ -103,13 +127,6 @@ export class KafkaFlight implements Flight {
   async #refusals(left: readonly TopicMessages[], error: unknown): Promise<Map<string, Error>> {
     const topics = left.map(({ topic }) => topic);
     const type = errorType(error);
-    if (type === "MESSAGE_TOO_LARGE" || type === "RECORD_LIST_TOO_LARGE") {
-      // The response does not say which topic it was; those that are innocent get their records again, under the same event ids.
-      const refusal = new RecordTooLargeError(
-        `Kafka refuses the size: raise max.message.bytes of ${topics.join(" or ")}`,
-      );
-      return new Map(topics.map((topic) => [topic, refusal]));
-    }
     if (type !== "UNKNOWN_TOPIC_OR_PARTITION" && type !== "INVALID_TOPIC_EXCEPTION") return new Map();
     try {
       const existing = new Set(await this.#clients.administer((admin) => admin.listTopics()));
@@ -131,6 +148,11 @@ export class KafkaFlight implements Flight {
     this.#producer = undefined;
     await producer?.disconnect().catch(() => {}); // It is thrown away; a broken connection is gone anyway.
   }
+}
+
+function isTooLarge(error: unknown): boolean {
+  const type = errorType(error);
+  return type === "MESSAGE_TOO_LARGE" || type === "RECORD_LIST_TOO_LARGE";
 }
 
 function isConnectionError(error: unknown): boolean {

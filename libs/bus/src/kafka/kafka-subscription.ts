@@ -185,7 +185,8 @@ export class KafkaSubscription implements Running {
     consumer.on(consumer.events.GROUP_JOIN, ({ payload }) => this.#assign(consumer, payload.memberAssignment, startAt));
     consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload }) => {
       // Nothing but transaction markers or aborted records: kafkajs does not call eachBatch for them.
-      if (payload.batchSize === 0) this.#skipTo(payload.topic, payload.partition, Number(payload.lastOffset) + 1);
+      const partition = this.#partitions.get(`${payload.topic}/${payload.partition}`);
+      if (payload.batchSize === 0 && partition !== undefined) this.#skipTo(partition, Number(payload.lastOffset) + 1);
     });
     this.#consumer = consumer;
     return consumer;
@@ -226,7 +227,8 @@ export class KafkaSubscription implements Running {
     const partition = this.#partitionAt(topic, id, Number(batch.firstOffset()), Number(batch.highWatermark));
     const { lanes } = partition;
     for (const message of batch.messages) {
-      if (!this.#takes(lanes) && !(await this.#waitForRoom(lanes))) {
+      const takes = this.#takes(lanes) || (await this.#waitForRoom(lanes, heartbeat));
+      if (!takes) {
         pause();
         partition.paused = true;
         if (!this.#paused) void lanes.roomy().then(() => this.#fetchAgain(partition));
@@ -236,7 +238,7 @@ export class KafkaSubscription implements Running {
       resolveOffset(message.offset);
     }
     // Behind the last record there may be transaction markers.
-    lanes.skipTo(Number(batch.lastOffset()) + 1);
+    this.#skipTo(partition, Number(batch.lastOffset()) + 1);
     await heartbeat();
   }
 
@@ -254,8 +256,9 @@ export class KafkaSubscription implements Running {
     return lanes.hasRoom && !this.#paused && !this.#stopping.signal.aborted;
   }
 
-  async #waitForRoom(lanes: PartitionLanes): Promise<boolean> {
+  async #waitForRoom(lanes: PartitionLanes, heartbeat: () => Promise<void>): Promise<boolean> {
     if (!this.#paused && !this.#stopping.signal.aborted) await within(ROOM_MS, lanes.roomy());
+    await heartbeat();
     return this.#takes(lanes);
   }
 
@@ -308,9 +311,7 @@ export class KafkaSubscription implements Running {
     return lanes;
   }
 
-  #skipTo(topic: string, partition: number, position: number): void {
-    const lanes = this.#partitions.get(`${topic}/${partition}`)?.lanes;
-    if (lanes === undefined) return;
+  #skipTo({ partition, lanes }: Partition, position: number): void {
     lanes.skipTo(position);
     this.#kind.onProgress(partition, lanes.committable);
   }
