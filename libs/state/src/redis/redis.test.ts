@@ -16,16 +16,17 @@ beforeAll(async () => {
 afterAll(() => Promise.all([redis?.stop(), cluster?.stop()]));
 
 /** Three connections, as three nodes have them, and what empties the store. */
-function connect(settings: RedisSettings): {
+async function connect(settings: RedisSettings): Promise<{
   connections: [RedisConnection, RedisConnection, RedisConnection];
   wipe(): Promise<void>;
   stop(): Promise<void>;
-} {
+}> {
   const connections: [RedisConnection, RedisConnection, RedisConnection] = [
     new RedisConnection(settings),
     new RedisConnection(settings),
     new RedisConnection(settings),
   ];
+  await Promise.all(connections.map((connection) => connection.run((client) => client.ping())));
   return {
     connections,
     wipe: async () => {
@@ -45,7 +46,7 @@ describe.each([
   ["a Redis Cluster of three masters", (): RedisSettings => ({ url: "", clusterNodes: cluster.nodes })],
 ] as const)("On %s", (_, settings) => {
   describeDeviceStore("RedisDeviceStore", async (now) => {
-    const { connections, ...rest } = connect(settings());
+    const { connections, ...rest } = await connect(settings());
     const [one, two, three] = connections.map((connection) => new RedisDeviceStore(connection, { now })) as [
       RedisDeviceStore,
       RedisDeviceStore,
@@ -55,12 +56,12 @@ describe.each([
   });
 
   describeNodeDirectory("RedisNodeDirectory", async () => {
-    const { connections, ...rest } = connect(settings());
+    const { connections, ...rest } = await connect(settings());
     return { directory: new RedisNodeDirectory(connections[0]), elapse: (ms) => sleep(ms + 10), ...rest };
   });
 
   describeProvisioningStore("RedisProvisioningStore", async () => {
-    const { connections, ...rest } = connect(settings());
+    const { connections, ...rest } = await connect(settings());
     return { store: new RedisProvisioningStore(connections[0]), ...rest };
   });
 });
