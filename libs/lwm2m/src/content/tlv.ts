@@ -41,7 +41,21 @@ export function decodeTlv(
   return new TlvDecoder(payload, path, models.object(objectId), empties).decode(objectId);
 }
 
-/** One pass over one payload: the ids of the levels that enclose the cursor are in its fields. */
+/** One TLV: what it is, where it starts, and where its value is. */
+interface Entry {
+  readonly kind: number;
+  readonly id: number;
+  readonly start: number;
+  readonly valueStart: number;
+  readonly end: number;
+}
+
+/** Ids of Object, Object Instance and Resource around a TLV; where a level is not known yet, its id is not used. */
+type Enclosing = readonly [objectId: number, objectInstanceId: number, resourceId: number];
+
+const NO_ID = -1;
+
+/** One pass over one payload. */
 class TlvDecoder {
   readonly #bytes: Uint8Array;
   readonly #path: LwM2mPath;
@@ -58,83 +72,76 @@ class TlvDecoder {
 
   decode(objectId: number): TimedValue[] {
     // A resource outside an Object Instance belongs to that of the path, or to the only one of a single-instance object.
-    this.#decodeSequence(0, this.#bytes.length, [objectId, this.#path[1] ?? 0, this.#path[2] ?? -1], -1);
+    this.#sequence(0, this.#bytes.length, [objectId, this.#path[1] ?? 0, this.#path[2] ?? NO_ID], undefined);
     return this.#values;
   }
 
-  /** Decodes the TLVs in `[offset, end)` that stand inside a TLV of `parent` kind; `-1` at the top. */
-  #decodeSequence(offset: number, end: number, enclosing: readonly [number, number, number], parent: number): void {
-    const bytes = this.#bytes;
-    let next = offset;
-    while (next < end) {
-      const start = next;
-      const head = bytes[next++] as number; // The loop condition bounds it.
-      const kind = head >> 6;
-      const idWidth = head & 0x20 ? 2 : 1;
-      const lengthWidth = (head >> 3) & 3;
-      if (next + idWidth + lengthWidth > end) throw this.#error(start, "is cut off in its header");
-
-      let id = bytes[next++] as number;
-      if (idWidth === 2) id = (id << 8) | (bytes[next++] as number);
-      let length = head & 7;
-      if (lengthWidth > 0) {
-        length = 0;
-        for (let i = 0; i < lengthWidth; i++) length = (length << 8) | (bytes[next++] as number);
-      }
-      if (length > end - next) {
-        throw new UndecodableContentError(
-          `TLV length ${length} exceeds the ${end - next} bytes left at byte ${next} (${formatPath(this.#path)})`,
-        );
-      }
-      this.#decodeEntry(kind, id, start, next, next + length, enclosing, parent);
-      next += length;
+  /** Decodes the TLVs from `start` to `end`, which stand inside a TLV of `parent` kind, or at the top. */
+  #sequence(start: number, end: number, enclosing: Enclosing, parent: number | undefined): void {
+    for (let next = start; next < end; ) {
+      const entry = this.#entry(next, end);
+      this.#checkPlace(entry, parent);
+      this.#contents(entry, enclosing);
+      next = entry.end;
     }
   }
 
-  #decodeEntry(
-    kind: number,
-    id: number,
-    start: number,
-    offset: number,
-    end: number,
-    enclosing: readonly [number, number, number],
-    parent: number,
-  ): void {
-    const level = LEVEL_OF_KIND[kind] as number; // Two bits.
-    this.#checkPlace(kind, id, level, start, parent);
-    const [objectId, objectInstanceId, resourceId] = enclosing;
-    if (kind === RESOURCE) {
-      this.#addValue([objectId, objectInstanceId, id], id, offset, end);
-    } else if (kind === RESOURCE_INSTANCE) {
-      this.#addValue([objectId, objectInstanceId, resourceId, id], resourceId, offset, end);
-    } else if (kind === MULTIPLE_RESOURCE) {
-      if (offset === end) this.#empties.push([objectId, objectInstanceId, id]);
-      this.#decodeSequence(offset, end, [objectId, objectInstanceId, id], kind);
-    } else {
-      if (offset === end) this.#empties.push([objectId, id]);
-      this.#decodeSequence(offset, end, [objectId, id, -1], kind);
+  /** Reads the header of the TLV at `start`, which must end by `limit`. */
+  #entry(start: number, limit: number): Entry {
+    const bytes = this.#bytes;
+    const head = bytes[start] as number; // The loop of #sequence() bounds it, and the next check the rest of the header.
+    const idWidth = head & 0x20 ? 2 : 1;
+    const lengthWidth = (head >> 3) & 3;
+    const valueStart = start + 1 + idWidth + lengthWidth;
+    if (valueStart > limit) throw this.#error(start, "is cut off in its header");
+
+    let next = start + 1;
+    let id = bytes[next++] as number;
+    if (idWidth === 2) id = (id << 8) | (bytes[next++] as number);
+    let length = lengthWidth === 0 ? head & 7 : 0;
+    while (next < valueStart) length = (length << 8) | (bytes[next++] as number);
+    if (length > limit - valueStart) {
+      throw new UndecodableContentError(
+        `TLV length ${length} exceeds the ${limit - valueStart} bytes left at byte ${valueStart} (${formatPath(this.#path)})`,
+      );
     }
+    return { kind: head >> 6, id, start, valueStart, end: valueStart + length };
   }
 
   /** Refuses a TLV that cannot stand where it stands, or that is of another id than the path names. */
-  #checkPlace(kind: number, id: number, level: number, start: number, parent: number): void {
-    const wrongPlace =
-      parent === MULTIPLE_RESOURCE
-        ? kind !== RESOURCE_INSTANCE
-        : parent === OBJECT_INSTANCE
-          ? kind !== RESOURCE && kind !== MULTIPLE_RESOURCE
-          : kind === RESOURCE_INSTANCE && this.#path.length < 3;
-    if (wrongPlace) throw this.#error(start, `is a ${NAME_OF_KIND[kind]} out of place`);
-    const expected = this.#path[level];
+  #checkPlace({ kind, id, start }: Entry, parent: number | undefined): void {
+    if (!this.#mayStand(kind, parent)) throw this.#error(start, `is a ${NAME_OF_KIND[kind]} out of place`);
+    const expected = this.#path[LEVEL_OF_KIND[kind] as number]; // A kind has two bits.
     if (expected !== undefined && expected !== id) {
       throw this.#error(start, `is ${NAME_OF_KIND[kind]} ${id}, not ${expected}`);
     }
     if (kind === RESOURCE && this.#path.length === 4) throw this.#error(start, "is a Resource without instances");
   }
 
-  #addValue(path: number[], resourceId: number, offset: number, end: number): void {
+  #mayStand(kind: number, parent: number | undefined): boolean {
+    if (parent === MULTIPLE_RESOURCE) return kind === RESOURCE_INSTANCE;
+    if (parent === OBJECT_INSTANCE) return kind === RESOURCE || kind === MULTIPLE_RESOURCE;
+    return kind !== RESOURCE_INSTANCE || this.#path.length >= 3; // At the top: only the path can say of which resource it is.
+  }
+
+  #contents(entry: Entry, [objectId, objectInstanceId, resourceId]: Enclosing): void {
+    const { kind, id, valueStart, end } = entry;
+    if (kind === RESOURCE) {
+      this.#value(entry, [objectId, objectInstanceId, id], id);
+    } else if (kind === RESOURCE_INSTANCE) {
+      this.#value(entry, [objectId, objectInstanceId, resourceId, id], resourceId);
+    } else if (kind === MULTIPLE_RESOURCE) {
+      if (valueStart === end) this.#empties.push([objectId, objectInstanceId, id]);
+      this.#sequence(valueStart, end, [objectId, objectInstanceId, id], kind);
+    } else {
+      if (valueStart === end) this.#empties.push([objectId, id]);
+      this.#sequence(valueStart, end, [objectId, id, NO_ID], kind);
+    }
+  }
+
+  #value({ valueStart, end }: Entry, path: number[], resourceId: number): void {
     const type = this.#model?.resources.get(resourceId)?.type ?? "OPAQUE";
-    this.#values.push({ path, value: decodeTlvValue(type, this.#bytes, offset, end, path) });
+    this.#values.push({ path, value: decodeTlvValue(type, this.#bytes, valueStart, end, path) });
   }
 
   #error(start: number, what: string): UndecodableContentError {
