@@ -1,3 +1,6 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type KafkaProcess, startKafka } from "@ferry/testing";
 import { afterAll, beforeAll, expect, it } from "@jest/globals";
@@ -118,6 +121,52 @@ it("a topic that is deleted holds up neither the senders nor the consumers of ot
   while (seen.filter((topic) => topic === "kept").length < 2) await sleep(20);
   await group.stop();
 }, 90_000);
+
+it("a record that a killed process had in hand is handled by another member of its group", async () => {
+  await ensure([{ name: "hands", partitions: 1, partitionsFixed: true, cleanup: "delete" }]);
+  const sender = bus.sender({ name: "hands", lingerMs: 0 });
+  for (const value of ["done", "in hand", "behind"]) {
+    await sender.publish({ topic: "hands", key: "k", value: Buffer.from(value) });
+  }
+  // Handles the first record, commits it within its second, and never finishes the next.
+  const member = spawn(process.execPath, ["--input-type=module", "--eval", MEMBER], {
+    env: { ...process.env, KAFKA: kafka.bootstrapServers.join(","), BUS: join(import.meta.dirname, "kafka-bus.ts") },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let output = "";
+  member.stdout.on("data", (text: Buffer) => {
+    output += text;
+  });
+  while (!output.includes("in hand")) await sleep(20);
+  await sleep(1_500);
+  member.kill("SIGKILL");
+  await once(member, "exit");
+
+  const seen: string[] = [];
+  const group = bus.subscribe({
+    type: "group",
+    groupId: "hands",
+    topics: ["hands"],
+    handle: async ({ value }) => void seen.push(Buffer.from(value ?? []).toString()),
+  });
+  while (seen.length < 2) await sleep(50);
+  expect(seen).toEqual(["in hand", "behind"]);
+  await group.stop();
+}, 60_000);
+
+const MEMBER = `
+  const { KafkaBus } = await import(process.env.BUS);
+  const bus = new KafkaBus({ bootstrapServers: [process.env.KAFKA], clientId: "member", sessionTimeoutMs: 6_000 });
+  bus.subscribe({
+    type: "group",
+    groupId: "hands",
+    topics: ["hands"],
+    handle: async ({ value }) => {
+      process.stdout.write(value.toString());
+      if (value.toString() === "in hand") await new Promise(() => {});
+    },
+  });
+`;
 
 async function ensure(topics: readonly TopicLayout[]): Promise<void> {
   expect(await bus.ensureTopics(topics, "create")).toEqual([]);
