@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { CODE, type CoapOption, OPTION, readUintOption, uintOption, uriOptions, uriPath } from "@ferry/coap";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import coap, { type IncomingMessage, type OutgoingMessage } from "coap";
+import { request as coapRequest, createServer, type IncomingMessage, type OutgoingMessage } from "coap";
 import { type CoapEndpoint, startCoapEndpoint } from "./coap-endpoint.ts";
 
 const LARGE = Uint8Array.from({ length: 3000 }, (_, index) => index & 0xff);
@@ -32,7 +32,7 @@ describe("node-coap as client of our server role", () => {
     pathname: string,
     payload?: Uint8Array,
   ): Promise<IncomingMessage> {
-    const outgoing = coap.request({ host: "127.0.0.1", port: endpoint.port, method, pathname });
+    const outgoing = coapRequest({ host: "127.0.0.1", port: endpoint.port, method, pathname });
     if (payload !== undefined && payload.length > 1024) outgoing.setOption("Block1", Buffer.from([0x06]));
     outgoing.end(payload === undefined ? undefined : Buffer.from(payload));
     const [response] = (await once(outgoing, "response")) as [IncomingMessage];
@@ -61,7 +61,7 @@ describe("node-coap as client of our server role", () => {
   });
 
   it("observes and acknowledges our notifications", async () => {
-    const outgoing = coap.request({
+    const outgoing = coapRequest({
       host: "127.0.0.1",
       port: endpoint.port,
       pathname: "/temperature",
@@ -88,16 +88,18 @@ describe("node-coap as client of our server role", () => {
 
 describe("node-coap as server of our client role", () => {
   let endpoint: CoapEndpoint;
-  const server = coap.createServer({ type: "udp4" });
+  const server = createServer({ type: "udp4" });
   const observers: OutgoingMessage[] = [];
+  let stored = Buffer.alloc(0);
   let peer = "";
 
   beforeAll(async () => {
     server.on("request", (request: IncomingMessage, response: OutgoingMessage) => {
       if (request.url === "/large") response.end(Buffer.from(LARGE));
-      else if (request.url === "/echo") {
+      else if (request.url === "/store") {
+        stored = request.payload;
         response.code = "2.04";
-        response.end(request.payload);
+        response.end();
       } else if (request.url === "/slow") setTimeout(() => response.end("late"), 200);
       else if (request.url === "/temperature" && request.headers.Observe === 0) {
         observers.push(response);
@@ -135,9 +137,9 @@ describe("node-coap as server of our client role", () => {
   });
 
   it("takes a large body in Block1", async () => {
-    const response = await send(CODE.PUT, "/echo", LARGE);
+    const response = await send(CODE.PUT, "/store", LARGE);
     expect(response.code).toBe(CODE.CHANGED);
-    expect(Buffer.from(LARGE).equals(response.payload)).toBe(true);
+    expect(stored.equals(LARGE)).toBe(true);
   });
 
   it("is observed", async () => {
