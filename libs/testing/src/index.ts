@@ -4,6 +4,7 @@ export { FakeClock } from "./fake-clock.ts";
 export { freePort, freePorts } from "./free-port.ts";
 export { hex, toHex } from "./hex.ts";
 export { type KafkaProcess, type KafkaProcessOptions, startKafka } from "./kafka-process.ts";
+export { type KafkaRecord, readKafkaRecords } from "./kafka-records.ts";
 export {
   type LeshanCommand,
   type LeshanDevice,
