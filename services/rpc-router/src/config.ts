@@ -10,6 +10,7 @@ import {
   nodeSettings,
   type Section,
   type ServiceSettings,
+  type Shape,
   type StateSettings,
   secret,
   section,
@@ -65,8 +66,8 @@ export interface RpcRouterSettings extends ServiceSettings, BusSettings, StateSe
   readonly provisioning: ProvisioningSettings;
 }
 
-/** From environment, YAML file and defaults. */
-export const RPC_ROUTER_CONFIG: Config<RpcRouterSettings> = defineConfig<RpcRouterSettings>({
+/** The settings one by one, for standalone to join with those of other services. */
+export const RPC_ROUTER_SHAPE: Shape<RpcRouterSettings> = {
   log: logSettings,
   http: httpSettings,
   node: nodeSettings,
@@ -78,4 +79,7 @@ export const RPC_ROUTER_CONFIG: Config<RpcRouterSettings> = defineConfig<RpcRout
   provisioning: provisioningSettings,
   ...busSettings,
   ...stateSettings,
-});
+};
+
+/** From environment, YAML file and defaults. */
+export const RPC_ROUTER_CONFIG: Config<RpcRouterSettings> = defineConfig<RpcRouterSettings>(RPC_ROUTER_SHAPE);

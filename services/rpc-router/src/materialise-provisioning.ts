@@ -9,20 +9,10 @@ import {
   provisioningKey,
   TOPICS,
 } from "@ferry/proto";
-import {
-  decodeProvisioningRecord,
-  deviceIdentities,
-  identitiesOf,
-  type ProvisionedRecord,
-  ProvisioningError,
-  parseProvisioningRecord,
-  patternPrefix,
-  type SealingKeys,
-} from "@ferry/provisioning";
-import { type CredentialIdentity, type RecordRef, StateUnavailableError, type StoredRecord } from "@ferry/state";
-import { endRegistration, endRegistrationsOfFleet } from "./end-registration.ts";
+import { decodeProvisioningRecord, ProvisioningError, type SealingKeys } from "@ferry/provisioning";
+import { type RecordRef, StateUnavailableError } from "@ferry/state";
 import type { RouterPorts } from "./ports.ts";
-import { sealForStore } from "./seal-for-store.ts";
+import { ReadModel } from "./read-model.ts";
 
 const KINDS: readonly ProvisioningKind[] = ["model", "profile", "device", "credential"];
 const { ProvisioningOutcome } = lwm2m.v1;
@@ -44,7 +34,7 @@ type Mode = "live" | "rebuild";
  */
 export class Materialiser {
   readonly #ports: RouterPorts;
-  readonly #sealingKeys: SealingKeys | undefined;
+  readonly #readModel: ReadModel;
   readonly #signal: AbortSignal;
   /** Offset of the record that this process handled last. */
   #last: number | undefined;
@@ -52,7 +42,7 @@ export class Materialiser {
 
   constructor(ports: RouterPorts, sealingKeys: SealingKeys | undefined, signal: AbortSignal) {
     this.#ports = ports;
-    this.#sealingKeys = sealingKeys;
+    this.#readModel = new ReadModel(ports, sealingKeys);
     this.#signal = signal;
   }
 
@@ -137,102 +127,17 @@ export class Materialiser {
 
   async #materialise(ref: RecordRef, record: IncomingRecord, mode: Mode): Promise<Outcome> {
     if (record.value === null) {
-      await this.#remove(ref);
+      await this.#readModel.remove(ref);
       return { type: "deleted" };
     }
     try {
-      return await this.#put(ref, record, record.value, mode);
+      // In a rebuild the topic's order is that of the last records, and a profile may come after its devices.
+      await this.#readModel.put(ref, record, record.value, { requireProfile: mode === "live" });
+      return { type: "applied" };
     } catch (error) {
       if (!(error instanceof ProvisioningError)) throw error;
       return { type: "rejected", field: error.field, reason: error.reason };
     }
-  }
-
-  /** @throws {ProvisioningError} the record is not valid, or names what is not there or another's */
-  async #put(
-    ref: RecordRef,
-    { key, headers, offset }: IncomingRecord,
-    value: Uint8Array,
-    mode: Mode,
-  ): Promise<Outcome> {
-    const contentType = headers[CONTENT_TYPE_HEADER];
-    const record = parseProvisioningRecord(key ?? "", value, contentType);
-    // In a rebuild the topic's order is that of the last records, and a profile may come after its devices.
-    if (record.kind === "device" && mode === "live") await this.#requireProfile(record.device);
-    const sealed = sealForStore(record, decodeProvisioningRecord(value, contentType), this.#sealingKeys);
-    const previous = await this.#identitiesInForce(ref);
-    await this.#store({ ...ref, value: lwm2m.v1.ProvisioningRecord.encode(sealed).finish(), offset }, record);
-    if (record.kind === "credential") await this.#storeDeviceAnew(ref);
-    await this.#endWhatWasWithdrawn(ref, previous);
-    return { type: "applied" };
-  }
-
-  async #requireProfile({ tenant, profile }: { readonly tenant: string; readonly profile: string }): Promise<void> {
-    if ((await this.#ports.provisioning.get("profile", tenant, profile)) !== undefined) return;
-    throw new ProvisioningError("profile", `"${profile}" is not a profile of the tenant "${tenant}": publish it first`);
-  }
-
-  async #store(stored: StoredRecord, record: ProvisionedRecord): Promise<void> {
-    const identities = await this.#identities(record);
-    const outcome = await this.#ports.provisioning.put(stored, identities);
-    if (outcome.type === "stored") return;
-    const { identity, by } = outcome;
-    throw new ProvisioningError(
-      fieldOf(identity, record),
-      `is the identity of the device "${by.tenant}/${by.id}" already; an identity belongs to one device`,
-    );
-  }
-
-  async #identities(record: ProvisionedRecord): Promise<readonly CredentialIdentity[]> {
-    if (record.kind === "credential") return identitiesOf(record.credential, record.id);
-    if (record.kind !== "device") return [];
-    return deviceIdentities(record.device, await this.#generatedCredential(record));
-  }
-
-  async #generatedCredential({
-    tenant,
-    id,
-  }: Omit<RecordRef, "kind">): Promise<Extract<ProvisionedRecord, { kind: "credential" }>["credential"] | undefined> {
-    const stored = await this.#ports.provisioning.get("credential", tenant, id);
-    const record = stored === undefined ? undefined : parseStored(stored);
-    return record?.kind === "credential" ? record.credential : undefined;
-  }
-
-  /** A generated credential came or went: whether the device's own ones count changes with it. */
-  async #storeDeviceAnew({ tenant, id }: RecordRef): Promise<void> {
-    const stored = await this.#ports.provisioning.get("device", tenant, id);
-    const record = stored === undefined ? undefined : parseStored(stored);
-    if (stored !== undefined && record !== undefined) await this.#store(stored, record);
-  }
-
-  async #identitiesInForce({ kind, tenant, id }: RecordRef): Promise<readonly CredentialIdentity[]> {
-    if (kind !== "device" && kind !== "credential") return [];
-    const stored = await this.#ports.provisioning.get("device", tenant, id);
-    const record = stored === undefined ? undefined : parseStored(stored);
-    return record === undefined ? [] : this.#identities(record);
-  }
-
-  /** A device that may no longer prove itself as it did must not stay registered by it. */
-  async #endWhatWasWithdrawn(ref: RecordRef, previous: readonly CredentialIdentity[]): Promise<void> {
-    const now = new Set((await this.#identitiesInForce(ref)).map(textOf));
-    if (previous.some((identity) => !now.has(textOf(identity)))) {
-      await this.#endRegistrations(ref, "its credential was withdrawn");
-    }
-  }
-
-  async #remove(ref: RecordRef): Promise<void> {
-    const previous = await this.#identitiesInForce(ref);
-    await this.#ports.provisioning.remove(ref);
-    if (ref.kind === "device") await this.#endRegistrations(ref, "the device was deleted");
-    if (ref.kind !== "credential") return;
-    await this.#storeDeviceAnew(ref);
-    await this.#endWhatWasWithdrawn(ref, previous);
-  }
-
-  async #endRegistrations({ tenant, id }: RecordRef, reason: string): Promise<void> {
-    const prefix = patternPrefix(id);
-    if (prefix === undefined) await endRegistration({ tenant, endpoint: id }, reason, this.#ports);
-    else await endRegistrationsOfFleet(tenant, prefix, reason, this.#ports);
   }
 
   /** Makes the read model equal to the topic: removes what is not declared, then puts what is, in the order of the offsets. */
@@ -273,7 +178,7 @@ export class Materialiser {
       for (const { tenant, id, offset } of await this.#ports.provisioning.list(kind)) {
         // What was declared after we began to read is not ours to judge.
         if (offset >= end || declared.has(provisioningKey(kind, tenant, id))) continue;
-        await this.#remove({ kind, tenant, id });
+        await this.#readModel.remove({ kind, tenant, id });
         removed++;
       }
     }
@@ -313,29 +218,4 @@ function revisionOf({ value, headers }: IncomingRecord): string {
     if (error instanceof ProvisioningError) return "";
     throw error;
   }
-}
-
-/** `undefined` when the store's value is not valid any more, as after an upgrade with stricter rules. */
-function parseStored({ kind, tenant, id, value }: StoredRecord): ProvisionedRecord | undefined {
-  try {
-    return parseProvisioningRecord(provisioningKey(kind, tenant, id), value, CONTENT_TYPE.protobuf);
-  } catch (error) {
-    if (error instanceof ProvisioningError) return undefined;
-    throw error;
-  }
-}
-
-/** The member of the record that gives an identity. */
-function fieldOf(identity: CredentialIdentity, record: ProvisionedRecord): string {
-  const wanted = textOf(identity);
-  const gives = (credential: Parameters<typeof identitiesOf>[0]) =>
-    identitiesOf(credential, record.id).some((one) => textOf(one) === wanted);
-  if (record.kind !== "device") return "credential";
-  if (patternPrefix(record.id) !== undefined && identity.type === "noSec") return "endpoint";
-  const index = record.device.credentials.findIndex(gives);
-  return `credentials[${index}].${record.device.credentials[index]?.type ?? ""}`;
-}
-
-function textOf(identity: CredentialIdentity): string {
-  return JSON.stringify(identity);
 }

@@ -11,7 +11,7 @@ import { RPC_ROUTER_METRICS } from "./metrics.ts";
 import type { RouterPorts } from "./ports.ts";
 import { routeRequest } from "./route-requests.ts";
 
-export { RPC_ROUTER_CONFIG, type RpcRouterSettings } from "./config.ts";
+export { RPC_ROUTER_CONFIG, RPC_ROUTER_SHAPE, type RpcRouterSettings } from "./config.ts";
 
 /** How often due requests are looked at, and how often every shard is, whoever its requests came through. */
 const EXPIRY_STEP_MS = 1_000;

@@ -1,0 +1,165 @@
+import type { IncomingRecord } from "@ferry/bus";
+import { CONTENT_TYPE, CONTENT_TYPE_HEADER, lwm2m, provisioningKey } from "@ferry/proto";
+import {
+  type DeviceCredential,
+  type DeviceDeclaration,
+  decodeProvisioningRecord,
+  deviceIdentities,
+  identitiesOf,
+  type ProvisionedRecord,
+  ProvisioningError,
+  parseProvisioningRecord,
+  patternPrefix,
+  type SealingKeys,
+} from "@ferry/provisioning";
+import type { CredentialIdentity, RecordRef, StoredRecord } from "@ferry/state";
+import { endRegistration, endRegistrationsOfFleet } from "./end-registration.ts";
+import type { RouterPorts } from "./ports.ts";
+import { sealForStore } from "./seal-for-store.ts";
+
+/** What is in force for one endpoint: its declaration, and the credential that was generated for it. */
+interface Held {
+  /** The declaration as the store has it. */
+  readonly stored: StoredRecord | undefined;
+  readonly device: DeviceDeclaration | undefined;
+  readonly generated: DeviceCredential | undefined;
+}
+
+/** What nodes ask of provisioning: records by name and devices by identity, and what follows for registrations when they change. */
+export class ReadModel {
+  readonly #ports: RouterPorts;
+  readonly #sealingKeys: SealingKeys | undefined;
+
+  constructor(ports: RouterPorts, sealingKeys: SealingKeys | undefined) {
+    this.#ports = ports;
+    this.#sealingKeys = sealingKeys;
+  }
+
+  /**
+   * Puts a record in force. `requireProfile`: a device's profile must be there already.
+   *
+   * @throws {ProvisioningError} it is not valid, or names what is not there or is another's; what was in force before still is
+   */
+  async put(
+    ref: RecordRef,
+    { key, headers, offset }: IncomingRecord,
+    value: Uint8Array,
+    { requireProfile }: { readonly requireProfile: boolean },
+  ): Promise<void> {
+    const contentType = headers[CONTENT_TYPE_HEADER];
+    const record = parseProvisioningRecord(key ?? "", value, contentType);
+    const sealed = sealForStore(record, decodeProvisioningRecord(value, contentType), this.#sealingKeys);
+    const stored = { ...ref, value: lwm2m.v1.ProvisioningRecord.encode(sealed).finish(), offset };
+    switch (record.kind) {
+      case "model":
+      case "profile":
+        await this.#ports.provisioning.put(stored, []);
+        break;
+      case "device": {
+        const [held] = await Promise.all([this.#held(ref), requireProfile && this.#requireProfile(record.device)]);
+        await this.#store(stored, deviceIdentities(record.device, held.generated), record);
+        await this.#endWhatWasWithdrawn(ref, held, { ...held, device: record.device });
+        break;
+      }
+      case "credential": {
+        const held = await this.#held(ref);
+        await this.#store(stored, identitiesOf(record.credential, ref.id), record);
+        await this.#changeGenerated(ref, held, record.credential);
+        break;
+      }
+    }
+  }
+
+  /** Takes a record out of force. */
+  async remove(ref: RecordRef): Promise<void> {
+    const held = ref.kind === "credential" ? await this.#held(ref) : undefined;
+    await this.#ports.provisioning.remove(ref);
+    if (ref.kind === "device") await this.#endRegistrations(ref, "the device was deleted");
+    if (held !== undefined) await this.#changeGenerated(ref, held, undefined);
+  }
+
+  async #held({ tenant, id }: RecordRef): Promise<Held> {
+    const { provisioning } = this.#ports;
+    const [stored, credential] = await Promise.all([
+      provisioning.get("device", tenant, id),
+      provisioning.get("credential", tenant, id),
+    ]);
+    const device = stored && parseStored(stored);
+    const generated = credential && parseStored(credential);
+    return {
+      stored,
+      device: device?.kind === "device" ? device.device : undefined,
+      generated: generated?.kind === "credential" ? generated.credential : undefined,
+    };
+  }
+
+  async #requireProfile({ tenant, profile }: DeviceDeclaration): Promise<void> {
+    if ((await this.#ports.provisioning.get("profile", tenant, profile)) !== undefined) return;
+    throw new ProvisioningError("profile", `"${profile}" is not a profile of the tenant "${tenant}": publish it first`);
+  }
+
+  async #store(
+    stored: StoredRecord,
+    identities: readonly CredentialIdentity[],
+    record: ProvisionedRecord,
+  ): Promise<void> {
+    const outcome = await this.#ports.provisioning.put(stored, identities);
+    if (outcome.type === "stored") return;
+    const { identity, by } = outcome;
+    throw new ProvisioningError(
+      fieldOf(identity, record),
+      `is the identity of the device "${by.tenant}/${by.id}" already; an identity belongs to one device`,
+    );
+  }
+
+  /** A generated credential came or went: whether the device's name alone counts changes with it. */
+  async #changeGenerated(ref: RecordRef, held: Held, generated: DeviceCredential | undefined): Promise<void> {
+    const { stored, device } = held;
+    if (stored && device) await this.#ports.provisioning.put(stored, deviceIdentities(device, generated));
+    await this.#endWhatWasWithdrawn(ref, held, { ...held, generated });
+  }
+
+  /** A device that may no longer prove itself as it did must not stay registered by it. */
+  async #endWhatWasWithdrawn(ref: RecordRef, before: Held, after: Held): Promise<void> {
+    const still = new Set(identitiesInForce(ref, after));
+    if (identitiesInForce(ref, before).every((identity) => still.has(identity))) return;
+    await this.#endRegistrations(ref, "its credential was withdrawn");
+  }
+
+  async #endRegistrations({ tenant, id }: RecordRef, reason: string): Promise<void> {
+    const prefix = patternPrefix(id);
+    if (prefix === undefined) await endRegistration({ tenant, endpoint: id }, reason, this.#ports);
+    else await endRegistrationsOfFleet(tenant, prefix, reason, this.#ports);
+  }
+}
+
+function identitiesInForce({ id }: RecordRef, { device, generated }: Held): readonly string[] {
+  const declared = device === undefined ? [] : deviceIdentities(device, generated);
+  const added = generated === undefined ? [] : identitiesOf(generated, id);
+  return [...declared, ...added].map(textOf);
+}
+
+/** `undefined` when the store's value is not valid any more, as after an upgrade with stricter rules. */
+function parseStored({ kind, tenant, id, value }: StoredRecord): ProvisionedRecord | undefined {
+  try {
+    return parseProvisioningRecord(provisioningKey(kind, tenant, id), value, CONTENT_TYPE.protobuf);
+  } catch (error) {
+    if (error instanceof ProvisioningError) return undefined;
+    throw error;
+  }
+}
+
+/** The member of the record that gives an identity. */
+function fieldOf(identity: CredentialIdentity, record: ProvisionedRecord): string {
+  if (record.kind !== "device") return record.kind;
+  if (patternPrefix(record.id) !== undefined) return "endpoint";
+  const { credentials } = record.device;
+  const index = credentials.findIndex((one) =>
+    identitiesOf(one, record.id).some((given) => textOf(given) === textOf(identity)),
+  );
+  return `credentials[${index}].${credentials[index]?.type ?? ""}`;
+}
+
+function textOf(identity: CredentialIdentity): string {
+  return JSON.stringify(identity);
+}
