@@ -90,6 +90,10 @@ describe("a DDF", () => {
       ddf(object(item("1").replace(">R<", ">RX<"))),
       "<Operations> of resource 1 of object 40000: RX is not R, W, RW or E",
     ],
+    [
+      ddf(object(item("1").replace("Integer", "constructor"))),
+      "<Type> of resource 1 of object 40000: constructor is no data type",
+    ],
     [ddf(object(item("1").replace("Integer", "Int"))), "<Type> of resource 1 of object 40000: Int is no data type"],
     [ddf(object(item("1").replace("Integer", ""))), "<Type> of resource 1 of object 40000 is missing"],
     [ddf("<a>".repeat(20) + "</a>".repeat(20)), "Maximum nested tags exceeded"],

@@ -16,20 +16,26 @@ const DEFAULT_OBJECT_VERSION = "1.0";
 const DEFAULT_LWM2M_VERSION = "1.0";
 
 /** Names of data types in a DDF (OMA LwM2M Core 1.1.1 appendix D). */
-const DATA_TYPES: Readonly<Record<string, DataType>> = {
-  string: "STRING",
-  integer: "INTEGER",
-  "unsigned integer": "UNSIGNED_INTEGER",
-  float: "FLOAT",
-  boolean: "BOOLEAN",
-  opaque: "OPAQUE",
-  time: "TIME",
-  objlnk: "OBJLNK",
-  corelnk: "CORELINK",
-};
+const DATA_TYPES: ReadonlyMap<string, DataType> = new Map<string, DataType>([
+  ["string", "STRING"],
+  ["integer", "INTEGER"],
+  ["unsigned integer", "UNSIGNED_INTEGER"],
+  ["float", "FLOAT"],
+  ["boolean", "BOOLEAN"],
+  ["opaque", "OPAQUE"],
+  ["time", "TIME"],
+  ["objlnk", "OBJLNK"],
+  ["corelnk", "CORELINK"],
+]);
 
-const MULTIPLE: Readonly<Record<string, boolean>> = { Multiple: true, Single: false };
-const MANDATORY: Readonly<Record<string, boolean>> = { Mandatory: true, Optional: false };
+const MULTIPLE: ReadonlyMap<string, boolean> = new Map([
+  ["Multiple", true],
+  ["Single", false],
+]);
+const MANDATORY: ReadonlyMap<string, boolean> = new Map([
+  ["Mandatory", true],
+  ["Optional", false],
+]);
 
 const PARSER = new XMLParser({
   ignoreAttributes: false,
@@ -115,7 +121,7 @@ function parseResource(element: Element, whereObject: string): ResourceModel {
   if (!/^(R?W?|E)$/.test(operations))
     throw new InvalidModelError(`<Operations> ${where}: ${operations} is not R, W, RW or E`);
   const typeName = text(element, "Type");
-  const type = DATA_TYPES[typeName.toLowerCase()];
+  const type = DATA_TYPES.get(typeName.toLowerCase());
   if (type === undefined && typeName !== "")
     throw new InvalidModelError(`<Type> ${where}: ${typeName} is no data type`);
   if (type === undefined && operations !== "E") throw new InvalidModelError(`<Type> ${where} is missing`);
@@ -143,11 +149,11 @@ function required(element: Element, name: string, where: string): string {
   return value;
 }
 
-function oneOf(values: Readonly<Record<string, boolean>>, element: Element, name: string, where: string): boolean {
+function oneOf(values: ReadonlyMap<string, boolean>, element: Element, name: string, where: string): boolean {
   const value = text(element, name);
-  const meaning = values[value];
+  const meaning = values.get(value);
   if (meaning === undefined) {
-    throw new InvalidModelError(`<${name}> ${where}: ${value || "nothing"} is not ${Object.keys(values).join(" or ")}`);
+    throw new InvalidModelError(`<${name}> ${where}: ${value || "nothing"} is not ${[...values.keys()].join(" or ")}`);
   }
   return meaning;
 }

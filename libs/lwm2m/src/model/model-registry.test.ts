@@ -62,6 +62,12 @@ describe("a view", () => {
     expect(view.object(4)).toBeUndefined();
   });
 
+  it("is shared too where other versions, or objects that nobody defined, come to the same definitions", () => {
+    const registry = new ModelRegistry([model(3, "1.0")]);
+    const view = registry.view("a", supporting({ 3: "1.0" }));
+    expect(registry.view("a", supporting({ 3: "1.7", 40000: "1.0" }))).toBe(view);
+  });
+
   it("is made anew after a change, which the version tells", () => {
     const registry = new ModelRegistry();
     const before = registry.view("a", supporting({ 3: "1.1" }));

@@ -8,7 +8,7 @@ export interface ResolvedModel {
   readonly exact: boolean;
 }
 
-/** Most views that are kept: one per tenant and set of object versions, so as many as there are kinds of devices. */
+/** Most views that are kept: one per tenant and set of definitions, so as many as there are kinds of devices. */
 const MAX_VIEWS = 10_000;
 
 /** Definitions by object id and version. */
@@ -18,7 +18,7 @@ type Models = Map<number, Map<string, ObjectModel>>;
 export class ModelRegistry {
   readonly #system: Models = new Map();
   readonly #tenants = new Map<string, Models>();
-  /** By tenant and object versions; the least recently used first. */
+  /** By definitions and tenant; the least recently used first. */
   readonly #views = new Map<string, ModelView>();
   #version = 0;
 
@@ -62,10 +62,11 @@ export class ModelRegistry {
 
   /** The definition of the exact version, else of the highest of the same major version, else of the highest there is. */
   resolve(tenant: string, objectId: number, version: string): ResolvedModel | undefined {
-    const versions = this.#versionsOf(tenant, objectId);
-    const exact = versions.get(version);
+    const exact = this.#tenants.get(tenant)?.get(objectId)?.get(version) ?? this.#system.get(objectId)?.get(version);
     if (exact !== undefined) return { model: exact, exact: true };
-    const descending = [...versions.values()].sort((a, b) => compareVersions(b.version, a.version));
+    const descending = [...this.#versionsOf(tenant, objectId).values()].sort((a, b) =>
+      compareVersions(b.version, a.version),
+    );
     const model = descending.find((candidate) => major(candidate.version) === major(version)) ?? descending[0];
     return model && { model, exact: false };
   }
@@ -82,31 +83,28 @@ export class ModelRegistry {
       .sort((a, b) => a.id - b.id || compareVersions(a.version, b.version));
   }
 
-  /** The definitions by which a device is served; devices of one tenant with the same object versions share one view. */
+  /** The definitions by which a device is served; devices of one tenant with the same definitions share one view. */
   view(tenant: string, supported: Pick<SupportedObjects, "objects">): ModelView {
-    const key = viewKey(tenant, supported);
+    const models = new Map<number, ObjectModel>();
+    // Objects without a definition are not part of the key: what devices make up must not grow it.
+    let key = "";
+    for (const [objectId, { version }] of supported.objects) {
+      const model = this.resolve(tenant, objectId, version)?.model;
+      if (model === undefined) continue;
+      models.set(objectId, model);
+      key += `/${objectId}_${model.version}`;
+    }
+    return this.#shared(`${key} ${tenant}`, models);
+  }
+
+  #shared(key: string, models: ReadonlyMap<number, ObjectModel>): ModelView {
     const existing = this.#views.get(key);
-    const view = existing ?? this.#makeView(tenant, supported);
+    const view = existing ?? { object: (objectId) => models.get(objectId) };
     if (existing !== undefined) this.#views.delete(key);
     else if (this.#views.size >= MAX_VIEWS) this.#views.delete(this.#views.keys().next().value as string); // Not empty.
     this.#views.set(key, view);
     return view;
   }
-
-  #makeView(tenant: string, { objects }: Pick<SupportedObjects, "objects">): ModelView {
-    const models = new Map<number, ObjectModel>();
-    for (const [objectId, { version }] of objects) {
-      const resolved = this.resolve(tenant, objectId, version);
-      if (resolved !== undefined) models.set(objectId, resolved.model);
-    }
-    return { object: (objectId) => models.get(objectId) };
-  }
-}
-
-function viewKey(tenant: string, { objects }: Pick<SupportedObjects, "objects">): string {
-  let key = "";
-  for (const [objectId, { version }] of objects) key += `/${objectId}_${version}`;
-  return `${key} ${tenant}`;
 }
 
 function major(version: string): number {
