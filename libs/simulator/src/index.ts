@@ -8,6 +8,7 @@ export type {
   SentNotification,
   UplinkType,
 } from "./device-io.ts";
+export { type Fleet, type FleetOptions, type FleetProgress, runFleet, startFleet } from "./fleet.ts";
 export { ImpairedMachine, type Impairment } from "./impaired-machine.ts";
 export type { SimulatedObject } from "./object-tree.ts";
 export { binaryAppDataObject } from "./objects/binary-app-data.ts";
