@@ -10,7 +10,7 @@ export {
 } from "./content/content-format.ts";
 export { decodeContent, decodeTimedValues } from "./content/decode.ts";
 export { encodeContent, encodeTimedValues } from "./content/encode.ts";
-export { buildNode, flattenNode } from "./content/node-tree.ts";
+export { flattenNode } from "./content/node-tree.ts";
 export {
   ExecuteArgumentsError,
   InvalidAttributesError,
