@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "@jest/globals";
+import { Ajv } from "ajv";
 import { type Config, defineConfig } from "./define-config.ts";
 import { ConfigError } from "./errors.ts";
 import { bytes, choice, duration, flag, list, port, type Section, secret, section, text } from "./setting.ts";
@@ -211,6 +212,17 @@ describe("a configuration", () => {
       secret: true,
     });
     expect(config.describe().filter(({ description }) => description === "")).toEqual([]);
+  });
+
+  it.each<[unknown, boolean]>([
+    [{ ackTimeout: "3s", api: { tokenFile: "/run/token" }, kafka: { lingerMs: 5, bootstrapServers: ["a:1"] } }, true],
+    [{ ackTimeout: 3000, api: { port: 80, origins: "a,b" } }, true],
+    [{ ackTimeout: "3 seconds" }, false],
+    [{ api: { port: 70000 } }, false],
+    [{ mode: "nat" }, false],
+    [{ colour: "red" }, false],
+  ])("has a JSON Schema that tells of %j: %s", (yaml, valid) => {
+    expect(new Ajv({ strict: false }).validate(config.jsonSchema(), yaml)).toBe(valid);
   });
 
   it("is a JSON Schema of its YAML file", () => {
