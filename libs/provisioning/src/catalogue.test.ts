@@ -155,6 +155,20 @@ describe("the catalogue", () => {
     ]);
   });
 
+  it("knows the models that ship with Ferry, and has them back when a record that stood in for one goes", () => {
+    const shipped = catalogue.models.resolve("default", 3, "1.1")?.model;
+    expect(shipped).toMatchObject({ id: 3, version: "1.1", name: "Device" });
+    const xml = `<LWM2M><Object ObjectType="MODefinition"><Name>Other</Name><ObjectID>3</ObjectID><ObjectURN>urn:oma:lwm2m:oma:3:1.1</ObjectURN><ObjectVersion>1.1</ObjectVersion>
+      <MultipleInstances>Single</MultipleInstances><Mandatory>Mandatory</Mandatory><Resources></Resources></Object></LWM2M>`;
+    for (const tenant of ["system", "acme"]) catalogue.put(parse("model", tenant, "3_1.1", { model: { xml } }));
+    expect(catalogue.models.resolve("default", 3, "1.1")?.model.name).toBe("Other");
+    catalogue.remove("model", "system", "3_1.1");
+    expect(catalogue.models.resolve("default", 3, "1.1")?.model).toBe(shipped);
+    expect(catalogue.models.resolve("acme", 3, "1.1")?.model.name).toBe("Other");
+    catalogue.remove("model", "acme", "3_1.1");
+    expect(catalogue.models.resolve("acme", 3, "1.1")?.model).toBe(shipped);
+  });
+
   it("keeps profiles of tenants apart", () => {
     putProfile("acme", "meter");
     catalogue.remove("profile", "default", "meter");

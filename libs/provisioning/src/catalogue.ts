@@ -1,11 +1,11 @@
-import { ModelRegistry } from "@ferry/lwm2m";
+import { ModelRegistry, type ObjectModel } from "@ferry/lwm2m";
 import { loadCoreModels } from "@ferry/lwm2m/core-models";
 import type { DeviceProfile } from "@ferry/profile";
 import { deviceKey, type ProvisioningKind, provisioningKey } from "@ferry/proto";
 import type { ProvisioningStore, StoredRecord } from "@ferry/state";
 import { type DeviceDeclaration, isSecure, patternPrefix } from "./device-declaration.ts";
 import { ProvisioningError } from "./errors.ts";
-import { type ProvisionedRecord, parseProvisioningRecord, SYSTEM_TENANT } from "./parse-record.ts";
+import { modelId, type ProvisionedRecord, parseProvisioningRecord, SYSTEM_TENANT } from "./parse-record.ts";
 
 /** Whether a device that shows nothing but its endpoint name is served, and as whose. */
 export type Admission =
@@ -36,7 +36,7 @@ export interface CatalogueChange {
  */
 export class Catalogue {
   /** Live object models: the shipped core ones and the provisioned ones. */
-  readonly models: ModelRegistry = new ModelRegistry(loadCoreModels());
+  readonly models: ModelRegistry;
   readonly #store: ProvisioningStore;
   /** By `tenant/name`. */
   readonly #profiles = new Map<string, DeviceProfile>();
@@ -44,8 +44,13 @@ export class Catalogue {
   readonly #patterns = new Map<string, Map<string, DeviceDeclaration>>();
   readonly #listeners = new Set<(change: CatalogueChange) => void>();
 
-  constructor(store: ProvisioningStore) {
+  /** The shipped models, by the id of a record: what holds again when a record that stands in for one is removed. */
+  readonly #coreModels: ReadonlyMap<string, ObjectModel>;
+
+  constructor(store: ProvisioningStore, coreModels: readonly ObjectModel[] = loadCoreModels()) {
     this.#store = store;
+    this.#coreModels = new Map(coreModels.map((model) => [modelId(model), model]));
+    this.models = new ModelRegistry(coreModels);
   }
 
   profile(tenant: string, name: string): DeviceProfile | undefined {
@@ -145,8 +150,10 @@ export class Catalogue {
   }
 
   #removeModel(tenant: string, id: string): void {
+    const core = this.#coreModels.get(id);
     const [objectId = "", version = ""] = id.split("_");
-    this.models.remove(modelTenant(tenant), Number(objectId), version);
+    if (tenant === SYSTEM_TENANT && core !== undefined) this.models.put(undefined, core);
+    else this.models.remove(modelTenant(tenant), Number(objectId), version);
   }
 
   #removePattern(tenant: string, id: string): void {

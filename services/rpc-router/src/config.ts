@@ -27,7 +27,7 @@ export interface RpcSettings {
 const rpcSettings: Section<RpcSettings> = section<RpcSettings>("LWM2M_RPC", {
   defaultExpiryMs: duration("10s", { min: "1s" }).describe("When a request lapses that does not say so itself."),
   maxExpiryMs: duration("7d", { min: "1s" }).describe("How far ahead a request's `expiresAtMs` may be."),
-  answerGraceMs: duration("2s").describe(
+  answerGraceMs: duration("1s").describe(
     "How long after its expiry a node may still answer a request, before the router does.",
   ),
 });
