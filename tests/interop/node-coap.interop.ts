@@ -90,7 +90,7 @@ describe("node-coap as server of our client role", () => {
   let endpoint: CoapEndpoint;
   const server = createServer({ type: "udp4" });
   const observers: OutgoingMessage[] = [];
-  let stored = Buffer.alloc(0);
+  let stored: Buffer = Buffer.alloc(0);
   let peer = "";
 
   beforeAll(async () => {

@@ -13,11 +13,16 @@ export interface Remembered {
   reply: Reply;
 }
 
+/** Where the entries of one peer are kept, oldest first. */
+export interface Memory {
+  remembered: readonly Remembered[];
+}
+
 /**
  * Remembers which Message IDs came in lately and what they were answered (RFC 7252 §4.5).
  *
- * The entries of a peer are a short list held by the peer, in order of arrival; this class keeps the list within its
- * limit and counts what all lists hold together.
+ * The entries of a peer are a short list that the peer holds; this class keeps the list within its limit and counts
+ * what all lists hold together.
  */
 export class Deduplicator {
   readonly #limits: StackLimits;
@@ -38,7 +43,7 @@ export class Deduplicator {
     return this.#count > this.#limits.maxRemembered || this.#replyBytes > this.#limits.maxReplyBytes;
   }
 
-  find(list: readonly Remembered[], messageId: number, nowMs: number): Remembered | undefined {
+  find({ remembered: list }: Memory, messageId: number, nowMs: number): Remembered | undefined {
     for (let index = list.length - 1; index >= 0; index--) {
       const entry = list[index] as Remembered; // The loop bounds it.
       if (entry.messageId === messageId && entry.expiresAtMs > nowMs) return entry;
@@ -47,11 +52,17 @@ export class Deduplicator {
   }
 
   /** Adds a message that was not there, in place of what has expired or of the oldest beyond the limit. */
-  remember(list: Remembered[], messageId: number, reply: Reply, nowMs: number, lifetimeMs: number): Remembered {
-    while (list.length > 0 && (list[0] as Remembered).expiresAtMs <= nowMs) this.#removeAt(list, 0);
-    if (list.length >= this.#limits.maxRememberedPerPeer) this.#removeAt(list, oldestSettled(list));
-    const entry: Remembered = { messageId, expiresAtMs: nowMs + lifetimeMs, reply: "pending" };
-    list.push(entry);
+  remember(memory: Memory, messageId: number, reply: Reply, nowMs: number, lifetimeMs: number): Remembered {
+    let expired = 0;
+    while ((memory.remembered[expired]?.expiresAtMs ?? Number.POSITIVE_INFINITY) <= nowMs) expired++;
+    this.#remove(memory, 0, expired);
+    if (memory.remembered.length >= this.#limits.maxRememberedPerPeer) {
+      this.#remove(memory, oldestSettled(memory.remembered), 1);
+    }
+    // Whole milliseconds are stored in less space than fractions.
+    const entry: Remembered = { messageId, expiresAtMs: Math.ceil(nowMs + lifetimeMs), reply: "pending" };
+    // A list that is copied has no spare room, unlike one that grows by `push`: most peers have a few entries for long.
+    memory.remembered = memory.remembered.concat(entry);
     this.#count++;
     this.settle(entry, reply);
     return entry;
@@ -64,27 +75,27 @@ export class Deduplicator {
   }
 
   /** Forgets one message: a repeat of it is taken as new. */
-  forget(list: Remembered[], entry: Remembered): void {
-    const index = list.indexOf(entry);
-    if (index >= 0) this.#removeAt(list, index);
+  forget(memory: Memory, entry: Remembered): void {
+    const index = memory.remembered.indexOf(entry);
+    if (index >= 0) this.#remove(memory, index, 1);
   }
 
   /** Forgets what has expired. */
-  prune(list: Remembered[], nowMs: number): void {
-    for (let index = list.length - 1; index >= 0; index--) {
-      if ((list[index] as Remembered).expiresAtMs <= nowMs) this.#removeAt(list, index); // The loop bounds it.
+  prune(memory: Memory, nowMs: number): void {
+    for (const entry of memory.remembered) if (entry.expiresAtMs <= nowMs) this.forget(memory, entry);
+  }
+
+  clear(memory: Memory): void {
+    this.#remove(memory, 0, memory.remembered.length);
+  }
+
+  #remove(memory: Memory, start: number, count: number): void {
+    if (count === 0) return;
+    for (const entry of memory.remembered.slice(start, start + count)) {
+      this.#count--;
+      this.#replyBytes -= replyLength(entry.reply);
     }
-  }
-
-  clear(list: Remembered[]): void {
-    while (list.length > 0) this.#removeAt(list, list.length - 1);
-  }
-
-  #removeAt(list: Remembered[], index: number): void {
-    const [entry] = list.splice(index, 1);
-    if (entry === undefined) return;
-    this.#count--;
-    this.#replyBytes -= replyLength(entry.reply);
+    memory.remembered = memory.remembered.toSpliced(start, count);
   }
 }
 

@@ -31,7 +31,7 @@ export class PeerTable {
     const known = this.#peers.get(key);
     if (known !== undefined) return known;
     if (this.#peers.size >= this.#context.limits.maxPeers && !this.#evict()) return undefined;
-    const peer = new Peer(key, randomUint16(this.#context));
+    const peer = new Peer(key);
     this.#peers.set(key, peer);
     this.#context.deadlines.set(peer, nowMs + SWEEP_MS);
     return peer;
@@ -39,7 +39,7 @@ export class PeerTable {
 
   /** A Message ID that was not used towards the peer within EXCHANGE_LIFETIME (RFC 7252 §4.4). */
   takeMessageId(peer: Peer, nowMs: number): number {
-    const messageId = peer.nextMessageId;
+    const messageId = peer.nextMessageId ?? randomUint16(this.#context);
     this.continueFrom(peer, (messageId + 1) & 0xffff, nowMs);
     return messageId;
   }
@@ -54,7 +54,7 @@ export class PeerTable {
   remember(peer: Peer, messageId: number, confirmable: boolean, reply: Reply, nowMs: number): Remembered {
     const { deduplicator, times } = this.#context;
     const lifetimeMs = confirmable ? times.exchangeLifetimeMs : times.nonLifetimeMs;
-    return deduplicator.remember(peer.remembered, messageId, reply, nowMs, lifetimeMs);
+    return deduplicator.remember(peer, messageId, reply, nowMs, lifetimeMs);
   }
 
   /** Forgets peers at rest until what is remembered in total is within its limits again; not to be called while one is at work. */
@@ -66,7 +66,7 @@ export class PeerTable {
 
   /** A peer's time has come: it goes, or waits until its memory has expired. */
   expire(peer: Peer, nowMs: number): void {
-    this.#context.deduplicator.prune(peer.remembered, nowMs);
+    this.#context.deduplicator.prune(peer, nowMs);
     let restsAtMs = peer.messageIdsExpireAtMs;
     for (const { expiresAtMs } of peer.remembered) restsAtMs = Math.max(restsAtMs, expiresAtMs);
     if (peer.isAtRest && restsAtMs <= nowMs) this.delete(peer);
@@ -75,7 +75,7 @@ export class PeerTable {
 
   /** Forgets the peer, of whom nothing may be open. */
   delete(peer: Peer): void {
-    this.#context.deduplicator.clear(peer.remembered);
+    this.#context.deduplicator.clear(peer);
     this.#context.deadlines.delete(peer);
     this.#peers.delete(peer.key);
   }

@@ -1,36 +1,36 @@
 import type { Body } from "./blockwise.ts";
 import { type Deadline, NOT_QUEUED } from "./deadline-queue.ts";
-import type { Remembered } from "./deduplicator.ts";
+import type { Memory, Remembered } from "./deduplicator.ts";
 import type { Exchange } from "./exchange.ts";
-import type { Pending } from "./pending.ts";
 import type { PeerKey } from "./stack-io.ts";
 
+const NOTHING: readonly Remembered[] = [];
+
 /** What is known of a far side while anything about it is open or remembered; it is forgotten once that is over. */
-export class Peer implements Deadline {
+export class Peer implements Deadline, Memory {
   readonly kind = "peer";
   readonly key: PeerKey;
-  /** The Message ID of our next message to it. */
-  nextMessageId: number;
+  /** The Message ID of our next message to it; chosen when there is one. */
+  nextMessageId: number | undefined;
   /** Until then the Message IDs that we used must not be used again (EXCHANGE_LIFETIME). */
   messageIdsExpireAtMs = 0;
   /** Messages that came from it, oldest first. */
-  readonly remembered: Remembered[] = [];
+  remembered: readonly Remembered[] = NOTHING;
   /** Our exchanges with it, in the order in which they begin. */
   readonly exchanges: Exchange[] = [];
-  /** Its requests and notifications that wait for the application. */
-  readonly pending: Pending[] = [];
+  /** How many of its requests and notifications wait for the application. */
+  pendingCount = 0;
   /** Bodies in transfer, oldest first. */
   readonly bodies: Body[] = [];
   dueMs = 0;
   place: number = NOT_QUEUED;
 
-  constructor(key: PeerKey, firstMessageId: number) {
+  constructor(key: PeerKey) {
     this.key = key;
-    this.nextMessageId = firstMessageId;
   }
 
   /** Nothing is open: what is left is memory of the past. */
   get isAtRest(): boolean {
-    return this.exchanges.length === 0 && this.pending.length === 0 && this.bodies.length === 0;
+    return this.exchanges.length === 0 && this.pendingCount === 0 && this.bodies.length === 0;
   }
 }

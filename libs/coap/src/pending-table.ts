@@ -28,7 +28,7 @@ export class PendingTable {
 
   hasRoom(peer: Peer): boolean {
     const { maxPending, maxPendingPerPeer } = this.#context.limits;
-    return this.#byHandle.size < maxPending && peer.pending.length < maxPendingPerPeer;
+    return this.#byHandle.size < maxPending && peer.pendingCount < maxPendingPerPeer;
   }
 
   /** Hands a message to the application: a repeat of it is absorbed until the application's word is known. */
@@ -36,7 +36,7 @@ export class PendingTable {
     const confirmable = message.type === MESSAGE_TYPE.CON;
     const remembered = this.#peers.remember(peer, message.messageId, confirmable, "pending", nowMs);
     const pending = new Pending(this.#nextHandle++, peer, message, remembered, block1, block2);
-    peer.pending.push(pending);
+    peer.pendingCount++;
     this.#byHandle.set(pending.handle, pending);
     this.#context.deadlines.set(pending, remembered.expiresAtMs);
     return pending;
@@ -61,7 +61,7 @@ export class PendingTable {
 
   /** Stays silent: a repeat is taken as new. */
   abandon(pending: Pending): void {
-    if (!pending.acknowledged) this.#context.deduplicator.forget(pending.peer.remembered, pending.remembered);
+    if (!pending.acknowledged) this.#context.deduplicator.forget(pending.peer, pending.remembered);
     this.delete(pending);
   }
 
@@ -69,8 +69,14 @@ export class PendingTable {
   delete(pending: Pending): void {
     const { remembered, peer } = pending;
     if (remembered.reply === "pending") this.#context.deduplicator.settle(remembered, "none");
-    peer.pending.splice(peer.pending.indexOf(pending), 1);
+    peer.pendingCount--;
     this.#byHandle.delete(pending.handle);
     this.#context.deadlines.delete(pending);
+  }
+
+  /** Forgets all that the peer waits for. */
+  forget(peer: Peer): void {
+    if (peer.pendingCount === 0) return;
+    for (const pending of this.#byHandle.values()) if (pending.peer === peer) this.delete(pending);
   }
 }

@@ -212,7 +212,7 @@ export class CoapStack implements Machine<StackInput, StackOutput> {
   /** Gives a duplicate what the first one got (RFC 7252 §4.5); false when the message is no duplicate. */
   #repeatReply(peer: Peer | undefined, message: Message, nowMs: number, out: StackOutput[]): boolean {
     if (peer === undefined) return false;
-    const remembered = this.#context.deduplicator.find(peer.remembered, message.messageId, nowMs);
+    const remembered = this.#context.deduplicator.find(peer, message.messageId, nowMs);
     if (remembered === undefined) return false;
     drop(out, peer.key, "duplicate");
     const bytes = replyBytes(remembered.reply, message.messageId);
@@ -235,7 +235,7 @@ export class CoapStack implements Machine<StackInput, StackOutput> {
     }
     const exchange = this.#exchanges.findRequest(known, message.token);
     if (exchange === undefined) {
-      this.#receiveNotification(peerKey, message, nowMs, out);
+      this.#receiveNotification(peerKey, known, message, nowMs, out);
       return;
     }
     this.#peers.remember(exchange.peer, message.messageId, confirmable, confirmable ? "ack" : "none", nowMs);
@@ -243,13 +243,19 @@ export class CoapStack implements Machine<StackInput, StackOutput> {
     this.#exchanges.respond(exchange, message, nowMs, out);
   }
 
-  #receiveNotification(peerKey: PeerKey, message: Message, nowMs: number, out: StackOutput[]): void {
+  #receiveNotification(
+    peerKey: PeerKey,
+    known: Peer | undefined,
+    message: Message,
+    nowMs: number,
+    out: StackOutput[],
+  ): void {
     const block = readBlockOrMalformed(message);
     if (block === "malformed") {
       rejectResponse(out, peerKey, message);
       return;
     }
-    const peer = this.#peers.findOrAdd(peerKey, nowMs);
+    const peer = known ?? this.#peers.findOrAdd(peerKey, nowMs);
     if (peer === undefined) {
       drop(out, peerKey, "too-many-peers");
       return;
@@ -300,7 +306,7 @@ export class CoapStack implements Machine<StackInput, StackOutput> {
     const peer = this.#peers.find(peerKey);
     if (peer === undefined) return;
     this.#exchanges.forget(peer, nowMs, out);
-    for (const pending of [...peer.pending]) this.#pending.delete(pending);
+    this.#pending.forget(peer);
     for (const body of [...peer.bodies]) this.#bodies.delete(body);
     this.#peers.delete(peer);
   }
