@@ -1,3 +1,4 @@
+import assert from "node:assert";
 import {
   CODE,
   CONTENT_FORMAT,
@@ -110,6 +111,10 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
     this.#registration = new RegistrationClient({ endpoint, lwm2mVersion, bindingMode, lifetimeS, random });
     this.#tree = new ObjectTree(settings.objects ?? standardObjects(lifetimeS));
     this.#signals = (settings.signals ?? []).map((signal) => ({ signal, n: 0, dueMs: undefined }));
+    assert(
+      this.#signals.every(({ signal }) => signal.intervalMs > 0),
+      "a signal needs an interval",
+    );
   }
 
   /** Whether the server took its registration, and the device did not give it up since. */

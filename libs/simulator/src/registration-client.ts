@@ -152,7 +152,9 @@ export class RegistrationClient {
     }
   }
 
+  /** A lifetime of 0 has no end (OMA LwM2M Core 1.1.1 appendix E.2). */
   #scheduleUpdate(nowMs: number): void {
+    if (this.lifetimeS <= 0) return;
     this.#next = { uplink: "update", dueMs: nowMs + this.lifetimeS * 1000 * UPDATE_AFTER };
   }
 }
