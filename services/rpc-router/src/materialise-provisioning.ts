@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { deadLetter, type IncomingRecord, readTable } from "@ferry/bus";
+import { type IncomingRecord, readTable } from "@ferry/bus";
 import {
   CONTENT_TYPE,
   CONTENT_TYPE_HEADER,
@@ -11,11 +11,16 @@ import {
 } from "@ferry/proto";
 import { decodeProvisioningRecord, ProvisioningError, type SealingKeys } from "@ferry/provisioning";
 import { type RecordRef, StateUnavailableError } from "@ferry/state";
+import { bury } from "./bury.ts";
 import type { RouterPorts } from "./ports.ts";
 import { ReadModel } from "./read-model.ts";
 
 const KINDS: readonly ProvisioningKind[] = ["model", "profile", "device", "credential"];
 const { ProvisioningOutcome } = lwm2m.v1;
+/** Longest key that is taken: kind, tenant and a name of 255 bytes fit. */
+const MAX_KEY_BYTES = 512;
+/** Longest reason, characters: it may quote what it is about. */
+const MAX_REASON = 2000;
 /** How soon a record is tried again while Redis is away. */
 const RETRY_MS = 1000;
 
@@ -48,7 +53,7 @@ export class Materialiser {
 
   /** Takes a record of the topic; resolves once its status is on the bus. The next record does not wait for that. */
   async handle(record: IncomingRecord): Promise<void> {
-    const ref = parseProvisioningKey(record.key ?? "");
+    const ref = refOf(record);
     const outcome = await this.#inTurn(async () => {
       const position = await this.#ports.provisioning.position();
       if (!(await this.#isGapFree(position, record.offset))) await this.#rebuild();
@@ -108,12 +113,8 @@ export class Materialiser {
 
   /** A record whose key says nothing has nobody who waits for its status. */
   async #bury(record: IncomingRecord): Promise<void> {
-    const { sender, settings, clock, metrics } = this.#ports;
-    const reason = "the key is not <model|profile|device|credential>/<tenant>/<id>";
-    await sender.publish(
-      deadLetter(record, reason, "rpc-router", { topicPrefix: settings.topicPrefix, nowMs: clock() }),
-    );
-    metrics.provisioning.with({ outcome: "unreadable" }).inc();
+    await bury(record, "the key is not <model|profile|device|credential>/<tenant>/<id>, or too long", this.#ports);
+    this.#ports.metrics.provisioning.with({ outcome: "unreadable" }).inc();
   }
 
   async #report(ref: RecordRef, record: IncomingRecord, outcome: Outcome): Promise<void> {
@@ -164,8 +165,8 @@ export class Materialiser {
 
   async #putDeclared(records: ReadonlyMap<string, IncomingRecord>): Promise<number> {
     let rejected = 0;
-    for (const [key, record] of records) {
-      const ref = parseProvisioningKey(key);
+    for (const record of records.values()) {
+      const ref = refOf(record);
       if (ref === undefined) continue;
       if ((await this.#materialise(ref, record, "rebuild")).type === "rejected") rejected++;
     }
@@ -193,7 +194,7 @@ export class Materialiser {
       id,
       outcome: WIRE_OUTCOMES[outcome.type],
       offset: record.offset,
-      ...(outcome.type === "rejected" ? { field: outcome.field, reason: outcome.reason } : {}),
+      ...(outcome.type === "rejected" ? { field: outcome.field, reason: outcome.reason.slice(0, MAX_REASON) } : {}),
     };
     return this.#ports.sender.publish({
       topic: this.#ports.settings.topicPrefix + TOPICS.provisioningStatus.name,
@@ -209,6 +210,11 @@ const WIRE_OUTCOMES = {
   rejected: ProvisioningOutcome.PROVISIONING_OUTCOME_REJECTED,
   deleted: ProvisioningOutcome.PROVISIONING_OUTCOME_DELETED,
 } as const;
+
+/** What a record is about; undefined when its key does not say, or is longer than any that names something. */
+function refOf({ key }: IncomingRecord): RecordRef | undefined {
+  return key === null || Buffer.byteLength(key) > MAX_KEY_BYTES ? undefined : parseProvisioningKey(key);
+}
 
 /** The publication that a record is; empty for a tombstone and for bytes that are no record. */
 function revisionOf({ value, headers }: IncomingRecord): string {

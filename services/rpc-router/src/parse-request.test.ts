@@ -104,6 +104,14 @@ describe("a request record", () => {
     expect(parseRequest(record(text))).toMatchObject({ type: "invalid", requestId: undefined });
   });
 
+  it("that is nested too deeply is not valid", () => {
+    const deep = `{"requestId":"r","endpoint":"demo","method":"Read","params":${"[".repeat(100_000)}${"]".repeat(100_000)}}`;
+    expect(parseRequest(record(deep))).toMatchObject({
+      type: "invalid",
+      reason: "is not an RpcRequest in application/json",
+    });
+  });
+
   it("is parsed to a request or a reason, whatever bytes it holds", () => {
     fc.assert(
       fc.property(

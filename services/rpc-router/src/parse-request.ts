@@ -55,8 +55,8 @@ export function parseRequest({ key, value, headers }: IncomingRecord): ParsedReq
     type: "invalid",
     reason,
     requestId: requestId?.slice(0, MAX_REQUEST_ID),
-    tenant: String(request.tenant),
-    endpoint: String(request.endpoint),
+    tenant: String(request.tenant).slice(0, MAX_ENDPOINT_BYTES),
+    endpoint: String(request.endpoint).slice(0, MAX_ENDPOINT_BYTES),
     contentType,
   };
 }
@@ -85,7 +85,8 @@ function decodeJson(bytes: Uint8Array): Members | undefined {
       params: typeof params === "string" || params === undefined ? params : exactText(text, "params"),
     };
   } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
+    // RangeError: nested too deeply to be read.
+    if (error instanceof SyntaxError || error instanceof RangeError) return undefined;
     throw error;
   }
 }

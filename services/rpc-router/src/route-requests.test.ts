@@ -171,6 +171,11 @@ describe("a record that is no request", () => {
     });
   });
 
+  it("is buried without its value when that leaves no room for the reason", async () => {
+    await fixture.publishRequest(DEMO, Buffer.alloc(1_048_576 - 200, 0xff));
+    await fixture.until(() => fixture.deadLetters.length === 1);
+  });
+
   it("is also one that would wait for too long", async () => {
     await fixture.publishRequest(DEMO, { ...READ, expiresAtMs: fixture.nowMs + 3_600_001 });
     await fixture.until(() => fixture.jsonResponses.length === 1);

@@ -1,6 +1,7 @@
-import { deadLetter, type IncomingRecord } from "@ferry/bus";
+import type { IncomingRecord } from "@ferry/bus";
 import { CONTENT_TYPE, CONTENT_TYPE_HEADER, deviceKey, lwm2m, TOPICS, toSafeNumber } from "@ferry/proto";
 import type { DeviceRef, OpenRequest } from "@ferry/state";
+import { bury } from "./bury.ts";
 import { encodeAnswer, finish, publishQueued, publishResponse } from "./finish.ts";
 import { type ParsedRequest, parseRequest, type Request } from "./parse-request.ts";
 import type { RouterPorts } from "./ports.ts";
@@ -40,7 +41,7 @@ function isTooFarAhead({ expiresAtMs }: Request, { settings, clock }: RouterPort
 
 /** What cannot be routed becomes a dead letter; where a request id can be read, the caller is told. */
 async function refuse(record: IncomingRecord, parsed: ParsedRequest, ports: RouterPorts): Promise<Outcome> {
-  const { sender, settings, clock, logger } = ports;
+  const { settings, clock, logger } = ports;
   const { requestId, tenant, endpoint } = parsed.type === "invalid" ? parsed : parsed.request;
   const reason =
     parsed.type === "invalid"
@@ -50,8 +51,7 @@ async function refuse(record: IncomingRecord, parsed: ParsedRequest, ports: Rout
     { topic: record.topic, partition: record.partition, offset: record.offset, reason },
     "request is not valid",
   );
-  const letter = deadLetter(record, reason, "rpc-router", { topicPrefix: settings.topicPrefix, nowMs: clock() });
-  const published = [sender.publish(letter)];
+  const published = [bury(record, reason, ports)];
   if (requestId !== undefined) {
     const request = { device: { tenant, endpoint }, requestId, contentType: parsed.contentType };
     const response = encodeAnswer(
