@@ -1,4 +1,4 @@
-import { CODE, CONTENT_FORMAT } from "@ferry/coap";
+import { CODE, CONTENT_FORMAT, OPTION, stringOption, uintOption } from "@ferry/coap";
 import { fromCoapResponse, type ModelView, type Operation, parseObjectLinks, toCoapRequest } from "@ferry/lwm2m";
 import { loadCoreModels } from "@ferry/lwm2m/core-models";
 import { type LeshanDevice, type MinimalServer, startLeshan, startMinimalServer } from "@ferry/testing";
@@ -76,12 +76,56 @@ describe("a Leshan device", () => {
     expect(server.notifications.every(({ confirmable, code }) => confirmable && code === CODE.CONTENT)).toBe(true);
   });
 
-  it("updates and deregisters when told to, and says what it cannot do", async () => {
+  it("creates and deletes instances", async () => {
+    const path = [19].map((id) => stringOption(OPTION.URI_PATH, String(id)));
+    const format = uintOption(OPTION.CONTENT_FORMAT, CONTENT_FORMAT.LWM2M_TLV);
+    const payload = Uint8Array.of(0xc1, 1, 7); // resource 1 is 7; the device chooses the instance
+    const created = await server.request("leshan", { code: CODE.POST, options: [...path, format], payload });
+    expect(created).toMatchObject({ code: CODE.CREATED });
+    expect((await operate({ type: "read", path: [19, 2, 1] })).node).toMatchObject({ value: { value: 7 } });
+    const deleted = await server.request("leshan", {
+      code: CODE.DELETE,
+      options: [...path, stringOption(OPTION.URI_PATH, "2")],
+    });
+    expect(deleted).toMatchObject({ code: CODE.DELETED });
+  });
+
+  it("sends values of its own accord (LwM2M Send)", async () => {
+    await device.send({ command: "send", paths: ["/3/0/9", "/3303/0/5700"] });
+    expect(await device.waitFor("sent")).toMatchObject({ code: 204, paths: ["/3/0/9", "/3303/0/5700"] });
+  });
+
+  it("updates, deregisters and registers again when told to, and says what it cannot do", async () => {
     await device.send({ command: "update" });
     await device.waitFor("updated");
     await expect(device.send({ command: "set", path: "/77/0/1", value: 1 })).rejects.toThrow("no instance /77/0/1");
     await device.send({ command: "deregister" });
     await device.waitFor("deregistered");
     expect(server.registrations.size).toBe(0);
+    const { registrationId } = await device.waitFor("registered");
+    await device.send({ command: "register" });
+    await device.waitFor("registered", (event) => event.registrationId !== registrationId);
+    expect(server.registrations.size).toBe(1);
   });
+});
+
+describe("several Leshan devices in one process", () => {
+  it("register by numbered names, with the objects of the black-box fixture", async () => {
+    const server = await startMinimalServer();
+    const devices = await startLeshan({
+      server: `coap://127.0.0.1:${server.port}`,
+      endpoint: "fleet-",
+      count: 3,
+      fixture: "black-box",
+    });
+    for (const endpoint of ["fleet-0", "fleet-1", "fleet-2"]) {
+      await devices.waitFor("registered", (event) => event.endpoint === endpoint);
+    }
+    const { objects } = parseObjectLinks(server.registrations.get("fleet-2")?.objectLinks ?? "", "1.1");
+    expect(objects.get(2)).toEqual({ version: "1.0", instances: [] });
+    expect(objects.get(3)).toEqual({ version: "1.2", instances: [0] });
+    expect(objects.get(3303)?.instances).toEqual([0, 12]);
+    await devices.stop();
+    await server.close();
+  }, 30_000);
 });
