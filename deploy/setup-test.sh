@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Finds or installs what the tests need: Redis, Java 17, Maven and libcoap from Debian or Ubuntu, Kafka's and Leshan's jars by Maven.
-# A second run does nothing and needs no network. What cannot be had is named with the command that installs it; with CI set that fails.
+# `setup-test.sh servers` is for what Kafka and Redis need alone. A second run does nothing and needs no network. What cannot be had is named with the command that installs it; with CI set that fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -8,7 +8,8 @@ packages=()
 missing=()
 
 have_java() { command -v javac > /dev/null && [ "$(javac -version 2>&1 | sed 's/[^0-9]*\([0-9]*\).*/\1/')" -ge 17 ]; }
-have_coap() { command -v coap-client > /dev/null || command -v coap-client-notls > /dev/null || command -v coap-client-openssl > /dev/null; }
+only_servers=${1:-}
+have_coap() { [ "$only_servers" = servers ] || command -v coap-client > /dev/null || command -v coap-client-notls > /dev/null || command -v coap-client-openssl > /dev/null; }
 # The first of the packages that this release has.
 available() { local name; for name in "$@"; do apt-cache show "$name" > /dev/null 2>&1 && { echo "$name"; return; }; done; echo "$1"; }
 
@@ -42,7 +43,7 @@ jars() {
   "$@" || { missing+=("$what"); echo "setup-test: missing: $what; try again: $*" >&2; }
 }
 jars "Kafka's jars" bash deploy/kafka.sh install
-for build in tests/interop/*/build.sh; do jars "the jars of $(dirname "$build")" bash "$build"; done
+[ "$only_servers" = servers ] || for build in tests/interop/*/build.sh; do jars "the jars of $(dirname "$build")" bash "$build"; done
 
 if [ ${#missing[@]} -gt 0 ]; then
   echo "setup-test: tests that need the above cannot run" >&2

@@ -11,4 +11,5 @@ export {
   type StreamRecord,
   type TailOptions,
 } from "./ferry-client.ts";
+export { formatRecord } from "./format-record.ts";
 export { type DocumentJson, HttpClient, toDocumentJson } from "./http-client.ts";

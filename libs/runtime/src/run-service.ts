@@ -97,6 +97,8 @@ async function serve<Settings extends ServiceSettings>(
     shutdown.onStop("http", () => server.stop());
     await start(settings, { logger, metrics, health, shutdown, httpPort: server.port });
     health.started();
+    // Whoever started this process with a channel to it waits for this.
+    process.send?.("started");
     logger.info({ httpPort: server.port }, "started");
   } catch (error) {
     // A signal during the start stops what the start was waiting for.

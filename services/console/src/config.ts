@@ -9,6 +9,7 @@ import {
   port,
   type Section,
   type ServiceSettings,
+  type Shape,
   secret,
   section,
   text,
@@ -42,11 +43,14 @@ export interface ConsoleSettings extends ServiceSettings, BusSettings {
   readonly api: ApiSettings;
 }
 
-/** From environment, YAML file and defaults. */
-export const CONSOLE_CONFIG: Config<ConsoleSettings> = defineConfig<ConsoleSettings>({
+/** The settings one by one, for standalone to join with those of other services. */
+export const CONSOLE_SHAPE: Shape<ConsoleSettings> = {
   log: logSettings,
   http: httpSettings,
   node: nodeSettings,
   api: apiSettings,
   ...busSettings,
-});
+};
+
+/** From environment, YAML file and defaults. */
+export const CONSOLE_CONFIG: Config<ConsoleSettings> = defineConfig<ConsoleSettings>(CONSOLE_SHAPE);

@@ -5,7 +5,7 @@ import { createApi } from "./api.ts";
 import { createAuthenticate } from "./authenticate.ts";
 import type { ConsoleSettings } from "./config.ts";
 
-export { CONSOLE_CONFIG, type ConsoleSettings } from "./config.ts";
+export { CONSOLE_CONFIG, CONSOLE_SHAPE, type ConsoleSettings } from "./config.ts";
 
 /** A running console. */
 export interface Console {

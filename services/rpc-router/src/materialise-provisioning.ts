@@ -41,8 +41,8 @@ export class Materialiser {
   readonly #ports: RouterPorts;
   readonly #readModel: ReadModel;
   readonly #signal: AbortSignal;
-  /** Offset of the record that this process handled last. */
-  #last: number | undefined;
+  /** The topic ended there when we looked last: it only grows. */
+  #knownEnd = 0;
   #tail: Promise<unknown> = Promise.resolve();
 
   constructor(ports: RouterPorts, sealingKeys: SealingKeys | undefined, signal: AbortSignal) {
@@ -55,11 +55,10 @@ export class Materialiser {
   async handle(record: IncomingRecord): Promise<void> {
     const ref = refOf(record);
     const outcome = await this.#inTurn(async () => {
-      const position = await this.#ports.provisioning.position();
-      if (!(await this.#isGapFree(position, record.offset))) await this.#rebuild();
+      const found = await this.#ports.provisioning.position();
+      const position = (await this.#isGapFree(found, record.offset)) ? found : await this.#rebuild();
       const materialised = ref === undefined ? undefined : await this.#materialise(ref, record, "live");
-      await this.#ports.provisioning.setPosition(record.offset);
-      this.#last = record.offset;
+      await this.#ports.provisioning.setPosition(Math.max(record.offset, position ?? -1));
       return materialised;
     });
     await (ref === undefined || outcome === undefined ? this.#bury(record) : this.#report(ref, record, outcome));
@@ -73,17 +72,20 @@ export class Materialiser {
     });
   }
 
-  /** Offsets have holes after compaction, so only what we saw ourselves, or the very next offset, is proof that nothing was missed. */
+  /**
+   * Whether all before `offset` is in the store: it went on to the offset just before, or beyond.
+   *
+   * A hole proves nothing, for it may be compaction's or a loss. After one rebuild the position lies beyond all holes of the backlog, and new records leave none.
+   */
   async #isGapFree(position: number | undefined, offset: number): Promise<boolean> {
-    if (position === undefined) return false;
-    if (position === this.#last || position === offset - 1) return true;
-    // A repeat: the record was handled before, but its offset was not committed.
-    return position >= offset && !(await this.#isAhead(position));
+    if (position === undefined || position < offset - 1) return false;
+    return position < offset || !(await this.#isAhead(position));
   }
 
   /** Whether the store knows of offsets that the topic does not have: the topic was made anew and the store was not. */
   async #isAhead(position: number): Promise<boolean> {
-    return position >= (await this.#end());
+    if (position >= this.#knownEnd) this.#knownEnd = await this.#end();
+    return position >= this.#knownEnd;
   }
 
   async #end(): Promise<number> {
@@ -141,8 +143,8 @@ export class Materialiser {
     }
   }
 
-  /** Makes the read model equal to the topic: removes what is not declared, then puts what is, in the order of the offsets. */
-  async #rebuild(): Promise<void> {
+  /** Makes the read model equal to the topic: removes what is not declared, then puts what is, in the order of the offsets. Answers its position. */
+  async #rebuild(): Promise<number> {
     const { bus, provisioning, settings, metrics, logger } = this.#ports;
     metrics.rebuilds.inc();
     for (;;) {
@@ -158,8 +160,7 @@ export class Materialiser {
       // Another router went on meanwhile, and we may have put back what it removed.
       if (position !== undefined && position >= end && position !== before) continue;
       await provisioning.setPosition(end - 1);
-      this.#last = end - 1;
-      return;
+      return end - 1;
     }
   }
 

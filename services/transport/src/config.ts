@@ -16,6 +16,7 @@ import {
   ratio,
   type Section,
   type ServiceSettings,
+  type Shape,
   type StateSettings,
   section,
   stateSettings,
@@ -26,6 +27,7 @@ import {
 export interface CoapSettings {
   readonly host: string;
   readonly port: number;
+  readonly reusePort: boolean;
   readonly receiveBufferBytes: number;
   readonly ackTimeoutMs: number;
   readonly ackRandomFactor: number;
@@ -41,6 +43,9 @@ export interface CoapSettings {
 const coapSettings: Section<CoapSettings> = section<CoapSettings>("LWM2M_COAP", {
   host: text("::").describe("Address of the CoAP listener; `::` is all, IPv4 and IPv6."),
   port: port(5685).describe("UDP port of the CoAP listener (NoSec)."),
+  reusePort: flag(false).describe(
+    "Share the port with other processes of this machine; the kernel keeps a device on one of them.",
+  ),
   receiveBufferBytes: bytes("4MiB").describe(
     "Receive buffer asked of the kernel; its default overflows on a pause of 30 ms.",
   ),
@@ -95,8 +100,8 @@ export interface TransportSettings extends ServiceSettings, BusSettings, StateSe
   readonly timeZone: string;
 }
 
-/** From environment, YAML file and defaults. */
-export const TRANSPORT_CONFIG: Config<TransportSettings> = defineConfig<TransportSettings>({
+/** The settings one by one, for standalone to join with those of other services. */
+export const TRANSPORT_SHAPE: Shape<TransportSettings> = {
   log: logSettings,
   http: httpSettings,
   node: nodeSettings,
@@ -117,4 +122,7 @@ export const TRANSPORT_CONFIG: Config<TransportSettings> = defineConfig<Transpor
   timeZone: text("UTC").describe("Zone in which RPC answers print times, by IANA name."),
   ...busSettings,
   ...stateSettings,
-});
+};
+
+/** From environment, YAML file and defaults. */
+export const TRANSPORT_CONFIG: Config<TransportSettings> = defineConfig<TransportSettings>(TRANSPORT_SHAPE);

@@ -34,6 +34,8 @@ import { TakeOver } from "./take-over.ts";
 import { Notifications } from "./uplink/notification.ts";
 import { serveUplink } from "./uplink/route-uplink.ts";
 
+export { TRANSPORT_CONFIG, TRANSPORT_SHAPE, type TransportSettings } from "./config.ts";
+
 /** What a transport node is connected to. */
 export interface TransportConnections {
   readonly bus: Bus;
@@ -120,6 +122,7 @@ export async function startTransport(
   const socket = await openUdpSocket({
     host: settings.coap.host,
     port: settings.coap.port,
+    reusePort: settings.coap.reusePort,
     receiveBufferBytes: settings.coap.receiveBufferBytes,
     onDatagram: (bytes, peer) => coap.receive(bytes, peer),
     onError: (error) => logger.error({ error }, "The CoAP socket failed"),

@@ -1,0 +1,78 @@
+import { readFileSync } from "node:fs";
+import { BusClient, type FerryClient, HttpClient } from "@ferry/client";
+import { type BusSettings, busSettings, connectBus, createLogger, defineConfig, UsageError } from "@ferry/runtime";
+import type { Command } from "commander";
+import type { Terminal } from "./terminal.ts";
+
+/** Where a running Ferry is found. */
+export interface ConnectOptions {
+  readonly apiUrl: string;
+  readonly tokenFile?: string;
+  readonly bootstrapServers?: string;
+  readonly topicPrefix?: string;
+}
+
+/** Where standalone and the console listen unless told otherwise. */
+const DEFAULT_API_URL = "http://127.0.0.1:8080";
+
+/** Adds the options that say where a running Ferry is. */
+export function withConnection(command: Command, { env }: Terminal): Command {
+  return command
+    .option("--api-url <url>", "HTTP API of standalone or the console", env.FERRY_API_URL ?? DEFAULT_API_URL)
+    .option("--token-file <file>", "file with the bearer token for the HTTP API", env.FERRY_TOKEN_FILE)
+    .option(
+      "--bootstrap-servers <list>",
+      "Kafka brokers, host:port: speak to Kafka instead of the HTTP API",
+      env.FERRY_BOOTSTRAP_SERVERS,
+    )
+    .option("--topic-prefix <prefix>", "in front of every topic name", env.KAFKA_TOPIC_PREFIX);
+}
+
+/** Runs `use` with a client for the Ferry that the options name. */
+export async function withClient(
+  options: ConnectOptions,
+  { env }: Terminal,
+  use: (client: FerryClient) => Promise<void>,
+): Promise<void> {
+  if (options.bootstrapServers === undefined) {
+    return use(
+      new HttpClient(options.apiUrl, options.tokenFile === undefined ? undefined : readToken(options.tokenFile)),
+    );
+  }
+  const settings = BUS_CONFIG.load({
+    env: {
+      ...kafkaVariables(env),
+      KAFKA_BOOTSTRAP_SERVERS: options.bootstrapServers,
+      ...(options.topicPrefix === undefined ? {} : { KAFKA_TOPIC_PREFIX: options.topicPrefix }),
+    },
+  });
+  const bus = await connectBus(settings, createLogger("ferry", { level: "error", format: "pretty" }));
+  const client = new BusClient(bus, settings.kafka.topicPrefix);
+  try {
+    await use(client);
+  } finally {
+    await client.stop();
+    await bus.stop();
+  }
+}
+
+const BUS_CONFIG = defineConfig<BusSettings>({ ...busSettings });
+
+function kafkaVariables(env: Terminal["env"]): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith("KAFKA_")));
+}
+
+function readToken(file: string): string {
+  try {
+    return readFileSync(file, "utf8").trim();
+  } catch (error) {
+    throw new UsageError(`--token-file ${file} cannot be read: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** Aborts at Ctrl-C or SIGTERM. */
+export function interrupted(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => controller.abort());
+  return controller.signal;
+}

@@ -1,0 +1,19 @@
+import { Command } from "commander";
+import { type DocumentOptions, formatChange, readNamed, withDocuments } from "./apply.ts";
+import { withClient, withConnection } from "./connect.ts";
+import { type Ended, EXIT, type Terminal } from "./terminal.ts";
+
+/** `ferry diff -f examples/quickstart` */
+export function diffCommand(terminal: Terminal, ended: Ended): Command {
+  const command = withDocuments(new Command("diff"), terminal).description(
+    "compare files with what is declared; exit code 1 when they differ",
+  );
+  return withConnection(command, terminal).action(async (options: DocumentOptions) => {
+    const documents = await readNamed(options);
+    await withClient(options, terminal, async (client) => {
+      const changes = (await client.diff(documents)).filter(({ change }) => change !== "unchanged");
+      for (const change of changes) terminal.stdout.write(formatChange(change));
+      ended(changes.length === 0 ? EXIT.done : EXIT.refused);
+    });
+  });
+}
