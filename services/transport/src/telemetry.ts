@@ -1,4 +1,4 @@
-import type { LwM2mNode, LwM2mPath, TimedValue } from "@ferry/lwm2m";
+import type { TimedValue } from "@ferry/lwm2m";
 import type { MappedSample } from "@ferry/profile";
 import { type lwm2m, toWireValue } from "@ferry/proto";
 import type { OwnedDevice } from "./owned-device.ts";
@@ -52,19 +52,4 @@ function toWireSample({ key, path, value, timeMs, unit }: MappedSample, nowMs: n
     deviceTime: timeMs !== undefined,
     unit,
   };
-}
-
-/** The values of a node, flat: what was written is published as what was read. */
-export function timedValues(node: LwM2mNode, path: LwM2mPath): readonly TimedValue[] {
-  switch (node.type) {
-    case "object":
-      return node.instances.flatMap((instance) => timedValues(instance, [node.id, instance.id]));
-    case "objectInstance":
-      return node.resources.flatMap((resource) => timedValues(resource, [...path.slice(0, 2), resource.id]));
-    case "multipleResource":
-      return node.instances.flatMap((instance) => timedValues(instance, [...path.slice(0, 3), instance.id]));
-    case "singleResource":
-    case "resourceInstance":
-      return [{ path, value: node.value, ...(node.timeMs === undefined ? {} : { timeMs: node.timeMs }) }];
-  }
 }

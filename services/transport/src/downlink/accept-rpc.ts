@@ -10,6 +10,7 @@ import {
   formatOutcome,
   formatRefusal,
   formatUnexpectedResponse,
+  REFUSALS,
   type RpcOperation,
   type RpcResult,
 } from "@ferry/rpc";
@@ -186,13 +187,7 @@ export class RpcExecutor {
     const path = formatPath(operation.path);
     const held = [...device.observations.values()].find(({ observation }) => observation.paths[0] === path);
     if (held === undefined) {
-      return {
-        status: "FAILED",
-        result: "BAD_REQUEST",
-        code: 0,
-        error: `Could not find active Observe component with path: ${id}`,
-        nodes: [],
-      };
+      return formatRefusal(REFUSALS.noActiveObservation(id));
     }
     this.#ports.ownership.unobserve(device, held.observation.token);
     await removeObservation(device, held, this.#ports);

@@ -1,7 +1,9 @@
 import { CODE, codeClass, type FailureReason, OPTION, type Received, readUintOption } from "@ferry/coap";
 import {
+  assumedFormat,
   chooseFormat,
   decodeTimedValues,
+  flattenNode,
   fromCoapResponse,
   Lwm2mError,
   type Operation,
@@ -15,7 +17,7 @@ import { logLine } from "../communication-log.ts";
 import type { OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
 import { isReachable } from "../reachability.ts";
-import { publishValues, timedValues } from "../telemetry.ts";
+import { publishValues } from "../telemetry.ts";
 
 /** How an operation ended. */
 export type Performed =
@@ -144,12 +146,13 @@ function publishOutcome(device: OwnedDevice, operation: Operation, response: Rec
   );
   const origin = { eventId, stale: false, nowMs };
   if ((operation.type === "read" || operation.type === "observe") && response.code === CODE.CONTENT) {
-    const format = readUintOption(response.options, OPTION.CONTENT_FORMAT) ?? 0;
+    const format =
+      readUintOption(response.options, OPTION.CONTENT_FORMAT) ?? assumedFormat(operation.path, device.serving.models);
     const values = decodeTimedValues(format, response.payload, operation.path, device.serving.models, nowMs);
     void publishValues(device, values, { ...origin, source: VALUE_SOURCE_READ }, ports)?.catch(ports.unpublished);
   }
   if (operation.type === "write") {
-    const values = timedValues(operation.node, operation.path);
+    const values = flattenNode(operation.path, operation.node);
     void publishValues(device, values, { ...origin, source: VALUE_SOURCE_WRITE }, ports)?.catch(ports.unpublished);
   }
 }

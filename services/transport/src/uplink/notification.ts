@@ -1,6 +1,13 @@
 import { BusOverflowError, BusUnavailableError, RecordTooLargeError } from "@ferry/bus";
 import { CODE, codeClass, isFresher, OPTION, readUintOption } from "@ferry/coap";
-import { decodeTimedValues, formatPath, type TimedValue, toCoapRequest, UndecodableContentError } from "@ferry/lwm2m";
+import {
+  assumedFormat,
+  decodeTimedValues,
+  formatPath,
+  type TimedValue,
+  toCoapRequest,
+  UndecodableContentError,
+} from "@ferry/lwm2m";
 import { lwm2m } from "@ferry/proto";
 import { eventId, parseToken, TOKEN_KIND } from "@ferry/state";
 import type { IncomingNotification } from "../coap-server.ts";
@@ -21,9 +28,6 @@ const MAX_UNDECODABLE_BYTES = 1024;
 const SUSPECT_AFTER_MS = 40_000;
 /** Devices whose gaps are told of one by one. */
 const MAX_GAPS = 10_000;
-/** Content-Format of a notification that names none: text, as RFC 7252 leaves it to the application. */
-const TEXT = 0;
-
 /**
  * Notify: values that a device reports for an observation (OMA LwM2M Core 1.1.1 §6.4.2, RFC 7641).
  *
@@ -104,7 +108,13 @@ export class Notifications {
     const id = this.#eventId(device, notification, payload);
     let values: readonly TimedValue[];
     try {
-      values = decodeTimedValues(contentFormat(notification), payload, held.path, device.serving.models, nowMs);
+      values = decodeTimedValues(
+        contentFormat(notification, device, held),
+        payload,
+        held.path,
+        device.serving.models,
+        nowMs,
+      );
     } catch (error) {
       if (!(error instanceof UndecodableContentError)) throw error;
       this.#undecodable(device, held, notification, payload, error.message);
@@ -199,7 +209,7 @@ export class Notifications {
       const { blockSize, etag } = more;
       const request = toCoapRequest(
         { type: "read", path: held.path },
-        { format: contentFormat(notification), rootPath: device.serving.supported.rootPath },
+        { format: contentFormat(notification, device, held), rootPath: device.serving.supported.rootPath },
       );
       const result = await ports.coap.request({
         peer,
@@ -243,7 +253,7 @@ export class Notifications {
       reason,
       payload: payload.subarray(0, MAX_UNDECODABLE_BYTES),
       path: formatPath(held.path),
-      contentFormat: contentFormat(notification),
+      contentFormat: contentFormat(notification, device, held),
     };
     this.#settle(notification, ports.clock.monotonicMs(), device, () => ports.records.lifecycle(head, record));
   }
@@ -267,6 +277,7 @@ export class Notifications {
   }
 }
 
-function contentFormat({ options }: IncomingNotification): number {
-  return readUintOption(options, OPTION.CONTENT_FORMAT) ?? TEXT;
+/** What the payload is in: what the device says, else what it must be for the path. */
+function contentFormat({ options }: IncomingNotification, { serving }: OwnedDevice, { path }: HeldObservation): number {
+  return readUintOption(options, OPTION.CONTENT_FORMAT) ?? assumedFormat(path, serving.models);
 }
