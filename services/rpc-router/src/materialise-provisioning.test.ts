@@ -316,6 +316,18 @@ describe("a store that was lost, or whose position proves nothing", () => {
     expect(fixture.statuses).toHaveLength(2);
   });
 
+  it("is rebuilt when it fell back to an older copy, once it stays there", async () => {
+    const materialiser = materialise();
+    await publish(PROFILE, device("meter-1"), device("meter-2"));
+    await fixture.provisioning.remove({ kind: "device", tenant: "default", id: "meter-2" });
+    await fixture.provisioning.setPosition(1);
+    await materialiser.check();
+    expect(await ownerOf("meter-2")).toBeUndefined();
+    await materialiser.check();
+    expect(await ownerOf("meter-2")).toMatchObject({ id: "meter-2" });
+    expect(await fixture.provisioning.position()).toBe(2);
+  });
+
   it("takes a profile that comes behind its devices in the compacted topic", async () => {
     materialise();
     await publish(PROFILE, device("meter-1"), PROFILE);

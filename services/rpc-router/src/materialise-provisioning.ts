@@ -41,6 +41,8 @@ export class Materialiser {
   readonly #ports: RouterPorts;
   readonly #readModel: ReadModel;
   readonly #signal: AbortSignal;
+  /** What the last check found. */
+  #checked: { readonly position: number | undefined; readonly end: number } = { position: undefined, end: 0 };
   /** The topic ended there when we looked last: it only grows. */
   #knownEnd = 0;
   #tail: Promise<unknown> = Promise.resolve();
@@ -64,11 +66,15 @@ export class Materialiser {
     await (ref === undefined || outcome === undefined ? this.#bury(record) : this.#report(ref, record, outcome));
   }
 
-  /** Rebuilds the read model when Redis has lost it, or has that of another topic. */
+  /** Rebuilds the read model when Redis has lost it, fell back to an older copy, or has that of another topic. Call it now and then. */
   check(): Promise<void> {
     return this.#inTurn(async () => {
       const position = await this.#ports.provisioning.position();
-      if (position === undefined || (await this.#isAhead(position))) await this.#rebuild();
+      const end = await this.#end();
+      // Twice at the same place means that no router is on its way from there to the end.
+      const isStuck = position === this.#checked.position && end === this.#checked.end && position !== end - 1;
+      this.#checked = { position, end };
+      if (position === undefined || position >= end || isStuck) await this.#rebuild();
     });
   }
 
