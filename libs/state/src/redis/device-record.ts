@@ -10,11 +10,11 @@ import { fromWireRegistration, queueModeAfter, toWireRegistration } from "../reg
  * ```
  * version 1 · generation 6 · registered 6 · updated 6 · expires 6 · last seen 6 · lifetime 4 · epoch 8 · first Message ID 2
  * registration id · boot id · digest · peer · binding mode · SMS number        each: length 2, bytes
- * object links · the rest of the registration (lwm2m.v1.Registration)           each: length 4, bytes
+ * object links · observations · the rest of the registration (lwm2m.v1.Registration)      each: length 4, bytes
  * ```
  * What scripts change has a place of its own; `scripts/device.lua` packs and unpacks the same layout. Times are ms since 1970.
  */
-export type DeviceRecord = Omit<DeviceState, "observations"> & { readonly digest: string };
+export type DeviceRecord = DeviceState & { readonly digest: string };
 
 const VERSION = 1;
 const FIXED_BYTES = 45;
@@ -34,6 +34,7 @@ export function decodeDevice(packed: Buffer): DeviceRecord {
     bytes(2).toString(),
   ) as [string, string, string, string, string, string]; // As many as asked for.
   const objectLinks = bytes(4).toString();
+  const observations = decodeObservations(bytes(4));
   const rest = decodeRest(bytes(4));
   const epoch = Number(packed.readBigUInt64BE(35));
   return {
@@ -52,6 +53,7 @@ export function decodeDevice(packed: Buffer): DeviceRecord {
       expiresAtMs: packed.readUIntBE(19, 6),
     },
     owner: { slot: epochSlot(epoch), bootId, epoch },
+    observations,
     firstMessageId: packed.readUInt16BE(43),
     lastSeenMs: packed.readUIntBE(25, 6),
     digest,
@@ -78,12 +80,28 @@ function decodeRest(bytes: Uint8Array): Registration {
   return registration;
 }
 
-/** Reads pairs of token and text. @throws {StoredValueError} one is not an observation */
-export function decodeObservations(flat: readonly Buffer[]): Observation[] {
+/** The observations of a device: of each the token (length 1, bytes) and its text (length 2, bytes). */
+export function encodeObservations(observations: readonly Observation[]): Buffer {
+  return Buffer.concat(
+    observations.flatMap((observation) => {
+      const text = Buffer.from(encodeObservation(observation));
+      const textLength = Buffer.from([text.length >> 8, text.length & 0xff]);
+      return [Buffer.from([observation.token.length]), observation.token, textLength, text];
+    }),
+  );
+}
+
+function decodeObservations(packed: Buffer): Observation[] {
   const observations: Observation[] = [];
-  for (let i = 0; i + 1 < flat.length; i += 2) {
-    observations.push(decodeObservation(flat[i] as Buffer, (flat[i + 1] as Buffer).toString())); // The condition bounds both.
-  }
+  let at = 0;
+  const bytes = (lengthBytes: 1 | 2): Buffer => {
+    const start = at + lengthBytes;
+    if (start > packed.length) throw new StoredValueError("observations end before a length");
+    at = start + packed.readUIntBE(at, lengthBytes);
+    if (at > packed.length) throw new StoredValueError(`observations end at byte ${packed.length} of ${at}`);
+    return packed.subarray(start, at);
+  };
+  while (at < packed.length) observations.push(decodeObservation(bytes(1), bytes(2).toString()));
   return observations;
 }
 

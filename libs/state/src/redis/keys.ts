@@ -8,10 +8,8 @@ import type { DeviceRef } from "../device-store.ts";
  * A script gets the prefix as its one key and puts these names behind it; `<name>` is `tenant/endpoint`.
  */
 export const SHARD_KEYS = {
-  /** `d:<name>`: the device, packed (see device-record.ts). */
+  /** `d:<name>`: the device with its observations, packed (see device-record.ts). */
   DEVICE: "d:",
-  /** `o:<name>`: hash of observations by token. */
-  OBSERVATIONS: "o:",
   /** `r:<registrationId>`: the name. A pointer: only the device's record says whether it still holds. */
   REGISTRATION_ID: "r:",
   /** Hash of names by token. Pointers: only the device's observations say whether they still hold. */

@@ -32,7 +32,7 @@ import { registrationIdShard } from "../registration-id.ts";
 import { SHARDS, shardOf } from "../shard.ts";
 import { parseToken, type Token } from "../token.ts";
 import type { RedisConnection } from "./connection.ts";
-import { decodeDevice, decodeObservations, decodeOwner, encodeObservation, encodeRest } from "./device-record.ts";
+import { decodeDevice, decodeOwner, encodeObservation, encodeObservations, encodeRest } from "./device-record.ts";
 import { INCARNATION_KEY, nameOf, parseName, SHARD_KEYS, shardPrefix } from "./keys.ts";
 import { parseEntry, type StoredEntry } from "./outbox-entry.ts";
 import { devicePrelude, type ScriptArgument, type ScriptReply, Scripts } from "./scripts.ts";
@@ -104,7 +104,7 @@ export class RedisDeviceStore implements DeviceStore {
     const shard = shardOf(registration.tenant, registration.endpoint);
     ok(registrationIdShard(registrationId) === shard, "a registration id names its device's shard");
     assertFits(digest, peer, bindingMode, smsNumber);
-    const [type, packed, flat, outboxId, replaced] = await this.#run(
+    const [type, packed, outboxId, replaced] = await this.#run(
       "register",
       shard,
       nameOf(registration),
@@ -118,11 +118,12 @@ export class RedisDeviceStore implements DeviceStore {
       smsNumber,
       lifetimeS,
       objectLinks,
+      encodeObservations(observations),
       encodeRest(registration),
       randomInt(0x10000),
-      ...observations.flatMap(encodePair),
+      ...observations.map(({ token }) => asBuffer(token)),
     );
-    const state = await this.#state(shard, "name", nameOf(registration), packed, flat);
+    const state = await this.#state(shard, "name", nameOf(registration), packed);
     if (state === undefined) return this.register(request); // What was stored is out of the way now.
     if (type === "repeated") return { type, state };
     const old = replaced === null ? undefined : this.#ended(replaced);
@@ -134,7 +135,7 @@ export class RedisDeviceStore implements DeviceStore {
     const shard = registrationIdShard(registrationId);
     if (shard === undefined) return { type: "notFound" };
     assertFits(peer, bindingMode, smsNumber);
-    const [type, packed, flat, outboxId, previous] = await this.#run(
+    const [type, packed, outboxId, previous] = await this.#run(
       "update",
       shard,
       registrationId,
@@ -148,7 +149,7 @@ export class RedisDeviceStore implements DeviceStore {
       request.objectLinks ?? "",
     );
     if (type === "notFound") return { type };
-    const state = await this.#state(shard, "id", registrationId, packed, flat);
+    const state = await this.#state(shard, "id", registrationId, packed);
     if (state === undefined) return { type: "notFound" };
     return {
       type: "updated",
@@ -172,18 +173,9 @@ export class RedisDeviceStore implements DeviceStore {
     if (target === undefined) return { type: "notFound" };
     assertFits(peer);
     const { shard, kind, value } = target;
-    const [type, packed, flat, previous] = await this.#run(
-      "claim",
-      shard,
-      kind,
-      value,
-      nowMs,
-      node.slot,
-      node.bootId,
-      peer,
-    );
+    const [type, packed, previous] = await this.#run("claim", shard, kind, value, nowMs, node.slot, node.bootId, peer);
     if (type === "notFound") return { type };
-    const state = await this.#state(shard, kind, value, packed, flat);
+    const state = await this.#state(shard, kind, value, packed);
     if (state === undefined) return { type: "notFound" };
     return type === "claimed"
       ? { type, state, previousOwner: ownerOf(previous as ScriptReply) } // A claim always has one.
@@ -195,9 +187,9 @@ export class RedisDeviceStore implements DeviceStore {
   }
 
   async get(device: DeviceRef): Promise<DeviceState | undefined> {
-    const [type, packed, flat] = await this.#runFor(device, "get", this.#now());
+    const [type, packed] = await this.#runFor(device, "get", this.#now());
     if (type === "notFound") return undefined;
-    return this.#state(shardOf(device.tenant, device.endpoint), "name", nameOf(device), packed, flat);
+    return this.#state(shardOf(device.tenant, device.endpoint), "name", nameOf(device), packed);
   }
 
   async observe(request: {
@@ -332,8 +324,8 @@ export class RedisDeviceStore implements DeviceStore {
         shards.map((each) => this.#run("list", each, each === shard ? after : "", limit, tenant)),
       );
       for (const [index, [, found]] of replies.entries()) {
-        for (const [name, packed, flat] of found as [Buffer, Buffer, Buffer[]][]) {
-          const state = await this.#state(shard + index, "name", name, packed, flat);
+        for (const [name, packed] of found as [Buffer, Buffer][]) {
+          const state = await this.#state(shard + index, "name", name, packed);
           if (state !== undefined) devices.push(state);
           if (devices.length === limit) return { devices, cursor: `${shard + index}:${name}` };
         }
@@ -377,12 +369,10 @@ export class RedisDeviceStore implements DeviceStore {
     proof: Proof,
     value: string | Buffer,
     packed: ScriptReply | undefined,
-    flat: ScriptReply | undefined,
   ): Promise<DeviceState | undefined> {
     try {
-      const { registration, owner, firstMessageId, lastSeenMs } = decodeDevice(packed as Buffer);
-      const observations = decodeObservations(flat as Buffer[]);
-      return { registration, owner, observations, firstMessageId, lastSeenMs };
+      const { digest: _, ...state } = decodeDevice(packed as Buffer);
+      return state;
     } catch (error) {
       if (!(error instanceof StoredValueError)) throw error;
       await this.#run("quarantine", shard, proof, value);

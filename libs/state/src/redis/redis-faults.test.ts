@@ -78,12 +78,16 @@ describe("A value that does not parse is quarantined and counted, never fatal", 
   });
 
   it("Observations that do not parse make the device register anew", async () => {
-    await raw.hset(`${prefix}o:${nameOf(device)}`, "12345678", "nonsense");
-    expect(await store.get(device)).toBeUndefined();
+    const key = `${prefix}d:${nameOf(device)}`;
+    const packed = (await raw.getBuffer(key)) as Buffer;
+    const token = Buffer.from(request.observations?.[0]?.token ?? []);
+    packed[packed.indexOf(token) - 1] = 0xff;
+    await raw.set(key, packed);
+    const proof = { type: "token", token } as const;
+    expect(await store.claim({ proof, peer: "192.0.2.1:1", node, nowMs: Date.now() })).toEqual({ type: "notFound" });
     expect(quarantined).toBe(1);
-    await store.register(newRegister(device, Date.now()));
-    await raw.del(`${prefix}o:${nameOf(device)}`);
-    await raw.set(`${prefix}o:${nameOf(device)}`, "nonsense");
+    expect(await store.get(device)).toBeUndefined();
+    expect(quarantined).toBe(2);
     expect(await store.register(newRegister(device, Date.now()))).toMatchObject({ type: "registered" });
   });
 

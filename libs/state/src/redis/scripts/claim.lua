@@ -7,4 +7,4 @@ if not device or now >= device.expires + EXPIRY_GRACE_MS then return reply("notF
 local previous = take(device, tonumber(slot), boot, now)
 device.peer = peer
 save(device)
-return reply(previous and "claimed" or "owned", device.packed, observations(device.name), previous)
+return reply(previous and "claimed" or "owned", device.packed, previous)

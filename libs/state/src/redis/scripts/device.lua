@@ -19,31 +19,25 @@ local function clock(given)
   return math.max(tonumber(given), server), server
 end
 
--- Moves what cannot be parsed out of the way, for a week. Its pointers find nothing from now on.
-local function quarantine_key(kind, name)
-  if redis.call("EXISTS", key(kind, name)) == 0 then return end
-  redis.call("RENAME", key(kind, name), key(BAD .. kind, name))
-  redis.call("PEXPIRE", key(BAD .. kind, name), QUARANTINE_MS)
-end
-
+-- Moves a device that cannot be parsed out of the way, for a week. Its pointers find nothing from now on.
 local function quarantine(name)
   quarantined = quarantined + 1
-  quarantine_key(DEVICE, name)
-  quarantine_key(OBSERVATIONS, name)
+  redis.call("RENAME", key(DEVICE, name), key(BAD .. DEVICE, name))
+  redis.call("PEXPIRE", key(BAD .. DEVICE, name), QUARANTINE_MS)
   redis.call("ZREM", key(EXPIRIES), name)
 end
 
 -- A device is one string: see device-record.ts. Numbers are exact below 2^53.
-local DEVICE_FORMAT = ">BI6I6I6I6I6I4I8HHc0Hc0Hc0Hc0Hc0Hc0I4c0I4c0"
+local DEVICE_FORMAT = ">BI6I6I6I6I6I4I8HHc0Hc0Hc0Hc0Hc0Hc0I4c0I4c0I4c0"
 
 local function unpack_device(packed)
   local version, generation, registered, updated, expires, seen, lifetime, epoch, message_id,
-    id, boot, digest, peer, binding, sms, links, rest, next_byte = struct.unpack(DEVICE_FORMAT, packed)
+    id, boot, digest, peer, binding, sms, links, observed, rest, next_byte = struct.unpack(DEVICE_FORMAT, packed)
   if version ~= 1 or next_byte ~= #packed + 1 then error("not a device") end
   return {
     packed = packed, generation = generation, registered = registered, updated = updated, expires = expires, seen = seen,
     lifetime = lifetime, epoch = epoch, message_id = message_id, id = id, boot = boot, digest = digest, peer = peer,
-    binding = binding, sms = sms, links = links, rest = rest,
+    binding = binding, sms = sms, links = links, observed = observed, rest = rest,
   }
 end
 
@@ -64,29 +58,36 @@ local function save(device)
   local d = device
   d.packed = struct.pack(DEVICE_FORMAT, 1, d.generation, d.registered, d.updated, d.expires, d.seen, d.lifetime, d.epoch,
     d.message_id, #d.id, d.id, #d.boot, d.boot, #d.digest, d.digest, #d.peer, d.peer, #d.binding, d.binding, #d.sms, d.sms,
-    #d.links, d.links, #d.rest, d.rest)
+    #d.links, d.links, #d.observed, d.observed, #d.rest, d.rest)
   redis.call("SET", key(DEVICE, d.name), d.packed)
 end
 
 local function set_expiry(device, expires)
   device.expires = expires
-  redis.call("ZADD", key(EXPIRIES), string.format("%.0f", expires), device.name)
+  redis.call("ZADD", key(EXPIRIES), expires, device.name)
 end
 
--- Token and text of each observation, flat.
-local function observations(name)
-  local flat = redis.pcall("HGETALL", key(OBSERVATIONS, name))
-  if not flat.err then return flat end
+-- The observations of a device, each { token, text }; none when they do not parse.
+local function observations(device)
+  local ok, list = pcall(function()
+    local list, at = {}, 1
+    while at <= #device.observed do
+      local token, text
+      token, text, at = struct.unpack(">Bc0Hc0", device.observed, at)
+      list[#list + 1] = { token, text }
+    end
+    return list
+  end)
+  if ok then return list end
   quarantined = quarantined + 1
-  quarantine_key(OBSERVATIONS, name)
   return {}
 end
 
-local function add_observations(name, first)
-  for i = first, #ARGV, 2 do
-    redis.call("HSET", key(OBSERVATIONS, name), ARGV[i], ARGV[i + 1])
-    redis.call("HSET", key(TOKENS), ARGV[i], name)
+local function holds(device, token)
+  for _, observation in ipairs(observations(device)) do
+    if observation[1] == token then return true end
   end
+  return false
 end
 
 -- The device that a datagram proves: by registration id, by the token of an observation, or by name.
@@ -101,7 +102,7 @@ local function find(proof, value)
   end
   local name = redis.call("HGET", key(TOKENS), value)
   local device = name and load(name)
-  if device and redis.pcall("HEXISTS", key(OBSERVATIONS, name), value) == 1 then return device end
+  if device and holds(device, value) then return device end
   if name then redis.call("HDEL", key(TOKENS), value) end
   return nil
 end
@@ -146,11 +147,9 @@ end
 
 -- Removes a device with its pointers and observations.
 local function forget(device)
-  local name = device.name
-  local flat = observations(name)
-  for i = 1, #flat, 2 do redis.call("HDEL", key(TOKENS), flat[i]) end
-  redis.call("DEL", key(DEVICE, name), key(OBSERVATIONS, name), key(REGISTRATION_ID, device.id))
-  redis.call("ZREM", key(EXPIRIES), name)
+  for _, observation in ipairs(observations(device)) do redis.call("HDEL", key(TOKENS), observation[1]) end
+  redis.call("DEL", key(DEVICE, device.name), key(REGISTRATION_ID, device.id))
+  redis.call("ZREM", key(EXPIRIES), device.name)
 end
 
 -- Ends a registration. A generation or epoch that is ahead of Redis' clock is remembered until the clock is there.

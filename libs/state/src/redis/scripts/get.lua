@@ -2,4 +2,4 @@
 local name, given = unpack(ARGV)
 local device = load(name)
 if not device or clock(given) >= device.expires + EXPIRY_GRACE_MS then return reply("notFound") end
-return reply("found", device.packed, observations(name))
+return reply("found", device.packed)

@@ -7,7 +7,7 @@ for _, name in ipairs(names) do
   if #found == tonumber(limit) then break end
   if name > after and (tenant == "" or string.sub(name, 1, #tenant + 1) == tenant .. "/") then
     local device = load(name)
-    if device then found[#found + 1] = { name, device.packed, observations(name) } end
+    if device then found[#found + 1] = { name, device.packed } end
   end
 end
 return reply("found", found)

@@ -1,12 +1,27 @@
--- Adds and removes observations of an owned device: ARGV[4] tokens to remove, then pairs to add.
+-- Adds and removes observations of an owned device: ARGV[4] tokens to remove, then pairs of token and text to add.
 local name, epoch, boot, removals = unpack(ARGV, 1, 4)
 local device = load(name)
 if not is_owner(device, epoch, boot) then return stale(device) end
 
-observations(name) -- Out of the way if they do not parse.
 local first_added = 5 + removals
-for i = 5, first_added - 1 do
-  if redis.call("HDEL", key(OBSERVATIONS, name), ARGV[i]) == 1 then redis.call("HDEL", key(TOKENS), ARGV[i]) end
+local replaced = {}
+for i = first_added, #ARGV, 2 do replaced[ARGV[i]] = true end
+local removed = {}
+for i = 5, first_added - 1 do removed[ARGV[i]] = true end
+
+local observed = {}
+for _, observation in ipairs(observations(device)) do
+  local token, text = unpack(observation)
+  if removed[token] then redis.call("HDEL", key(TOKENS), token) end
+  if not removed[token] and not replaced[token] then
+    observed[#observed + 1] = struct.pack(">Bc0Hc0", #token, token, #text, text)
+  end
 end
-add_observations(name, first_added)
+for i = first_added, #ARGV, 2 do
+  local token, text = ARGV[i], ARGV[i + 1]
+  redis.call("HSET", key(TOKENS), token, name)
+  observed[#observed + 1] = struct.pack(">Bc0Hc0", #token, token, #text, text)
+end
+device.observed = table.concat(observed)
+save(device)
 return reply("done")

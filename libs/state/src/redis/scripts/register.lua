@@ -1,9 +1,9 @@
 -- Register: replaces whatever registration the device has (OMA LwM2M Core 1.1.1 §6.2.1).
-local name, given, slot, boot, id, digest, peer, binding, sms, lifetime, links, rest, message_id = unpack(ARGV, 1, 13)
+local name, given, slot, boot, id, digest, peer, binding, sms, lifetime, links, observed, rest, message_id = unpack(ARGV, 1, 14)
 local now = clock(given)
 local old = load(name)
 if old and old.digest == digest and now - old.registered < REGISTER_MEMORY_MS then
-  return reply("repeated", old.packed, observations(name))
+  return reply("repeated", old.packed)
 end
 
 local ended = 0
@@ -16,11 +16,11 @@ local device = {
   name = name, generation = math.max((old and old.generation or ended) + 1, now), registered = now, updated = now, seen = now,
   lifetime = tonumber(lifetime), epoch = next_epoch(old and old.epoch or ended * 256, tonumber(slot), now), boot = boot,
   message_id = old and (old.message_id + MESSAGE_ID_JUMP) % 65536 or tonumber(message_id),
-  id = id, digest = digest, peer = peer, binding = binding, sms = sms, links = links, rest = rest,
+  id = id, digest = digest, peer = peer, binding = binding, sms = sms, links = links, observed = observed, rest = rest,
 }
 set_expiry(device, now + lifetime * 1000)
 save(device)
 redis.call("SET", key(REGISTRATION_ID, id), name)
-add_observations(name, 14)
+for i = 15, #ARGV do redis.call("HSET", key(TOKENS), ARGV[i], name) end
 local entry = publish_later(now, "registered", name, device.packed, old and old.id or "")
-return reply("registered", device.packed, observations(name), entry, old and old.packed or false)
+return reply("registered", device.packed, entry, old and old.packed or false)

@@ -14,4 +14,4 @@ if links ~= "" then device.links = links end
 set_expiry(device, now + device.lifetime * 1000)
 save(device)
 local entry = publish_later(now, "updated", device.name, device.packed, "")
-return reply("updated", device.packed, observations(device.name), entry, previous)
+return reply("updated", device.packed, entry, previous)
