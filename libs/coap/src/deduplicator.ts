@@ -80,22 +80,18 @@ export class Deduplicator {
     if (index >= 0) this.#remove(memory, index, 1);
   }
 
-  /** Forgets what has expired. */
-  prune(memory: Memory, nowMs: number): void {
-    for (const entry of memory.remembered) if (entry.expiresAtMs <= nowMs) this.forget(memory, entry);
-  }
-
   clear(memory: Memory): void {
     this.#remove(memory, 0, memory.remembered.length);
   }
 
   #remove(memory: Memory, start: number, count: number): void {
     if (count === 0) return;
-    for (const entry of memory.remembered.slice(start, start + count)) {
-      this.#count--;
-      this.#replyBytes -= replyLength(entry.reply);
+    const list = memory.remembered;
+    for (let index = start; index < start + count; index++) {
+      this.#replyBytes -= replyLength((list[index] as Remembered).reply); // The callers stay in range.
     }
-    memory.remembered = memory.remembered.toSpliced(start, count);
+    this.#count -= count;
+    memory.remembered = start === 0 ? list.slice(count) : list.toSpliced(start, count);
   }
 }
 

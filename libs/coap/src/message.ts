@@ -1,6 +1,6 @@
 import { CODE, isRequestCode, isResponseCode } from "./code.ts";
 import { CoapFormatError } from "./errors.ts";
-import { type CoapOption, decodeOptions, encodedOptionsLength, writeOptions } from "./option.ts";
+import { type CoapOption, decodeOptions, encodedOptionsLength, view, writeOptions } from "./option.ts";
 
 /** Message types (RFC 7252 §3). */
 export const MESSAGE_TYPE = { CON: 0, NON: 1, ACK: 2, RST: 3 } as const;
@@ -83,9 +83,9 @@ export function decodeMessage(bytes: Uint8Array): Message {
     throw new CoapFormatError(`code ${code} in a message of type ${type}`);
   }
 
-  const token = tokenLength === 0 ? NO_BYTES : bytes.subarray(HEADER_LENGTH, optionsOffset);
+  const token = view(bytes, HEADER_LENGTH, optionsOffset);
   const { options, payloadOffset } = decodeOptions(bytes, optionsOffset);
-  const payload = payloadOffset === bytes.length ? NO_BYTES : bytes.subarray(payloadOffset);
+  const payload = view(bytes, payloadOffset, bytes.length);
   return { type, code, messageId, token, options, payload };
 }
 

@@ -66,7 +66,6 @@ export class PeerTable {
 
   /** A peer's time has come: it goes, or waits until its memory has expired. */
   expire(peer: Peer, nowMs: number): void {
-    this.#context.deduplicator.prune(peer, nowMs);
     let restsAtMs = peer.messageIdsExpireAtMs;
     for (const { expiresAtMs } of peer.remembered) restsAtMs = Math.max(restsAtMs, expiresAtMs);
     if (peer.isAtRest && restsAtMs <= nowMs) this.delete(peer);
