@@ -33,6 +33,8 @@ export interface RedisConnectionEvents {
 
 const COMMAND_TIMEOUT_MS = 1_000;
 const RETRY_MAX_MS = 500;
+/** How long a closed connection may keep the process. */
+const DISCONNECT_TIMEOUT_MS = 200;
 
 /**
  * A connection for steps on a device's path: what does not work soon fails, and connecting goes on for ever.
@@ -119,6 +121,7 @@ function makeClient(settings: RedisSettings, commandTimeout: number): Redis | Cl
     maxRetriesPerRequest: 1,
     commandTimeout,
     connectTimeout: COMMAND_TIMEOUT_MS,
+    disconnectTimeout: DISCONNECT_TIMEOUT_MS,
     // A master that became a replica refuses writes: connect anew, and send the command again.
     reconnectOnError: (error: Error) => (error.message.startsWith("READONLY") ? (2 as const) : false),
     ...(username === undefined ? {} : { username }),
