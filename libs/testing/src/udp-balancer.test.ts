@@ -62,6 +62,18 @@ describe("startUdpBalancer", () => {
     expect(after).toEqual(before.map(({ name, source }) => ({ name: name === "a" ? "b" : "a", source })));
   });
 
+  it("spreads the flows over the backends anew, so that some move and some stay", async () => {
+    const [a, b] = [await backend("a"), await backend("b")];
+    const server = await balancer({ backends: [a.port] });
+    const clients = Array.from({ length: 24 }, () => client(server));
+    const before = await Promise.all(clients.map((it) => it.ask()));
+    server.setBackends([a.port, b.port]);
+    server.respread("salt");
+    const after = await Promise.all(clients.map((it) => it.ask()));
+    expect(new Set(after.map((it) => it.name))).toEqual(new Set(["a", "b"]));
+    expect(after.map((it) => it.source)).toEqual(before.map((it) => it.source));
+  });
+
   it("gives every flow a new source port when a NAT rebinds, and keeps its backend", async () => {
     const [a, b] = [await backend("a"), await backend("b")];
     const server = await balancer({ backends: [a.port, b.port] });

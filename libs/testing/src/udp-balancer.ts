@@ -35,6 +35,8 @@ export interface UdpBalancer {
   setBackends(backends: readonly number[]): void;
   /** Moves every flow to another backend, as when the balancer's table is lost; its source port stays. */
   rehash(): void;
+  /** Spreads the flows over the backends anew, by a hash with this salt, as when the balancer itself is replaced; their source ports stay. */
+  respread(salt: string): void;
   /** Gives every flow a new source port towards its backend, as when a NAT rebinds. */
   changeSourcePorts(): Promise<void>;
   close(): void;
@@ -119,6 +121,10 @@ export async function startUdpBalancer(options: UdpBalancerOptions): Promise<Udp
         const index = backends.indexOf(flow.backend);
         flow.backend = backends[(index + 1) % backends.length] ?? flow.backend;
       }
+    },
+    respread(salt) {
+      if (backends.length === 0) return;
+      for (const [key, flow] of flows) flow.backend = backendOf(salt + key);
     },
     async changeSourcePorts() {
       await Promise.all(
