@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { type Bus, type IncomingRecord, type Running, readTable, type Sender } from "@ferry/bus";
 import { CONTENT_TYPE, CONTENT_TYPE_HEADER, deviceKey, lwm2m, TOPICS, toSafeNumber } from "@ferry/proto";
 import {
@@ -12,7 +13,6 @@ import {
   readCurrent,
 } from "@ferry/provisioning";
 import type { RecordRef } from "@ferry/state";
-import { nanoid } from "nanoid";
 import { NoAnswerError } from "./errors.ts";
 import type {
   DeclaredDocument,
@@ -46,7 +46,7 @@ export class BusClient implements FerryClient {
 
   async rpc({ endpoint, tenant = DEFAULT_TENANT, method, params, timeoutMs, failFast }: RpcCall): Promise<RpcAnswer> {
     await this.#listen();
-    const requestId = nanoid();
+    const requestId = randomUUID();
     const request = {
       requestId,
       tenant,
