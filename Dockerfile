@@ -4,7 +4,7 @@
 FROM node:24-slim AS build
 WORKDIR /ferry
 COPY . .
-RUN npm ci --omit=optional
+RUN npm ci --omit=optional --ignore-scripts && npm run generate --workspaces --if-present
 
 FROM node:24-slim AS modules
 WORKDIR /ferry
