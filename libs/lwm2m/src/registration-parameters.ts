@@ -3,11 +3,15 @@ import { CODE } from "@ferry/coap";
 /** LwM2M versions that are served. */
 export type LwM2mVersion = "1.0" | "1.1" | "1.2";
 
-/** Letters of `b` by version (OMA LwM2M Core 1.1.1 table 6.2.1.2-1; 1.0 has the queue mode among them, 1.2 adds MQTT and HTTP). */
+/**
+ * Letters of `b` by version (OMA LwM2M Core 1.1.1 table 6.2.1.2-1; 1.2 adds MQTT and HTTP).
+ *
+ * `Q`, the queue mode, is among them in 1.0 only; later versions have a parameter of its own, but clients go on to write it into `b`.
+ */
 const BINDING_LETTERS: Readonly<Record<LwM2mVersion, string>> = {
   "1.0": "USQ",
-  "1.1": "UTSN",
-  "1.2": "UMHTSN",
+  "1.1": "UTSNQ",
+  "1.2": "UMHTSNQ",
 };
 const ALL_BINDING_LETTERS: string = [...new Set(Object.values(BINDING_LETTERS).join(""))].join("");
 const DEFAULT_BINDING = "U";
@@ -53,15 +57,13 @@ export function parseRegisterParameters(query: readonly string[]): RegisterParam
   const parameters = splitParameters(query);
   const lwm2mVersion = parseVersion(take(parameters, "lwm2m"));
   const letters = parseBinding(take(parameters, "b") ?? DEFAULT_BINDING, BINDING_LETTERS[lwm2mVersion], lwm2mVersion);
-  // LwM2M 1.0 has the queue mode in `b`; later versions have a parameter of its own.
-  const queueMode =
-    lwm2mVersion === "1.0" ? letters.includes(QUEUE_LETTER) : take(parameters, QUEUE_LETTER) !== undefined;
+  const hasQueueParameter = lwm2mVersion !== "1.0" && take(parameters, QUEUE_LETTER) !== undefined;
   return {
     endpoint: parseEndpoint(take(parameters, "ep")),
     lifetimeS: parseLifetime(take(parameters, "lt")) ?? DEFAULT_LIFETIME_S,
     lwm2mVersion,
     binding: letters.replace(QUEUE_LETTER, ""),
-    queueMode,
+    queueMode: hasQueueParameter || letters.includes(QUEUE_LETTER),
     smsNumber: parseSmsNumber(take(parameters, "sms")),
     additionalParameters: Object.fromEntries(parameters),
   };

@@ -48,6 +48,10 @@ describe("Register (Core 1.1.1 §6.2.1)", () => {
     ["lwm2m=1.0&b=S", "S", false],
     ["lwm2m=1.1&b=UT", "UT", false],
     ["lwm2m=1.1&b=U&Q", "U", true],
+    // Clients that learned LwM2M 1.0 go on writing the queue mode into `b`.
+    ["lwm2m=1.1&b=UQ", "U", true],
+    ["lwm2m=1.1&b=UQ&Q", "U", true],
+    ["lwm2m=1.2&b=UTQ", "UT", true],
     ["lwm2m=1.2&b=UMHTSN", "UMHTSN", false],
   ])("%s is binding %s with queue mode %p", (query, bindingMode, queueMode) => {
     expect(register(query)).toMatchObject({ bindingMode, queueMode });
@@ -71,7 +75,10 @@ describe("Register (Core 1.1.1 §6.2.1)", () => {
     ["lwm2m=1.1&lt=-5", LINKS, '4.00 lt "-5" is not in 1..2147483648'],
     ["lwm2m=1.1&lt=2147483649", LINKS, '4.00 lt "2147483649" is not in 1..2147483648'],
     ["lwm2m=1.1&lt=soon", LINKS, '4.00 lt "soon" is not in 1..2147483648'],
-    ["lwm2m=1.1&b=UQ", LINKS, '4.00 b "UQ" is no binding mode of LwM2M 1.1'],
+    ["lwm2m=1.1&b=X", LINKS, '4.00 b "X" is no binding mode of LwM2M 1.1'],
+    ["lwm2m=1.1&b=UM", LINKS, '4.00 b "UM" is no binding mode of LwM2M 1.1'],
+    ["lwm2m=1.1&b=UQQ", LINKS, '4.00 b "UQQ" is no binding mode of LwM2M 1.1'],
+    ["lwm2m=1.1&b=Q", LINKS, '4.00 b "Q" is no binding mode of LwM2M 1.1'],
     ["lwm2m=1.0&b=T", LINKS, '4.00 b "T" is no binding mode of LwM2M 1.0'],
     ["lwm2m=1.0&b=Q", LINKS, '4.00 b "Q" is no binding mode of LwM2M 1.0'],
     ["lwm2m=1.1&b=UU", LINKS, '4.00 b "UU" is no binding mode of LwM2M 1.1'],

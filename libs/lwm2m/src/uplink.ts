@@ -37,7 +37,7 @@ export interface Update {
   readonly lifetimeS?: number;
   /** Letters of `b`, without `Q`. */
   readonly bindingMode?: string;
-  /** Whether `b` had `Q`; it counts for LwM2M 1.0 only, where `b` carries the queue mode. */
+  /** Whether `b` had `Q`; in an Update it counts for LwM2M 1.0 only: from 1.1 on, Register alone decides (OMA LwM2M Core 1.1.1 §6.2.2). */
   readonly queueMode?: boolean;
   readonly smsNumber?: string;
   readonly objectLinks?: string;
