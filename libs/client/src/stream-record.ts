@@ -4,17 +4,17 @@ import type { Stream, StreamRecord } from "./ferry-client.ts";
 
 /** A record as people read it; `undefined` for tombstones and for what cannot be decoded. */
 export function toStreamRecord(stream: Stream, record: IncomingRecord): StreamRecord | undefined {
-  const value = stream === "deadLetter" ? record.headers : readValue(stream, record);
+  const value =
+    stream === "deadLetter" ? record.headers : readValue(TOPICS[stream].type as MessageType<unknown>, record);
   return value === undefined ? undefined : { stream, key: record.key, timestampMs: record.timestampMs, value };
 }
 
-function readValue(stream: Stream, { value, headers }: IncomingRecord): StreamRecord["value"] | undefined {
+function readValue(type: MessageType<unknown>, { value, headers }: IncomingRecord): StreamRecord["value"] | undefined {
   if (value === null) return undefined;
   try {
     if (contentTypeOf(value, headers[CONTENT_TYPE_HEADER]) === CONTENT_TYPE.json) {
       return JSON.parse(Buffer.from(value).toString()) as StreamRecord["value"];
     }
-    const type = TOPICS[stream].type as MessageType<unknown>; // Only dead letters have none.
     return toJsonValue(type, type.decode(value));
   } catch (error) {
     // A record that is not what its topic holds: protobufjs and JSON.parse throw these three.

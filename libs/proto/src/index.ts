@@ -20,6 +20,7 @@ export {
   TOPICS,
   type Topic,
   type TopicId,
+  type TopicLayout,
   type Topics,
 } from "./topics.ts";
 export { fromWireNode, toWireNode } from "./wire-node.ts";

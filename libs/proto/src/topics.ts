@@ -5,8 +5,8 @@ const { v1 } = lwm2m;
 /** How long records of a topic are kept: by age, by key, or as the broker's default says. */
 export type Cleanup = "delete" | "compact";
 
-/** A topic of the contract: its name without prefix, what its values are, and how it is laid out on the broker. */
-export interface Topic<Message> {
+/** How a topic of the contract is called and laid out on the broker. */
+export interface TopicLayout {
   /** Name without prefix, such as `lwm2m.telemetry.v1`. */
   readonly name: string;
   readonly cleanup: Cleanup;
@@ -15,8 +15,11 @@ export interface Topic<Message> {
   readonly partitionsFixed: boolean;
   /** `retention.ms` for `delete` topics; undefined leaves the broker's default. */
   readonly retentionMs?: number;
-  /** Codec of the values; undefined where values are somebody else's bytes (dead letters). */
-  readonly type: MessageType<Message> | undefined;
+}
+
+/** A topic of the contract whose values are messages of one type. */
+export interface Topic<Message> extends TopicLayout {
+  readonly type: MessageType<Message>;
 }
 
 /** What protobufjs generates for a message; `toJsonValue` and `fromJsonValue` build on it. */
@@ -42,7 +45,8 @@ export interface Topics {
   readonly provisioning: Topic<lwm2m.v1.ProvisioningRecord.$Properties>;
   readonly provisioningStatus: Topic<lwm2m.v1.ProvisioningStatusRecord.$Properties>;
   readonly nodeCommand: Topic<lwm2m.v1.NodeCommand.$Properties>;
-  readonly deadLetter: Topic<never>;
+  /** Its values are somebody else's bytes. */
+  readonly deadLetter: TopicLayout;
 }
 
 /** The topics of the contract. Names on the broker have the configured prefix in front. */
@@ -66,7 +70,6 @@ export const TOPICS: Topics = {
     cleanup: "delete",
     partitions: 3,
     partitionsFixed: false,
-    type: undefined,
   },
 };
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Bus, BusUnavailableError, type TopicProblem } from "@ferry/bus";
-import { TOPICS, type Topic } from "@ferry/proto";
+import { TOPICS, type TopicLayout } from "@ferry/proto";
 import type { Health } from "./health.ts";
 import type { Logger } from "./logger.ts";
 
@@ -33,7 +33,7 @@ export async function awaitTopics({
 }: AwaitTopicsOptions): Promise<void> {
   let wrong: string | undefined = "topics are not verified yet";
   health.require("topics", () => wrong);
-  const layouts = Object.values(TOPICS).map((topic: Topic<never>) => ({ ...topic, name: topicPrefix + topic.name }));
+  const layouts = Object.values(TOPICS).map((topic: TopicLayout) => ({ ...topic, name: topicPrefix + topic.name }));
   while (!signal.aborted) {
     const problems = await look(bus, layouts, mode);
     const found = problems.map(({ topic, problem }) => `${topic}: ${problem}`).join("; ");

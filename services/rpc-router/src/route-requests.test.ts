@@ -122,7 +122,7 @@ describe("a request that no node can take", () => {
   });
 
   it.each([
-    ["EXPIRED", { ...READ, expiresAtMs: 1 }],
+    ["EXPIRED", { ...READ, expiresAtMs: 1_000_000_000_000 }],
     ["REJECTED", { ...READ, method: "Reboot" }],
     ["NOT_REGISTERED", { ...READ, endpoint: "stranger" }],
   ])("is answered %s once, and its repeat with the same answer", async (status, request) => {
@@ -157,7 +157,10 @@ describe("a record that is no request", () => {
     await fixture.publishRequest(DEMO, Uint8Array.of(0xff, 0xff));
     await fixture.publishRequest(DEMO, READ);
     await fixture.until(() => fixture.deadLetters.length === 1 && fixture.jsonResponses.length === 1);
-    expect(fixture.deadLetters[0]).toEqual({ key: DEMO, reason: "is not an RpcRequest in application/x-protobuf" });
+    expect(fixture.deadLetters[0]).toMatchObject({
+      key: DEMO,
+      reason: expect.stringContaining("is no lwm2m.v1.RpcRequest"),
+    });
   });
 
   it("is answered REJECTED where a request id can be read", async () => {
@@ -167,7 +170,7 @@ describe("a record that is no request", () => {
       requestId: "r-2",
       status: "REJECTED",
       result: "BAD_REQUEST",
-      error: "method is missing: it is a text such as Read",
+      error: "method must be text of 1 to 64 characters",
     });
   });
 

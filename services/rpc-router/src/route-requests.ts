@@ -1,9 +1,18 @@
 import type { IncomingRecord } from "@ferry/bus";
-import { CONTENT_TYPE, CONTENT_TYPE_HEADER, deviceKey, lwm2m, TOPICS, toSafeNumber } from "@ferry/proto";
+import {
+  CONTENT_TYPE,
+  CONTENT_TYPE_HEADER,
+  deviceKey,
+  lwm2m,
+  type ParsedRpcRequest,
+  parseRpcRequest,
+  type RpcRequest,
+  TOPICS,
+  toSafeNumber,
+} from "@ferry/proto";
 import type { DeviceRef, OpenRequest } from "@ferry/state";
 import { bury } from "./bury.ts";
 import { encodeAnswer, finish, publishQueued, publishResponse } from "./finish.ts";
-import { type ParsedRequest, parseRequest, type Request } from "./parse-request.ts";
 import type { RouterPorts } from "./ports.ts";
 import { route } from "./route.ts";
 
@@ -24,7 +33,7 @@ export async function routeRequest(
   ports: RouterPorts,
 ): Promise<void> {
   const startMs = ports.clock();
-  const parsed = parseRequest(record);
+  const parsed = parseRpcRequest(record.value ?? new Uint8Array(), record.headers[CONTENT_TYPE_HEADER], record.key);
   const outcome =
     parsed.type === "invalid" || isTooFarAhead(parsed.request, ports)
       ? await refuse(record, parsed, ports)
@@ -35,17 +44,17 @@ export async function routeRequest(
 
 type Outcome = "routed" | "answered" | "repeated" | "invalid";
 
-function isTooFarAhead({ expiresAtMs }: Request, { settings, clock }: RouterPorts): boolean {
+function isTooFarAhead({ expiresAtMs }: RpcRequest, { settings, clock }: RouterPorts): boolean {
   return expiresAtMs > clock() + settings.maxExpiryMs;
 }
 
 /** What cannot be routed becomes a dead letter; where a request id can be read, the caller is told. */
-async function refuse(record: IncomingRecord, parsed: ParsedRequest, ports: RouterPorts): Promise<Outcome> {
+async function refuse(record: IncomingRecord, parsed: ParsedRpcRequest, ports: RouterPorts): Promise<Outcome> {
   const { settings, clock, logger } = ports;
   const { requestId, tenant, endpoint } = parsed.type === "invalid" ? parsed : parsed.request;
   const reason =
     parsed.type === "invalid"
-      ? parsed.reason
+      ? `${parsed.field} ${parsed.reason}`.trimStart()
       : `expiresAtMs is more than ${settings.maxExpiryMs} ms ahead, which is the most that a request may wait`;
   logger.debug(
     { topic: record.topic, partition: record.partition, offset: record.offset, reason },
@@ -68,7 +77,7 @@ async function refuse(record: IncomingRecord, parsed: ParsedRequest, ports: Rout
 }
 
 async function accept(
-  { request, contentType }: Extract<ParsedRequest, { type: "request" }>,
+  { request, contentType }: Extract<ParsedRpcRequest, { type: "request" }>,
   traceParent: string,
   onAccepted: (request: Accepted) => void,
   ports: RouterPorts,
@@ -81,7 +90,7 @@ async function accept(
   const open: Accepted = {
     device,
     requestId,
-    request: lwm2m.v1.RpcRequest.encode(toWireRequest(request, expiresAtMs)).finish(),
+    request: lwm2m.v1.RpcRequest.encode({ ...request, expiresAtMs }).finish(),
     contentType,
     expiresAtMs,
   };
@@ -99,10 +108,6 @@ async function accept(
       return outcome;
     }
   }
-}
-
-function toWireRequest({ retries, ...request }: Request, expiresAtMs: number): lwm2m.v1.RpcRequest.$Properties {
-  return { ...request, expiresAtMs, ...(retries === undefined ? {} : { retries }) };
 }
 
 /**

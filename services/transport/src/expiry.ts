@@ -1,5 +1,6 @@
 import { lwm2m } from "@ferry/proto";
 import { type OutboxEntry, SHARDS, StateUnavailableError } from "@ferry/state";
+import { publishLifecycle } from "./lifecycle.ts";
 import type { TransportPorts } from "./ports.ts";
 
 /** Every shard is looked at this often, ms. */
@@ -86,7 +87,7 @@ export class Sweeper {
     const { records, outbox, unpublished } = this.#ports;
     try {
       if (entry.kind === "response") await records.response(entry.device, entry.value, entry.contentType);
-      else await records.storedLifecycle(lwm2m.v1.LifecycleRecord.decode(entry.value), entry.device);
+      else await publishLifecycle(lwm2m.v1.LifecycleRecord.decode(entry.value), this.#ports);
       outbox.settle(entry.shard, entry.id);
     } catch (error) {
       unpublished(error);

@@ -1,31 +1,38 @@
-import { type LifecycleChange, lifecycleRecord, namedEventId, toWireRegistration } from "@ferry/state";
+import { lwm2m } from "@ferry/proto";
+import { type LifecycleChange, lifecycleRecord } from "@ferry/state";
 import type { TransportPorts } from "./ports.ts";
 
+const { LifecycleEvent } = lwm2m.v1;
+
+/** Events that change what a restore needs. An Update that only prolongs does not: a restore gives every device a fresh lifetime anyway. */
+const STATE_AFTER: ReadonlyMap<lwm2m.v1.LifecycleEvent, "registration" | "tombstone"> = new Map([
+  [LifecycleEvent.LIFECYCLE_EVENT_REGISTERED, "registration"],
+  [LifecycleEvent.LIFECYCLE_EVENT_DEREGISTERED, "tombstone"],
+  [LifecycleEvent.LIFECYCLE_EVENT_EXPIRED, "tombstone"],
+]);
+
 /**
- * Publishes what befell a registration, and the device's state with it; then tells the outbox that Kafka has it.
+ * Publishes what befell a registration, then tells the outbox that Kafka has it.
  *
  * Nobody waits for it: Register and Update need Redis, not Kafka. What fails here is published by the sweeper.
  */
 export function publishChange(change: LifecycleChange, shard: number, outboxId: string, ports: TransportPorts): void {
-  void publish(change, ports).then(() => ports.outbox.settle(shard, outboxId), ports.unpublished);
+  void publishLifecycle(lifecycleRecord(change), ports).then(
+    () => ports.outbox.settle(shard, outboxId),
+    ports.unpublished,
+  );
 }
 
-/** Publishes a change and resolves once Kafka has it. */
-export async function publish(change: LifecycleChange, ports: TransportPorts): Promise<void> {
-  const { registration, owner, event, atMs } = change;
-  const published = ports.records.storedLifecycle(lifecycleRecord(change), registration);
-  // An Update that only prolongs changes nothing that a restore needs: it gives every device a fresh lifetime anyway.
-  if (event === "updated") return published;
-  const head = {
-    tenant: registration.tenant,
-    endpoint: registration.endpoint,
-    registrationId: registration.registrationId,
-    ownerEpoch: owner.epoch,
-    sequence: 0,
-    eventId: namedEventId("device-state", event, registration.registrationId, registration.updatedAtMs),
-    ingestTimeMs: atMs,
-  };
-  const ended = event === "deregistered" || event === "expired";
-  const state = ports.records.deviceState(head, ended ? undefined : toWireRegistration(registration));
-  await Promise.all([published, state]);
+/** Publishes a lifecycle record, and the device's state after it. Resolves once Kafka has both. */
+export async function publishLifecycle(
+  record: lwm2m.v1.LifecycleRecord.$Properties,
+  { records }: TransportPorts,
+): Promise<void> {
+  const { context, registration, event } = record;
+  const device = { tenant: context?.tenant ?? "", endpoint: context?.endpoint ?? "" };
+  const published = records.storedLifecycle(record, device);
+  const after = event === undefined || event === null ? undefined : STATE_AFTER.get(event);
+  if (after === undefined) return published;
+  const state = after === "tombstone" ? undefined : { context: context ?? null, registration: registration ?? null };
+  await Promise.all([published, records.deviceState(device, state)]);
 }

@@ -86,22 +86,18 @@ export class RecordWriter {
     return this.#values.publish({
       topic: this.#name(TOPICS.lifecycle),
       key: deviceKey(device.tenant, device.endpoint),
-      value: encodeMessage(
-        TOPICS.lifecycle.type as NonNullable<typeof TOPICS.lifecycle.type>,
-        record,
-        this.#contentType,
-      ),
+      value: encodeMessage(TOPICS.lifecycle.type, record, this.#contentType),
       headers: this.#headers,
     });
   }
 
   /** The current registration; `undefined` writes the tombstone. */
-  deviceState(head: RecordHead, registration: lwm2m.v1.Registration.$Properties | undefined): Promise<void> {
-    if (registration !== undefined) return this.#publish(this.#values, TOPICS.deviceState, head, { registration });
+  deviceState(device: DeviceRef, record: lwm2m.v1.DeviceStateRecord.$Properties | undefined): Promise<void> {
     return this.#values.publish({
       topic: this.#name(TOPICS.deviceState),
-      key: deviceKey(head.tenant, head.endpoint),
-      value: null,
+      key: deviceKey(device.tenant, device.endpoint),
+      value: record === undefined ? null : encodeMessage(TOPICS.deviceState.type, record, this.#contentType),
+      headers: this.#headers,
     });
   }
 
@@ -125,11 +121,7 @@ export class RecordWriter {
       topic: this.#name(TOPICS.nodeCommand),
       key: null,
       partition: slot,
-      value: encodeMessage(
-        TOPICS.nodeCommand.type as NonNullable<typeof TOPICS.nodeCommand.type>,
-        command,
-        CONTENT_TYPE.protobuf,
-      ),
+      value: encodeMessage(TOPICS.nodeCommand.type, command, CONTENT_TYPE.protobuf),
     });
   }
 
@@ -150,12 +142,7 @@ export class RecordWriter {
       bootId: this.#node.bootId,
       ingestTimeMs: head.ingestTimeMs,
     };
-    // Only dead letters have no type, and they are not written here.
-    const value = encodeMessage(
-      topic.type as NonNullable<typeof topic.type>,
-      { ...record, context } as Message,
-      this.#contentType,
-    );
+    const value = encodeMessage(topic.type, { ...record, context } as Message, this.#contentType);
     return sender.publish({
       topic: this.#name(topic),
       key: deviceKey(head.tenant, head.endpoint),

@@ -201,7 +201,7 @@ function register(device: TestDevice, endpoint = "ep-1"): Promise<Received> {
 /** Everything that a topic holds, and gets. */
 function collect<Message>(
   bus: MemoryBus,
-  topic: { name: string; type: { decode(bytes: Uint8Array): Message } | undefined },
+  topic: { name: string; type: { decode(bytes: Uint8Array): Message } },
 ): Message[] {
   const messages: Message[] = [];
   const reader = bus.subscribe({
@@ -209,7 +209,7 @@ function collect<Message>(
     topic: topic.name,
     from: "earliest",
     handle: ({ value }: IncomingRecord) => {
-      if (value !== null && topic.type !== undefined) messages.push(topic.type.decode(value));
+      if (value !== null) messages.push(topic.type.decode(value));
     },
   });
   running.push(() => reader.stop());

@@ -22,7 +22,8 @@ export function forgetElsewhere(
   previous: Owner,
   ports: TransportPorts,
 ): void {
-  if (previous.slot === ports.node.slot) return;
+  // A node that gave the device up has forgotten it already.
+  if (previous.slot === ports.node.slot || previous.bootId === "") return;
   const { tenant, endpoint } = device;
   const deadlineMs = ports.clock.wallMs() + 60_000;
   const ownerEpoch = device.owner?.epoch ?? previous.epoch + 1;

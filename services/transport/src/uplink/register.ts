@@ -37,7 +37,8 @@ export async function register(
     registrationId: makeRegistrationId(shard, ports.random),
     lifetimeS: uplink.lifetimeS,
     lwm2mVersion: uplink.lwm2mVersion,
-    bindingMode: uplink.bindingMode,
+    // Up to LwM2M 1.0 the binding carries the queue mode, and an Update can change it.
+    bindingMode: uplink.lwm2mVersion === "1.0" && uplink.queueMode ? `${uplink.bindingMode}Q` : uplink.bindingMode,
     queueMode: uplink.queueMode,
     ...(uplink.smsNumber === undefined ? {} : { smsNumber: uplink.smsNumber }),
     objectLinks: uplink.objectLinks,

@@ -18,7 +18,8 @@ export async function update(request: IncomingRequest, uplink: Update, ports: Tr
   const shard = registrationIdShard(uplink.registrationId);
   if (shard === undefined) return { code: CODE.NOT_FOUND };
 
-  const { registrationId, lifetimeS, bindingMode, smsNumber, objectLinks } = uplink;
+  const { registrationId, lifetimeS, smsNumber, objectLinks } = uplink;
+  const bindingMode = uplink.queueMode ? `${uplink.bindingMode}Q` : uplink.bindingMode;
   const outcome = await ports.devices.update({
     registrationId,
     ...(lifetimeS === undefined ? {} : { lifetimeS }),
