@@ -28,7 +28,10 @@ export interface OutgoingRequest {
   readonly options: readonly CoapOption[];
   readonly payload: Uint8Array;
   readonly token: Uint8Array;
+  /** How long to wait for the response once the device has acknowledged the request, ms. */
   readonly responseTimeoutMs: number;
+  /** When nobody waits for the response any more and the request is given up, ms from now; never when absent. */
+  readonly giveUpAfterMs?: number;
   readonly continueFrom?: { readonly body: Uint8Array; readonly blockSize: number; readonly etag?: Uint8Array };
 }
 
@@ -69,12 +72,18 @@ export class CoapServer {
     this.#drive({ type: "datagram", peer, bytes });
   }
 
-  request(request: OutgoingRequest): Promise<CoapResult> {
+  request({ giveUpAfterMs, ...request }: OutgoingRequest): Promise<CoapResult> {
     const exchange = this.#nextExchange++;
-    return new Promise((resolve) => {
+    const answered = new Promise<CoapResult>((resolve) => {
       this.#waiting.set(exchange, resolve);
       this.#drive({ type: "request", exchange, ...request });
     });
+    if (giveUpAfterMs === undefined) return answered;
+    const timer = setTimeout(() => {
+      this.#drive({ type: "cancel", exchange });
+      this.#end(exchange, { type: "failed", reason: "timeout" });
+    }, giveUpAfterMs);
+    return answered.finally(() => clearTimeout(timer));
   }
 
   respond(handle: Handle, code: number, options: readonly CoapOption[] = [], payload: Uint8Array = NOTHING): void {

@@ -1,5 +1,6 @@
 import { lwm2m } from "@ferry/proto";
 import { type OutboxEntry, SHARDS, StateUnavailableError } from "@ferry/state";
+import { logLine } from "./communication-log.ts";
 import { publishLifecycle } from "./lifecycle.ts";
 import type { TransportPorts } from "./ports.ts";
 
@@ -75,7 +76,9 @@ export class Sweeper {
       for (const { registration } of swept.expired) {
         metrics.expirations.inc();
         const device = ownership.byRegistrationId(registration.registrationId);
-        if (device !== undefined) ownership.drop(device);
+        if (device === undefined) continue;
+        logLine(device, "info: Client unRegistration", this.#ports);
+        ownership.drop(device);
       }
       for (const entry of swept.outbox) await this.#publish(entry);
       more = swept.more;

@@ -9,6 +9,7 @@ import type { Ownership } from "./ownership.ts";
 import type { ReachabilitySettings } from "./reachability.ts";
 import type { RecordWriter } from "./record-writer.ts";
 import type { ServingCache } from "./serving.ts";
+import type { StoreWatch } from "./store-watch.ts";
 
 /** Settings that handlers read. */
 export interface HandlerSettings {
@@ -42,6 +43,7 @@ export interface TransportPorts {
   readonly clock: { readonly wallMs: Clock; readonly monotonicMs: Clock };
   readonly random: (size: number) => Uint8Array;
   readonly metrics: TransportMetrics;
+  readonly storeWatch: StoreWatch;
   /** One log line when Redis goes away, one when it is back. */
   readonly stateEpisode: Episode;
   /** Takes note of a record that Kafka did not take and that nobody waits for. */

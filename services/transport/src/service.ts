@@ -30,6 +30,7 @@ import type { TransportPorts } from "./ports.ts";
 import { RecordWriter } from "./record-writer.ts";
 import { ServingCache } from "./serving.ts";
 import { SlotLease } from "./slot-lease.ts";
+import { StoreWatch } from "./store-watch.ts";
 import { TakeOver } from "./take-over.ts";
 import { Notifications } from "./uplink/notification.ts";
 import { serveUplink } from "./uplink/route-uplink.ts";
@@ -108,6 +109,9 @@ export async function startTransport(
   const node: NodeRef = { slot: lease.entry.slot, bootId };
   metrics.slot.set(node.slot);
 
+  const storeWatch = await StoreWatch.begin(state.devices, monotonicMs, () =>
+    logger.warn({ devices: ownership.size }, "Redis was emptied or rolled back; owned devices go on from memory"),
+  );
   const values = bus.sender({ name: "values", lingerMs: settings.kafka.lingerMs });
   const answers = bus.sender({ name: "answers", lingerMs: 0 });
   health.require("bus", () => (values.oldestAgeMs > BUS_STUCK_MS ? "records wait for Kafka" : undefined));
@@ -155,6 +159,7 @@ export async function startTransport(
     clock: { wallMs, monotonicMs },
     random,
     metrics,
+    storeWatch,
     stateEpisode,
     unpublished: (error) => busEpisode.failed(error),
     logger,

@@ -76,7 +76,7 @@ export class TakeOver {
       const outcome = await ports.devices.claim({ proof, peer, node: ports.node, nowMs: ports.clock.wallMs() });
       ports.stateEpisode.healed();
       ports.metrics.claims.with({ outcome: outcome.type }).inc();
-      if (outcome.type === "notFound") return "unknown";
+      if (outcome.type === "notFound") return (await ports.storeWatch.inDoubt()) ? "unavailable" : "unknown";
       const { state } = outcome;
       const known = ports.ownership.byDevice(state.registration.tenant, state.registration.endpoint);
       if (known !== undefined && known.owner.epoch === state.owner.epoch) {

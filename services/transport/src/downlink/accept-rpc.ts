@@ -22,6 +22,7 @@ import {
   StateUnavailableError,
   shardOf,
 } from "@ferry/state";
+import { logLine } from "../communication-log.ts";
 import { hold } from "../follow-changes.ts";
 import type { OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
@@ -108,8 +109,7 @@ export class RpcExecutor {
       onSend: () => this.#progress(device, request, lwm2m.v1.RpcProgress.RPC_PROGRESS_SENT),
       ...(token === undefined ? {} : { token }),
     };
-    // A device that does not acknowledge is tried longer than the caller waits: the caller's time decides.
-    const performed = await withDeadline(perform(device, built.operation, options, this.#ports), leftMs);
+    const performed = await perform(device, built.operation, options, this.#ports);
     if (performed.type === "answered") this.#progress(device, request, lwm2m.v1.RpcProgress.RPC_PROGRESS_DELIVERED);
     if (observing !== undefined) await this.#settleObservation(device, observing, performed);
     await this.#finish(request, this.#answerOf(device, built.operation, performed));
@@ -138,7 +138,7 @@ export class RpcExecutor {
     }
   }
 
-  #answerOf(device: OwnedDevice, operation: Operation, performed: Performed | { readonly type: "late" }): Answer {
+  #answerOf(device: OwnedDevice, operation: Operation, performed: Performed): Answer {
     switch (performed.type) {
       case "answered":
         return formatOutcome(operation, performed.outcome, this.#format);
@@ -148,8 +148,6 @@ export class RpcExecutor {
           : { status: "FAILED", result: "BAD_REQUEST", code: 0, error: performed.error.message, nodes: [] };
       case "unreachable":
         return answer("UNREACHABLE", "The device has been silent for too long to be reached where it was last heard");
-      case "late":
-        return formatNoAnswer(operation, "timeout");
       case "failed":
         return formatNoAnswer(
           operation,
@@ -169,11 +167,7 @@ export class RpcExecutor {
   }
 
   /** The observation stays when the device holds it; one that was asked for here goes when it does not. */
-  async #settleObservation(
-    device: OwnedDevice,
-    observation: Observation,
-    performed: Performed | { readonly type: "late" },
-  ): Promise<void> {
+  async #settleObservation(device: OwnedDevice, observation: Observation, performed: Performed): Promise<void> {
     const held = [...device.observations.values()].find((each) => each.observation === observation);
     if (held === undefined) return;
     held.confirmed = performed.type === "answered" && performed.outcome.observing === true;
@@ -191,6 +185,7 @@ export class RpcExecutor {
     }
     this.#ports.ownership.unobserve(device, held.observation.token);
     await removeObservation(device, held, this.#ports);
+    logLine(device, `[info]: Cancel Observe for [${id}] successful. Result: [1]`, this.#ports);
     return formatLocalValue("1");
   }
 
@@ -239,15 +234,4 @@ export class RpcExecutor {
 
 function answer(status: Answer["status"], error: string): Answer {
   return { status, result: "", code: 0, error, nodes: [] };
-}
-
-/** The operation's end, or `late` when the caller's time is up first. The operation goes on and holds the device's queue: it is under way. */
-function withDeadline(
-  performed: Promise<Performed>,
-  timeoutMs: number,
-): Promise<Performed | { readonly type: "late" }> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => resolve({ type: "late" }), timeoutMs);
-    performed.then(resolve, reject).finally(() => clearTimeout(timer));
-  });
 }

@@ -4,6 +4,8 @@ import {
   chooseFormat,
   decodeTimedValues,
   flattenNode,
+  formatPath,
+  formatVersionedPath,
   fromCoapResponse,
   Lwm2mError,
   type Operation,
@@ -12,6 +14,7 @@ import {
   toCoapRequest,
 } from "@ferry/lwm2m";
 import { lwm2m } from "@ferry/proto";
+import { resultName } from "@ferry/rpc";
 import { namedEventId, requestToken, shardOf } from "@ferry/state";
 import { logLine } from "../communication-log.ts";
 import type { OwnedDevice } from "../owned-device.ts";
@@ -32,7 +35,7 @@ export type Performed =
 export interface PerformOptions {
   /** Token of the observation to make; a request's own otherwise. */
   readonly token?: Uint8Array;
-  /** How long to wait for the response beyond the acknowledgement, ms. */
+  /** How long somebody waits for the answer, ms; as long as the device may take when absent. */
   readonly timeoutMs?: number;
   /** Called just before a datagram leaves. */
   readonly onSend?: () => void;
@@ -87,8 +90,9 @@ async function attempt(
   options: PerformOptions,
   ports: TransportPorts,
 ): Promise<Performed> {
-  const name = `${LOG_NAMES[operation.type]}`;
-  const path = `/${operation.path.join("/")}`;
+  const name = LOG_NAMES[operation.type];
+  const path = formatPath(operation.path);
+  const id = versionedId(device, operation);
   try {
     const request = toCoapRequest(operation, { format, rootPath: device.serving.supported.rootPath });
     options.onSend?.();
@@ -101,11 +105,12 @@ async function attempt(
       peer: device.peer,
       ...request,
       token: options.token ?? tokenFor(device, ports),
-      responseTimeoutMs: options.timeoutMs ?? ports.settings.responseTimeoutMs,
+      responseTimeoutMs: ports.settings.responseTimeoutMs,
+      ...(options.timeoutMs === undefined ? {} : { giveUpAfterMs: options.timeoutMs }),
     });
     if (result.type === "failed") {
       ports.metrics.operations.with({ operation: operation.type, outcome: result.reason }).inc();
-      logLine(device, `[error]: Request [${path}] processing failed. Reason: ${result.reason}`, ports);
+      logLine(device, `[error]: Request [${id}] processing failed. Reason: ${result.reason}`, ports);
       return result;
     }
     device.heard(result.response.peer, ports.clock.monotonicMs(), ports.settings.reachability.flowWindowMs);
@@ -113,21 +118,29 @@ async function attempt(
     ports.metrics.operations
       .with({ operation: operation.type, outcome: outcome.code < 300 ? "success" : "refused" })
       .inc();
-    const verdict = outcome.code <= 205 ? "[info]" : "[error]";
-    const words = outcome.code <= 205 ? "successful" : "failed to process successful";
-    logLine(
-      device,
-      `${verdict}: ${name} [${path}] ${words}. Result: ${outcome.code}${outcome.diagnostic === undefined ? "" : ` ${outcome.diagnostic}`}`,
-      ports,
-    );
+    logLine(device, `${verdictOn(outcome, name, id)}. Result: ${resultText(outcome)}`, ports);
     if (codeClass(result.response.code) === 2) publishOutcome(device, operation, result.response, ports);
     return { type: "answered", outcome };
   } catch (error) {
     if (!(error instanceof Lwm2mError)) throw error;
     ports.metrics.operations.with({ operation: operation.type, outcome: "invalid" }).inc();
-    logLine(device, `[error]: Request [${path}] validation failed. Reason: ${error.message}`, ports);
+    logLine(device, `[error]: Request [${id}] validation failed. Reason: ${error.message}`, ports);
     return { type: "invalid", error };
   }
+}
+
+/** The path with the version under which the device registered the object: `/3_1.2/0/9`. */
+function versionedId({ serving }: OwnedDevice, { path }: Operation): string {
+  return formatVersionedPath({ path, version: serving.supported.objects.get(path[0] ?? -1)?.version });
+}
+
+function verdictOn({ code }: OperationOutcome, name: string, id: string): string {
+  return code <= 205 ? `[info]: ${name} [${id}] successful` : `[error]: ${name} [${id}] failed to process successful`;
+}
+
+/** The code of an answer with what the device said beside it. */
+function resultText({ code, links, diagnostic }: OperationOutcome): string {
+  return [resultName(code), links ?? diagnostic ?? ""].join(" ").trimEnd();
 }
 
 /** Publishes what an answer tells of the device's values: those it sent, or those it took. */

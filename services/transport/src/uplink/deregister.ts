@@ -1,6 +1,7 @@
 import { CODE } from "@ferry/coap";
 import type { Deregister } from "@ferry/lwm2m";
 import { registrationIdShard } from "@ferry/state";
+import { logLine } from "../communication-log.ts";
 import { publishChange } from "../lifecycle.ts";
 import type { TransportPorts } from "../ports.ts";
 import { forgetElsewhere } from "../take-over.ts";
@@ -19,9 +20,12 @@ export async function deregister(uplink: Deregister, ports: TransportPorts): Pro
   const outcome = await ports.devices.deregister({ registrationId: uplink.registrationId, node: ports.node, nowMs });
   if (outcome.type === "notFound") return { code: CODE.NOT_FOUND };
 
+  ports.metrics.deregistrations.inc();
   const known = ports.ownership.byRegistrationId(uplink.registrationId);
-  if (known !== undefined) ports.ownership.drop(known);
-  else forgetElsewhere(outcome.registration, outcome.owner, ports);
+  if (known !== undefined) {
+    logLine(known, "info: Client unRegistration", ports);
+    ports.ownership.drop(known);
+  } else forgetElsewhere(outcome.registration, outcome.owner, ports);
   const { registration, owner, outboxId } = outcome;
   publishChange({ event: "deregistered", registration, owner, atMs: nowMs }, shard, outboxId, ports);
   return { code: CODE.DELETED };
