@@ -12,8 +12,8 @@ export interface LeshanOptions {
   readonly endpoint: string;
   readonly count?: number;
   readonly lifetimeS?: number;
-  /** Which objects and values of `tests/interop/leshan` (the fixtures FS and FT of the RPC tests); `seed` by default. */
-  readonly fixture?: "seed" | "black-box";
+  /** Which objects and values of `tests/interop/leshan` (`seed` and `black-box` are FS and FT of the RPC tests); `seed` by default. */
+  readonly fixture?: "seed" | "black-box" | "every-type";
   /** Sets the numbered resource to 1, 2, 3 … at this interval. */
   readonly notifyIntervalMs?: number;
   /** The numbered resource; `/3303/0/5700` by default. */
@@ -43,6 +43,17 @@ export type LeshanEvent =
       readonly message: string;
     }
   | { readonly event: "unanswered"; readonly endpoint: string; readonly uplink: string }
+  /** A request of the server arrived. Content-Formats are numbers, -1 where there is none; the payload is hex. */
+  | {
+      readonly event: "requested";
+      readonly endpoint: string;
+      readonly method: string;
+      readonly path: string;
+      readonly query: string;
+      readonly accept: number;
+      readonly contentFormat: number;
+      readonly payload: string;
+    }
   | {
       readonly event: "observed" | "observationCancelled";
       readonly endpoint: string;
@@ -72,6 +83,8 @@ export type LeshanEvent =
 export type LeshanCommand = { readonly endpoint?: string } & (
   | { readonly command: "set"; readonly path: string; readonly value: LeshanValue }
   | { readonly command: "update" | "deregister" | "register" }
+  /** What the next Register lists in `ct`, as numbers. */
+  | { readonly command: "announce"; readonly contentFormats: readonly number[] }
   | { readonly command: "send"; readonly paths: readonly string[] }
   /** Numbers the notified resource at this interval; 0 stops. */
   | { readonly command: "number"; readonly intervalMs: number }

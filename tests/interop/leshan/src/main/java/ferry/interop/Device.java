@@ -1,6 +1,7 @@
 package ferry.interop;
 
 import java.net.InetAddress;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -20,6 +21,7 @@ import org.eclipse.leshan.client.californium.endpoint.coap.CoapClientProtocolPro
 import org.eclipse.leshan.client.endpoint.ClientEndpointToolbox;
 import org.eclipse.leshan.client.engine.DefaultRegistrationEngineFactory;
 import org.eclipse.leshan.client.observer.LwM2mClientObserverAdapter;
+import org.eclipse.leshan.client.resource.LwM2mObjectEnabler;
 import org.eclipse.leshan.client.send.ManualDataSender;
 import org.eclipse.leshan.client.servers.LwM2mServer;
 import org.eclipse.leshan.client.servers.ServerInfo;
@@ -27,6 +29,7 @@ import org.eclipse.leshan.client.util.LinkFormatHelper;
 import org.eclipse.leshan.core.LwM2m.LwM2mVersion;
 import org.eclipse.leshan.core.LwM2m.Version;
 import org.eclipse.leshan.core.ResponseCode;
+import org.eclipse.leshan.core.link.Link;
 import org.eclipse.leshan.core.model.ObjectModel;
 import org.eclipse.leshan.core.node.LwM2mPath;
 import org.eclipse.leshan.core.node.LwM2mResource;
@@ -39,19 +42,25 @@ import com.fasterxml.jackson.databind.JsonNode;
 
 /** One LwM2M client on Leshan's own engine, with what it does written as events. */
 final class Device implements FixtureInstance.Listener {
+    private static final LwM2mPath DISABLE = new LwM2mPath("/1/0/4");
+
     private final String endpoint;
     private final Events events;
+    private final ScheduledExecutorService executor;
     private final Map<String, FixtureInstance> instances = new ConcurrentHashMap<>();
     private final LeshanClient client;
+    /** What the next Register announces in `ct`; null: all that Leshan knows. */
+    private volatile List<ContentFormat> announced;
 
     Device(String endpoint, String serverUri, long lifetimeS, Fixture fixture, ScheduledExecutorService executor,
             Events events) {
         this.endpoint = endpoint;
         this.events = events;
+        this.executor = executor;
         LeshanClientBuilder builder = new LeshanClientBuilder(endpoint);
         builder.setObjects(fixture.objects(serverUri, lifetimeS, this, instances));
         builder.setRegistrationEngineFactory(new DefaultRegistrationEngineFactory());
-        builder.setLinkFormatHelper(new ExactVersions());
+        builder.setLinkFormatHelper(new Description());
         builder.setDataSenders(new ManualDataSender());
         builder.setSharedExecutor(executor);
         builder.setEndpointsProviders(endpoints());
@@ -70,6 +79,11 @@ final class Device implements FixtureInstance.Listener {
 
     void destroy() {
         client.destroy(false);
+    }
+
+    /** Has the next Register announce these Content-Formats, though the client knows more. */
+    void announce(List<ContentFormat> contentFormats) {
+        announced = contentFormats;
     }
 
     void update() {
@@ -104,6 +118,9 @@ final class Device implements FixtureInstance.Listener {
     @Override
     public void executed(LwM2mPath path, String arguments, int count) {
         write("executed", Map.of("path", path.toString(), "arguments", arguments, "count", count));
+        // The answer goes first (OMA LwM2M Core 1.1.1 §E.2: Disable).
+        if (path.equals(DISABLE))
+            executor.schedule(() -> stop(true), 200, TimeUnit.MILLISECONDS);
     }
 
     private void write(String event, Map<String, ?> facts) {
@@ -112,7 +129,7 @@ final class Device implements FixtureInstance.Listener {
         events.write(event, all);
     }
 
-    /** CoAP over UDP with the timing of RFC 7252 §4.8, and the log of notifications below it. */
+    /** CoAP over UDP with the timing of RFC 7252 §4.8, and the log of messages below it. */
     private CaliforniumClientEndpointsProvider endpoints() {
         CoapClientProtocolProvider coap = new CoapClientProtocolProvider() {
             @Override
@@ -125,7 +142,7 @@ final class Device implements FixtureInstance.Listener {
                         CoapEndpoint coapEndpoint = super.createCoapEndpoint(address, configuration, server,
                                 clientInitiatedOnly, trustStore, toolbox);
                         coapEndpoint.addInterceptor(
-                                new NotificationLog(endpoint, toolbox.getModel(), toolbox.getDecoder(), events));
+                                new MessageLog(endpoint, toolbox.getModel(), toolbox.getDecoder(), events));
                         return coapEndpoint;
                     }
                 };
@@ -141,10 +158,16 @@ final class Device implements FixtureInstance.Listener {
         return builder.setConfiguration(configuration).build();
     }
 
-    /** Registers the version of every object, also where the LwM2M version implies it. */
-    private static final class ExactVersions extends LinkFormatHelper {
-        ExactVersions() {
+    /** Registers the version of every object, also where the LwM2M version implies it, and the Content-Formats that were set. */
+    private final class Description extends LinkFormatHelper {
+        Description() {
             super(LwM2mVersion.lastSupported());
+        }
+
+        @Override
+        public Link[] getClientDescription(Collection<LwM2mObjectEnabler> objects, String rootPath,
+                List<ContentFormat> known) {
+            return super.getClientDescription(objects, rootPath, announced == null ? known : announced);
         }
 
         @Override

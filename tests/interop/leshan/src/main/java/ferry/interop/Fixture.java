@@ -44,7 +44,7 @@ final class Fixture {
         }
         List<ObjectModel> known = new ArrayList<>(ObjectLoader.loadAllDefault());
         known.addAll(ObjectLoader.loadDdfResources("/models/", new String[] { "9-1_1.xml", "19-1_0.xml", "19-1_1.xml",
-                "3303-1_0.xml", "31024-1_0.xml" }));
+                "3303-1_0.xml", "31024-1_0.xml", "38000-1_0.xml" }));
         fixture.models.add(ObjectLoader.loadDefault().stream().filter(model -> model.id == LwM2mId.SECURITY).findFirst().orElseThrow());
         fixture.objects.forEach((id, object) -> {
             String version = object.get("version").asText();

@@ -19,6 +19,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 
 import org.eclipse.leshan.core.node.LwM2mPath;
+import org.eclipse.leshan.core.request.ContentFormat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -33,13 +34,13 @@ import com.fasterxml.jackson.databind.node.LongNode;
  * --endpoint NAME             the endpoint name; with --count N the names are NAME0 … NAMEn
  * --count N                   how many clients (1)
  * --lifetime S                registration lifetime, seconds (300)
- * --fixture seed|black-box    objects and values (seed)
+ * --fixture seed|black-box|every-type    objects and values (seed)
  * --notify-interval MS        from the registration on, set --notify-path to 1, 2, 3 … at this interval; 0: not (0)
  * --notify-path PATH          the numbered resource (/3303/0/5700)
  * </pre>
  *
  * Commands name one client by `endpoint`, or mean all: {@code {"id":1,"command":"set","path":"/3/0/9","value":42}},
- * `update`, `deregister`, `register`, `send` (`paths`), `number` (`intervalMs`, 0 stops), `exit`. Each is answered by the event `done`
+ * `update`, `deregister`, `register`, `announce` (`contentFormats` of the next Register), `send` (`paths`), `number` (`intervalMs`, 0 stops), `exit`. Each is answered by the event `done`
  * with its `id`, and an `error` where it failed.
  */
 public final class LeshanDevice {
@@ -127,10 +128,17 @@ public final class LeshanDevice {
             case "update" -> device.update();
             case "deregister" -> device.stop(true);
             case "register" -> device.start();
+            case "announce" -> device.announce(contentFormats(command));
             case "send" -> device.send(paths(command));
             default -> throw new IllegalArgumentException("no command " + name);
             }
         }
+    }
+
+    private static List<ContentFormat> contentFormats(JsonNode command) {
+        List<ContentFormat> formats = new ArrayList<>();
+        command.path("contentFormats").forEach(format -> formats.add(ContentFormat.fromCode(format.asInt())));
+        return formats;
     }
 
     private static List<String> paths(JsonNode command) {

@@ -1,12 +1,17 @@
 package ferry.interop;
 
+import java.nio.charset.StandardCharsets;
 import java.time.Instant;
+import java.util.Arrays;
 import java.util.Date;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.TreeMap;
 
+import org.eclipse.leshan.core.link.Link;
+import org.eclipse.leshan.core.link.LinkParseException;
+import org.eclipse.leshan.core.link.lwm2m.DefaultLwM2mLinkParser;
 import org.eclipse.leshan.core.model.ResourceModel.Type;
 import org.eclipse.leshan.core.node.LwM2mMultipleResource;
 import org.eclipse.leshan.core.node.LwM2mNode;
@@ -20,7 +25,7 @@ import org.eclipse.leshan.core.util.datatype.ULong;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
-/** Values between JSON and Leshan: OPAQUE as hex, TIME as RFC 3339 text, OBJLNK as "3:0", multiple instances as an object. */
+/** Values between JSON and Leshan: OPAQUE as hex, TIME as RFC 3339 text, OBJLNK as "3:0", CORELINK as link format, multiple instances as an object. */
 final class Values {
     private Values() {
     }
@@ -52,6 +57,12 @@ final class Values {
             return Date.from(Instant.parse(json.asText()));
         case OBJLNK:
             return ObjectLink.decodeFromString(json.asText());
+        case CORELINK:
+            try {
+                return new DefaultLwM2mLinkParser().parseCoreLinkFormat(json.asText().getBytes(StandardCharsets.UTF_8));
+            } catch (LinkParseException e) {
+                throw new IllegalArgumentException(e);
+            }
         default:
             throw new IllegalArgumentException("no value of type " + type);
         }
@@ -87,6 +98,8 @@ final class Values {
             return unsigned.toBigInteger();
         if (value instanceof ObjectLink link)
             return link.encodeToString();
+        if (value instanceof Link[] links)
+            return Arrays.toString(links);
         return value;
     }
 }

@@ -1,11 +1,13 @@
 package ferry.interop;
 
 import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
 import org.eclipse.californium.core.coap.CoAP.Type;
 import org.eclipse.californium.core.coap.EmptyMessage;
+import org.eclipse.californium.core.coap.OptionSet;
 import org.eclipse.californium.core.coap.Request;
 import org.eclipse.californium.core.coap.Response;
 import org.eclipse.californium.core.coap.Token;
@@ -17,10 +19,10 @@ import org.eclipse.leshan.core.node.codec.LwM2mDecoder;
 import org.eclipse.leshan.core.request.ContentFormat;
 
 /**
- * Watches one client's messages below Californium's own layers: what was notified, and of which notification the
- * server's ACK really arrived. It reads nothing but what is on the wire.
+ * Watches one client's messages below Californium's own layers: what the server asked, what was notified, and of which
+ * notification the server's ACK really arrived. It reads nothing but what is on the wire.
  */
-final class NotificationLog extends MessageInterceptorAdapter {
+final class MessageLog extends MessageInterceptorAdapter {
     private final String endpoint;
     private final LwM2mModel model;
     private final LwM2mDecoder decoder;
@@ -33,7 +35,7 @@ final class NotificationLog extends MessageInterceptorAdapter {
     private record Unacknowledged(Response response, Map<String, Object> notification) {
     }
 
-    NotificationLog(String endpoint, LwM2mModel model, LwM2mDecoder decoder, Events events) {
+    MessageLog(String endpoint, LwM2mModel model, LwM2mDecoder decoder, Events events) {
         this.endpoint = endpoint;
         this.model = model;
         this.decoder = decoder;
@@ -42,6 +44,7 @@ final class NotificationLog extends MessageInterceptorAdapter {
 
     @Override
     public synchronized void receiveRequest(Request request) {
+        requested(request);
         if (!request.getOptions().hasObserve() || request.getOptions().getUriPathString().isEmpty())
             return;
         String path = "/" + request.getOptions().getUriPathString();
@@ -53,6 +56,20 @@ final class NotificationLog extends MessageInterceptorAdapter {
             events.write("observationCancelled",
                     Map.of("endpoint", endpoint, "path", path, "token", request.getTokenString()));
         }
+    }
+
+    /** Content-Formats are numbers, -1 where there is none. */
+    private void requested(Request request) {
+        OptionSet options = request.getOptions();
+        Map<String, Object> facts = new LinkedHashMap<>();
+        facts.put("endpoint", endpoint);
+        facts.put("method", String.valueOf(request.getCode()));
+        facts.put("path", "/" + options.getUriPathString());
+        facts.put("query", options.getUriQueryString());
+        facts.put("accept", options.getAccept());
+        facts.put("contentFormat", options.getContentFormat());
+        facts.put("payload", HexFormat.of().formatHex(request.getPayload()));
+        events.write("requested", facts);
     }
 
     /** Called for every transmission; a retransmission is the same object and no new notification. */
