@@ -1,4 +1,4 @@
-import { formatPath, type Operation, UnexpectedResponseError } from "@ferry/lwm2m";
+import { formatPath, type LwM2mPath, type Operation, pathsOverlap, UnexpectedResponseError } from "@ferry/lwm2m";
 import { type ContentType, encodeRpcResponse, lwm2m, toSafeNumber, toWireNode } from "@ferry/proto";
 import {
   buildOperation,
@@ -11,6 +11,7 @@ import {
   formatRefusal,
   formatUnexpectedResponse,
   REFUSALS,
+  type Refusal,
   type RpcOperation,
   type RpcResult,
 } from "@ferry/rpc";
@@ -89,6 +90,8 @@ export class RpcExecutor {
     if (built.type === "refused") return this.#finish(request, formatRefusal(built));
     if (built.operation.type === "cancelObservation")
       return this.#finish(request, await this.#cancelObservation(device, built));
+    const conflict = built.operation.type === "observe" ? findConflict(device, built.operation.path) : undefined;
+    if (conflict !== undefined) return this.#finish(request, formatRefusal(conflict));
     await new Promise<void>((done) => {
       device.work.add(PRIORITY.rpc, () => this.#perform(device, built, request).finally(done));
     });
@@ -230,6 +233,15 @@ export class RpcExecutor {
       else unpublished(failure);
     }
   }
+}
+
+/** An observation above or below `path`: the device would report the same values twice. The same path again is no conflict. */
+function findConflict(device: OwnedDevice, path: LwM2mPath): Refusal | undefined {
+  for (const held of device.observations.values()) {
+    const overlaps = held.path.length !== path.length && pathsOverlap(held.path, path);
+    if (overlaps) return REFUSALS.observationConflict(formatPath(path), formatPath(held.path));
+  }
+  return undefined;
 }
 
 function answer(status: Answer["status"], error: string): Answer {

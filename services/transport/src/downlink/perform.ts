@@ -158,7 +158,9 @@ function publishOutcome(device: OwnedDevice, operation: Operation, response: Rec
     nowMs,
   );
   const origin = { eventId, stale: false, nowMs };
-  if ((operation.type === "read" || operation.type === "observe") && response.code === CODE.CONTENT) {
+  // Of an Observe answered by a CON the values are published as those of the notification that it may be.
+  const isValue = operation.type === "read" || (operation.type === "observe" && !response.confirmable);
+  if (isValue && response.code === CODE.CONTENT) {
     const format =
       readUintOption(response.options, OPTION.CONTENT_FORMAT) ?? assumedFormat(operation.path, device.serving.models);
     const values = decodeTimedValues(format, response.payload, operation.path, device.serving.models, nowMs);

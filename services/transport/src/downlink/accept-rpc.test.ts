@@ -1,0 +1,173 @@
+import { CODE, type Received, uriPath } from "@ferry/coap";
+import { CONTENT_TYPE, encodeMessage, TOPICS } from "@ferry/proto";
+import { afterEach, describe, expect, it } from "@jest/globals";
+import type { TransportSettings } from "../config.ts";
+import {
+  collect,
+  memorySystem,
+  openDevice,
+  provision,
+  register,
+  type System,
+  startNode,
+  stopAll,
+  type TestDevice,
+  until,
+} from "../transport-fixture.ts";
+
+afterEach(stopAll);
+
+interface Answer {
+  readonly requestId: string;
+  readonly status: string;
+  readonly result?: string;
+  readonly value?: string;
+  readonly error?: string;
+}
+
+/** A node with one registered device, and what it takes to ask it as the router does. */
+async function startAsked(change: Partial<TransportSettings> = {}): Promise<{
+  system: System;
+  device: TestDevice;
+  answers: Answer[];
+  ask: (requestId: string, method: string, params: object, expiresInMs?: number) => Promise<void>;
+}> {
+  const system = memorySystem();
+  await provision(system);
+  const node = await startNode(system, change);
+  const device = await openDevice(node);
+  const answers = collect<Answer>(system.bus, {
+    name: TOPICS.rpcResponse.name,
+    type: { decode: (bytes) => JSON.parse(Buffer.from(bytes).toString()) as Answer },
+  });
+  await register(device);
+  await until(() => requestsTo(device, "/3/0/0").length > 0, "the last request of the set-up");
+  const sender = system.bus.sender({ name: "router", lingerMs: 0 });
+  const ask = async (requestId: string, method: string, params: object, expiresInMs = 5_000): Promise<void> => {
+    const nowMs = Date.now();
+    const request = {
+      requestId,
+      tenant: "default",
+      endpoint: "ep-1",
+      method,
+      params: JSON.stringify(params),
+      expiresAtMs: nowMs + expiresInMs,
+    };
+    const open = {
+      requestId,
+      request: new Uint8Array(),
+      contentType: CONTENT_TYPE.json,
+      expiresAtMs: request.expiresAtMs,
+    };
+    await system.state.devices.accept({ device: request, open, nowMs });
+    const command = {
+      bootId: node.node.bootId,
+      deadlineMs: request.expiresAtMs,
+      perform: { request, contentType: CONTENT_TYPE.json },
+    };
+    await sender.publish({
+      topic: TOPICS.nodeCommand.name,
+      key: null,
+      partition: node.node.slot,
+      value: encodeMessage(TOPICS.nodeCommand.type, command, CONTENT_TYPE.protobuf),
+    });
+  };
+  return { system, device, answers, ask };
+}
+
+function requestsTo(device: TestDevice, path: string): Received[] {
+  return device.requests.filter(({ options }) => `/${uriPath(options).join("/")}` === path);
+}
+
+describe("an RPC request at the device's owner", () => {
+  it("is carried out and answered in the reference's text", async () => {
+    const { answers, ask } = await startAsked();
+    await ask("r-1", "Read", { key: "batteryLevel" });
+    await until(() => answers.length === 1, "the answer");
+    expect(answers[0]).toMatchObject({
+      requestId: "r-1",
+      status: "SUCCESSFUL",
+      result: "CONTENT",
+      value: "LwM2mSingleResource [id=9, value=100, type=INTEGER]",
+    });
+  });
+
+  it("is carried out once, however often its command comes", async () => {
+    const { device, answers, ask } = await startAsked();
+    device.answer = () => ({ code: CODE.CHANGED });
+    await Promise.all([ask("r-1", "Execute", { id: "/3/0/4" }), ask("r-1", "Execute", { id: "/3/0/4" })]);
+    await until(() => answers.length > 0, "the answer");
+    await ask("r-1", "Execute", { id: "/3/0/4" });
+    await ask("r-2", "Read", { id: "/3/0/9" });
+    await until(() => answers.some(({ requestId }) => requestId === "r-2"), "the second answer");
+    expect(requestsTo(device, "/3/0/4")).toHaveLength(1);
+    expect(answers.filter(({ requestId }) => requestId === "r-1")).toHaveLength(1);
+  });
+
+  it("is not sent again when somebody dispatched it before: INDETERMINATE", async () => {
+    const { system, device, answers, ask } = await startAsked();
+    const state = await system.state.devices.get({ tenant: "default", endpoint: "ep-1" });
+    if (state === undefined) throw new TypeError("registered above");
+    const nowMs = Date.now();
+    const open = {
+      requestId: "r-1",
+      request: new Uint8Array(),
+      contentType: CONTENT_TYPE.json,
+      expiresAtMs: nowMs + 5_000,
+    };
+    await system.state.devices.accept({ device: state.registration, open, nowMs });
+    await system.state.devices.dispatch({ device: state.registration, requestId: "r-1", owner: state.owner, nowMs });
+    await ask("r-1", "Execute", { id: "/3/0/4" });
+    await until(() => answers.length === 1, "the answer");
+    expect(answers[0]).toMatchObject({ status: "INDETERMINATE" });
+    expect(requestsTo(device, "/3/0/4")).toHaveLength(0);
+  });
+
+  it("ends with TIMEOUT at its deadline when the device stays silent, and the next one gets its turn", async () => {
+    const { device, answers, ask } = await startAsked();
+    const answer = device.answer;
+    device.answer = () => "silent";
+    await ask("r-1", "Read", { id: "/3/0/9" }, 400);
+    await until(() => answers.length === 1, "the answer");
+    expect(answers[0]).toMatchObject({ requestId: "r-1", status: "TIMEOUT" });
+    device.answer = answer;
+    await ask("r-2", "Read", { id: "/3/0/9" });
+    await until(() => answers.length === 2, "the second answer");
+    expect(answers[1]).toMatchObject({ requestId: "r-2", status: "SUCCESSFUL" });
+  });
+
+  it("is answered UNREACHABLE, and nothing is sent, outside the device's window", async () => {
+    const reachability = { mode: "flow", singleExchangeWindowMs: 300, flowWindowMs: 300 } as const;
+    const { device, answers, ask } = await startAsked({ reachability });
+    const before = device.requests.length;
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    await ask("r-1", "Read", { id: "/3/0/9" });
+    await until(() => answers.length === 1, "the answer");
+    expect(answers[0]).toMatchObject({ status: "UNREACHABLE" });
+    expect(device.requests.length).toBe(before);
+  });
+
+  it("observes once: the same path again is asked under the same token, one above it is refused", async () => {
+    const { device, answers, ask } = await startAsked();
+    await ask("r-1", "Observe", { id: "/3/0/9" });
+    await ask("r-2", "Observe", { id: "/3/0" });
+    await until(() => answers.length === 2, "the answers");
+    const tokens = requestsTo(device, "/3/0/9").map(({ token }) => Buffer.from(token).toString("hex"));
+    expect(new Set(tokens).size).toBe(1);
+    expect(answers.find(({ requestId }) => requestId === "r-2")).toMatchObject({
+      result: "BAD_REQUEST",
+      error: "Resource [/3/0] conflict with is already registered as SingleObservation [/3/0/9].",
+    });
+  });
+
+  it("cancels an observation passively: the next notification is answered with RST", async () => {
+    const { device, answers, ask } = await startAsked();
+    await ask("r-1", "ObserveCancel", { id: "/3/0/9" });
+    await until(() => answers.length === 1, "the answer");
+    expect(answers[0]).toMatchObject({ result: "CONTENT", value: "1" });
+    expect(await device.notify("5", 9)).toBe("reset");
+    await ask("r-2", "ObserveCancel", { id: "/3/0/9" });
+    await until(() => answers.length === 2, "the second answer");
+    expect(answers[1]).toMatchObject({ error: "Could not find active Observe component with path: /3/0/9" });
+  });
+});

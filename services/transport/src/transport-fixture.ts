@@ -1,0 +1,227 @@
+import { randomBytes } from "node:crypto";
+import type { IncomingRecord } from "@ferry/bus";
+import { MemoryBus } from "@ferry/bus/memory";
+import { CODE, CoapStack, OPTION, type Received, uintOption, uriOptions, uriPath } from "@ferry/coap";
+import { lwm2m, provisioningKey, TOPICS } from "@ferry/proto";
+import {
+  createHealth,
+  createLogger,
+  createMetrics,
+  createShutdown,
+  driveMachine,
+  openUdpSocket,
+  type State,
+} from "@ferry/runtime";
+import { MemoryDeviceStore, MemoryNodeDirectory, MemoryProvisioningStore } from "@ferry/state/memory";
+import { TRANSPORT_CONFIG, type TransportSettings } from "./config.ts";
+import { startTransport, type TransportNode } from "./service.ts";
+
+/** What runs in a test, to be stopped after it. */
+const running: (() => Promise<unknown>)[] = [];
+
+/** Stops what the test started, the last first. */
+export async function stopAll(): Promise<void> {
+  for (const stop of running.splice(0).reverse()) await stop();
+}
+
+export interface System {
+  readonly bus: MemoryBus;
+  readonly state: State;
+}
+
+export function memorySystem(): System {
+  const provisioning = new MemoryProvisioningStore();
+  const state: State = {
+    devices: new MemoryDeviceStore(),
+    nodes: new MemoryNodeDirectory(),
+    provisioning,
+    problem: () => undefined,
+    stop: async () => {},
+  };
+  return { bus: new MemoryBus(), state };
+}
+
+const PROFILE = {
+  resources: {
+    "/3/0/9": { key: "batteryLevel", telemetry: true, observe: true },
+    "/3/0/0": { key: "manufacturer", attribute: true },
+  },
+};
+
+export async function provision({ bus, state }: System): Promise<void> {
+  await bus.ensureTopics(Object.values(TOPICS), "create");
+  const sender = bus.sender({ name: "test", lingerMs: 0 });
+  const profile = { tenant: "default", id: "meter", profile: { json: JSON.stringify(PROFILE) } };
+  await sender.publish({
+    topic: TOPICS.provisioning.name,
+    key: provisioningKey("profile", "default", "meter"),
+    value: lwm2m.v1.ProvisioningRecord.encode(profile).finish(),
+  });
+  const device = {
+    tenant: "default",
+    id: "ep-1",
+    device: { endpoint: "ep-1", profile: "meter", credentials: [{ noSec: {} }] },
+  };
+  await state.provisioning.put(
+    {
+      kind: "device",
+      tenant: "default",
+      id: "ep-1",
+      value: lwm2m.v1.ProvisioningRecord.encode(device).finish(),
+      offset: 1,
+    },
+    [{ type: "noSec", endpoint: "ep-1" }],
+  );
+}
+
+export async function startNode(
+  { bus, state }: System,
+  change: Partial<TransportSettings> = {},
+): Promise<TransportNode & { stop: () => Promise<void> }> {
+  const defaults = TRANSPORT_CONFIG.load({
+    env: { LOG_LEVEL: "fatal", LWM2M_COAP_HOST: "127.0.0.1", LWM2M_COAP_PORT: "0", KAFKA_TOPICS: "create" },
+  });
+  const settings = { ...defaults, ...change };
+  const logger = createLogger("transport", settings.log);
+  const shutdown = createShutdown(logger, 5_000);
+  const runtime = {
+    logger,
+    metrics: createMetrics({ process: false }),
+    health: createHealth(0),
+    shutdown,
+    httpPort: 0,
+  };
+  const node = await startTransport(settings, runtime, { bus, state });
+  const stop = async (): Promise<void> => {
+    await shutdown.stop();
+  };
+  running.push(stop);
+  return { ...node, stop };
+}
+
+/** A device over real UDP that answers what a test tells it to. */
+export class TestDevice {
+  readonly requests: Received[] = [];
+  readonly outcomes: string[] = [];
+  answer: (request: Received) => { code: number; payload?: string; observe?: boolean } | "silent" = () => ({
+    code: CODE.NOT_FOUND,
+  });
+  observeToken: Uint8Array | undefined;
+  #server = "";
+  #exchange = 1;
+  readonly #waiting = new Map<number, (outcome: Received | string) => void>();
+  #drive:
+    | ReturnType<typeof driveMachine<Parameters<CoapStack["handle"]>[0], ReturnType<CoapStack["handle"]>[number]>>
+    | undefined;
+
+  async open(): Promise<void> {
+    const socket = await openUdpSocket({
+      host: "127.0.0.1",
+      port: 0,
+      onDatagram: (bytes, peer) => this.#drive?.handle({ type: "datagram", peer, bytes }),
+      onError: () => {},
+    });
+    const drive = driveMachine(new CoapStack({ random: (size) => randomBytes(size) }), (output) => {
+      if (output.type === "send") socket.send(output.bytes, output.peer);
+      if (output.type === "response") this.#waiting.get(output.exchange)?.(output);
+      if (output.type === "failed") this.#waiting.get(output.exchange)?.(output.reason);
+      if (output.type === "delivered") this.#waiting.get(output.exchange)?.("delivered");
+      if (output.type === "request") {
+        this.requests.push(output);
+        const answer = this.answer(output);
+        if (answer === "silent") return;
+        const { code, payload = "", observe = false } = answer;
+        if (observe) this.observeToken = output.token;
+        const options = [...(observe ? [uintOption(OPTION.OBSERVE, 1)] : []), uintOption(OPTION.CONTENT_FORMAT, 0)];
+        drive.handle({ type: "respond", handle: output.handle, code, options, payload: Buffer.from(payload) });
+      }
+    });
+    this.#drive = drive;
+    running.push(async () => {
+      drive.stop();
+      await socket.close();
+    });
+  }
+
+  pointAt(node: TransportNode): void {
+    this.#server = `127.0.0.1:${node.coapPort}`;
+  }
+
+  async request(code: number, path: string, query: string[], payload = ""): Promise<Received> {
+    const exchange = this.#exchange++;
+    const options = uriOptions(query.length === 0 ? path : `${path}?${query.join("&")}`);
+    const outcome = await new Promise<Received | string>((resolve) => {
+      this.#waiting.set(exchange, resolve);
+      this.#drive?.handle({
+        type: "request",
+        exchange,
+        peer: this.#server,
+        code,
+        options,
+        payload: Buffer.from(payload),
+      });
+    });
+    if (typeof outcome === "string") throw new TypeError(`the request ended with ${outcome}`);
+    return outcome;
+  }
+
+  /** Sends a CON notification; resolves to `delivered` when it is acknowledged. */
+  notify(value: string, observe: number): Promise<string> {
+    const exchange = this.#exchange++;
+    return new Promise((resolve) => {
+      this.#waiting.set(exchange, (outcome) => resolve(outcome as string));
+      this.#drive?.handle({
+        type: "notify",
+        exchange,
+        peer: this.#server,
+        token: this.observeToken ?? new Uint8Array(8),
+        code: CODE.CONTENT,
+        options: [uintOption(OPTION.OBSERVE, observe), uintOption(OPTION.CONTENT_FORMAT, 0)],
+        payload: Buffer.from(value),
+        confirmable: true,
+      });
+    });
+  }
+}
+
+export async function openDevice(node: TransportNode): Promise<TestDevice> {
+  const device = new TestDevice();
+  await device.open();
+  device.pointAt(node);
+  device.answer = (request) => {
+    const path = uriPath(request.options).join("/");
+    if (path === "3/0/9") return { code: CODE.CONTENT, payload: "100", observe: true };
+    if (path === "3/0/0") return { code: CODE.CONTENT, payload: "Ferry" };
+    return { code: CODE.NOT_FOUND };
+  };
+  return device;
+}
+
+export function register(device: TestDevice, endpoint = "ep-1"): Promise<Received> {
+  return device.request(CODE.POST, "/rd", [`ep=${endpoint}`, "lt=300", "lwm2m=1.1", "b=U"], "</1/0>,</3/0>");
+}
+
+/** Everything that a topic holds, and gets. */
+export function collect<Message>(
+  bus: MemoryBus,
+  topic: { name: string; type: { decode(bytes: Uint8Array): Message } },
+): Message[] {
+  const messages: Message[] = [];
+  const reader = bus.subscribe({
+    type: "reader",
+    topic: topic.name,
+    from: "earliest",
+    handle: ({ value }: IncomingRecord) => {
+      if (value !== null) messages.push(topic.type.decode(value));
+    },
+  });
+  running.push(() => reader.stop());
+  return messages;
+}
+
+export async function until(condition: () => boolean, what: string): Promise<void> {
+  for (let waited = 0; !condition(); waited += 10) {
+    if (waited > 5_000) throw new TypeError(`waited 5 s for ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
