@@ -4,7 +4,7 @@ import { lwm2m } from "@ferry/proto";
 import { readKafkaRecords, SeededRandom, startUdpBalancer, type UdpBalancer } from "@ferry/testing";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { NumberingDevices } from "./numbering-devices.ts";
-import { type ServiceProcess, System } from "./system.ts";
+import { type ServiceProcess, type Stops, System, stopAll } from "./system.ts";
 
 /** How long a device may need to be heard again: a lost CON is sent again after 2 to 3 s, and once more after 6 to 9 s (RFC 7252 §4.2). */
 const UPLINK_TIMEOUT_MS = 20_000;
@@ -27,10 +27,8 @@ interface Outcome {
   readonly acknowledgedPerSecond: number;
 }
 
-const stops: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const stop of stops.splice(0).reverse()) await stop();
-});
+const stops: Stops = [];
+afterEach(() => stopAll(stops), 60_000);
 
 /** Two transport nodes behind a balancer, devices that number what they notify, and one of the nodes killed again and again. */
 class KillScenario {
@@ -43,10 +41,13 @@ class KillScenario {
   #devices: NumberingDevices;
 
   static async start(scenario: Scenario): Promise<KillScenario> {
-    const env = { LWM2M_REACHABILITY_MODE: "vip", LWM2M_CLAIM: String(scenario.claim), LWM2M_TRANSPORT_LOG: "off" };
-    const system = await System.start({ name: "kill", env });
+    const system = await System.start({ name: "kill", env: { LWM2M_REACHABILITY_MODE: "vip" } });
     stops.push(() => system.stop());
-    const nodes = [await system.run("transport", "transport-0"), await system.run("transport", "transport-1")];
+    const env = { LWM2M_CLAIM: String(scenario.claim) };
+    const nodes = [
+      await system.run("transport", "transport-0", { env }),
+      await system.run("transport", "transport-1", { env }),
+    ];
     const router = await system.run("rpc-router", "rpc-router");
     await Promise.all([...nodes, router].map(({ started }) => started));
     await system.provision();
@@ -117,8 +118,10 @@ class KillScenario {
     await sleep(this.#random.below(500));
     this.#balancer.setBackends([survivor.coapPort]);
 
-    const replacement = await this.system.run("transport", victim.name, { coapPort: victim.coapPort });
+    const env = { LWM2M_CLAIM: String(this.#scenario.claim) };
+    const replacement = await this.system.run("transport", victim.name, { env, coapPort: victim.coapPort });
     await Promise.all(uplinks.map(({ endpoint, uplink }) => this.#serves(endpoint, uplink, kill)));
+    process.stdout.write(`${victim.name} killed (${kill}): ${this.#violations.length} violations so far\n`);
     await replacement.started;
     this.#nodes[index] = replacement;
     this.#balancer.setBackends(this.#nodes.map(({ coapPort }) => coapPort));
@@ -209,6 +212,7 @@ async function runKills(changes: Partial<Scenario>): Promise<Outcome> {
   });
   const { violations, ...facts } = outcome as Outcome; // `explain` throws where it is not set.
   process.stdout.write(`kill-node: seed ${seed} ${JSON.stringify(facts)} ${violations.length} violations\n`);
+  process.stdout.write(`${violations.join("\n")}\n`);
   return { ...facts, violations: violations.slice(0, 20) };
 }
 

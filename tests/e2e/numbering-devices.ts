@@ -87,10 +87,12 @@ export class NumberingDevices {
 
   /** Ends the devices; what they saw stays. */
   async stop(): Promise<void> {
-    await this.#fleet?.stop();
+    const fleet = this.#fleet;
+    this.#fleet = undefined;
+    clearInterval(this.#reading);
+    await fleet?.stop();
     await this.#leshan?.stop();
     this.#readLeshan();
-    clearInterval(this.#reading);
   }
 
   #log(endpoint: string): Log {

@@ -24,6 +24,22 @@ const START_TIMEOUT_MS = 60_000;
 /** A service that takes longer to stop is killed, and the test told. */
 const STOP_TIMEOUT_MS = 30_000;
 
+/** How to undo what a test started, in the order in which it was started. */
+export type Stops = (() => unknown)[];
+
+/** Undoes what a test started, the last first, and goes on past what fails. @throws {AggregateError} something failed */
+export async function stopAll(stops: Stops): Promise<void> {
+  const errors: unknown[] = [];
+  for (const stop of stops.splice(0).reverse()) {
+    try {
+      await stop();
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw new AggregateError(errors, errors.map(String).join("; "));
+}
+
 /** A service of the system. */
 export type ServiceName = "transport" | "rpc-router" | "console";
 

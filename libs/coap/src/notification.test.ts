@@ -1,6 +1,7 @@
 import { ACK, CON, hex, Lockstep, NON, RST } from "@ferry/testing";
 import { describe, expect, it } from "@jest/globals";
 import { CODE } from "./code.ts";
+import { OPTION } from "./option-registry.ts";
 import type { StackInput } from "./stack-io.ts";
 
 function conversation() {
@@ -59,6 +60,28 @@ describe("notifications to us (RFC 7641 §3)", () => {
     lockstep.does({ type: "abandon", handle: lockstep.hears("notification").handle });
     device.sends(CON, "2.05", "", { messageId: 9, observe: 12 }).expectsNothing();
     lockstep.hears("notification", { messageId: 9 });
+  });
+
+  it("are acknowledged by the application also while their observation is being made anew with the same token", () => {
+    const { lockstep, device } = conversation();
+    lockstep.does({
+      type: "request",
+      exchange: 1,
+      peer: "device",
+      code: CODE.GET,
+      options: [{ number: OPTION.OBSERVE, value: new Uint8Array(0) }],
+      payload: new Uint8Array(0),
+      token: hex("cafe"),
+    });
+    const { messageId } = device.expects(CON, "GET", { token: "cafe" });
+    device.sends(CON, "2.05", "", { messageId: 9, token: "cafe", observe: 12, payload: "21" }).expectsNothing();
+    const { handle } = lockstep.hears("notification", { token: "cafe", payload: "21" });
+    lockstep.hears("response", { exchange: 1, payload: "21", confirmable: true });
+    // The answer proper, which the notification overtook.
+    device.sends(ACK, "2.05", "", { messageId, token: "cafe", observe: 13, payload: "22" }).expectsNothing();
+    lockstep.hears("dropped", { reason: "unexpected-ack" });
+    lockstep.does({ type: "acknowledge", handle });
+    device.expects(ACK, "0.00", { messageId: 9 });
   });
 
   it("are never dropped for being reordered", () => {

@@ -69,7 +69,7 @@ export type StackOutput =
   | { readonly type: "send"; readonly peer: PeerKey; readonly bytes: Uint8Array }
   /** A request arrived whole. It waits for `respond` (or `abandon`); repeats of it are absorbed or get the cached reply. */
   | ({ readonly type: "request"; readonly handle: Handle } & Received)
-  /** The final response to an own request. */
+  /** The final response to an own request. A CON with Observe that answers an Observe was given as a `notification` just before: it may be one, and waits to be acknowledged as such. */
   | ({ readonly type: "response"; readonly exchange: ExchangeId } & Received)
   /**
    * A response whose token belongs to no open exchange: a notification, or an answer meant for another node.

@@ -238,31 +238,37 @@ export class CoapStack implements Machine<StackInput, StackOutput> {
       this.#receiveNotification(peerKey, known, message, nowMs, out);
       return;
     }
-    this.#peers.remember(exchange.peer, message.messageId, confirmable, confirmable ? "ack" : "none", nowMs);
-    if (confirmable) sendEmpty(out, peerKey, MESSAGE_TYPE.ACK, message.messageId);
+    if (confirmable && isObserve(exchange.outgoing) && findOption(message.options, OPTION.OBSERVE) !== undefined) {
+      // The peer may hold the observation already and not know of this request yet: what it then sends is a notification, and the application's to acknowledge.
+      if (!this.#receiveNotification(peerKey, known, message, nowMs, out)) return;
+    } else {
+      this.#peers.remember(exchange.peer, message.messageId, confirmable, confirmable ? "ack" : "none", nowMs);
+      if (confirmable) sendEmpty(out, peerKey, MESSAGE_TYPE.ACK, message.messageId);
+    }
     this.#exchanges.respond(exchange, message, nowMs, out);
   }
 
+  /** False when it was refused or dropped. */
   #receiveNotification(
     peerKey: PeerKey,
     known: Peer | undefined,
     message: Message,
     nowMs: number,
     out: StackOutput[],
-  ): void {
+  ): boolean {
     const block = readBlockOrMalformed(message);
     if (block === "malformed") {
       rejectResponse(out, peerKey, message);
-      return;
+      return false;
     }
     const peer = known ?? this.#peers.findOrAdd(peerKey, nowMs);
     if (peer === undefined) {
       drop(out, peerKey, "too-many-peers");
-      return;
+      return false;
     }
     if (!this.#pending.hasRoom(peer)) {
       drop(out, peerKey, "too-many-pending");
-      return;
+      return false;
     }
     const { handle } = this.#pending.add(peer, message, undefined, undefined, nowMs);
     const { type, code, messageId, token, options, payload } = message;
@@ -279,6 +285,7 @@ export class CoapStack implements Machine<StackInput, StackOutput> {
       options,
       payload,
     });
+    return true;
   }
 
   #settle(
@@ -342,6 +349,11 @@ function readBlockOrMalformed({ options }: Message): Block | undefined | "malfor
     if (error instanceof CoapFormatError) return "malformed";
     throw error;
   }
+}
+
+/** Whether a request asks to observe (RFC 7641 §2). */
+function isObserve({ options }: { readonly options: readonly CoapOption[] }): boolean {
+  return readUintOption(options, OPTION.OBSERVE) === 0;
 }
 
 /** What is to be fetched when a notification is the first block of a larger body (RFC 7959 §2.6). */
