@@ -45,7 +45,6 @@ export class BusClient implements FerryClient {
   }
 
   async rpc({ endpoint, tenant = DEFAULT_TENANT, method, params, timeoutMs, failFast }: RpcCall): Promise<RpcAnswer> {
-    await this.#listen();
     const requestId = randomUUID();
     const request = {
       requestId,
@@ -56,20 +55,22 @@ export class BusClient implements FerryClient {
       expiresAtMs: Date.now() + timeoutMs,
       ...(failFast === undefined ? {} : { failFast }),
     };
-    const { promise, resolve } = Promise.withResolvers<RpcAnswer | undefined>();
-    const timer = setTimeout(() => resolve(undefined), timeoutMs + ANSWER_GRACE_MS);
+    const { promise, resolve, reject } = Promise.withResolvers<RpcAnswer>();
+    const overdue = `no answer within ${timeoutMs + ANSWER_GRACE_MS} ms: is an rpc-router running?`;
+    const timer = setTimeout(() => reject(new NoAnswerError(overdue)), timeoutMs + ANSWER_GRACE_MS);
     this.#waiting.set(requestId, resolve);
-    try {
+    const send = async (): Promise<void> => {
+      await this.#listen();
       await this.#sender.publish({
         topic: this.#topic("rpcRequest"),
         key: deviceKey(tenant, endpoint),
         value: Buffer.from(JSON.stringify(request)),
         headers: { [CONTENT_TYPE_HEADER]: CONTENT_TYPE.json },
       });
-      const answer = await promise;
-      if (answer === undefined)
-        throw new NoAnswerError(`no answer within ${timeoutMs + ANSWER_GRACE_MS} ms: is an rpc-router running?`);
-      return answer;
+    };
+    send().catch(reject);
+    try {
+      return await promise;
     } finally {
       clearTimeout(timer);
       this.#waiting.delete(requestId);
@@ -77,6 +78,7 @@ export class BusClient implements FerryClient {
   }
 
   async devices(tenant?: string): Promise<readonly DeviceSummary[]> {
+    await this.#require("deviceState");
     const table = await readTable(this.#bus, this.#topic("deviceState"));
     return [...table.values()]
       .map(({ value }) => toSummary(lwm2m.v1.DeviceStateRecord.decode(value as Uint8Array).registration ?? {})) // A table has no tombstones.
@@ -85,6 +87,7 @@ export class BusClient implements FerryClient {
   }
 
   async tail(stream: Stream, { from, tenant, endpoint, signal, onRecord, onReady }: TailOptions): Promise<void> {
+    await this.#require(stream);
     const running = this.#bus.subscribe({
       type: "reader",
       topic: this.#topic(stream),
@@ -95,43 +98,63 @@ export class BusClient implements FerryClient {
         if (read !== undefined) onRecord(read);
       },
     });
-    await running.ready;
-    onReady?.();
-    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    const aborted = new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+    await Promise.race([running.ready, aborted]);
+    if (!signal.aborted) {
+      onReady?.();
+      await aborted;
+    }
     await running.stop();
   }
 
-  apply(
+  async apply(
     documents: readonly ProvisioningDocument[],
     onOutcome: (outcome: PublishOutcome) => void,
   ): Promise<readonly PublishOutcome[]> {
+    await this.#require("provisioning");
     return publishRecords(this.#bus, documents, this.#publishOptions(onOutcome));
   }
 
-  remove(
+  async remove(
     records: readonly RecordRef[],
     onOutcome: (outcome: PublishOutcome) => void,
   ): Promise<readonly PublishOutcome[]> {
+    await this.#require("provisioning");
     return deleteRecords(this.#bus, records, this.#publishOptions(onOutcome));
   }
 
   async get(kind?: RecordRef["kind"]): Promise<readonly DeclaredDocument[]> {
-    const current = await readCurrent(this.#bus, { topicPrefix: this.#topicPrefix });
+    const current = await this.#current();
     return current
       .filter((record) => kind === undefined || record.kind === kind)
       .map((record) => ({ kind: record.kind, tenant: record.tenant, id: record.id, yaml: formatDocument(record) }));
   }
 
   async diff(documents: readonly ProvisioningDocument[]): Promise<readonly RecordChange[]> {
-    return diffRecords(await readCurrent(this.#bus, { topicPrefix: this.#topicPrefix }), documents);
+    return diffRecords(await this.#current(), documents);
   }
 
   async stop(): Promise<void> {
     await this.#answers?.stop();
   }
 
+  async #current(): ReturnType<typeof readCurrent> {
+    await this.#require("provisioning");
+    return readCurrent(this.#bus, { topicPrefix: this.#topicPrefix });
+  }
+
+  /**
+   * A subscription waits for its topic however long that takes; who asks wants to be told.
+   *
+   * @throws {BusUnavailableError} the bus cannot be reached, or does not have the topic
+   */
+  async #require(id: keyof typeof TOPICS): Promise<void> {
+    await this.#bus.endOffsets(this.#topic(id));
+  }
+
   /** Answers are read from the first request on: whoever asks must listen before. */
   async #listen(): Promise<void> {
+    if (this.#answers === undefined) await this.#require("rpcResponse");
     this.#answers ??= this.#bus.subscribe({
       type: "reader",
       topic: this.#topic("rpcResponse"),

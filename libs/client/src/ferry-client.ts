@@ -72,7 +72,11 @@ export interface TailOptions {
   readonly onReady?: () => void;
 }
 
-/** What people and scripts do with a running Ferry: directly on the bus, or through the console's HTTP API. */
+/**
+ * What people and scripts do with a running Ferry: directly on the bus, or through the console's HTTP API.
+ *
+ * Everything fails with `BusUnavailableError` or `ApiError` when that cannot be reached.
+ */
 export interface FerryClient {
   /** @throws {NoAnswerError} nobody answered in time */
   rpc(call: RpcCall): Promise<RpcAnswer>;

@@ -62,7 +62,7 @@ export class HttpClient implements FerryClient {
       );
       onReady?.();
       for await (const line of lines(response)) onRecord(JSON.parse(line) as StreamRecord);
-      if (!signal.aborted) throw new ApiError("the stream of records has ended: the server stopped", 0);
+      if (!signal.aborted) throw new ApiError("the server ended the stream of records: it was stopped", 0);
     } catch (error) {
       if (!signal.aborted) throw error;
     }
@@ -158,9 +158,15 @@ async function problem(response: Response): Promise<string> {
 
 async function* lines(response: Response): AsyncGenerator<string> {
   let rest = "";
-  for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
-    const parts = (rest + chunk).split("\n");
-    rest = parts.pop() ?? "";
-    for (const part of parts) if (part !== "") yield part;
+  try {
+    for await (const chunk of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      const parts = (rest + chunk).split("\n");
+      rest = parts.pop() ?? "";
+      for (const part of parts) if (part !== "") yield part;
+    }
+  } catch (error) {
+    // As for fetch itself: the connection broke.
+    if (!(error instanceof TypeError)) throw error;
+    throw new ApiError("the connection broke: the server has gone", 0, { cause: error });
   }
 }

@@ -1,23 +1,29 @@
 import { PassThrough } from "node:stream";
 import swagger from "@fastify/swagger";
+import { BusUnavailableError } from "@ferry/bus";
 import { type DocumentJson, type FerryClient, NoAnswerError, type RpcCall, type Stream } from "@ferry/client";
 import { lwm2m } from "@ferry/proto";
 import { type ProvisioningDocument, ProvisioningTimeoutError, type PublishOutcome } from "@ferry/provisioning";
+import type { Logger } from "@ferry/runtime";
 import type { RecordRef } from "@ferry/state";
-import createServer, { type FastifyInstance, type FastifyReply } from "fastify";
+import createServer, { type FastifyInstance, type FastifyReply, type FastifySchemaValidationError } from "fastify";
 import type { Authenticate, Principal } from "./authenticate.ts";
+import { IssuerUnavailableError } from "./errors.ts";
 import { SCHEMAS } from "./schemas.ts";
 
 /** What the API is made of. */
 export interface ApiParts {
   readonly client: FerryClient;
   readonly authenticate: Authenticate;
+  readonly logger: Logger;
   /** Ends the streams that are open. */
   readonly stopping: AbortSignal;
 }
 
-/** Largest request: thousands of documents at once. */
-const BODY_LIMIT_BYTES = 64 * 1024 * 1024;
+/** Largest declaration: thousands of documents at once. */
+const DECLARATION_LIMIT_BYTES = 64 * 1024 * 1024;
+/** Largest of all else; a record on Kafka is no larger. */
+const BODY_LIMIT_BYTES = 1024 * 1024;
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -26,8 +32,15 @@ declare module "fastify" {
 }
 
 /** Makes the HTTP API; `/openapi.json` says what it offers. */
-export async function createApi({ client, authenticate, stopping }: ApiParts): Promise<FastifyInstance> {
-  const api = createServer({ bodyLimit: BODY_LIMIT_BYTES, forceCloseConnections: true });
+export async function createApi({ client, authenticate, logger, stopping }: ApiParts): Promise<FastifyInstance> {
+  const api = createServer({
+    bodyLimit: BODY_LIMIT_BYTES,
+    forceCloseConnections: true,
+    // What a caller misspells must not be dropped without a word.
+    ajv: { customOptions: { removeAdditional: false } },
+    schemaErrorFormatter: (problems, where) =>
+      new TypeError(problems.map((one) => formatProblem(where, one)).join("; ")),
+  });
   await api.register(swagger, {
     openapi: {
       openapi: "3.1.0",
@@ -48,10 +61,16 @@ export async function createApi({ client, authenticate, stopping }: ApiParts): P
       return reply.code(401).header("www-authenticate", "Bearer").send({ message: "a bearer token is needed" });
     request.principal = principal;
   });
-  api.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {
-    const late = error instanceof NoAnswerError || error instanceof ProvisioningTimeoutError;
-    return reply.code(late ? 504 : (error.statusCode ?? 500)).send({ message: error.message });
+  api.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
+    const status = statusOf(error);
+    if (status === 500) logger.error({ error, route: request.routeOptions.url }, "A request failed");
+    return reply
+      .code(status)
+      .send({ message: status === 500 ? "internal error: see the console's log" : error.message });
   });
+  api.setNotFoundHandler((request, reply) =>
+    reply.code(404).send({ message: `there is no ${request.method} ${request.url}: see /openapi.json` }),
+  );
   api.get("/openapi.json", { schema: { hide: true } }, async () => api.swagger());
 
   api.get<{ Querystring: { tenant?: string } }>(
@@ -67,10 +86,10 @@ export async function createApi({ client, authenticate, stopping }: ApiParts): P
   api.get<{
     Params: { stream: Stream };
     Querystring: { from: "earliest" | "latest"; tenant?: string; endpoint?: string };
-  }>("/api/v1/records/:stream", { schema: SCHEMAS.records }, async ({ principal, params, query, raw }, reply) => {
+  }>("/api/v1/records/:stream", { schema: SCHEMAS.records }, async ({ principal, params, query }, reply) => {
     const lines = new JsonLines();
     const closed = new AbortController();
-    raw.socket.once("close", () => closed.abort());
+    reply.raw.once("close", () => closed.abort());
     const tenant = principal.tenant ?? query.tenant;
     const ready = Promise.withResolvers<void>();
     void client
@@ -82,7 +101,8 @@ export async function createApi({ client, authenticate, stopping }: ApiParts): P
         onRecord: (record) => lines.write(record),
         onReady: ready.resolve,
       })
-      .then(() => lines.end(), ready.reject);
+      .then(ready.resolve, ready.reject)
+      .finally(() => lines.end());
     await ready.promise;
     return lines.reply(reply);
   });
@@ -95,7 +115,7 @@ export async function createApi({ client, authenticate, stopping }: ApiParts): P
 
   api.post<{ Body: { documents: readonly DocumentJson[] } }>(
     "/api/v1/provisioning",
-    { schema: SCHEMAS.apply },
+    { schema: SCHEMAS.apply, bodyLimit: DECLARATION_LIMIT_BYTES },
     ({ principal, body }, reply) => {
       const refusal = refuse(principal, body.documents);
       if (refusal !== undefined) return reply.code(403).send({ message: refusal });
@@ -105,7 +125,7 @@ export async function createApi({ client, authenticate, stopping }: ApiParts): P
 
   api.post<{ Body: { documents: readonly DocumentJson[] } }>(
     "/api/v1/provisioning/diff",
-    { schema: SCHEMAS.diff },
+    { schema: SCHEMAS.diff, bodyLimit: DECLARATION_LIMIT_BYTES },
     async ({ principal, body }, reply) => {
       const refusal = refuse(principal, body.documents);
       if (refusal !== undefined) return reply.code(403).send({ message: refusal });
@@ -115,7 +135,7 @@ export async function createApi({ client, authenticate, stopping }: ApiParts): P
 
   api.post<{ Body: { records: readonly RecordRef[] } }>(
     "/api/v1/provisioning/delete",
-    { schema: SCHEMAS.remove },
+    { schema: SCHEMAS.remove, bodyLimit: DECLARATION_LIMIT_BYTES },
     ({ principal, body }, reply) => {
       const refusal = refuse(principal, body.records);
       if (refusal !== undefined) return reply.code(403).send({ message: refusal });
@@ -123,6 +143,20 @@ export async function createApi({ client, authenticate, stopping }: ApiParts): P
     },
   );
   return api;
+}
+
+/** HTTP status for what went wrong. */
+function statusOf(error: Error & { readonly statusCode?: number }): number {
+  if (error instanceof NoAnswerError || error instanceof ProvisioningTimeoutError) return 504;
+  if (error instanceof BusUnavailableError || error instanceof IssuerUnavailableError) return 503;
+  return error.statusCode ?? 500;
+}
+
+/** "body/timeoutMs must be integer": where, and what is wrong. */
+function formatProblem(where: string, { instancePath, message, params }: FastifySchemaValidationError): string {
+  if (params.additionalProperty) return `${where}${instancePath}/${params.additionalProperty} is not known`;
+  const allowed = Array.isArray(params.allowedValues) ? `: ${params.allowedValues.join(", ")}` : "";
+  return `${where}${instancePath} ${message}${allowed}`;
 }
 
 function mayTouch(principal: Principal, tenant: string): boolean {
@@ -182,6 +216,9 @@ class JsonLines {
   }
 
   reply(reply: FastifyReply): FastifyReply {
-    return reply.type("application/x-ndjson").send(this.#stream);
+    reply.type("application/x-ndjson").send(this.#stream);
+    // The first line may be long in coming; that it is awaited must be known at once.
+    reply.raw.flushHeaders();
+    return reply;
   }
 }

@@ -3,6 +3,7 @@ import { BlockList, isIP } from "node:net";
 import { ConfigError } from "@ferry/runtime";
 import { createRemoteJWKSet, errors, jwtVerify } from "jose";
 import type { ApiSettings } from "./config.ts";
+import { IssuerUnavailableError } from "./errors.ts";
 
 /** Who asks: the tenant that they speak for, or all of them. */
 export interface Principal {
@@ -87,15 +88,32 @@ function createOidc(issuer: string, { oidcAudience, oidcTenantClaim }: ApiSettin
       const tenant = payload[oidcTenantClaim];
       return typeof tenant === "string" && tenant !== "" ? { tenant } : undefined;
     } catch (error) {
-      if (error instanceof errors.JOSEError) return undefined;
-      throw error;
+      if (!(error instanceof errors.JOSEError)) throw error;
+      if (ISSUER_PROBLEMS.has(error.code)) throw new IssuerUnavailableError(issuer, error.message, { cause: error });
+      return undefined;
     }
   };
 }
 
+/** Codes of jose that say nothing about the token: its keys could not be fetched. */
+const ISSUER_PROBLEMS: ReadonlySet<string> = new Set([
+  errors.JOSEError.code,
+  errors.JWKSInvalid.code,
+  errors.JWKSTimeout.code,
+]);
+const DISCOVERY_TIMEOUT_MS = 5_000;
+
 /** Where the issuer's keys are, by its discovery document (OpenID Connect Discovery 1.0 §4). */
 async function jwksUri(issuer: string): Promise<URL> {
-  const response = await fetch(`${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`);
-  const { jwks_uri } = (await response.json()) as { jwks_uri: string };
-  return new URL(jwks_uri);
+  const url = `${issuer.replace(/\/$/, "")}/.well-known/openid-configuration`;
+  try {
+    const response = await fetch(url, { signal: AbortSignal.timeout(DISCOVERY_TIMEOUT_MS) });
+    if (!response.ok) throw new IssuerUnavailableError(issuer, `${url} answers ${response.status}`);
+    const { jwks_uri } = (await response.json()) as { readonly jwks_uri?: unknown };
+    return new URL(String(jwks_uri));
+  } catch (error) {
+    // fetch and URL throw TypeError, a body that is not JSON SyntaxError, the timeout a DOMException.
+    if (error instanceof IssuerUnavailableError) throw error;
+    throw new IssuerUnavailableError(issuer, `${url}: ${(error as Error).message}`, { cause: error });
+  }
 }

@@ -64,9 +64,9 @@ export const SCHEMAS: Readonly<
         timeoutMs: {
           type: "integer",
           minimum: 1,
-          maximum: 3_600_000,
+          maximum: 240_000,
           default: 10_000,
-          description: "How long the answer may take, ms.",
+          description: "How long the answer may take, ms; the connection is held open so long.",
         },
         failFast: { type: "boolean", description: "Answer UNREACHABLE at once instead of waiting for the device." },
       },

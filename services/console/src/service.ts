@@ -28,7 +28,7 @@ export async function startConsole(
   const authenticate = createAuthenticate(settings.api);
   const client = new BusClient(bus, settings.kafka.topicPrefix);
   shutdown.onStop("client", () => client.stop());
-  const api = await createApi({ client, authenticate, stopping: shutdown.signal });
+  const api = await createApi({ client, authenticate, logger, stopping: shutdown.signal });
   try {
     const url = await api.listen({ host, port });
     shutdown.onStop("api", () => api.close());

@@ -4,7 +4,7 @@ import { startConsole } from "@ferry/console";
 import { InvalidDocumentsError, readDocuments } from "@ferry/provisioning";
 import { startRpcRouter } from "@ferry/rpc-router";
 import { awaitTopics, connectBus, connectState, type ServiceRuntime, UsageError } from "@ferry/runtime";
-import { startFleet } from "@ferry/simulator";
+import { startFleet, temperatureSignal } from "@ferry/simulator";
 import { startTransport } from "@ferry/transport";
 import type { StandaloneSettings } from "./config.ts";
 
@@ -88,8 +88,12 @@ async function readQuickstart(paths: readonly string[]): ReturnType<typeof readD
   }
 }
 
+/** How often the simulated device's temperature changes. */
+const DEMO_INTERVAL_MS = 5_000;
+
 /** A device that registers over real UDP, as one from outside would. */
 async function startDemo(endpoint: string, port: number, shutdown: ServiceRuntime["shutdown"]): Promise<void> {
-  const fleet = await startFleet({ server: { host: "127.0.0.1", port }, count: 1, endpoint });
+  const device = () => ({ signals: [temperatureSignal(DEMO_INTERVAL_MS)] });
+  const fleet = await startFleet({ server: { host: "127.0.0.1", port }, count: 1, endpoint, device });
   shutdown.onStop("demo", () => fleet.stop(1000));
 }

@@ -1,3 +1,4 @@
+import { BusUnavailableError } from "@ferry/bus";
 import { ApiError, NoAnswerError } from "@ferry/client";
 import { InvalidDocumentsError, ProvisioningTimeoutError } from "@ferry/provisioning";
 import { UsageError } from "@ferry/runtime";
@@ -48,11 +49,17 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
     if (error instanceof UsageError || error instanceof InvalidDocumentsError) return fail(error, EXIT.usage, terminal);
-    if (error instanceof ApiError || error instanceof NoAnswerError || error instanceof ProvisioningTimeoutError) {
-      return fail(error, EXIT.unavailable, terminal);
-    }
+    if (error instanceof ApiError) return fail(error, isRefusal(error) ? EXIT.refused : EXIT.unavailable, terminal);
+    if (UNANSWERED.some((type) => error instanceof type)) return fail(error as Error, EXIT.unavailable, terminal);
     throw error;
   }
+}
+
+/** What says that nobody answered. */
+const UNANSWERED = [BusUnavailableError, NoAnswerError, ProvisioningTimeoutError];
+
+function isRefusal({ status }: ApiError): boolean {
+  return status >= 400 && status < 500;
 }
 
 function fail(error: Error, code: number, { stderr }: Terminal): number {

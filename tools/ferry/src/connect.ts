@@ -70,9 +70,9 @@ function readToken(file: string): string {
   }
 }
 
-/** Aborts at Ctrl-C or SIGTERM. */
+/** Aborts at Ctrl-C, SIGTERM, or when the terminal is closed. */
 export function interrupted(): AbortSignal {
   const controller = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => controller.abort());
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => controller.abort());
   return controller.signal;
 }

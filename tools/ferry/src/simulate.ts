@@ -1,4 +1,4 @@
-import { startFleet } from "@ferry/simulator";
+import { startFleet, temperatureSignal } from "@ferry/simulator";
 import { Command, InvalidArgumentError } from "commander";
 import { interrupted } from "./connect.ts";
 import { type Ended, EXIT, type Terminal } from "./terminal.ts";
@@ -11,20 +11,22 @@ export function simulateCommand(terminal: Terminal, ended: Ended): Command {
     .option("--endpoint <name>", "endpoint name; with several, what their numbers are put behind", "sim-")
     .option("--server <host:port>", "CoAP address of the server", parseServer, { host: "127.0.0.1", port: 5685 })
     .option("--lifetime <s>", "registration lifetime, s", whole(10, 86_400), 300)
+    .option("--every <s>", "how often a device's temperature changes, s; 0 is never", whole(0, 86_400), 10)
     .option("--rate <n>", "registrations a second at the start", whole(1, 10_000), 100)
     .option("--lose <share>", "share of datagrams that are lost, 0 to 1", share, 0)
     .option("--duplicate <share>", "share of datagrams that arrive twice, 0 to 1", share, 0)
     .option("--delay <ms>", "most that a datagram is held back, ms", whole(0, 60_000), 0)
     .option("--seed <n>", "seed of what is lost, duplicated and delayed", whole(0, 2 ** 32 - 1), 1)
     .action(async (options: SimulateOptions) => {
-      const { lose, duplicate, delay, seed } = options;
+      const { lose, duplicate, delay, seed, every } = options;
+      const signals = every === 0 ? [] : [temperatureSignal(every * 1000)];
       const impaired = lose > 0 || duplicate > 0 || delay > 0;
       const fleet = await startFleet({
         server: options.server,
         count: options.count,
         endpoint: options.endpoint,
         registrationsPerSecond: options.rate,
-        device: () => ({ lifetimeS: options.lifetime }),
+        device: () => ({ lifetimeS: options.lifetime, signals }),
         ...(impaired ? { impairment: { lossRate: lose, duplicateRate: duplicate, maxDelayMs: delay, seed } } : {}),
       });
       const report = setInterval(() => terminal.stdout.write(`${progressLine(fleet.progress)}\n`), REPORT_MS);
@@ -44,6 +46,7 @@ interface SimulateOptions {
   readonly endpoint: string;
   readonly server: { readonly host: string; readonly port: number };
   readonly lifetime: number;
+  readonly every: number;
   readonly rate: number;
   readonly lose: number;
   readonly duplicate: number;

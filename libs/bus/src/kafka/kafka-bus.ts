@@ -10,6 +10,7 @@ import type {
   TopicProblem,
 } from "../bus.ts";
 import { CatchUp } from "../catch-up.ts";
+import { BusUnavailableError } from "../errors.ts";
 import { DEFAULT_SENDER_LIMITS, type SenderLimits, SingleFlightSender } from "../single-flight-sender.ts";
 import { fixedPartitions } from "./fixed-partitions.ts";
 import { KafkaClients, type KafkaLog } from "./kafka-clients.ts";
@@ -142,10 +143,12 @@ export class KafkaBus implements Bus {
   }
 
   #offsets(topic: string): Promise<readonly { partition: number; low: number; high: number }[]> {
-    return this.#clients.administer(async (admin) =>
-      (await admin.fetchTopicOffsets(topic))
+    return this.#clients.administer(async (admin) => {
+      // Asked about a topic that does not exist, kafkajs tries several times and names no topic.
+      if (!(await admin.listTopics()).includes(topic)) throw new BusUnavailableError(`topic ${topic} does not exist`);
+      return (await admin.fetchTopicOffsets(topic))
         .map(({ partition, low, high }) => ({ partition, low: Number(low), high: Number(high) }))
-        .sort((one, other) => one.partition - other.partition),
-    );
+        .sort((one, other) => one.partition - other.partition);
+    });
   }
 }

@@ -1,0 +1,9 @@
+/** The OpenID Connect issuer cannot be asked for its keys. */
+export class IssuerUnavailableError extends Error {
+  override readonly name = "IssuerUnavailableError";
+  readonly code = "ISSUER_UNAVAILABLE";
+
+  constructor(issuer: string, problem: string, options?: ErrorOptions) {
+    super(`the OIDC issuer ${issuer} cannot be asked for its keys: ${problem}`, options);
+  }
+}
