@@ -243,9 +243,9 @@ export class System {
     return started;
   }
 
-  /** Applies the documents in `tests/e2e/provisioning`. @throws {ProcessStartError} one was rejected */
-  async provision(): Promise<void> {
-    const documents = await readDocuments([join(import.meta.dirname, "provisioning")]);
+  /** Applies documents, those in `tests/e2e/provisioning` by default. @throws {ProcessStartError} one was rejected */
+  async provision(paths: readonly string[] = [join(import.meta.dirname, "provisioning")]): Promise<void> {
+    const documents = await readDocuments(paths);
     for (const { kind, id, outcome, reason } of await this.client.apply(documents, () => {})) {
       if (outcome === "rejected") throw new ProcessStartError(`${kind} ${id} was rejected: ${reason}`);
     }
