@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Finds or installs what the tests need: Redis, Java 17, Maven and libcoap from Debian or Ubuntu, Kafka's and Leshan's jars by Maven.
+# Finds or installs what the tests need: Redis, Java 17, Maven and libcoap from Debian or Ubuntu, Kafka's and Leshan's jars by Maven,
+# Helm and what else checks the chart by Go.
 # `setup-test.sh servers` is for what Kafka and Redis need alone. A second run does nothing and needs no network. What cannot be had is named with the command that installs it; with CI set that fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -37,13 +38,14 @@ if [ ${#missing[@]} -gt 0 ]; then
   echo "setup-test: on Debian or Ubuntu: sudo apt-get install redis-server openjdk-17-jdk-headless maven libcoap3-bin" >&2
 fi
 
-jars() {
+fetch() {
   local what=$1
   shift
   "$@" || { missing+=("$what"); echo "setup-test: missing: $what; try again: $*" >&2; }
 }
-jars "Kafka's jars" bash deploy/kafka.sh install
-[ "$only_servers" = servers ] || for build in tests/interop/*/build.sh; do jars "the jars of $(dirname "$build")" bash "$build"; done
+fetch "Kafka's jars" bash deploy/kafka.sh install
+[ "$only_servers" = servers ] || for build in tests/interop/*/build.sh; do fetch "the jars of $(dirname "$build")" bash "$build"; done
+[ "$only_servers" = servers ] || fetch "Helm and schemas" bash deploy/chart-tools.sh
 
 if [ ${#missing[@]} -gt 0 ]; then
   echo "setup-test: tests that need the above cannot run" >&2
