@@ -92,6 +92,7 @@ export interface TransportSettings extends ServiceSettings, BusSettings, StateSe
   readonly coap: CoapSettings;
   readonly reachability: ReachSettings;
   readonly revalidateAfterMs: number;
+  readonly expiryGraceMs: number;
   readonly claim: boolean;
   readonly drainMs: number;
   readonly transportLog: "off" | "full";
@@ -109,6 +110,9 @@ export const TRANSPORT_SHAPE: Shape<TransportSettings> = {
   reachability: reachSettings,
   revalidateAfterMs: duration("60s").describe(
     "Age of ownership in memory after which the next datagram confirms it with Redis, off the ACK path.",
+  ),
+  expiryGraceMs: duration("247s").describe(
+    "How long after its lifetime a registration is ended. Less than the default, EXCHANGE_LIFETIME (RFC 7252 §4.8.2), may end it while an Update of the device is still being retransmitted; more counts as the default.",
   ),
   claim: flag(true).describe(
     "Take over devices whose datagrams arrive here. Off only in tests that show what is lost without it.",

@@ -1,5 +1,5 @@
 import { lwm2m } from "@ferry/proto";
-import { type OutboxEntry, SHARDS, StateUnavailableError } from "@ferry/state";
+import { EXPIRY_GRACE_MS, type OutboxEntry, SHARDS, StateUnavailableError } from "@ferry/state";
 import { logLine } from "./communication-log.ts";
 import { publishLifecycle } from "./lifecycle.ts";
 import type { TransportPorts } from "./ports.ts";
@@ -10,8 +10,6 @@ const ROUND_MS = 10_000;
 const STEP = 32;
 /** Outbox entries younger than this belong to the node that wrote them, ms. */
 const OUTBOX_AGE_MS = 15_000;
-/** A registration outlives its lifetime by EXCHANGE_LIFETIME: a late retransmission of an Update still finds it (RFC 7252 §4.8.2). */
-const GRACE_MS = 247_000;
 /** Registrations and entries per call. */
 const LIMIT = 200;
 
@@ -62,13 +60,13 @@ export class Sweeper {
   }
 
   async #sweep(shard: number): Promise<void> {
-    const { devices, node, clock, ownership, metrics } = this.#ports;
+    const { devices, node, clock, ownership, metrics, settings } = this.#ports;
     for (let more = true; more && !this.#stopped.signal.aborted; ) {
       const swept = await devices.sweep({
         shard,
         node,
         outboxAgeMs: OUTBOX_AGE_MS,
-        graceMs: GRACE_MS,
+        graceMs: Math.min(settings.expiryGraceMs, EXPIRY_GRACE_MS),
         limit: LIMIT,
         nowMs: clock.wallMs(),
       });

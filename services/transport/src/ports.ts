@@ -18,6 +18,8 @@ export interface HandlerSettings {
   readonly responseTimeoutMs: number;
   /** Ownership older than this is confirmed with Redis at the device's next datagram, off the ACK path, ms. */
   readonly revalidateAfterMs: number;
+  /** How long after its lifetime a registration is ended, ms. */
+  readonly expiryGraceMs: number;
   /** Take a device over when its datagram arrives here: off only to show what is lost without it. */
   readonly claim: boolean;
   readonly transportLog: "off" | "full";
