@@ -163,8 +163,8 @@ function isConnectionError(error: unknown): boolean {
 function toMessage({ key, value, headers, partition }: OutgoingRecord): Message {
   return {
     key,
-    value: value === null ? null : Buffer.from(value.buffer, value.byteOffset, value.byteLength),
-    ...(headers && { headers: { ...headers } }),
+    value: value as Buffer | null, // Any Uint8Array will do: produce-request.ts encodes it.
+    ...(headers && { headers }),
     ...(partition !== undefined && { partition }),
   };
 }

@@ -1,0 +1,97 @@
+/** Writes Kafka's primitive types one behind the other into one buffer that grows. Big-endian. */
+export class ByteWriter {
+  #bytes: Buffer;
+  #length = 0;
+
+  constructor(capacity: number) {
+    this.#bytes = Buffer.allocUnsafe(capacity);
+  }
+
+  /** Bytes written so far: where the next goes. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** What was written. */
+  get bytes(): Buffer {
+    return this.#bytes.subarray(0, this.#length);
+  }
+
+  int8(value: number): void {
+    const offset = this.#take(1);
+    this.#bytes.writeInt8(value, offset);
+  }
+
+  int16(value: number): void {
+    const offset = this.#take(2);
+    this.#bytes.writeInt16BE(value, offset);
+  }
+
+  int32(value: number): void {
+    const offset = this.#take(4);
+    this.#bytes.writeInt32BE(value, offset);
+  }
+
+  int64(value: bigint): void {
+    const offset = this.#take(8);
+    this.#bytes.writeBigInt64BE(value, offset);
+  }
+
+  /** NULLABLE_STRING: its length in two bytes, -1 for null, then UTF-8. */
+  string(value: string | null): void {
+    this.int16(value === null ? -1 : Buffer.byteLength(value));
+    if (value !== null) this.utf8(value, Buffer.byteLength(value));
+  }
+
+  /** VARINT or VARLONG: zigzag, seven bits a byte, the lowest first. */
+  varint(value: number): void {
+    let rest = zigzag(value);
+    for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) this.#byte((rest % 0x80) | 0x80);
+    this.#byte(rest);
+  }
+
+  /** The UTF-8 form of a text, of which the caller knows the length. */
+  utf8(value: string, byteLength: number): void {
+    const offset = this.#take(byteLength);
+    this.#bytes.write(value, offset, "utf8");
+  }
+
+  raw(value: Uint8Array): void {
+    const offset = this.#take(value.length);
+    this.#bytes.set(value, offset);
+  }
+
+  /** Fills in what was not known when `int32(0)` kept its place. */
+  setInt32(offset: number, value: number): void {
+    this.#bytes.writeInt32BE(value | 0, offset);
+  }
+
+  #byte(value: number): void {
+    const offset = this.#take(1);
+    this.#bytes[offset] = value;
+  }
+
+  /** Makes room, in a larger buffer if need be: call it before the buffer is looked at. */
+  #take(count: number): number {
+    const offset = this.#length;
+    this.#length += count;
+    if (this.#length > this.#bytes.length) {
+      const larger = Buffer.allocUnsafe(Math.max(this.#length, 2 * this.#bytes.length));
+      larger.set(this.#bytes.subarray(0, offset));
+      this.#bytes = larger;
+    }
+    return offset;
+  }
+}
+
+/** How many bytes {@link ByteWriter.varint} writes. */
+export function varintLength(value: number): number {
+  let length = 1;
+  for (let rest = zigzag(value); rest >= 0x80; rest = Math.floor(rest / 0x80)) length++;
+  return length;
+}
+
+/** Small numbers of either sign as small ones without. */
+function zigzag(value: number): number {
+  return value < 0 ? -2 * value - 1 : 2 * value;
+}
