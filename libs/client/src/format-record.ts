@@ -6,7 +6,12 @@ type Json = { readonly [member: string]: unknown };
 export function formatRecord({ stream, key, timestampMs, value }: StreamRecord): string {
   const time = new Date(timestampMs).toISOString().slice(11, 23);
   const device = (key ?? "").replace(/^default\//, "");
-  return `${time}  ${device.padEnd(16)}  ${FORMATS[stream](value)}`;
+  return escapeControls(`${time}  ${device.padEnd(16)}  ${FORMATS[stream](value)}`);
+}
+
+/** Devices choose these texts, and a terminal obeys control characters. */
+function escapeControls(text: string): string {
+  return text.replace(/\p{Cc}/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 const FORMATS: Readonly<Record<Stream, (value: Json) => string>> = {
@@ -24,7 +29,7 @@ const FORMATS: Readonly<Record<Stream, (value: Json) => string>> = {
   rpcRequest: (value) =>
     `request   ${value.method} ${typeof value.params === "string" ? value.params : JSON.stringify(value.params ?? {})}`,
   rpcResponse: (value) =>
-    `response  ${value.status} ${value.result ?? ""} ${value.value ?? value.error ?? ""}`.trimEnd(),
+    `response  ${[value.status, value.result, value.value ?? value.error].filter(Boolean).join(" ")}`,
   rpcStatus: (value) => `progress  ${String(value.progress).replace("RPC_PROGRESS_", "")} ${value.requestId}`,
   deadLetter: (value) =>
     `dead letter from ${value["dlq-topic"]}/${value["dlq-partition"]}@${value["dlq-offset"]}: ${value["dlq-reason"]}`,

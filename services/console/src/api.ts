@@ -1,4 +1,5 @@
 import { PassThrough } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import swagger from "@fastify/swagger";
 import { BusUnavailableError } from "@ferry/bus";
 import { type DocumentJson, type FerryClient, NoAnswerError, type RpcCall, type Stream } from "@ferry/client";
@@ -8,7 +9,7 @@ import type { Logger } from "@ferry/runtime";
 import type { RecordRef } from "@ferry/state";
 import createServer, { type FastifyInstance, type FastifyReply, type FastifySchemaValidationError } from "fastify";
 import type { Authenticate, Principal } from "./authenticate.ts";
-import { IssuerUnavailableError } from "./errors.ts";
+import { InvalidBodyError, IssuerUnavailableError } from "./errors.ts";
 import { SCHEMAS } from "./schemas.ts";
 
 /** What the API is made of. */
@@ -24,6 +25,9 @@ export interface ApiParts {
 const DECLARATION_LIMIT_BYTES = 64 * 1024 * 1024;
 /** Largest of all else; a record on Kafka is no larger. */
 const BODY_LIMIT_BYTES = 1024 * 1024;
+
+/** How long a reader of records may take for the rest when the console stops. */
+const STREAM_END_TIMEOUT_MS = 1_000;
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -52,6 +56,12 @@ export async function createApi({ client, authenticate, logger, stopping }: ApiP
       components: { securitySchemes: { bearer: { type: "http", scheme: "bearer" } } },
       security: [{ bearer: [] }],
     },
+  });
+  /** Streams that are open. When the console stops they end, rather than break. */
+  const following = new Set<FastifyReply>();
+  api.addHook("preClose", async () => {
+    const ended = [...following].map(({ raw }) => new Promise((done) => raw.once("close", done)));
+    await Promise.race([Promise.all(ended), sleep(STREAM_END_TIMEOUT_MS, undefined, { ref: false })]);
   });
   api.decorateRequest("principal");
   api.addHook("onRequest", async (request, reply) => {
@@ -89,7 +99,11 @@ export async function createApi({ client, authenticate, logger, stopping }: ApiP
   }>("/api/v1/records/:stream", { schema: SCHEMAS.records }, async ({ principal, params, query }, reply) => {
     const lines = new JsonLines();
     const closed = new AbortController();
-    reply.raw.once("close", () => closed.abort());
+    following.add(reply);
+    reply.raw.once("close", () => {
+      following.delete(reply);
+      closed.abort();
+    });
     const tenant = principal.tenant ?? query.tenant;
     const ready = Promise.withResolvers<void>();
     void client
@@ -149,6 +163,7 @@ export async function createApi({ client, authenticate, logger, stopping }: ApiP
 function statusOf(error: Error & { readonly statusCode?: number }): number {
   if (error instanceof NoAnswerError || error instanceof ProvisioningTimeoutError) return 504;
   if (error instanceof BusUnavailableError || error instanceof IssuerUnavailableError) return 503;
+  if (error instanceof InvalidBodyError) return 400;
   return error.statusCode ?? 500;
 }
 
@@ -168,19 +183,21 @@ function refuse(principal: Principal, records: readonly { readonly tenant: strin
   return foreign === undefined ? undefined : `the token is for tenant ${principal.tenant}, not ${foreign.tenant}`;
 }
 
+/** @throws {InvalidBodyError} the body is not what the kind names */
 function toDocument({ kind, tenant, id, body }: DocumentJson): ProvisioningDocument {
-  const { model, profile, device, credential } = lwm2m.v1.ProvisioningRecord.fromObject(body);
-  return {
-    kind,
-    tenant,
-    id,
-    body: {
-      ...(model ? { model } : {}),
-      ...(profile ? { profile } : {}),
-      ...(device ? { device } : {}),
-      ...(credential ? { credential } : {}),
-    },
-  };
+  const content = decodeBody(`${kind} ${id}`, body)[kind];
+  if (!content) throw new InvalidBodyError(`${kind} ${id}: its body has no member ${kind}`);
+  return { kind, tenant, id, body: { [kind]: content } };
+}
+
+function decodeBody(name: string, body: DocumentJson["body"]): lwm2m.v1.ProvisioningRecord {
+  try {
+    return lwm2m.v1.ProvisioningRecord.fromObject(body);
+  } catch (error) {
+    // protobufjs throws it for a list or message that is something else.
+    if (!(error instanceof TypeError)) throw error;
+    throw new InvalidBodyError(`${name}: ${error.message}`, { cause: error });
+  }
 }
 
 /** Sends outcomes as they come; what goes wrong after the first is the last line. */

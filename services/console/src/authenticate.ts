@@ -49,17 +49,19 @@ export function isLoopback(host: string): boolean {
 function parseTokens(text: string): (given: string) => Principal | undefined {
   const known = text
     .split("\n")
-    .map((line) => line.trim())
-    .filter((line) => line !== "" && !line.startsWith("#"))
-    .map((line, index) => {
+    .map((line, index) => ({ line: line.trim(), number: index + 1 }))
+    .filter(({ line }) => line !== "" && !line.startsWith("#"))
+    .map(({ line, number }) => {
       const [token, tenant, ...rest] = line.split(/\s+/);
       if (token === undefined || tenant === undefined || rest.length > 0 || token.length < MIN_TOKEN_CHARACTERS) {
         throw new ConfigError([
-          `LWM2M_API_TOKENS: line ${index + 1} is not a token of at least ${MIN_TOKEN_CHARACTERS} characters, a blank and a tenant`,
+          `LWM2M_API_TOKENS: line ${number} is not a token of at least ${MIN_TOKEN_CHARACTERS} characters, a blank and a tenant`,
         ]);
       }
       return { hash: sha256(token), tenant: tenant === "*" ? undefined : tenant };
     });
+  if (known.length === 0)
+    throw new ConfigError(["LWM2M_API_TOKENS: holds no token: write one a line, a blank and its tenant"]);
   return (given) => {
     const hash = sha256(given);
     const found = known.find((token) => timingSafeEqual(token.hash, hash));

@@ -7,3 +7,9 @@ export class IssuerUnavailableError extends Error {
     super(`the OIDC issuer ${issuer} cannot be asked for its keys: ${problem}`, options);
   }
 }
+
+/** The body of a declared document is not what its kind names. */
+export class InvalidBodyError extends Error {
+  override readonly name = "InvalidBodyError";
+  readonly code = "INVALID_BODY";
+}

@@ -23,6 +23,7 @@ const documents = {
         additionalProperties: false,
         properties: {
           ...reference,
+          kind: { enum: ["model", "profile", "device"], description: "Credentials are written by Ferry itself." },
           body: {
             type: "object",
             description: "The member of lwm2m.v1.ProvisioningRecord that the kind names, in protobuf's JSON form.",

@@ -1,0 +1,84 @@
+import type { Bus, IncomingRecord, Sender } from "@ferry/bus";
+import { CONTENT_TYPE, CONTENT_TYPE_HEADER, deviceKey, lwm2m, parseProvisioningKey, TOPICS } from "@ferry/proto";
+
+/** Prefix of the topics: clients must honour it. */
+export const TOPIC_PREFIX = "plant-a.";
+
+/** What stands on the other side of the bus: answers requests and declarations by fixed rules. */
+export class Responder {
+  readonly #bus: Bus;
+  readonly #sender: Sender;
+  readonly requests: Record<string, unknown>[] = [];
+
+  constructor(bus: Bus) {
+    this.#bus = bus;
+    this.#sender = bus.sender({ name: "responder", lingerMs: 0 });
+  }
+
+  async start(): Promise<void> {
+    const layouts = Object.values(TOPICS).map((topic) => ({ ...topic, name: TOPIC_PREFIX + topic.name }));
+    await this.#bus.ensureTopics(layouts, "create");
+    const groupId = "responder";
+    const [rpc, provisioning] = [TOPIC_PREFIX + TOPICS.rpcRequest.name, TOPIC_PREFIX + TOPICS.provisioning.name];
+    await Promise.all([
+      this.#bus.subscribe({ type: "group", groupId, topics: [rpc], handle: (record) => this.#answer(record) }).ready,
+      this.#bus.subscribe({ type: "reader", topic: provisioning, from: "latest", handle: (it) => this.#judge(it) })
+        .ready,
+    ]);
+  }
+
+  publish(topic: keyof typeof TOPICS, key: string, value: Uint8Array | null): Promise<void> {
+    return this.#sender.publish({ topic: TOPIC_PREFIX + TOPICS[topic].name, key, value });
+  }
+
+  /** Makes a device registered. */
+  register(tenant: string, endpoint: string): Promise<void> {
+    const registration = {
+      tenant,
+      endpoint,
+      registrationId: `id-${endpoint}`,
+      lwm2mVersion: "1.1",
+      profile: "meter",
+      peer: "192.0.2.1:5683",
+      lifetimeS: 300,
+      registeredAtMs: 1_700_000_000_000,
+    };
+    const value = lwm2m.v1.DeviceStateRecord.encode({ registration }).finish();
+    return this.publish("deviceState", deviceKey(tenant, endpoint), value);
+  }
+
+  /** Nobody answers for `silent`; only devices with other names than `offline` are registered. */
+  async #answer({ value }: IncomingRecord): Promise<void> {
+    const request = JSON.parse(Buffer.from(value ?? []).toString()) as Record<string, string>;
+    this.requests.push(request);
+    const { requestId, tenant = "", endpoint = "" } = request;
+    if (endpoint === "silent") return;
+    const outcome =
+      endpoint === "offline"
+        ? { status: "NOT_REGISTERED", error: "The device is not registered" }
+        : { status: "SUCCESSFUL", result: "CONTENT", value: `value of ${endpoint}` };
+    await this.#sender.publish({
+      topic: TOPIC_PREFIX + TOPICS.rpcResponse.name,
+      key: deviceKey(tenant, endpoint),
+      value: Buffer.from(JSON.stringify({ requestId, tenant, endpoint, ...outcome })),
+      headers: { [CONTENT_TYPE_HEADER]: CONTENT_TYPE.json },
+    });
+  }
+
+  /** Applies everything but what is called `bad`. */
+  async #judge({ key, value }: IncomingRecord): Promise<void> {
+    const named = parseProvisioningKey(key ?? "");
+    if (named === undefined) return;
+    const { PROVISIONING_OUTCOME_APPLIED, PROVISIONING_OUTCOME_REJECTED, PROVISIONING_OUTCOME_DELETED } =
+      lwm2m.v1.ProvisioningOutcome;
+    const judgement =
+      value === null
+        ? { outcome: PROVISIONING_OUTCOME_DELETED }
+        : named.id === "bad"
+          ? { outcome: PROVISIONING_OUTCOME_REJECTED, field: "profile", reason: "there is no profile nothing" }
+          : { outcome: PROVISIONING_OUTCOME_APPLIED };
+    const revision = value === null ? "" : lwm2m.v1.ProvisioningRecord.decode(value).revision;
+    const status = lwm2m.v1.ProvisioningStatusRecord.encode({ ...named, revision, ...judgement }).finish();
+    await this.publish("provisioningStatus", key ?? "", status);
+  }
+}
