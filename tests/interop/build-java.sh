@@ -10,6 +10,6 @@ for tool in java mvn; do
 done
 digest=$(cd "$project" && find pom.xml src -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum)
 [ -f "$marker" ] && [ "$(cat "$marker")" = "$digest" ] && exit 0
-rm -f "$marker"
+rm -rf "$marker" "$out/lib" # Jars of an older version would stay on the class path.
 mvn -q -B -f "$project/pom.xml" -Dout="$out" package
 echo "$digest" > "$marker"
