@@ -101,11 +101,11 @@ export class ServiceProcess {
     return (await response.json()) as Awaited<ReturnType<ServiceProcess["readiness"]>>;
   }
 
-  /** The value of a metric without labels, or with exactly these. */
+  /** The value of a metric, summed over its labels. */
   async metric(name: string): Promise<number> {
     const text = await (await fetch(`http://127.0.0.1:${this.httpPort}/metrics`)).text();
-    const line = text.split("\n").find((each) => each.startsWith(`${name} `));
-    return Number(line?.split(" ")[1] ?? 0);
+    const lines = text.split("\n").filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
+    return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
   }
 
   /** Ends it as a crash does. */

@@ -1,0 +1,110 @@
+import {
+  countingSignal,
+  type DeviceEvent,
+  type Fleet,
+  type SimulatedDeviceSettings,
+  startFleet,
+} from "@ferry/simulator";
+import { ProcessStartError, startUdpBalancer, type UdpBalancer } from "@ferry/testing";
+import type { ServiceProcess } from "./system.ts";
+
+type EventOf<Type extends DeviceEvent["type"]> = Extract<DeviceEvent, { readonly type: Type }>;
+
+/** The numbered resource of the devices of these tests. */
+export const NUMBER = [3303, 0, 5700] as const;
+
+/** One simulated device behind a balancer of its own, which decides what node hears it. */
+export class Device {
+  readonly endpoint: string;
+  readonly events: DeviceEvent[] = [];
+  readonly #balancer: UdpBalancer;
+  #fleet: Fleet | undefined;
+  #changed = Promise.withResolvers<void>();
+
+  /** Starts a device; it registers at once with `node`. With `numberEveryMs` it counts a resource up. */
+  static async start(
+    endpoint: string,
+    node: ServiceProcess,
+    { numberEveryMs, ...settings }: Partial<SimulatedDeviceSettings> & { readonly numberEveryMs?: number } = {},
+  ): Promise<Device> {
+    const device = new Device(endpoint, await startUdpBalancer({ backends: [node.coapPort] }));
+    const signals = numberEveryMs === undefined ? [] : [countingSignal(NUMBER, numberEveryMs)];
+    device.#fleet = await startFleet({
+      server: { host: "127.0.0.1", port: device.#balancer.port },
+      count: 1,
+      endpoint,
+      device: () => ({ signals, ...settings }),
+      onEvent: (_, event) => device.#happened(event),
+    });
+    return device;
+  }
+
+  private constructor(endpoint: string, balancer: UdpBalancer) {
+    this.endpoint = endpoint;
+    this.#balancer = balancer;
+  }
+
+  /** From now on its datagrams go to this node; to none when undefined. */
+  moveTo(node: ServiceProcess | undefined): void {
+    this.#balancer.setBackends(node === undefined ? [] : [node.coapPort]);
+  }
+
+  handle(input: Parameters<Fleet["handle"]>[1]): void {
+    this.#fleet?.handle(this.endpoint, input);
+  }
+
+  of<Type extends DeviceEvent["type"]>(type: Type): EventOf<Type>[] {
+    return this.events.filter((event): event is EventOf<Type> => event.type === type);
+  }
+
+  /** Numbers that were acknowledged so far. */
+  get acknowledged(): number[] {
+    return this.of("delivered").map(({ node }) => (node.type === "singleResource" ? Number(node.value.value) : 0));
+  }
+
+  /** The first such event after the first `after`. @throws {ProcessStartError} it does not come in time */
+  async waitFor<Type extends DeviceEvent["type"]>(
+    type: Type,
+    { after = 0, timeoutMs = 15_000 }: { readonly after?: number; readonly timeoutMs?: number } = {},
+  ): Promise<EventOf<Type>> {
+    const deadline = AbortSignal.timeout(timeoutMs);
+    const late = new Promise<void>((resolve) => deadline.addEventListener("abort", () => resolve(), { once: true }));
+    for (;;) {
+      const event = this.of(type)[after];
+      if (event !== undefined) return event;
+      if (deadline.aborted) {
+        const seen = this.events
+          .slice(-5)
+          .map((it) => JSON.stringify(it, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value)));
+        throw new ProcessStartError(
+          `${this.endpoint}: no "${type}" within ${timeoutMs} ms; last events: ${seen.join(" ")}`,
+        );
+      }
+      await Promise.race([this.#changed.promise, late]);
+    }
+  }
+
+  /** Waits until the device sent a notification after now and saw its acknowledgement. */
+  async uplink(timeoutMs?: number): Promise<void> {
+    const number = this.of("notified").at(-1)?.notification ?? 0;
+    for (let after = this.of("delivered").length; ; after++) {
+      const { notification } = await this.waitFor(
+        "delivered",
+        timeoutMs === undefined ? { after } : { after, timeoutMs },
+      );
+      if (notification > number) return;
+    }
+  }
+
+  /** Ends it, with a Deregister that is given a second. */
+  async stop(): Promise<void> {
+    await this.#fleet?.stop(1_000);
+    this.#balancer.close();
+  }
+
+  #happened(event: DeviceEvent): void {
+    this.events.push(event);
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers<void>();
+  }
+}
