@@ -72,7 +72,8 @@ describe("a Leshan device", () => {
     expect(await device.waitFor("acknowledged", ({ value }) => value === 5)).toMatchObject({ path: "/3303/0/5700" });
     await device.send({ command: "number", intervalMs: 0 });
     const numbers = device.events.flatMap((event) => (event.event === "acknowledged" ? [event.value] : []));
-    expect(numbers.slice(0, 5)).toEqual([1, 2, 3, 4, 5]);
+    // A number may be passed over: while a CON waits for its ACK, only the newest value goes next (RFC 7641 §4.5.2).
+    expect(numbers).toEqual([...new Set(numbers as number[])].sort((a, b) => a - b));
     expect(server.notifications.every(({ confirmable, code }) => confirmable && code === CODE.CONTENT)).toBe(true);
   });
 

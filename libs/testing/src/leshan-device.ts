@@ -82,7 +82,7 @@ export type LeshanEvent =
 /** A command to one endpoint, or to all where none is named. */
 export type LeshanCommand = { readonly endpoint?: string } & (
   | { readonly command: "set"; readonly path: string; readonly value: LeshanValue }
-  | { readonly command: "update" | "deregister" | "register" }
+  | { readonly command: "update" | "deregister" | "register" | "reboot" }
   /** What the next Register lists in `ct`, as numbers. */
   | { readonly command: "announce"; readonly contentFormats: readonly number[] }
   | { readonly command: "send"; readonly paths: readonly string[] }
@@ -91,7 +91,9 @@ export type LeshanCommand = { readonly endpoint?: string } & (
 );
 
 type EventName = LeshanEvent["event"];
-type EventOf<Name extends EventName> = Extract<LeshanEvent, { readonly event: Name }>;
+
+/** The events of that name. */
+export type LeshanEventOf<Name extends EventName> = LeshanEvent & { readonly event: Name };
 
 /** LwM2M clients of Eclipse Leshan in a process of their own. */
 export interface LeshanDevice {
@@ -102,9 +104,9 @@ export interface LeshanDevice {
   /** The first such event, past or to come. @throws {LeshanError} it does not come within `timeoutMs` (15 s by default), or the process ends */
   waitFor<Name extends EventName>(
     name: Name,
-    matches?: (event: EventOf<Name>) => boolean,
+    matches?: (event: LeshanEventOf<Name>) => boolean,
     timeoutMs?: number,
-  ): Promise<EventOf<Name>>;
+  ): Promise<LeshanEventOf<Name>>;
   /** Ends the process; with no deregistration, as if the power failed. */
   stop(): Promise<void>;
 }
@@ -181,7 +183,7 @@ export async function startLeshan(options: LeshanOptions): Promise<LeshanDevice>
       });
     },
     waitFor(name, matches = () => true, timeoutMs = 15_000) {
-      type Wanted = EventOf<typeof name>;
+      type Wanted = LeshanEventOf<typeof name>;
       const isWanted = (event: LeshanEvent): event is Wanted => event.event === name && matches(event as Wanted);
       const past = events.find(isWanted);
       if (past !== undefined) return Promise.resolve(past);

@@ -40,7 +40,7 @@ import com.fasterxml.jackson.databind.node.LongNode;
  * </pre>
  *
  * Commands name one client by `endpoint`, or mean all: {@code {"id":1,"command":"set","path":"/3/0/9","value":42}},
- * `update`, `deregister`, `register`, `announce` (`contentFormats` of the next Register), `send` (`paths`), `number` (`intervalMs`, 0 stops), `exit`. Each is answered by the event `done`
+ * `update`, `deregister`, `register`, `reboot`, `announce` (`contentFormats` of the next Register), `send` (`paths`), `number` (`intervalMs`, 0 stops), `exit`. Each is answered by the event `done`
  * with its `id`, and an `error` where it failed.
  */
 public final class LeshanDevice {
@@ -128,6 +128,7 @@ public final class LeshanDevice {
             case "update" -> device.update();
             case "deregister" -> device.stop(true);
             case "register" -> device.start();
+            case "reboot" -> device.reboot();
             case "announce" -> device.announce(contentFormats(command));
             case "send" -> device.send(paths(command));
             default -> throw new IllegalArgumentException("no command " + name);

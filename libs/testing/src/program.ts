@@ -1,0 +1,85 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { join } from "node:path";
+import { ProcessStartError } from "./errors.ts";
+
+const ROOT = join(import.meta.dirname, "../../..");
+const PATIENCE_MS = 30_000;
+
+/** What became of a program. */
+export interface Ended {
+  /** Exit code; null when a signal ended it. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A program of ours as a user runs it: a process of its own, seen through its output and its exit code. */
+export class Program {
+  stdout = "";
+  stderr = "";
+  /** Resolves when it has ended. */
+  readonly ended: Promise<Ended>;
+  readonly #child: ChildProcess;
+
+  /** `script` is a path from the root of the repository. Of our own environment it gets only `PATH`. */
+  constructor(script: string, args: readonly string[] = [], env: Readonly<Record<string, string>> = {}) {
+    const child = spawn(process.execPath, [join(ROOT, script), ...args], {
+      cwd: ROOT,
+      env: { PATH: process.env.PATH, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      this.stdout += text;
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      this.stderr += text;
+    });
+    this.#child = child;
+    // A test that forgets it must not leave it behind.
+    const onExit = (): void => void child.kill("SIGKILL");
+    process.on("exit", onExit);
+    this.ended = new Promise((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", (code) => {
+        process.off("exit", onExit);
+        resolve({ code, stdout: this.stdout, stderr: this.stderr });
+      });
+    });
+  }
+
+  /** Resolves with the match when the output has it. @throws {ProcessStartError} it ended before, or that took half a minute */
+  async prints(pattern: RegExp): Promise<RegExpExecArray> {
+    const deadline = AbortSignal.timeout(PATIENCE_MS);
+    for (;;) {
+      const match = pattern.exec(this.stdout) ?? pattern.exec(this.stderr);
+      if (match !== null) return match;
+      const { promise, resolve } = Promise.withResolvers<unknown>();
+      for (const stream of [this.#child.stdout, this.#child.stderr]) stream?.once("data", resolve);
+      deadline.addEventListener("abort", resolve, { once: true });
+      const hasEnded = await Promise.race([promise, this.ended.then(() => "ended")]);
+      if ((hasEnded === "ended" && !pattern.test(this.stdout + this.stderr)) || deadline.aborted) {
+        throw new ProcessStartError(`${pattern} is not in the output:\n${this.stdout}${this.stderr}`);
+      }
+    }
+  }
+
+  /** Closes our end of its standard output, as `head` does when it has enough. */
+  closeStdout(): void {
+    this.#child.stdout?.destroy();
+  }
+
+  /** Sends a signal and waits for the end. */
+  end(signal: NodeJS.Signals): Promise<Ended> {
+    this.#child.kill(signal);
+    return this.ended;
+  }
+}
+
+/** Runs a program of ours to its end. */
+export function runProgram(
+  script: string,
+  args: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Ended> {
+  return new Program(script, args, env).ended;
+}

@@ -1,0 +1,505 @@
+import { randomUUID } from "node:crypto";
+import { join } from "node:path";
+import type { StreamRecord } from "@ferry/client";
+import { CODE, CONTENT_FORMAT, uriOptions } from "@ferry/coap";
+import { deviceKey, lwm2m, TOPICS, type TopicId } from "@ferry/proto";
+import { type LeshanDevice, type LeshanEvent, type LeshanEventOf, readKafkaRecords, startLeshan } from "@ferry/testing";
+import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
+import { type Recording, type ServiceProcess, type Stops, System, stopAll } from "../e2e/system.ts";
+import { startCoapEndpoint } from "./coap-endpoint.ts";
+
+const ENDPOINT = "leshan";
+const CHANGED = { status: "SUCCESSFUL", result: "CHANGED" };
+const INSTANCE = (id: number, value: number): string =>
+  `LwM2mResourceInstance [id=${id}, value=${value}, type=INTEGER]`;
+
+/** Some tests wait for notifications that attributes hold back, or for time to pass. */
+jest.setTimeout(20_000);
+
+const stops: Stops = [];
+let system: System;
+let transport: ServiceProcess;
+let lifecycle: Recording;
+let attributes: Recording;
+let telemetry: Recording;
+let server: string;
+/** Requests that were made, to be answered once each. */
+let requests = 0;
+
+beforeAll(async () => {
+  system = await System.start({ name: "leshan", env: { LWM2M_REACHABILITY_MODE: "vip" } });
+  stops.push(() => system.stop());
+  transport = await system.run("transport", "transport-0", { env: { LWM2M_EXPIRY_GRACE: "1s" } });
+  const router = await system.run("rpc-router", "rpc-router");
+  await Promise.all([transport.started, router.started]);
+  await system.provision([join(import.meta.dirname, "provisioning")]);
+  [lifecycle, attributes, telemetry] = await Promise.all([
+    system.follow("lifecycle"),
+    system.follow("attributes"),
+    system.follow("telemetry"),
+  ]);
+  server = `coap://127.0.0.1:${transport.coapPort}`;
+}, 90_000);
+
+afterAll(() => stopAll(stops), 60_000);
+
+/** Asks a device by a request on Kafka. */
+async function ask(method: string, params: object, endpoint = ENDPOINT) {
+  requests++;
+  return system.client.rpc({ endpoint, method, params: JSON.stringify(params), timeoutMs: 10_000 });
+}
+
+async function read(id: string, endpoint = ENDPOINT): Promise<string> {
+  const { result, value, error } = await ask("Read", { id }, endpoint);
+  expect({ result, error }).toEqual({ result: "CONTENT", error: undefined });
+  return value ?? "";
+}
+
+/** Does something and awaits the record that it brings about: none that was there before. */
+async function expectRecord(
+  stream: Recording,
+  act: () => Promise<unknown>,
+  matches: (value: StreamRecord["value"]) => boolean,
+): Promise<StreamRecord["value"]> {
+  const past = new Set(stream.records);
+  await act();
+  return (await stream.waitFor((record) => !past.has(record) && matches(record.value))).value;
+}
+
+const isEvent =
+  (name: string, endpoint = ENDPOINT) =>
+  ({ event, context }: StreamRecord["value"]): boolean =>
+    event === `LIFECYCLE_EVENT_${name}` && (context as { endpoint: string }).endpoint === endpoint;
+
+/** Does something and awaits what the device sees of it. */
+async function expectEvent<Name extends LeshanEvent["event"]>(
+  device: LeshanDevice,
+  act: () => Promise<unknown>,
+  name: Name,
+  matches: (event: LeshanEventOf<Name>) => boolean = () => true,
+): Promise<LeshanEventOf<Name>> {
+  const past = new Set<LeshanEvent>(device.events);
+  await act();
+  return device.waitFor(name, (event) => !past.has(event) && matches(event));
+}
+
+describe("Leshan's client with Ferry as processes on Kafka and Redis", () => {
+  let device: LeshanDevice;
+
+  beforeAll(async () => {
+    device = await startLeshan({ server, endpoint: ENDPOINT, fixture: "black-box", lifetimeS: 60 });
+    stops.push(() => device.stop());
+  }, 30_000);
+
+  describe("registration", () => {
+    it("LightweightM2M-1.1-int-101: a Register is accepted and told on Kafka", async () => {
+      const { registrationId } = await device.waitFor("registered");
+      const { value } = await lifecycle.waitFor(({ value: it }) => isEvent("REGISTERED")(it));
+      const { registration } = value as { registration: Record<string, unknown> };
+      expect(registration).toMatchObject({ lifetimeS: 60, lwm2mVersion: "1.1", bindingMode: "U" });
+      expect(registrationId).toBe(`/rd/${registration.registrationId}`);
+      const links = String(registration.objectLinks);
+      expect(links).toContain("</3/0>");
+      expect(links).not.toContain("</0");
+    });
+
+    it("the profile's attributes are read and published once the device is registered", async () => {
+      const wanted = { manufacturer: "Thingsboard Demo Lwm2mDevice", modelNumber: "Model 500", utcOffset: "+02" };
+      for (const [key, string] of Object.entries(wanted)) {
+        const { value } = await attributes.waitFor(({ value: it }) => JSON.stringify(it).includes(`"${key}"`));
+        expect(value).toMatchObject({ attributes: [{ key, value: { string } }], source: "VALUE_SOURCE_READ" });
+      }
+      const reads = device.events.flatMap((it) => (it.event === "requested" && it.method === "GET" ? [it.path] : []));
+      expect(reads).toEqual(expect.arrayContaining(["/3/0/0", "/3/0/1", "/3/0/2", "/3/0/14"]));
+    });
+
+    it("the profile's telemetry is observed, and every notification that was acknowledged is on Kafka", async () => {
+      await device.waitFor("observed", ({ path }) => path === "/3/0/9");
+      await telemetry.waitFor(({ value }) => JSON.stringify(value).includes('"batteryLevel","path":"/3'));
+      const value = await expectRecord(
+        telemetry,
+        () => device.send({ command: "set", path: "/3/0/9", value: 43 }),
+        ({ source }) => source === "VALUE_SOURCE_NOTIFY",
+      );
+      expect(value).toMatchObject({
+        context: { endpoint: ENDPOINT },
+        samples: [{ key: "batteryLevel", value: { int64: "43" }, unit: "/100" }],
+      });
+      expect(await device.waitFor("acknowledged")).toMatchObject({ path: "/3/0/9", value: 43, confirmable: true });
+    });
+
+    it.each([
+      ["LightweightM2M-1.1-int-102", 20],
+      ["LightweightM2M-1.1-int-107", 120],
+    ])("%s: a lifetime of %d that is written comes back with an Update", async (_, lifetimeS) => {
+      const value = await expectRecord(
+        lifecycle,
+        async () => expect(await ask("WriteReplace", { id: "/1/0/1", value: lifetimeS })).toMatchObject(CHANGED),
+        isEvent("UPDATED"),
+      );
+      expect(value).toMatchObject({ registration: { lifetimeS } });
+      await device.waitFor("updated");
+    });
+
+    it("LightweightM2M-1.1-int-104: the Registration Update Trigger makes the device prolong its registration", async () => {
+      const { client } = system;
+      const [before] = await client.devices();
+      const value = await expectRecord(
+        lifecycle,
+        async () => expect(await ask("Execute", { id: "/1/0/8" })).toMatchObject(CHANGED),
+        isEvent("UPDATED"),
+      );
+      const { registration } = value as { registration: Record<string, unknown> };
+      expect(registration).toMatchObject({ registrationId: before?.registrationId, lifetimeS: 120 });
+      expect(Number(registration.expiresAtMs)).toBeGreaterThan(Date.now() + 110_000);
+      expect(device.events).toContainEqual(expect.objectContaining({ event: "executed", path: "/1/0/8", count: 1 }));
+    });
+
+    it("LightweightM2M-1.1-int-105: an Update of a registration that has ended gets 4.04, and the device registers anew", async () => {
+      const { registrationId } = await device.waitFor("registered");
+      const other = await startCoapEndpoint(() => ({ code: CODE.NOT_FOUND }));
+      const deregister = async (): Promise<void> => {
+        const { code } = await other.request({
+          peer: `127.0.0.1:${transport.coapPort}`,
+          code: CODE.DELETE,
+          options: uriOptions(registrationId),
+          payload: new Uint8Array(),
+        });
+        expect(code).toBe(CODE.DELETED);
+      };
+      await expectRecord(lifecycle, deregister, isEvent("DEREGISTERED"));
+      await other.stop();
+
+      const refusal = await expectEvent(device, () => device.send({ command: "update" }), "refused");
+      expect(refusal).toMatchObject({ uplink: "update", code: 404 });
+      await device.waitFor("registered", (event) => event.registrationId !== registrationId);
+    });
+
+    it("LightweightM2M-1.1-int-241: a device that reboots registers again, and its old registration is replaced", async () => {
+      const [before] = await system.client.devices();
+      await expectEvent(
+        device,
+        () => ask("Execute", { id: "/3/0/4" }),
+        "executed",
+        ({ path }) => path === "/3/0/4",
+      );
+      const value = await expectRecord(lifecycle, () => device.send({ command: "reboot" }), isEvent("REGISTERED"));
+      expect(value).toMatchObject({ replacedRegistrationId: before?.registrationId });
+    });
+  });
+
+  describe("device management", () => {
+    it("LightweightM2M-1.1-int-222: Read of an Object", async () => {
+      expect(await read("/1")).toMatch(/^LwM2mObject \[id=1, instances=\{0=LwM2mObjectInstance \[id=0, resources=\{0=/);
+      expect(await read("/3")).toMatch(/^LwM2mObject \[id=3, instances=\{0=LwM2mObjectInstance \[id=0, resources=\{0=/);
+    });
+
+    it("LightweightM2M-1.1-int-223: Read of an Object Instance", async () => {
+      expect(await read("/1/0")).toContain("0=LwM2mSingleResource [id=0, value=123, type=INTEGER]");
+      expect(await read("/3/0")).toContain("16=LwM2mSingleResource [id=16, value=U, type=STRING]");
+    });
+
+    it("LightweightM2M-1.1-int-224: Read of a Resource", async () => {
+      expect(await read("/1/0/0")).toBe("LwM2mSingleResource [id=0, value=123, type=INTEGER]");
+      expect(await read("/1/0/6")).toBe("LwM2mSingleResource [id=6, value=false, type=BOOLEAN]");
+      expect(await read("/1/0/7")).toBe("LwM2mSingleResource [id=7, value=U, type=STRING]");
+      expect(await read("/3/0/16")).toBe("LwM2mSingleResource [id=16, value=U, type=STRING]");
+    });
+
+    it("LightweightM2M-1.1-int-225: Read of a Resource Instance", async () => {
+      expect(await read("/3/0/11/0")).toBe(INSTANCE(0, 0));
+    });
+
+    it("LightweightM2M-1.1-int-226: Write of an Object Instance, partial, in one message", async () => {
+      const written = { "1": 61, "6": true };
+      const request = await expectEvent(
+        device,
+        async () => expect(await ask("WriteUpdate", { id: "/1/0", value: written })).toMatchObject(CHANGED),
+        "requested",
+      );
+      expect(request).toMatchObject({ method: "POST", path: "/1/0" });
+      await lifecycle.waitFor(({ value }) => JSON.stringify(value).includes('"lifetimeS":61'));
+      expect(await read("/1/0")).toMatch(/1=LwM2mSingleResource \[id=1, value=61, .* value=true, type=BOOLEAN\]/);
+      expect(await ask("WriteUpdate", { id: "/1/0", value: { "1": 60, "6": false } })).toMatchObject(CHANGED);
+    });
+
+    it("LightweightM2M-1.1-int-227: Write of a Resource", async () => {
+      expect(await ask("WriteReplace", { id: "/1/0/1", value: 63 })).toMatchObject(CHANGED);
+      await lifecycle.waitFor(({ value }) => JSON.stringify(value).includes('"lifetimeS":63'));
+      expect(await read("/1/0/1")).toBe("LwM2mSingleResource [id=1, value=63, type=INTEGER]");
+      expect(await ask("WriteReplace", { id: "/1/0/1", value: 60 })).toMatchObject(CHANGED);
+    });
+
+    it("LightweightM2M-1.1-int-256: a Write that the device refuses ends with its code, and nothing changes", async () => {
+      expect(await ask("WriteReplace", { id: "/1/0/0", value: 9 })).toMatchObject({
+        status: "FAILED",
+        result: "METHOD_NOT_ALLOWED",
+      });
+      expect(await read("/1/0/0")).toBe("LwM2mSingleResource [id=0, value=123, type=INTEGER]");
+    });
+
+    it("LightweightM2M-1.1-int-260: Discover shows the attributes that were written", async () => {
+      const discover = async (id: string): Promise<string | undefined> => (await ask("Discover", { id })).value;
+      const resources = (voltage = ""): string =>
+        `</3/0/0>,</3/0/1>,</3/0/2>,</3/0/3>,</3/0/4>,</3/0/5>,</3/0/6>;dim=3,</3/0/7>${voltage};dim=3,</3/0/8>;dim=3,` +
+        "</3/0/9>,</3/0/11>;dim=1,</3/0/12>,</3/0/14>,</3/0/15>,</3/0/16>";
+      expect(await discover("/3")).toBe(`</3>;ver=1.2,</3/0>,${resources()}`);
+      expect(await ask("WriteAttributes", { id: "/3", attributes: { pmin: 10, pmax: 200 } })).toMatchObject(CHANGED);
+      expect(await discover("/3/0")).toBe(`</3/0>,${resources()}`);
+      expect(await ask("WriteAttributes", { id: "/3/0/7", attributes: { lt: 1, gt: 6, st: 1 } })).toMatchObject(
+        CHANGED,
+      );
+      expect(await discover("/3/0")).toBe(`</3/0>,${resources(";gt=6;lt=1;st=1")}`);
+      expect(await discover("/3/0/7")).toBe("</3/0/7>;gt=6;lt=1;st=1;dim=3,</3/0/7/0>,</3/0/7/1>,</3/0/7/7>");
+      const none = { lt: null, gt: null, st: null };
+      expect(await ask("WriteAttributes", { id: "/3/0/7", attributes: none })).toMatchObject(CHANGED);
+      expect(await discover("/3/0")).toBe(`</3/0>,${resources()}`);
+    });
+
+    it("LightweightM2M-1.1-int-261: attributes of a multiple resource and of its instances", async () => {
+      const write = async (id: string, attributes: object): Promise<void> => {
+        expect(await ask("WriteAttributes", { id, attributes })).toMatchObject(CHANGED);
+      };
+      expect(await ask("Discover", { id: "/3/0/11" })).toMatchObject({ value: "</3/0/11>;dim=1,</3/0/11/0>" });
+      await write("/3", { pmin: 10, pmax: 200 });
+      await write("/3/0", { pmax: 320 });
+      await write("/3/0/11/0", { pmax: 100, epmin: 1, epmax: 20 });
+      expect(await ask("Discover", { id: "/3/0/11" })).toMatchObject({
+        value: "</3/0/11>;dim=1,</3/0/11/0>;pmax=100;epmax=20;epmin=1",
+      });
+      await write("/3", { pmin: null, pmax: null });
+      await write("/3/0", { pmax: null });
+    });
+
+    it("a Write of a value is telemetry when the profile maps it, and an attribute when it says so", async () => {
+      const value = await expectRecord(
+        attributes,
+        () => ask("WriteReplace", { key: "utcOffset", value: "+05" }),
+        ({ source }) => source === "VALUE_SOURCE_WRITE",
+      );
+      expect(value).toMatchObject({ attributes: [{ key: "utcOffset", value: { string: "+05" } }] });
+    });
+  });
+
+  describe("every operation, by id and by key", () => {
+    it.each([
+      ["Read", { id: "/3/0/9" }, { method: "GET", path: "/3/0/9" }],
+      ["Read", { key: "batteryLevel" }, { method: "GET", path: "/3/0/9" }],
+      ["Discover", { id: "/3/0/9" }, { method: "GET", path: "/3/0/9", accept: 40 }],
+      ["Discover", { key: "batteryLevel" }, { method: "GET", path: "/3/0/9", accept: 40 }],
+      ["WriteReplace", { id: "/3/0/14", value: "+06" }, { method: "PUT", path: "/3/0/14" }],
+      ["WriteReplace", { key: "utcOffset", value: "+07" }, { method: "PUT", path: "/3/0/14" }],
+      ["WriteUpdate", { id: "/3/0", value: { "14": "+08" } }, { method: "POST", path: "/3/0" }],
+      ["WriteUpdate", { key: "data", value: { "3": "ac" } }, { method: "POST", path: "/19/0/0" }],
+      [
+        "WriteAttributes",
+        { id: "/3/0/8", attributes: { pmin: 1 } },
+        { method: "PUT", path: "/3/0/8", query: "pmin=1" },
+      ],
+      [
+        "WriteAttributes",
+        { key: "voltage", attributes: { pmax: 300 } },
+        { method: "PUT", path: "/3/0/7", query: "pmax=300" },
+      ],
+      ["Execute", { id: "/3/0/4", value: "0='a'" }, { method: "POST", path: "/3/0/4", payload: "303d276127" }],
+      ["Execute", { key: "reboot" }, { method: "POST", path: "/3/0/4", payload: "" }],
+      ["Observe", { id: "/3/0/14" }, { method: "GET", path: "/3/0/14" }],
+      ["Observe", { key: "voltage" }, { method: "GET", path: "/3/0/7" }],
+    ] as const)("%s %j reaches the device", async (method, params, request) => {
+      const got = await expectEvent(
+        device,
+        async () => expect(await ask(method, params)).toMatchObject({ status: "SUCCESSFUL" }),
+        "requested",
+      );
+      expect(got).toMatchObject(request);
+    });
+
+    it("what was written and executed is what the device took", () => {
+      const written = device.events.flatMap((it) => (it.event === "written" ? [[it.path, it.mode, it.value]] : []));
+      expect(written).toEqual(
+        expect.arrayContaining([
+          ["/3/0/14", "replace", "+06"],
+          ["/3/0/14", "replace", "+07"],
+          ["/3/0/14", "update", "+08"],
+          ["/19/0/0", "update", { "3": "ac" }],
+        ]),
+      );
+      const executed = device.events.flatMap((it) =>
+        it.event === "executed" && it.path === "/3/0/4" ? [[it.count, it.arguments]] : [],
+      );
+      expect(executed).toEqual([
+        [1, ""],
+        [2, "0='a'"],
+        [3, ""],
+      ]);
+    });
+  });
+
+  describe("information reporting", () => {
+    it("LightweightM2M-1.1-int-301: observed values are notified as their attributes say, and each is on Kafka", async () => {
+      const instances = `0=${INSTANCE(0, 0)}, 1=${INSTANCE(1, 1)}, 2=${INSTANCE(2, 7)}`;
+      expect(await read("/3/0/6")).toBe(`LwM2mMultipleResource [id=6, values={${instances}}, type=INTEGER]`);
+      for (const id of ["/3/0/7", "/3/0/8"]) {
+        expect(await ask("WriteAttributes", { id, attributes: { pmin: 1, pmax: 2 } })).toMatchObject(CHANGED);
+        expect(await ask("Observe", { id })).toMatchObject({ result: "CONTENT" });
+      }
+      for (const key of ["voltage", "current"]) {
+        for (let notification = 0; notification < 2; notification++) {
+          await expectRecord(
+            telemetry,
+            async () => {},
+            ({ source, samples }) =>
+              source === "VALUE_SOURCE_NOTIFY" && (samples as { key: string }[]).some((sample) => sample.key === key),
+          );
+        }
+      }
+    });
+
+    it.each([
+      ["id", { id: "/3/0/14" }, "/3/0/14", "+09"],
+      ["key", { key: "voltage" }, "/3/0/7", { "0": 11_999 }],
+    ])(
+      "LightweightM2M-1.1-int-302: ObserveCancel by %s has the next notification reset, and no other follows",
+      async (_, params, path, value) => {
+        expect(await ask("ObserveCancel", params)).toMatchObject({ result: "CONTENT", value: "1" });
+        const set = (): Promise<void> => device.send({ command: "set", path, value });
+        const notified = (): number =>
+          device.events.filter((event) => event.event === "notified" && event.path === path).length;
+        await expectEvent(device, set, "reset", (event) => event.path === path);
+        const before = notified();
+        await set();
+        await read("/3/0/9"); // A round trip later it would have been notified.
+        expect(notified()).toBe(before);
+      },
+    );
+
+    it("a Send in the clear is refused: nothing in it names the device", async () => {
+      await device.send({ command: "send", paths: ["/3/0/9"] });
+      expect(await device.waitFor("sent")).toMatchObject({ code: 400 });
+    });
+  });
+
+  describe("the end of a registration", () => {
+    it("LightweightM2M-1.1-int-103: a device that is disabled deregisters, and is gone", async () => {
+      await expectRecord(
+        lifecycle,
+        async () => expect(await ask("Execute", { id: "/1/0/4" })).toMatchObject(CHANGED),
+        isEvent("DEREGISTERED"),
+      );
+      await device.waitFor("deregistered");
+      expect(await system.client.devices()).toEqual([]);
+      expect(await ask("Read", { id: "/3/0/9" })).toMatchObject({ status: "NOT_REGISTERED" });
+    });
+
+    it("a device that falls silent expires when its lifetime and the grace are over", async () => {
+      const silent = await startLeshan({ server, endpoint: ENDPOINT, lifetimeS: 2 });
+      await expectRecord(lifecycle, () => silent.waitFor("registered"), isEvent("REGISTERED"));
+      const value = await expectRecord(lifecycle, () => silent.stop(), isEvent("EXPIRED"));
+      expect(value).toMatchObject({ registration: { lifetimeS: 2 } });
+      expect(await system.client.devices()).toEqual([]);
+    }, 40_000);
+  });
+});
+
+describe("Content-Formats with Leshan's client", () => {
+  let device: LeshanDevice;
+  const endpoint = "formats";
+
+  beforeAll(async () => {
+    device = await startLeshan({ server, endpoint, fixture: "black-box" });
+    stops.push(() => device.stop());
+    await device.waitFor("registered");
+  }, 30_000);
+
+  /** Registers anew with these in `ct`. */
+  async function announce(...contentFormats: number[]): Promise<void> {
+    await device.send({ command: "announce", contentFormats });
+    await expectEvent(device, () => device.send({ command: "reboot" }), "registered");
+  }
+
+  /** Asks, and tells the Content-Format of the request: the one wanted, or that of the payload. */
+  async function formatOf(method: string, params: object): Promise<number> {
+    const request = await expectEvent(
+      device,
+      async () => expect(await ask(method, params, endpoint)).toMatchObject({ status: "SUCCESSFUL" }),
+      "requested",
+    );
+    return method === "Read" ? request.accept : request.contentFormat;
+  }
+
+  it.each([
+    ["LightweightM2M-1.1-int-201: plain text", CONTENT_FORMAT.TEXT_PLAIN, ["/3/0/0", "/3/0/1", "/3/0/2"]],
+    ["LightweightM2M-1.1-int-203: TLV", CONTENT_FORMAT.LWM2M_TLV, ["/3/0"]],
+    ["LightweightM2M-1.1-int-211: CBOR", CONTENT_FORMAT.CBOR, ["/1/0/0", "/1/0/6", "/1/0/7"]],
+    ["LightweightM2M-1.1-int-231: SenML JSON", CONTENT_FORMAT.SENML_JSON, ["/1", "/3/0", "/3/0/16", "/3/0/11/0"]],
+    ["LightweightM2M-1.1-int-232: SenML CBOR", CONTENT_FORMAT.SENML_CBOR, ["/1", "/3/0", "/3/0/16", "/3/0/11/0"]],
+  ])("%s is read from a device that announces it", async (_, format, paths) => {
+    await announce(format);
+    for (const id of paths) expect(await formatOf("Read", { id })).toBe(format);
+  });
+
+  it.each([
+    ["LightweightM2M-1.1-int-205: plain text", CONTENT_FORMAT.TEXT_PLAIN, { "2": 101, "3": 1010, "5": 2000 }],
+    ["LightweightM2M-1.1-int-212: CBOR", CONTENT_FORMAT.CBOR, { "2": 101, "3": 1010, "6": true }],
+  ])("%s is written to a device that announces it", async (_, format, values) => {
+    await announce(format);
+    for (const [resource, value] of Object.entries(values)) {
+      expect(await formatOf("WriteReplace", { id: `/1/0/${resource}`, value })).toBe(format);
+    }
+    const text = await read("/1/0", endpoint);
+    for (const [id, value] of Object.entries(values)) expect(text).toContain(`[id=${id}, value=${value}, type=`);
+  });
+
+  it.each([
+    [
+      "LightweightM2M-1.1-int-215 (partial update): TLV",
+      CONTENT_FORMAT.LWM2M_TLV,
+      { "2": 102, "3": 1011, "5": 2001, "6": true, "7": "U" },
+    ],
+    ["LightweightM2M-1.1-int-233 (Server Object): SenML CBOR", CONTENT_FORMAT.SENML_CBOR, { "1": 61, "6": false }],
+    ["LightweightM2M-1.1-int-234 (Server Object): SenML JSON", CONTENT_FORMAT.SENML_JSON, { "1": 62, "6": true }],
+  ])("%s is written to an Object Instance", async (_, format, values) => {
+    await announce(format);
+    expect(await formatOf("WriteUpdate", { id: "/1/0", value: values })).toBe(format);
+    const text = await read("/1", endpoint);
+    for (const [id, value] of Object.entries(values)) expect(text).toContain(`[id=${id}, value=${value}, type=`);
+  });
+});
+
+describe("what Kafka holds in the end", () => {
+  const topic = (id: TopicId): string => system.topicPrefix + TOPICS[id].name;
+
+  it("a request in protobuf is answered in protobuf", async () => {
+    const responses = await system.follow("rpcResponse");
+    const requestId = randomUUID();
+    const sender = system.bus.sender({ name: "protobuf", lingerMs: 0 });
+    await sender.publish({
+      topic: topic("rpcRequest"),
+      key: deviceKey("default", "formats"),
+      value: lwm2m.v1.RpcRequest.encode({
+        requestId,
+        tenant: "default",
+        endpoint: "formats",
+        method: "Read",
+        params: '{"id":"/3/0/9"}',
+        expiresAtMs: Date.now() + 10_000,
+      }).finish(),
+    });
+    requests++;
+    const { value } = await responses.waitFor((record) => record.value.requestId === requestId);
+    expect(value).toMatchObject({
+      status: "SUCCESSFUL",
+      value: "LwM2mSingleResource [id=9, value=42, type=INTEGER]",
+    });
+  });
+
+  it("Kafka's own client finds one final answer to each request", async () => {
+    const records = await readKafkaRecords(system.kafka.bootstrapServers, [topic("rpcRequest"), topic("rpcResponse")]);
+    const ids = (of: TopicId): string[] =>
+      records
+        .filter((record) => record.topic === topic(of))
+        .map(({ value }) => /"requestId":"([^"]+)"/.exec(String(value))?.[1] ?? "protobuf");
+    expect(new Set(ids("rpcRequest")).size).toBe(requests);
+    expect(ids("rpcResponse").sort()).toEqual(ids("rpcRequest").sort());
+  }, 30_000);
+});
