@@ -60,24 +60,37 @@ export class Catalogue {
   /**
    * Decides about a Register over NoSec: an exact record wins, then the longest literal prefix.
    *
-   * One round trip to the store for an exact device, two for a device of a fleet.
+   * One round trip to the store: whoever may have a say is asked at once.
    */
   async admit(endpoint: string): Promise<Admission> {
     if (endpoint.includes("*")) return refused(`"${endpoint}" has a *, which only patterns have`);
     const prefixes = this.#prefixesOf(endpoint);
-    const [exact, ...owners] = await Promise.all(
-      [endpoint, ...prefixes.map((prefix) => `${prefix}*`)].map((name) =>
-        this.#store.deviceByIdentity({ type: "noSec", endpoint: name }),
-      ),
-    );
+    const tenants = new Set(prefixes.flatMap((prefix) => [...(this.#patterns.get(prefix)?.keys() ?? [])]));
+    const [[exact, ...owners], provisioned] = await Promise.all([
+      Promise.all([endpoint, ...prefixes.map((prefix) => `${prefix}*`)].map((name) => this.#noSecDevice(name))),
+      Promise.all([...tenants].map(async (tenant) => ((await this.#isProvisioned(tenant, endpoint)) ? tenant : []))),
+    ]);
     if (exact !== undefined) return this.#admitBy(exact, endpoint);
-    const pattern = owners.find((owner) => owner !== undefined);
+    const pattern = owners.find((owner) => owner !== undefined && tenants.has(owner.tenant));
     if (pattern === undefined)
       return refused(`no device or pattern that serves "${endpoint}" without security is provisioned`);
-    return this.#admitByPattern(pattern, endpoint);
+    return this.#admitByPattern(pattern, endpoint, provisioned.includes(pattern.tenant));
   }
 
-  async #admitByPattern(pattern: StoredRecord, endpoint: string): Promise<Admission> {
+  #noSecDevice(endpoint: string): Promise<StoredRecord | undefined> {
+    return this.#store.deviceByIdentity({ type: "noSec", endpoint });
+  }
+
+  /** Whether a tenant has an exact record of the endpoint, or a credential that was generated for it. */
+  async #isProvisioned(tenant: string, endpoint: string): Promise<boolean> {
+    const records = await Promise.all([
+      this.#store.get("device", tenant, endpoint),
+      this.#store.get("credential", tenant, endpoint),
+    ]);
+    return records.some((record) => record !== undefined);
+  }
+
+  #admitByPattern(pattern: StoredRecord, endpoint: string, provisioned: boolean): Admission {
     const { tenant } = pattern;
     const narrower = this.#prefixesOf(endpoint)
       .map((prefix) => this.#patterns.get(prefix)?.get(tenant))
@@ -85,14 +98,8 @@ export class Catalogue {
     if (narrower !== undefined && isSecure(narrower.credentials)) {
       return refused(`the pattern "${narrower.endpoint}" serves "${endpoint}" only with security`);
     }
-    // Without a NoSec identity of its own, an exact record or a generated credential means that the endpoint is a secure one.
-    const own = await Promise.all([
-      this.#store.get("device", tenant, endpoint),
-      this.#store.get("credential", tenant, endpoint),
-    ]);
-    if (own.some((record) => record !== undefined)) {
-      return refused(`"${endpoint}" has a secure credential and is not served without security`);
-    }
+    // Without a NoSec identity of its own, what is provisioned under the endpoint's name makes it a secure one.
+    if (provisioned) return refused(`"${endpoint}" has a secure credential and is not served without security`);
     return this.#admitBy(pattern, endpoint);
   }
 
