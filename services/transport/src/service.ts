@@ -26,6 +26,7 @@ import { TRANSPORT_METRICS } from "./metrics.ts";
 import { obeyCommand } from "./node-commands.ts";
 import { OutboxSettler } from "./outbox-settler.ts";
 import { Ownership } from "./ownership.ts";
+import { pooledRandom } from "./pooled-random.ts";
 import type { TransportPorts } from "./ports.ts";
 import { RecordWriter } from "./record-writer.ts";
 import { ServingCache } from "./serving.ts";
@@ -68,7 +69,7 @@ export async function startTransport(
   });
   const topicPrefix = settings.kafka.topicPrefix;
   const bootId = randomBytes(8).toString("hex");
-  const random = (size: number): Uint8Array => randomBytes(size);
+  const random = pooledRandom();
   health.require("state", () => state.problem());
 
   await awaitTopics({ bus, topicPrefix, mode: settings.kafka.topics, health, logger, signal: shutdown.signal });
