@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Finds or installs what the tests need: Redis, Java 17, Maven and libcoap from Debian or Ubuntu, Kafka's and Leshan's jars by Maven,
-# Helm and what else checks the chart by Go.
+# Finds or installs what the tests need: Redis, Java 17, Maven, libcoap and Python from Debian or Ubuntu, Kafka's and Leshan's jars by Maven,
+# aiocoap from PyPI, Helm and what else checks the chart by Go.
 # `setup-test.sh servers` is for what Kafka and Redis need alone. A second run does nothing and needs no network. What cannot be had is named with the command that installs it; with CI set that fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -11,6 +11,7 @@ missing=()
 have_java() { command -v javac > /dev/null && [ "$(javac -version 2>&1 | sed 's/[^0-9]*\([0-9]*\).*/\1/')" -ge 17 ]; }
 only_servers=${1:-}
 have_coap() { [ "$only_servers" = servers ] || command -v coap-client > /dev/null || command -v coap-client-notls > /dev/null || command -v coap-client-openssl > /dev/null; }
+have_python() { [ "$only_servers" = servers ] || python3 -c 'import ensurepip' 2> /dev/null; }
 # The first of the packages that this release has.
 available() { local name; for name in "$@"; do apt-cache show "$name" > /dev/null 2>&1 && { echo "$name"; return; }; done; echo "$1"; }
 
@@ -20,6 +21,7 @@ look() {
   have_java || { packages+=("openjdk-17-jdk-headless openjdk-21-jdk-headless"); missing+=("a JDK, 17 or later"); }
   command -v mvn > /dev/null || { packages+=("maven"); missing+=("Maven"); }
   have_coap || { packages+=("libcoap3-bin libcoap2-bin"); missing+=("libcoap's coap-client"); }
+  have_python || { packages+=("python3-venv"); missing+=("Python 3 with venv"); }
 }
 
 look
@@ -35,7 +37,7 @@ if [ ${#missing[@]} -gt 0 ] && command -v apt-get > /dev/null && [ "$(id -u)" = 
 fi
 if [ ${#missing[@]} -gt 0 ]; then
   printf 'setup-test: missing: %s\n' "${missing[@]}" >&2
-  echo "setup-test: on Debian or Ubuntu: sudo apt-get install redis-server openjdk-17-jdk-headless maven libcoap3-bin" >&2
+  echo "setup-test: on Debian or Ubuntu: sudo apt-get install redis-server openjdk-17-jdk-headless maven libcoap3-bin python3-venv" >&2
 fi
 
 fetch() {
@@ -44,7 +46,7 @@ fetch() {
   "$@" || { missing+=("$what"); echo "setup-test: missing: $what; try again: $*" >&2; }
 }
 fetch "Kafka's jars" bash deploy/kafka.sh install
-[ "$only_servers" = servers ] || for build in tests/interop/*/build.sh; do fetch "the jars of $(dirname "$build")" bash "$build"; done
+[ "$only_servers" = servers ] || for build in tests/interop/*/build.sh; do fetch "what $(dirname "$build") needs" bash "$build"; done
 [ "$only_servers" = servers ] || fetch "Helm and schemas" bash deploy/chart-tools.sh
 
 if [ ${#missing[@]} -gt 0 ]; then
