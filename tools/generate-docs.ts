@@ -1,10 +1,10 @@
 /**
- * Writes what the code says about itself: docs/configuration.md, docs/metrics.md, docs/errors.md, the table of topics in docs/bus.md,
+ * Writes what the code says about itself: docs/configuration.md, docs/metrics.md, docs/errors.md, docs/conformance.md, the table of topics in docs/bus.md,
  * and each service's settings in the chart's values.schema.json. `--check` writes nothing and fails when one is stale.
  */
 import { execFileSync } from "node:child_process";
 import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { TOPICS, type Topic, type TopicLayout } from "@ferry/proto";
 import type { Config, MetricTable } from "@ferry/runtime";
 
@@ -19,6 +19,7 @@ const files = new Map<string, string>([
   ["docs/configuration.md", configurationPage()],
   ["docs/metrics.md", metricsPage()],
   ["docs/errors.md", errorsPage()],
+  ["docs/conformance.md", conformancePage()],
   ["docs/bus.md", withTopics(readIfThere("docs/bus.md") ?? "# Topics\n\n")],
 ]);
 if (existsSync(join(ROOT, VALUES_SCHEMA))) files.set(VALUES_SCHEMA, valuesSchema());
@@ -105,6 +106,31 @@ function errorsPage(): string {
     )
     .sort(([left = ""], [right = ""]) => (left < right ? -1 : 1));
   return page("Errors", "Codes of the errors that logs show.", [table(["Code", "Class", "Where", "Meaning"], rows)]);
+}
+
+/** OMA's test ids, from the names of the tests that carry them: `LightweightM2M-1.1-int-102: a sentence`. */
+function conformancePage(): string {
+  const NAME = /(["'`])LightweightM2M-(\d\.\d)-int-(\d+): ((?:(?!\1).)+)\1/g;
+  const rows = globSync("{libs,services,tests}/**/*.{test,interop,e2e}.ts", { cwd: ROOT, exclude: ["**/node_modules"] })
+    .sort()
+    .flatMap((path) =>
+      [...readFileSync(join(ROOT, path), "utf8").matchAll(NAME)].map(
+        ([, , version = "", number = "", sentence = ""]) => ({
+          id: `${version}-int-${number}`,
+          order: Number(number),
+          sentence,
+          where: `[${basename(path)}](../${path})`,
+        }),
+      ),
+    )
+    .sort((left, right) => left.order - right.order)
+    .map(({ id, sentence, where }) => [id, sentence, where]);
+  return page(
+    "Conformance",
+    `Tests of OMA's enabler test specification for LightweightM2M (OMA-ETS-LightweightM2M-INT) that clients of others run against Ferry: Eclipse Leshan's, and one by hand on aiocoap.
+\`1.1-int-101\` stands for \`LightweightM2M-1.1-int-101\`. Tests that need what Ferry does not offer yet are not listed.`,
+    [table(["Test", "What is shown", "Where"], rows)],
+  );
 }
 
 /** Puts the table between its marks in a page that is otherwise written by hand. */

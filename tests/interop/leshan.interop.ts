@@ -3,7 +3,14 @@ import { join } from "node:path";
 import type { StreamRecord } from "@ferry/client";
 import { CODE, CONTENT_FORMAT, uriOptions } from "@ferry/coap";
 import { deviceKey, lwm2m, TOPICS, type TopicId } from "@ferry/proto";
-import { type LeshanDevice, type LeshanEvent, type LeshanEventOf, readKafkaRecords, startLeshan } from "@ferry/testing";
+import {
+  type LeshanDevice,
+  type LeshanEvent,
+  type LeshanEventOf,
+  type LeshanValue,
+  readKafkaRecords,
+  startLeshan,
+} from "@ferry/testing";
 import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
 import { type Recording, type ServiceProcess, type Stops, System, stopAll } from "../e2e/system.ts";
 import { startCoapEndpoint } from "./coap-endpoint.ts";
@@ -129,9 +136,9 @@ describe("Leshan's client with Ferry as processes on Kafka and Redis", () => {
     });
 
     it.each([
-      ["LightweightM2M-1.1-int-102", 20],
-      ["LightweightM2M-1.1-int-107", 120],
-    ])("%s: a lifetime of %d that is written comes back with an Update", async (_, lifetimeS) => {
+      ["LightweightM2M-1.1-int-102: a lifetime that is written comes back with an Update", 20],
+      ["LightweightM2M-1.1-int-107: a longer lifetime that is written comes back with an Update", 120],
+    ])("%s: %d s", async (_, lifetimeS) => {
       const value = await expectRecord(
         lifecycle,
         async () => expect(await ask("WriteReplace", { id: "/1/0/1", value: lifetimeS })).toMatchObject(CHANGED),
@@ -355,23 +362,21 @@ describe("Leshan's client with Ferry as processes on Kafka and Redis", () => {
       }
     });
 
-    it.each([
-      ["id", { id: "/3/0/14" }, "/3/0/14", "+09"],
-      ["key", { key: "voltage" }, "/3/0/7", { "0": 11_999 }],
-    ])(
-      "LightweightM2M-1.1-int-302: ObserveCancel by %s has the next notification reset, and no other follows",
-      async (_, params, path, value) => {
-        expect(await ask("ObserveCancel", params)).toMatchObject({ result: "CONTENT", value: "1" });
+    it("LightweightM2M-1.1-int-302: ObserveCancel, by id or by key, has the next notification reset, and no other follows", async () => {
+      const cancel = async (target: object, path: string, value: LeshanValue): Promise<void> => {
         const set = (): Promise<void> => device.send({ command: "set", path, value });
         const notified = (): number =>
           device.events.filter((event) => event.event === "notified" && event.path === path).length;
+        expect(await ask("ObserveCancel", target)).toMatchObject({ result: "CONTENT", value: "1" });
         await expectEvent(device, set, "reset", (event) => event.path === path);
         const before = notified();
         await set();
         await read("/3/0/9"); // A round trip later it would have been notified.
         expect(notified()).toBe(before);
-      },
-    );
+      };
+      await cancel({ id: "/3/0/14" }, "/3/0/14", "+09");
+      await cancel({ key: "voltage" }, "/3/0/7", { "0": 11_999 });
+    });
 
     it("a Send in the clear is refused: nothing in it names the device", async () => {
       await device.send({ command: "send", paths: ["/3/0/9"] });
@@ -428,20 +433,36 @@ describe("Content-Formats with Leshan's client", () => {
   }
 
   it.each([
-    ["LightweightM2M-1.1-int-201: plain text", CONTENT_FORMAT.TEXT_PLAIN, ["/3/0/0", "/3/0/1", "/3/0/2"]],
-    ["LightweightM2M-1.1-int-203: TLV", CONTENT_FORMAT.LWM2M_TLV, ["/3/0"]],
-    ["LightweightM2M-1.1-int-211: CBOR", CONTENT_FORMAT.CBOR, ["/1/0/0", "/1/0/6", "/1/0/7"]],
-    ["LightweightM2M-1.1-int-231: SenML JSON", CONTENT_FORMAT.SENML_JSON, ["/1", "/3/0", "/3/0/16", "/3/0/11/0"]],
-    ["LightweightM2M-1.1-int-232: SenML CBOR", CONTENT_FORMAT.SENML_CBOR, ["/1", "/3/0", "/3/0/16", "/3/0/11/0"]],
-  ])("%s is read from a device that announces it", async (_, format, paths) => {
+    [
+      "LightweightM2M-1.1-int-201: values are read in plain text",
+      CONTENT_FORMAT.TEXT_PLAIN,
+      ["/3/0/0", "/3/0/1", "/3/0/2"],
+    ],
+    ["LightweightM2M-1.1-int-203: values are read in TLV", CONTENT_FORMAT.LWM2M_TLV, ["/3/0"]],
+    ["LightweightM2M-1.1-int-211: values are read in CBOR", CONTENT_FORMAT.CBOR, ["/1/0/0", "/1/0/6", "/1/0/7"]],
+    [
+      "LightweightM2M-1.1-int-231: values are read in SenML JSON",
+      CONTENT_FORMAT.SENML_JSON,
+      ["/1", "/3/0", "/3/0/16", "/3/0/11/0"],
+    ],
+    [
+      "LightweightM2M-1.1-int-232: values are read in SenML CBOR",
+      CONTENT_FORMAT.SENML_CBOR,
+      ["/1", "/3/0", "/3/0/16", "/3/0/11/0"],
+    ],
+  ])("%s, when the device announces it", async (_, format, paths) => {
     await announce(format);
     for (const id of paths) expect(await formatOf("Read", { id })).toBe(format);
   });
 
   it.each([
-    ["LightweightM2M-1.1-int-205: plain text", CONTENT_FORMAT.TEXT_PLAIN, { "2": 101, "3": 1010, "5": 2000 }],
-    ["LightweightM2M-1.1-int-212: CBOR", CONTENT_FORMAT.CBOR, { "2": 101, "3": 1010, "6": true }],
-  ])("%s is written to a device that announces it", async (_, format, values) => {
+    [
+      "LightweightM2M-1.1-int-205: values are written in plain text",
+      CONTENT_FORMAT.TEXT_PLAIN,
+      { "2": 101, "3": 1010, "5": 2000 },
+    ],
+    ["LightweightM2M-1.1-int-212: values are written in CBOR", CONTENT_FORMAT.CBOR, { "2": 101, "3": 1010, "6": true }],
+  ])("%s, when the device announces it", async (_, format, values) => {
     await announce(format);
     for (const [resource, value] of Object.entries(values)) {
       expect(await formatOf("WriteReplace", { id: `/1/0/${resource}`, value })).toBe(format);
@@ -452,13 +473,21 @@ describe("Content-Formats with Leshan's client", () => {
 
   it.each([
     [
-      "LightweightM2M-1.1-int-215 (partial update): TLV",
+      "LightweightM2M-1.1-int-215: values are written in TLV (partial update)",
       CONTENT_FORMAT.LWM2M_TLV,
       { "2": 102, "3": 1011, "5": 2001, "6": true, "7": "U" },
     ],
-    ["LightweightM2M-1.1-int-233 (Server Object): SenML CBOR", CONTENT_FORMAT.SENML_CBOR, { "1": 61, "6": false }],
-    ["LightweightM2M-1.1-int-234 (Server Object): SenML JSON", CONTENT_FORMAT.SENML_JSON, { "1": 62, "6": true }],
-  ])("%s is written to an Object Instance", async (_, format, values) => {
+    [
+      "LightweightM2M-1.1-int-233: values are written in SenML CBOR (Server Object)",
+      CONTENT_FORMAT.SENML_CBOR,
+      { "1": 61, "6": false },
+    ],
+    [
+      "LightweightM2M-1.1-int-234: values are written in SenML JSON (Server Object)",
+      CONTENT_FORMAT.SENML_JSON,
+      { "1": 62, "6": true },
+    ],
+  ])("%s, when the device announces it", async (_, format, values) => {
     await announce(format);
     expect(await formatOf("WriteUpdate", { id: "/1/0", value: values })).toBe(format);
     const text = await read("/1", endpoint);
