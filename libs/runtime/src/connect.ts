@@ -2,7 +2,6 @@ import { readFileSync } from "node:fs";
 import type { Bus } from "@ferry/bus";
 import type { KafkaSettings as KafkaBusSettings } from "@ferry/bus/kafka";
 import type { DeviceStore, NodeDirectory, ProvisioningStore } from "@ferry/state";
-import { createEpisode } from "./episode.ts";
 import { ConfigError } from "./errors.ts";
 import type { Logger } from "./logger.ts";
 import type { BusSettings, KafkaSettings, StateSettings } from "./settings.ts";
@@ -35,8 +34,8 @@ export async function connectBus(settings: BusSettings, logger: Logger): Promise
   return new KafkaBus(kafka, (level, message, fields) => log[level](fields, message));
 }
 
-/** The stores that the settings name. They connect by themselves and go on trying: an outage rejects steps, not this. */
-export async function connectState(settings: StateSettings, logger: Logger): Promise<State> {
+/** The stores that the settings name. They connect by themselves and go on trying: an outage rejects steps, not this, and is told by whoever takes the step. */
+export async function connectState(settings: StateSettings): Promise<State> {
   if (settings.state === "memory") {
     const { MemoryDeviceStore, MemoryNodeDirectory, MemoryProvisioningStore } = await import("@ferry/state/memory");
     return {
@@ -48,8 +47,7 @@ export async function connectState(settings: StateSettings, logger: Logger): Pro
     };
   }
   const { connectRedis } = await import("@ferry/state/redis");
-  const outage = createEpisode(logger, { failed: "Redis cannot be reached", healed: "Redis is reachable again" });
-  return connectRedis(settings.redis, { onUnavailable: outage.failed, onAvailable: outage.healed });
+  return connectRedis(settings.redis);
 }
 
 /** Kafka's flat names to what the client takes; certificates are read here, once. */

@@ -40,7 +40,7 @@ describe("connecting", () => {
   it("gives the memory adapters where the settings name them", async () => {
     const settings = config.load({ env: { LWM2M_BUS: "memory", LWM2M_STATE: "memory" } });
     const bus = await connectBus(settings, logger);
-    const state = await connectState(settings, logger);
+    const state = await connectState(settings);
     expect(state.problem()).toBeUndefined();
     expect(await state.nodes.list()).toEqual([]);
     await bus.stop();

@@ -44,7 +44,7 @@ const DISCONNECT_TIMEOUT_MS = 200;
 export class RedisConnection {
   readonly client: Redis | Cluster;
   readonly #commandTimeoutMs: number;
-  #problem: string | undefined = "not connected yet";
+  #problem: string | undefined = "Redis is not connected yet";
   #ready: Promise<void> | undefined;
   #gathering = false;
 
@@ -79,7 +79,8 @@ export class RedisConnection {
       return await step(this.client);
     } catch (error) {
       if (!(error instanceof Error) || isOurFault(error)) throw error;
-      throw new StateUnavailableError(`Redis did not do it: ${error.message}`, { cause: error });
+      // What is wrong with the connection says more than what a command came to because of it.
+      throw new StateUnavailableError(this.#problem ?? `Redis did not do it: ${error.message}`, { cause: error });
     }
   }
 
