@@ -20,6 +20,7 @@ import {
 const ROOT = join(import.meta.dirname, "../..");
 const LOGS = join(ROOT, ".ferry/e2e");
 const LOG_TAIL_LINES = 15;
+const LOG_LINE_LENGTH = 400;
 const START_TIMEOUT_MS = 60_000;
 /** A service that takes longer to stop is killed, and the test told. */
 const STOP_TIMEOUT_MS = 30_000;
@@ -93,7 +94,8 @@ export class ServiceProcess {
 
   /** The last lines of its output, as it wrote them. */
   logTail(): string {
-    return readFileSync(this.#logFile, "utf8").trimEnd().split("\n").slice(-LOG_TAIL_LINES).join("\n");
+    const lines = readFileSync(this.#logFile, "utf8").trimEnd().split("\n").slice(-LOG_TAIL_LINES);
+    return lines.map((line) => line.slice(0, LOG_LINE_LENGTH)).join("\n");
   }
 
   async readiness(): Promise<{ readonly ready: boolean; readonly reasons: Readonly<Record<string, string>> }> {
