@@ -95,10 +95,14 @@ describe("a transport node", () => {
     expect(await device.notify("1", 2)).toBe("reset");
   });
 
-  it("prolongs a registration with Update and ends it with Deregister", async () => {
+  it("prolongs or changes a registration with Update and ends it with Deregister", async () => {
     const system = memorySystem();
     await provision(system);
     const node = await startNode(system);
+    const states = collect(system.bus, TOPICS.deviceState);
+    const lifecycle = collect(system.bus, TOPICS.lifecycle);
+    const updates = (): number =>
+      lifecycle.filter(({ event }) => event === lwm2m.v1.LifecycleEvent.LIFECYCLE_EVENT_UPDATED).length;
     const device = await openDevice(node);
     const location = (await register(device)).options
       .filter(({ number }) => number === OPTION.LOCATION_PATH)
@@ -106,6 +110,11 @@ describe("a transport node", () => {
     expect(formatCode((await device.request(CODE.POST, `/${location.join("/")}`, ["lt=600"])).code)).toBe("2.04");
     const state = await system.state.devices.get({ tenant: "default", endpoint: "ep-1" });
     expect(state?.registration.lifetimeS).toBe(600);
+    await until(() => states.some(({ registration }) => registration?.lifetimeS === 600), "the state after the Update");
+    const { length } = states;
+    expect(formatCode((await device.request(CODE.POST, `/${location.join("/")}`, [])).code)).toBe("2.04");
+    await until(() => updates() === 2, "the second Update");
+    expect(states).toHaveLength(length); // An Update that only prolongs changes nothing that a restore needs.
     expect(formatCode((await device.request(CODE.DELETE, `/${location.join("/")}`, [])).code)).toBe("2.02");
     expect(formatCode((await device.request(CODE.POST, `/${location.join("/")}`, [])).code)).toBe("4.04");
   });

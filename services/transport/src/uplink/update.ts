@@ -49,6 +49,7 @@ export async function update(request: IncomingRequest, uplink: Update, ports: Tr
     shard,
     outcome.outboxId,
     ports,
+    [lifetimeS, bindingMode, smsNumber, objectLinks].some((change) => change !== undefined),
   );
   return {
     code: CODE.CHANGED,
