@@ -18,7 +18,7 @@ export {
 export { ACK, CON, type Fields, Lockstep, LockstepPeer, NON, RST } from "./lockstep.ts";
 export { LossyLink, type LossyLinkOptions } from "./lossy-link.ts";
 export { type MinimalRegistration, type MinimalServer, startMinimalServer } from "./minimal-server.ts";
-export { type Ended, Program, runProgram } from "./program.ts";
+export { type Ended, endPrograms, Program, runProgram } from "./program.ts";
 export { type RedisClusterProcess, startRedisCluster } from "./redis-cluster-process.ts";
 export { type RedisProcess, startRedis } from "./redis-process.ts";
 export { SeededRandom } from "./seeded-random.ts";

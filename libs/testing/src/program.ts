@@ -13,6 +13,8 @@ export interface Ended {
   readonly stderr: string;
 }
 
+const running = new Set<Program>();
+
 /** A program of ours as a user runs it: a process of its own, seen through its output and its exit code. */
 export class Program {
   stdout = "";
@@ -35,13 +37,11 @@ export class Program {
       this.stderr += text;
     });
     this.#child = child;
-    // A test that forgets it must not leave it behind.
-    const onExit = (): void => void child.kill("SIGKILL");
-    process.on("exit", onExit);
+    running.add(this);
     this.ended = new Promise((resolve, reject) => {
       child.once("error", reject);
       child.once("close", (code) => {
-        process.off("exit", onExit);
+        running.delete(this);
         resolve({ code, stdout: this.stdout, stderr: this.stderr });
       });
     });
@@ -73,6 +73,11 @@ export class Program {
     this.#child.kill(signal);
     return this.ended;
   }
+}
+
+/** Ends what a test left running, as one that fails does. */
+export async function endPrograms(): Promise<void> {
+  await Promise.all([...running].map((program) => program.end("SIGKILL")));
 }
 
 /** Runs a program of ours to its end. */

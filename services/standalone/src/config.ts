@@ -22,7 +22,7 @@ const DECLARED: Config<StandaloneSettings> = defineConfig<StandaloneSettings>({
 });
 
 /** What differs in a process that has everything in it and a person before it: memory for bus and state, devices that are always reached, few log lines. */
-const DEFAULTS = {
+const DEFAULTS: Readonly<Record<string, string>> = {
   LWM2M_BUS: "memory",
   LWM2M_STATE: "memory",
   KAFKA_TOPICS: "create",
@@ -33,5 +33,6 @@ const DEFAULTS = {
 /** From environment, YAML file and defaults. */
 export const STANDALONE_CONFIG: Config<StandaloneSettings> = {
   ...DECLARED,
+  describe: () => DECLARED.describe().map((row) => ({ ...row, defaultText: DEFAULTS[row.env] ?? row.defaultText })),
   load: ({ env, file }) => DECLARED.load({ env: { ...DEFAULTS, ...env }, file }),
 };
