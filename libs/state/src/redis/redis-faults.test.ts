@@ -227,7 +227,7 @@ describe.each(["single", "cluster"] as const)("When Redis (%s) is killed", (mode
 
 it("A Redis that was never there fails steps, not the start, and its password is in no error", async () => {
   const state = connectRedis({ url: "redis://user:secret@127.0.0.1:1" });
-  expect(state.problem()).toBe("not connected yet");
+  expect(state.problem()).toBe("Redis is not connected yet");
   const error = await state.devices.get(newDevice()).catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(StateUnavailableError);
   expect(
