@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { StreamRecord } from "@ferry/client";
 import { CODE, CONTENT_FORMAT, uriOptions } from "@ferry/coap";
 import { deviceKey, lwm2m, TOPICS, type TopicId } from "@ferry/proto";
@@ -71,6 +72,19 @@ async function expectRecord(
   const past = new Set(stream.records);
   await act();
   return (await stream.waitFor((record) => !past.has(record) && matches(record.value))).value;
+}
+
+/** Awaits that the registered devices, by their states on Kafka, are these. */
+async function expectDevices(devices: readonly object[]): Promise<void> {
+  const deadlineMs = Date.now() + 5_000;
+  for (;;) {
+    try {
+      return expect(await system.client.devices()).toMatchObject(devices);
+    } catch (error) {
+      if (Date.now() > deadlineMs) throw error; // The last mismatch explains itself.
+      await sleep(100);
+    }
+  }
 }
 
 const isEvent =
@@ -146,6 +160,7 @@ describe("Leshan's client with Ferry as processes on Kafka and Redis", () => {
       );
       expect(value).toMatchObject({ registration: { lifetimeS } });
       await device.waitFor("updated");
+      await expectDevices([{ endpoint: ENDPOINT, lifetimeS }]);
     });
 
     it("LightweightM2M-1.1-int-104: the Registration Update Trigger makes the device prolong its registration", async () => {
@@ -392,7 +407,7 @@ describe("Leshan's client with Ferry as processes on Kafka and Redis", () => {
         isEvent("DEREGISTERED"),
       );
       await device.waitFor("deregistered");
-      expect(await system.client.devices()).toEqual([]);
+      await expectDevices([]);
       expect(await ask("Read", { id: "/3/0/9" })).toMatchObject({ status: "NOT_REGISTERED" });
     });
 
@@ -401,7 +416,7 @@ describe("Leshan's client with Ferry as processes on Kafka and Redis", () => {
       await expectRecord(lifecycle, () => silent.waitFor("registered"), isEvent("REGISTERED"));
       const value = await expectRecord(lifecycle, () => silent.stop(), isEvent("EXPIRED"));
       expect(value).toMatchObject({ registration: { lifetimeS: 2 } });
-      expect(await system.client.devices()).toEqual([]);
+      await expectDevices([]);
     }, 40_000);
   });
 });
