@@ -8,7 +8,7 @@ export {
   encodeMessage,
   toJsonValue,
 } from "./json.ts";
-export { type ParsedRpcRequest, parseRpcRequest, type RpcRequest } from "./rpc-request.ts";
+export { checkTenant, type ParsedRpcRequest, parseRpcRequest, type RpcRequest } from "./rpc-request.ts";
 export { encodeRpcResponse } from "./rpc-response.ts";
 export {
   type Cleanup,

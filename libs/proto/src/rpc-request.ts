@@ -146,17 +146,23 @@ function checkMethod(value: unknown): string | undefined {
 }
 
 function checkText(value: unknown, maxCharacters: number): string | undefined {
-  if (typeof value === "string" && value !== "" && value.length <= maxCharacters) return undefined;
+  if (isText(value) && value.length <= maxCharacters) return undefined;
   return `must be text of 1 to ${maxCharacters} characters`;
 }
 
-function checkTenant(value: unknown): string | undefined {
+/** Text that has a UTF-8 form: without surrogates that stand alone, which JSON can write (RFC 8259 §8.2). */
+function isText(value: unknown): value is string {
+  return typeof value === "string" && value !== "" && value.isWellFormed();
+}
+
+/** What is wrong with the name of a tenant; undefined when nothing is. */
+export function checkTenant(value: unknown): string | undefined {
   if (typeof value === "string" && TENANT.test(value)) return undefined;
   return 'must be 1 to 64 letters, digits, "-" or "_", a letter or digit first';
 }
 
 function checkEndpoint(value: unknown): string | undefined {
-  if (typeof value === "string" && value !== "" && Buffer.byteLength(value) <= MAX_ENDPOINT_BYTES) return undefined;
+  if (isText(value) && Buffer.byteLength(value) <= MAX_ENDPOINT_BYTES) return undefined;
   return `must be text of 1 to ${MAX_ENDPOINT_BYTES} bytes`;
 }
 
