@@ -1,0 +1,236 @@
+/**
+ * The transport end to end on a real Kafka and Redis: UDP in, Redis or Kafka, acknowledgement out. `npm run bench [rounds]`; some minutes.
+ *
+ * Method: `load-generator.ts` plays the devices from processes of its own, 128 exchanges under way. CPU is what `/proc` says of the transport process,
+ * user and system, all threads, from the first datagram until it is idle again; Redis' by its own account. A warm-up goes first; the figure is the median of the rounds.
+ * Rates are what the machine left over: generator, Kafka and Redis share its cores. Memory is resident memory of a fresh process, at rest.
+ * The table is printed, and kept in `results.json` with the machine and the date.
+ */
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { cpus, release, totalmem } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Redis } from "ioredis";
+import { type ServiceProcess, System } from "../e2e/system.ts";
+import type { LoadCommand, LoadResult } from "./load-generator.ts";
+import { becomesIdle, cpuSeconds, residentBytes } from "./process-usage.ts";
+
+const ROUNDS = Number(process.argv[2] ?? 3);
+const DEVICES = 2_000;
+const UPDATES = 20_000;
+const NOTIFICATIONS = 40_000;
+const NON_PER_SECOND = 8_000;
+/** Devices of one generator: each has a socket, and a process may not have many more. */
+const DEVICES_PER_PROCESS = 5_000;
+const MEMORY_AT = [1_000, 20_000];
+const REST_MS = 5_000;
+const LIMIT_MS = 15 * 60_000;
+const MIB = 1024 * 1024;
+
+/** What the transport may take for one: CPU, µs. */
+const TARGET_CPU_US: Readonly<Record<string, number>> = {
+  "register + observe": 185,
+  update: 65,
+  "CON notification": 44,
+  "NON notification": 30,
+};
+/** Above 100 MiB, bytes per device. */
+const TARGET_DEVICE_BYTES = 4096;
+
+interface Figure {
+  readonly operation: string;
+  readonly perSecond: number;
+  readonly cpuSecondsPer1000: number;
+  readonly redisCpuSecondsPer1000: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly failed: number;
+  readonly retransmissions: number;
+}
+
+interface MemoryFigure {
+  readonly devices: number;
+  readonly residentMiB: number;
+  /** Resident memory above 100 MiB. */
+  readonly bytesPerDevice: number;
+  /** Resident memory above that of the process without devices. */
+  readonly addedBytesPerDevice: number;
+}
+
+/** A process of devices. */
+class Generator {
+  readonly #child = fork(join(import.meta.dirname, "load-generator.ts"));
+
+  async run(command: LoadCommand): Promise<LoadResult> {
+    this.#child.send(command);
+    const [result] = (await once(this.#child, "message")) as [LoadResult];
+    return result;
+  }
+
+  stop(): void {
+    this.#child.kill();
+  }
+}
+
+setTimeout(() => process.exit(1), LIMIT_MS).unref();
+const system = await System.start({ name: "bench" });
+const redis = new Redis(system.redis.url);
+/** Every round has devices of its own. */
+let firstDevice = 0;
+try {
+  await (await system.run("rpc-router", "bench-router")).started;
+  await system.provision([join(import.meta.dirname, "provisioning")]);
+  const results = {
+    date: new Date().toISOString(),
+    machine: { cpu: cpus()[0]?.model, cores: cpus().length, memoryMiB: Math.round(totalmem() / MIB), linux: release() },
+    node: process.version,
+    rounds: ROUNDS,
+    "transportLog full": await measureOperations({}),
+    "transportLog off": await measureOperations({ LWM2M_TRANSPORT_LOG: "off" }),
+    memory: await measureMemory(),
+  };
+  writeFileSync(join(import.meta.dirname, "results.json"), `${JSON.stringify(results, null, 2)}\n`);
+  for (const log of ["transportLog full", "transportLog off"] as const) {
+    process.stdout.write(`\n${log}\n${formatFigures(results[log])}`);
+  }
+  process.stdout.write(`\n${formatMemory(results.memory)}`);
+} finally {
+  redis.disconnect();
+  await system.stop();
+}
+
+async function startTransport(name: string, env: Readonly<Record<string, string>>): Promise<ServiceProcess> {
+  const transport = await system.run("transport", name, { env });
+  await transport.started;
+  return transport;
+}
+
+async function measureOperations(env: Readonly<Record<string, string>>): Promise<Figure[]> {
+  const transport = await startTransport(`bench-${Object.values(env).join("") || "full"}`, env);
+  const generators: Generator[] = [];
+  const rounds: Figure[][] = [];
+  // The first round warms up and does not count.
+  for (let round = 0; round <= ROUNDS; round++) {
+    const generator = new Generator();
+    generators.push(generator);
+    const first = firstDevice;
+    firstDevice += DEVICES;
+    const run = (name: string, count: number, command: LoadCommand) =>
+      measure(transport, generator, name, count, command);
+    rounds.push([
+      await run("register + observe", DEVICES, { type: "register", port: transport.coapPort, first, count: DEVICES }),
+      await run("update", UPDATES, { type: "update", count: UPDATES }),
+      await run("CON notification", NOTIFICATIONS, { type: "notifyCon", count: NOTIFICATIONS }),
+      await run("NON notification", NOTIFICATIONS, {
+        type: "notifyNon",
+        count: NOTIFICATIONS,
+        perSecond: NON_PER_SECOND,
+      }),
+    ]);
+  }
+  for (const generator of generators) generator.stop();
+  await transport.terminate();
+  const [first = [], ...others] = rounds.slice(1);
+  return first.map((figure, index) => medianOf([figure, ...others.map((round) => round[index] as Figure)])); // All rounds are alike.
+}
+
+async function measure(
+  { pid }: ServiceProcess,
+  generator: Generator,
+  operation: string,
+  count: number,
+  command: LoadCommand,
+): Promise<Figure> {
+  const [cpuBefore, redisBefore] = [cpuSeconds(pid), await redisCpuSeconds()];
+  const { seconds, ...result } = await generator.run(command);
+  await becomesIdle(pid);
+  const per1000 = (total: number): number => (total * 1000) / count;
+  return {
+    operation,
+    perSecond: count / seconds,
+    cpuSecondsPer1000: per1000(cpuSeconds(pid) - cpuBefore),
+    redisCpuSecondsPer1000: per1000((await redisCpuSeconds()) - redisBefore),
+    ...result,
+  };
+}
+
+/** Each number by itself: the median of the rounds. */
+function medianOf(rounds: readonly [Figure, ...Figure[]]): Figure {
+  const entries = Object.entries(rounds[0]).map(([name, value]) => {
+    if (typeof value === "string") return [name, value];
+    const values = rounds.map((figure) => figure[name as Exclude<keyof Figure, "operation">]).sort((a, b) => a - b);
+    return [name, Number((values[values.length >> 1] as number).toPrecision(4))]; // There is at least one round.
+  });
+  return Object.fromEntries(entries) as Figure;
+}
+
+async function measureMemory(): Promise<MemoryFigure[]> {
+  const transport = await startTransport("bench-memory", {});
+  await sleep(REST_MS);
+  const empty = residentBytes(transport.pid);
+  const generators: Generator[] = [];
+  const figures: MemoryFigure[] = [];
+  let registered = 0;
+  for (const devices of MEMORY_AT) {
+    while (registered < devices) {
+      const generator = new Generator();
+      generators.push(generator);
+      const count = Math.min(DEVICES_PER_PROCESS, devices - registered);
+      await generator.run({ type: "register", port: transport.coapPort, first: firstDevice, count });
+      firstDevice += count;
+      registered += count;
+    }
+    await becomesIdle(transport.pid);
+    await sleep(REST_MS);
+    const resident = residentBytes(transport.pid);
+    figures.push({
+      devices,
+      residentMiB: Math.round(resident / MIB),
+      bytesPerDevice: Math.round((resident - 100 * MIB) / devices),
+      addedBytesPerDevice: Math.round((resident - empty) / devices),
+    });
+  }
+  for (const generator of generators) generator.stop();
+  await transport.terminate();
+  return [{ devices: 0, residentMiB: Math.round(empty / MIB), bytesPerDevice: 0, addedBytesPerDevice: 0 }, ...figures];
+}
+
+async function redisCpuSeconds(): Promise<number> {
+  const text = await redis.info("cpu");
+  const field = (name: string): number => Number(new RegExp(`${name}:([\\d.]+)`).exec(text)?.[1]);
+  return field("used_cpu_user") + field("used_cpu_sys");
+}
+
+function formatFigures(figures: readonly Figure[]): string {
+  return formatTable(
+    ["", "per s", "CPU µs", "target", "Redis µs", "p50 ms", "p99 ms", "failed", "retransmitted"],
+    figures.map((figure) => [
+      figure.operation,
+      figure.perSecond.toFixed(0),
+      (figure.cpuSecondsPer1000 * 1000).toFixed(1),
+      `≤ ${TARGET_CPU_US[figure.operation]}`,
+      (figure.redisCpuSecondsPer1000 * 1000).toFixed(1),
+      figure.p50Ms.toFixed(1),
+      figure.p99Ms.toFixed(1),
+      String(figure.failed),
+      String(figure.retransmissions),
+    ]),
+  );
+}
+
+function formatMemory(figures: readonly MemoryFigure[]): string {
+  return formatTable(
+    ["devices", "resident MiB", "bytes each above 100 MiB", "target", "bytes each above none"],
+    figures.map(({ devices, residentMiB, bytesPerDevice, addedBytesPerDevice }) =>
+      [devices, residentMiB, bytesPerDevice, `≤ ${TARGET_DEVICE_BYTES}`, addedBytesPerDevice].map(String),
+    ),
+  );
+}
+
+function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const width = (column: number): number => Math.max(...[head, ...rows].map((row) => (row[column] ?? "").length));
+  const line = (row: readonly string[]): string => row.map((cell, column) => cell.padStart(width(column))).join("  ");
+  return `${[head, ...rows].map(line).join("\n")}\n`;
+}
