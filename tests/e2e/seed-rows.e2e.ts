@@ -28,7 +28,12 @@ interface Circumstances {
 type Row = readonly [row: string, request: string, answer: Result, circumstances?: Circumstances];
 
 const content = (value: unknown): Result => ({ result: "CONTENT", value });
+const contains = (...texts: string[]): Result =>
+  content(expect.stringMatching(new RegExp(texts.map((text) => `(?=.*${RegExp.escape(text)})`).join(""), "s")));
+const hexOf = (text: string): string => Buffer.from(text).toString("hex");
 const CHANGED: Result = { result: "CHANGED" };
+/** The bytes that the first instance of /19/0/0 takes. */
+const data = (hex: string): Circumstances => ({ takes: { "/19/0/0": { "0": hex } } });
 const refused = (error: unknown): Result => ({ result: "BAD_REQUEST", error });
 const unknownMethod = (method: string): Result => ({
   result: "METHOD_NOT_ALLOWED",
@@ -215,6 +220,98 @@ const BLACK_BOX_ROWS: readonly Row[] = [
     'WriteUpdate {"id":"/3_1.2/0/14","value":"x"}',
     refused("Resource /3_1.2/0/14. This operation can only be used for ObjectInstance or Multi-Instance Resource !"),
   ],
+  ["B1", 'Read {"id":"/3_1.2"}', contains("LwM2mObject [id=3, instances={0=LwM2mObjectInstance [id=0, resources=")],
+  ["B4", 'Read {"id":"/3_1.2/0/14"}', content(single(14, "+02", "STRING"))],
+  ["B5", 'Read {"key":"UtfOffset"}', content(single(14, "+02", "STRING"))],
+  ["B10", 'WriteReplace {"id":"/3_1.2/0/14","value":"+12"}', CHANGED, { takes: { "/3/0/14": "+12" } }],
+  ["B10", 'Read {"id":"/3_1.2/0/14"}', content(single(14, "+12", "STRING"))],
+  ["B11", 'WriteReplace {"key":"UtfOffset","value":"+09"}', CHANGED, { takes: { "/3/0/14": "+09" } }],
+  ["B11", 'Read {"key":"UtfOffset"}', content(single(14, "+09", "STRING"))],
+  ["B13", 'WriteReplace {"id":"/19_1.1/0/0/0","value":"QUJDREVGRw"}', CHANGED, data("41424344454647")],
+  ["B13", 'Read {"id":"/19_1.1/0/0/0"}', content("LwM2mResourceInstance [id=0, value=7Bytes, type=OPAQUE]")],
+  ["B14", 'WriteReplace {"id":"/19_1.1/0/0/0","value":"ABCDEFG"}', CHANGED, data("0010831051")],
+  ["B16", 'WriteReplace {"id":"/19_1.1/0/0/0","value":1234566}', CHANGED, data("0012d686")],
+  ["B16", 'WriteReplace {"id":"/19_1.1/0/0/0","value":2147483647}', CHANGED, data("7fffffff")],
+  ["B16", 'WriteReplace {"id":"/19_1.1/0/0/0","value":-2147483648}', CHANGED, data("80000000")],
+  ["B17", 'WriteReplace {"id":"/19_1.1/0/0/0","value":4406483977}', CHANGED, data("0000000106a59c09")],
+  ["B17", 'WriteReplace {"id":"/19_1.1/0/0/0","value":9223372036854775807}', CHANGED, data("7fffffffffffffff")],
+  ["B17", 'WriteReplace {"id":"/19_1.1/0/0/0","value":-9223372036854775808}', CHANGED, data("8000000000000000")],
+  ["B19", 'WriteReplace {"id":"/19_1.1/0/0/0","value":1.7976931348623157E308}', CHANGED, data("7fefffffffffffff")],
+  ["B19", 'WriteReplace {"id":"/19_1.1/0/0/0","value":4.9E-324}', CHANGED, data("0000000000000001")],
+  [
+    "B20",
+    'WriteReplace {"id":"/19_1.1/0/0","value":{"0":"1525ad45675600cdef","15":2147483647}}',
+    CHANGED,
+    { takes: { "/19/0/0": { "0": "1525ad45675600cdef", "15": "7fffffff" } } },
+  ],
+  [
+    "B23",
+    'WriteUpdate {"id":"/3_1.2/0","value":{"14":"+5","15":"Kiyv/Europe"}}',
+    CHANGED,
+    { takes: { "/3/0/14": "+5", "/3/0/15": "Kiyv/Europe" } },
+  ],
+  ["B29", 'Execute {"id":"/9_1.1/0/4"}', CHANGED, { asked: { method: "POST", path: "/9/0/4", payload: "" } }],
+  ["B29", 'Execute {"id":"/3_1.2/0/4"}', CHANGED, { asked: { method: "POST", path: "/3/0/4", payload: "" } }],
+  ["B31", 'Execute {"id":"/3_1.2/0/4","value":5}', CHANGED, { asked: { payload: hexOf("5") } }],
+  ["B32", `Execute {"id":"/3_1.2/0/5","value":"2='60'"}`, CHANGED, { asked: { payload: hexOf("2='60'") } }],
+  [
+    "B34",
+    'Execute {"id":"/3_1.2/0/5","value":"0,1,2,3,4,5,6,7,8,9"}',
+    CHANGED,
+    { asked: { payload: hexOf("0,1,2,3,4,5,6,7,8,9") } },
+  ],
+  [
+    "B35",
+    `Execute {"id":"/3_1.2/0/5","value":"'60'"}`,
+    refused(
+      "Invalid Execute request : [Unable to parse Arguments ['60'] : Invalid digit ['] (an integer between 0 and 9 is expected)]",
+    ),
+  ],
+  [
+    "B40",
+    'Execute {"id":"/50/0/3"}',
+    refused("Specified object id 50 absent in the list supported objects of the client or is security object!"),
+  ],
+  [
+    "B41",
+    'Execute {"id":"/0_1.1/0/3"}',
+    refused("Specified object id 0 absent in the list supported objects of the client or is security object!"),
+  ],
+  ["B52", 'Discover {"id":"/19_1.1"}', content(expect.stringMatching(/^<\/19[^,]*(,<\/19[^,]*)*$/))],
+  ["B53", 'Discover {"id":"/3303_1.0/0/5700"}', content("</3303/0/5700>")],
+  ["B55", 'Discover {"id":"/3_1.2/0/6/1"}', refused("Discover request cannot target resource instance path: /3/0/6/1")],
+  ["B56", 'Discover {"id":"/3_1.2"}', contains("</3>;ver=1.2", "</3/0/6>;dim=3", "</3/0/11>;dim=1")],
+  [
+    "B58",
+    'WriteAttributes {"id":"/3_1.2","attributes":{"ver":1.3}}',
+    refused(
+      "Attribute ver is of class PROPERTIES but only NOTIFICATION attribute can be used in WRITE ATTRIBUTE request.",
+    ),
+  ],
+  ["B59", 'WriteAttributes {"id":"/3_1.2/0","attributes":{"pmax":65,"pmin":5}}', CHANGED],
+  ["B59", 'WriteAttributes {"id":"/3_1.2/0/7","attributes":{"gt":50,"lt":42.2,"st":0.5}}', CHANGED],
+  [
+    "B59",
+    'Discover {"id":"/3_1.2"}',
+    contains("</3>;ver=1.2,</3/0>;pmax=65;pmin=5", "</3/0/7>;gt=50;lt=42.2;st=0.5;dim=3"),
+  ],
+  ["B61", 'Observe {"id":"/3_1.2/0/0"}', contains("LwM2mSingleResource [id=0")],
+  ["B61", 'Observe {"id":"/3_1.2/0/0"}', contains("LwM2mSingleResource [id=0")],
+  [
+    "B62",
+    'Observe {"id":"/3_32767.32767/0/13"}',
+    refused("Specified resource id /3_32767.32767/0/13 is not valid version! Must be version: 1.2"),
+  ],
+  ["B65", 'Observe {"id":"/5/0/0"}', { result: "METHOD_NOT_ALLOWED" }],
+  ["B65", 'Observe {"id":"/5/0/2"}', { result: "METHOD_NOT_ALLOWED" }],
+  [
+    "B67",
+    'Observe {"id":"/19_1.1/0"}',
+    refused("Resource [/19/0] conflict with is already registered as SingleObservation [/19/0/0]."),
+    { after: ['Observe {"id":"/19_1.1/0/0"}'] },
+  ],
+  ["B68", 'Observe {"id":"/19_1.1/1"}', contains("LwM2mObjectInstance")],
+  ["B73", 'ObserveCancel {"id":"/3_1.2"}', refused("Could not find active Observe component with path: /3_1.2")],
 ];
 
 /** Leshan's client with object 38000, which has a resource of each type, and no instance of object 19. */
