@@ -94,6 +94,7 @@ export async function startTransport(
       nodes: state.nodes,
       entry: { bootId, name: settings.node.name, address: `${settings.node.name}:${httpPort}`, version: "0.1.0" },
       slot: requestedSlot(settings.node),
+      leaseMs: settings.node.leaseMs,
       monotonicMs,
       onLost: (reason) => {
         logger.warn({ reason, devices: ownership.size }, "Ownership is discarded");

@@ -1,10 +1,9 @@
+import assert from "node:assert";
 import type { NodeDirectory, NodeEntry } from "@ferry/state";
 import { StateUnavailableError } from "@ferry/state";
 
-/** How long a lease lasts without renewal, ms. */
-export const LEASE_MS = 10_000;
 /** Three renewals fit into a lease. */
-const RENEW_EVERY_MS = 3_000;
+const RENEWALS = 3.3;
 /** A node that was stopped for so long may have lost its slot without knowing. */
 const CLOCK_GAP_MS = 5_000;
 
@@ -14,6 +13,8 @@ export interface SlotLeaseParts {
   readonly entry: Omit<NodeEntry, "slot" | "draining" | "ready">;
   /** Slot to take; undefined for the lowest free one. */
   readonly slot: number | undefined;
+  /** How long the slot stays ours without renewal, ms. */
+  readonly leaseMs: number;
   readonly monotonicMs: () => number;
   /** Ownership can no longer be proved: everything that hangs on it must be discarded before anything is sent. */
   readonly onLost: (reason: string) => void;
@@ -45,7 +46,7 @@ export class SlotLease {
           ready: false,
           ...(parts.slot === undefined ? {} : { slot: parts.slot }),
         };
-        const entry = await parts.nodes.lease(wanted, LEASE_MS);
+        const entry = await parts.nodes.lease(wanted, parts.leaseMs);
         parts.onAvailable();
         if (entry !== undefined) return new SlotLease(parts, entry);
         if (!told) onWait();
@@ -85,13 +86,14 @@ export class SlotLease {
   }
 
   async #keep(): Promise<void> {
+    const everyMs = Math.floor(this.#parts.leaseMs / RENEWALS);
     let lastMs = this.#parts.monotonicMs();
     while (!this.#stopped.signal.aborted) {
-      await this.#parts.delay(RENEW_EVERY_MS, this.#stopped.signal);
+      await this.#parts.delay(everyMs, this.#stopped.signal);
       if (this.#stopped.signal.aborted) return;
       const nowMs = this.#parts.monotonicMs();
       // The process was stopped or starved: others may have taken its devices meanwhile.
-      if (nowMs - lastMs > RENEW_EVERY_MS + CLOCK_GAP_MS)
+      if (nowMs - lastMs > everyMs + CLOCK_GAP_MS)
         this.#parts.onLost(`the clock jumped by ${Math.round(nowMs - lastMs)} ms`);
       lastMs = nowMs;
       await this.#renew();
@@ -100,13 +102,15 @@ export class SlotLease {
 
   async #renew(): Promise<void> {
     try {
-      const ours = await this.#parts.nodes.renew(this.#entry, LEASE_MS);
+      const ours = await this.#parts.nodes.renew(this.#entry, this.#parts.leaseMs);
       this.#parts.onAvailable();
       if (ours) return;
       this.#parts.onLost(`slot ${this.#entry.slot} is no longer ours`);
       const { slot } = this.#entry;
-      const retaken = await this.#parts.nodes.lease({ ...this.#entry, slot }, LEASE_MS);
-      if (retaken !== undefined) this.#entry = retaken;
+      const retaken = await this.#parts.nodes.lease({ ...this.#entry, slot }, this.#parts.leaseMs);
+      // Tokens, commands and epochs carry the slot: two nodes with one cannot both serve. This process ends; its next life takes a free slot, or waits.
+      assert(retaken !== undefined, `slot ${slot} was not renewed in time and is another node's now`);
+      this.#entry = retaken;
     } catch (error) {
       if (!(error instanceof StateUnavailableError)) throw error;
       // Redis is away: owned devices go on from memory, and nobody else can take a slot either.

@@ -1,0 +1,79 @@
+import { MemoryNodeDirectory } from "@ferry/state/memory";
+import { FakeClock } from "@ferry/testing";
+import { describe, expect, it } from "@jest/globals";
+import { SlotLease } from "./slot-lease.ts";
+
+const LEASE_MS = 10_000;
+
+/** A directory on a clock of its own, and the nodes that want a slot of it. */
+class Fixture {
+  readonly clock = new FakeClock(1_000_000);
+  readonly nodes: MemoryNodeDirectory = new MemoryNodeDirectory(this.clock.now);
+  readonly lost: string[] = [];
+  waits = 0;
+  /** Waiting moves the clock on. */
+  readonly delay = async (ms: number): Promise<void> => this.clock.advance(ms);
+
+  async take(bootId: string, slot?: number): Promise<SlotLease> {
+    const lease = await SlotLease.take(
+      {
+        nodes: this.nodes,
+        entry: { bootId, name: bootId, address: "", version: "" },
+        slot,
+        leaseMs: LEASE_MS,
+        monotonicMs: this.clock.now,
+        onLost: (reason) => void this.lost.push(reason),
+        onUnavailable: () => {},
+        onAvailable: () => {},
+        delay: this.delay,
+      },
+      () => this.waits++,
+      new AbortController().signal,
+    );
+    return lease as SlotLease; // Only an aborted signal leaves it undefined.
+  }
+}
+
+describe("the slot of a node", () => {
+  it("is the lowest that is free", async () => {
+    const fixture = new Fixture();
+    const slots = [await fixture.take("a"), await fixture.take("b"), await fixture.take("c")];
+    expect(slots.map(({ entry }) => entry.slot)).toEqual([0, 1, 2]);
+  });
+
+  it("is waited for, and that told once, while another node holds it", async () => {
+    const fixture = new Fixture();
+    await fixture.take("a", 7);
+    const beginMs = fixture.clock.now();
+    expect((await fixture.take("b", 7)).entry).toMatchObject({ slot: 7, bootId: "b" });
+    expect(fixture.clock.now() - beginMs).toBeGreaterThanOrEqual(LEASE_MS);
+    expect(fixture.waits).toBe(1);
+  });
+
+  it("is free at once when its node gives it back", async () => {
+    const fixture = new Fixture();
+    await (await fixture.take("a", 7)).stop();
+    await fixture.take("b", 7);
+    expect(fixture.waits).toBe(0);
+  });
+
+  it("is taken again when it lapsed, and ownership discarded: others may have taken the devices", async () => {
+    const fixture = new Fixture();
+    const lease = await fixture.take("a", 7);
+    fixture.clock.advance(LEASE_MS + 1);
+    await lease.announce({ ready: true });
+    expect(fixture.lost).toEqual(["slot 7 is no longer ours"]);
+    expect(await fixture.nodes.get(7)).toMatchObject({ bootId: "a", ready: true });
+  });
+
+  it("is never shared: a node whose slot another took ends", async () => {
+    const fixture = new Fixture();
+    const lease = await fixture.take("a");
+    fixture.clock.advance(LEASE_MS + 1);
+    await fixture.take("b");
+    await expect(lease.announce({ ready: true })).rejects.toThrow(
+      "slot 0 was not renewed in time and is another node's now",
+    );
+    expect(fixture.lost).toHaveLength(1);
+  });
+});
