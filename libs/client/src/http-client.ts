@@ -79,7 +79,9 @@ export class HttpClient implements FerryClient {
     records: readonly RecordRef[],
     onOutcome: (outcome: PublishOutcome) => void,
   ): Promise<readonly PublishOutcome[]> {
-    return this.#outcomes("/api/v1/provisioning/delete", { records }, onOutcome);
+    // What a caller has may hold more, as a change of a diff does; the API takes nothing that it does not know.
+    const references = records.map(({ kind, tenant, id }) => ({ kind, tenant, id }));
+    return this.#outcomes("/api/v1/provisioning/delete", { records: references }, onOutcome);
   }
 
   get(kind?: RecordRef["kind"]): Promise<readonly DeclaredDocument[]> {

@@ -5,6 +5,12 @@ import { enableCompileCache } from "node:module";
 enableCompileCache();
 const { runCli } = await import("./cli.ts");
 
+// Whoever reads our output may stop reading: `ferry tail telemetry | head`.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit();
+});
+
 process.exitCode = await runCli(process.argv.slice(2), {
   env: process.env,
   stdout: process.stdout,

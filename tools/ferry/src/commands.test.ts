@@ -1,0 +1,148 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Ended, endPrograms, Program, runProgram, startKafka } from "@ferry/testing";
+import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+
+const MAIN = "tools/ferry/src/main.ts";
+const READ = 'Read {"id":"/3/0/9"}';
+const VALUE = '{"result":"CONTENT","value":"LwM2mSingleResource [id=9, value=100, type=INTEGER]"}\n';
+const PORTS = { LWM2M_COAP_PORT: "0", LWM2M_API_PORT: "0", LWM2M_HTTP_PORT: "0" };
+
+/** Where a running Ferry is, by options of the command line. */
+interface Target {
+  readonly options: readonly string[];
+  stop(): Promise<unknown>;
+}
+
+async function startStandalone(env: Readonly<Record<string, string>>): Promise<{ apiUrl: string; program: Program }> {
+  const program = new Program("services/standalone/src/main.ts", [], { ...PORTS, ...env });
+  const apiUrl = (await program.prints(/HTTP API at (\S+)/))[1] ?? "";
+  await program.prints(/demo +batteryLevel=100/);
+  return { apiUrl, program };
+}
+
+describeCommands("through the HTTP API", async () => {
+  const { apiUrl, program } = await startStandalone({});
+  return { options: ["--api-url", apiUrl], stop: () => program.end("SIGINT") };
+});
+
+describeCommands("through Kafka alone", async () => {
+  const kafka = await startKafka();
+  const bootstrapServers = kafka.bootstrapServers.join(",");
+  const topicPrefix = `cli-${process.pid}-${Date.now()}.`;
+  const bus = { LWM2M_BUS: "kafka", KAFKA_BOOTSTRAP_SERVERS: bootstrapServers, KAFKA_TOPIC_PREFIX: topicPrefix };
+  const { program } = await startStandalone(bus);
+  return {
+    options: ["--bootstrap-servers", bootstrapServers, "--topic-prefix", topicPrefix],
+    stop: async () => {
+      await program.end("SIGINT");
+      await kafka.stop();
+    },
+  };
+});
+
+/** The commands do the same whichever way they take. */
+function describeCommands(way: string, start: () => Promise<Target>): void {
+  describe(`ferry ${way}`, () => {
+    const folder = mkdtempSync(join(tmpdir(), "ferry-cli-"));
+    let target: Target;
+    beforeAll(async () => {
+      target = await start();
+    }, 60_000);
+    afterAll(async () => {
+      await endPrograms();
+      await target?.stop();
+      rmSync(folder, { recursive: true });
+    }, 30_000);
+
+    const ferry = (...args: string[]): Promise<Ended> => runProgram(MAIN, [...args, ...target.options]);
+    const file = (name: string, content: string): string => {
+      const path = join(folder, name);
+      writeFileSync(path, content);
+      return path;
+    };
+
+    it("rpc prints the answer as ThingsBoard does and exits with 0", async () => {
+      expect(await ferry("rpc", "demo", READ)).toEqual({ code: 0, stdout: VALUE, stderr: "" });
+    });
+
+    it("rpc exits with 1 when the device is not there, or refuses", async () => {
+      expect(await ferry("rpc", "nobody", READ)).toEqual({
+        code: 1,
+        stdout: '{"status":"NOT_REGISTERED","error":"The device is not registered"}\n',
+        stderr: "",
+      });
+      const refused = await ferry("rpc", "demo", 'Read {"id":"/3/0/99"}', "--full");
+      expect(refused.code).toBe(1);
+      expect(JSON.parse(refused.stdout)).toMatchObject({ endpoint: "demo", status: "FAILED" });
+    });
+
+    it("devices lists the registrations, for people and for programs", async () => {
+      const table = await ferry("devices");
+      expect(table.stdout).toMatch(/^ENDPOINT {2}TENANT .*\ndemo {6}default {2}quickstart {2}1\.1 {4}300 s /);
+      expect(table.stderr).toBe("1 registered\n");
+      expect(JSON.parse((await ferry("devices", "--json")).stdout)).toMatchObject({ endpoint: "demo", lifetimeS: 300 });
+      expect(await ferry("devices", "--json", "--tenant", "acme")).toEqual({ code: 0, stdout: "", stderr: "" });
+    });
+
+    it("tail follows the records of a device until Ctrl-C", async () => {
+      const tail = new Program(MAIN, ["tail", "telemetry", "--endpoint", "demo", ...target.options]);
+      await tail.prints(/following telemetry; Ctrl-C ends it\n/);
+      await tail.prints(/^\d\d:\d\d:\d\d\.\d{3} {2}demo {14}temperature=\d+(\.\d)?\n/m);
+      expect((await tail.end("SIGINT")).code).toBe(0);
+    });
+
+    it("tail begins with the oldest record when it is told to", async () => {
+      const tail = new Program(MAIN, ["tail", "lifecycle", "--from", "earliest", "--json", ...target.options]);
+      const [line] = await tail.prints(/^\{.*LIFECYCLE_EVENT_REGISTERED.*\}\n/m);
+      expect(JSON.parse(line)).toMatchObject({ stream: "lifecycle", key: "default/demo" });
+      await tail.end("SIGTERM");
+    });
+
+    it("apply, diff, get and delete keep what is declared", async () => {
+      const path = file(
+        "meter.yaml",
+        `kind: profile\nname: meter\nresources:\n  /3/0/9: { key: battery, telemetry: true }\n---\n` +
+          `kind: device\nendpoint: meter-1\nprofile: meter\ncredentials: [{ noSec: true }]\n`,
+      );
+      expect(await ferry("diff", "-f", path)).toMatchObject({
+        code: 1,
+        stdout: expect.stringMatching(/^create {5}profile meter\ncreate {5}device meter-1\n/),
+      });
+      expect(await ferry("apply", "-f", path)).toEqual({
+        code: 0,
+        stdout: "applied profile meter\napplied device meter-1\n2 applied, 0 deleted, 0 rejected\n",
+        stderr: "",
+      });
+      expect((await ferry("get", "devices")).stdout).toMatch(/^device +default +meter-1$/m);
+      const shown = await ferry("get", "profiles", "meter", "-o", "yaml");
+      expect(shown.stdout).toMatch(/^kind: profile\nname: meter\nresources:\n/);
+      const written = file("again.yaml", shown.stdout);
+      expect((await ferry("diff", "-f", written)).stdout).not.toMatch(/profile meter/);
+
+      expect(await ferry("delete", "device", "meter-1")).toMatchObject({ code: 0, stdout: "deleted device meter-1\n" });
+      expect(await ferry("get", "devices", "meter-1")).toMatchObject({ code: 1 });
+    });
+
+    it("apply says of what is rejected where it was declared, and exits with 1", async () => {
+      const path = file(
+        "lone.yaml",
+        "kind: device\nendpoint: lone\nprofile: nothing\ncredentials: [{ noSec: true }]\n",
+      );
+      const { code, stdout, stderr } = await ferry("apply", "-f", path);
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/^rejected device lone \(.*lone\.yaml:1\): profile "nothing" is not a profile of/);
+      expect(stdout).toBe("0 applied, 0 deleted, 1 rejected\n");
+    });
+
+    it("apply --prune --dry-run says what would go, and --prune alone lets it go", async () => {
+      const dry = await ferry("apply", "-f", "examples/quickstart", "--prune", "--dry-run");
+      expect(dry).toMatchObject({ code: 0, stdout: expect.stringContaining("delete     profile meter\n") });
+      const pruned = await ferry("apply", "-f", "examples/quickstart", "--prune");
+      expect(pruned.stdout).toMatch(/deleted profile meter\n/);
+      expect(pruned.stdout).toMatch(/3 applied, \d deleted, 0 rejected\n$/);
+      expect((await ferry("diff", "-f", "examples/quickstart")).code).toBe(0);
+    });
+  });
+}
