@@ -1,5 +1,5 @@
 import { CONTENT_TYPE, lwm2m, TOPICS } from "@ferry/proto";
-import type { NodeEntry } from "@ferry/state";
+import { type NodeEntry, StateUnavailableError } from "@ferry/state";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { RequestExpiry } from "./expire-requests.ts";
 import { routeRequest } from "./route-requests.ts";
@@ -117,6 +117,20 @@ describe("a request whose node dies", () => {
     await fixture.nodes.release(node);
     await expiry.step();
     expect(await answers()).toEqual(["INDETERMINATE"]);
+  });
+
+  it("is still seen to when the store was away as the node's death was noticed", async () => {
+    await fixture.register("demo", node);
+    await request("Read");
+    await fixture.nodes.release(node);
+    const listed = fixture.devices.listOpenRequests;
+    fixture.devices.listOpenRequests = async () => {
+      throw new StateUnavailableError("away");
+    };
+    await expect(expiry.step()).rejects.toThrow(StateUnavailableError);
+    fixture.devices.listOpenRequests = listed;
+    await expiry.step();
+    expect(await answers()).toEqual(["UNREACHABLE"]);
   });
 
   it("goes to the node that has the device now", async () => {

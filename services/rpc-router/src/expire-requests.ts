@@ -20,6 +20,7 @@ export class RequestExpiry {
   readonly #shardsPerStep: number;
   /** When to look at a shard, ms since 1970. */
   readonly #dueMs = new Map<number, number>();
+  /** Nodes that were alive when all was seen to. */
   #bootIds: ReadonlySet<string> = new Set();
   #nextShard = 0;
 
@@ -39,20 +40,15 @@ export class RequestExpiry {
   /** Looks at what is due. @throws {StateUnavailableError | BusUnavailableError} what was not seen to is due at the next step */
   async step(): Promise<void> {
     const nowMs = this.#ports.clock();
-    if (await this.#hasNodeDied()) {
+    const alive = new Set((await this.#ports.nodes.list()).map(({ bootId }) => bootId));
+    if (!this.#bootIds.isSubsetOf(alive)) {
       for (const shard of [...this.#dueMs.keys()]) await this.#look(shard, (request) => this.#resolveAgain(request));
     }
+    this.#bootIds = alive; // Only now: where a look failed, the next step must still know who died.
     const due = [...this.#dueMs].filter(([, dueMs]) => dueMs <= nowMs).map(([shard]) => shard);
     const turn = Array.from({ length: this.#shardsPerStep }, (_, index) => (this.#nextShard + index) % SHARDS);
     await Promise.all([...new Set([...due, ...turn])].map((shard) => this.#look(shard, async () => {})));
     this.#nextShard = (this.#nextShard + this.#shardsPerStep) % SHARDS;
-  }
-
-  async #hasNodeDied(): Promise<boolean> {
-    const before = this.#bootIds;
-    const alive = new Set((await this.#ports.nodes.list()).map(({ bootId }) => bootId));
-    this.#bootIds = alive;
-    return !before.isSubsetOf(alive);
   }
 
   /** Ends what has lapsed, does `otherwise` with the rest and notes when that is due. */

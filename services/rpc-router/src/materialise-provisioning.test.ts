@@ -199,7 +199,7 @@ describe("a deletion", () => {
     const { owner } = await fixture.register("meter-1", await fixture.node(4, "boot-4"));
     expect(await remove(device("meter-1"))).toEqual(["meter-1 deleted"]);
     expect(await fixture.devices.get({ tenant: "default", endpoint: "meter-1" })).toBeUndefined();
-    await fixture.until(() => fixture.commands.length === 1);
+    await fixture.until(() => fixture.commands.length === 2);
     expect(fixture.commands[0]).toMatchObject({
       slot: 4,
       command: {

@@ -1,4 +1,5 @@
 import { CONTENT_TYPE, lwm2m, TOPICS, toSafeNumber } from "@ferry/proto";
+import { StateUnavailableError } from "@ferry/state";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { routeRequest } from "./route-requests.ts";
 import { RouterFixture } from "./router-fixture.ts";
@@ -152,7 +153,99 @@ describe("a request that no node can take", () => {
   });
 });
 
+describe("what is too large for the bus", () => {
+  /** As long as parameters may be: with all else more than a record takes. */
+  const LARGE = "x".repeat(1_048_576);
+
+  it("is not handed to a node, and answered REJECTED: a request", async () => {
+    await fixture.register("demo", await fixture.node(5, "boot-5"));
+    await routeRequest(
+      {
+        topic: TOPICS.rpcRequest.name,
+        partition: 0,
+        offset: 0,
+        key: DEMO,
+        value: Buffer.from(JSON.stringify({ ...READ, params: LARGE })),
+        headers: {},
+        timestampMs: 0,
+      },
+      () => {},
+      fixture.ports,
+    );
+    await fixture.until(() => fixture.jsonResponses.length === 1);
+    expect(fixture.jsonResponses[0]).toMatchObject({
+      requestId: "r-1",
+      status: "REJECTED",
+      error: expect.stringContaining("too large"),
+    });
+    expect(fixture.commands).toEqual([]);
+  });
+
+  it("is told as FAILED: the answer that a repeat asks for", async () => {
+    await fixture.register("demo", await fixture.node(5, "boot-5"));
+    await fixture.publishRequest(DEMO, READ);
+    await fixture.until(() => fixture.commands.length === 1);
+    const device = { tenant: "default", endpoint: "demo" };
+    const response = Buffer.from(JSON.stringify({ requestId: "r-1", value: LARGE }));
+    await fixture.devices.finish({ device, requestId: "r-1", response, nowMs: fixture.nowMs });
+    await fixture.publishRequest(DEMO, READ);
+    await fixture.until(() => fixture.jsonResponses.length === 1);
+    expect(fixture.jsonResponses[0]).toMatchObject({
+      requestId: "r-1",
+      status: "FAILED",
+      error: expect.stringContaining("too large"),
+    });
+  });
+});
+
+describe("a request that fails for another reason than an outage", () => {
+  const routeWith = async (error: Error): Promise<void> => {
+    fixture.devices.accept = async () => {
+      throw error;
+    };
+    const record = {
+      topic: TOPICS.rpcRequest.name,
+      partition: 3,
+      offset: 7,
+      key: DEMO,
+      value: Buffer.from(JSON.stringify(READ)),
+      headers: {},
+      timestampMs: 0,
+    };
+    await routeRequest(record, () => {}, fixture.ports);
+  };
+
+  it("becomes a dead letter, so that it does not hold up its partition", async () => {
+    await routeWith(new URIError("URI malformed"));
+    await fixture.until(() => fixture.deadLetters.length === 1);
+    expect(fixture.deadLetters[0]).toEqual({
+      key: DEMO,
+      reason: "it could not be routed: URIError: URI malformed",
+    });
+  });
+
+  it("is routed again in an outage", async () => {
+    await expect(routeWith(new StateUnavailableError("away"))).rejects.toThrow(StateUnavailableError);
+    await fixture.settle();
+    expect(fixture.deadLetters).toEqual([]);
+  });
+});
+
 describe("a record that is no request", () => {
+  it("is buried though its key and headers leave no room for the reason", async () => {
+    const headers = { note: "x".repeat(1_048_576 - 150) };
+    await fixture.publishRequest(DEMO, Buffer.of(0xff), headers);
+    await fixture.until(() => fixture.deadLetters.length === 1);
+    expect(fixture.deadLetters[0]?.key).toBeNull();
+  });
+
+  it("is answered to nobody when its id is no Unicode text", async () => {
+    await fixture.publishRequest(DEMO, { ...READ, requestId: "\ud800" });
+    await fixture.publishRequest(DEMO, READ);
+    await fixture.until(() => fixture.deadLetters.length === 1 && fixture.jsonResponses.length === 1);
+    expect(fixture.jsonResponses[0]).toMatchObject({ requestId: "r-1" });
+  });
+
   it("becomes a dead letter with its reason, and the next one is routed", async () => {
     await fixture.publishRequest(DEMO, Uint8Array.of(0xff, 0xff));
     await fixture.publishRequest(DEMO, READ);

@@ -1,4 +1,4 @@
-import type { IncomingRecord } from "@ferry/bus";
+import { type IncomingRecord, RecordTooLargeError } from "@ferry/bus";
 import {
   CONTENT_TYPE,
   CONTENT_TYPE_HEADER,
@@ -13,8 +13,9 @@ import {
 import type { DeviceRef, OpenRequest } from "@ferry/state";
 import { bury } from "./bury.ts";
 import { encodeAnswer, finish, publishQueued, publishResponse } from "./finish.ts";
+import { isOutage } from "./outage.ts";
 import type { RouterPorts } from "./ports.ts";
-import { route } from "./route.ts";
+import { type Answer, route } from "./route.ts";
 
 /** An accepted request and whose it is. */
 export interface Accepted extends OpenRequest {
@@ -23,7 +24,7 @@ export interface Accepted extends OpenRequest {
 
 /**
  * Routes one record of lwm2m.rpc.request.v1: it resolves once the request's state is stored and its command or answer is on the bus, and may be repeated
- * at any point before that.
+ * at any point before that. It rejects in an outage only: what fails otherwise would fail for ever, and becomes a dead letter.
  *
  * `onAccepted` is told of each request that now waits for an answer.
  */
@@ -33,16 +34,31 @@ export async function routeRequest(
   ports: RouterPorts,
 ): Promise<void> {
   const startMs = ports.clock();
-  const parsed = parseRpcRequest(record.value ?? new Uint8Array(), record.headers[CONTENT_TYPE_HEADER], record.key);
-  const outcome =
-    parsed.type === "invalid" || isTooFarAhead(parsed.request, ports)
-      ? await refuse(record, parsed, ports)
-      : await accept(parsed, record.headers.traceparent ?? "", onAccepted, ports);
+  const outcome = await routeOrBury(record, onAccepted, ports);
   ports.metrics.requests.with({ outcome }).inc();
   ports.metrics.routeSeconds.observe((ports.clock() - startMs) / 1000);
 }
 
-type Outcome = "routed" | "answered" | "repeated" | "invalid";
+type Outcome = "routed" | "answered" | "repeated" | "invalid" | "failed";
+
+async function routeOrBury(
+  record: IncomingRecord,
+  onAccepted: (request: Accepted) => void,
+  ports: RouterPorts,
+): Promise<Outcome> {
+  const { topic, partition, offset, key, value, headers } = record;
+  try {
+    const parsed = parseRpcRequest(value ?? new Uint8Array(), headers[CONTENT_TYPE_HEADER], key);
+    return parsed.type === "invalid" || isTooFarAhead(parsed.request, ports)
+      ? await refuse(record, parsed, ports)
+      : await accept(parsed, headers.traceparent ?? "", onAccepted, ports);
+  } catch (error) {
+    if (isOutage(error)) throw error;
+    ports.logger.error({ err: error, topic, partition, offset }, "a request could not be routed");
+    await bury(record, `it could not be routed: ${error}`, ports);
+    return "failed";
+  }
+}
 
 function isTooFarAhead({ expiresAtMs }: RpcRequest, { settings, clock }: RouterPorts): boolean {
   return expiresAtMs > clock() + settings.maxExpiryMs;
@@ -97,7 +113,7 @@ async function accept(
   const accepted = await devices.accept({ device, open, nowMs });
   switch (accepted.type) {
     case "finished":
-      await publishResponse(device, accepted.response, accepted.contentType, ports);
+      await repeatAnswer({ ...open, contentType: accepted.contentType }, accepted.response, ports);
       return "repeated";
     case "open":
       await forwardAgain(device, requestId, ports);
@@ -107,6 +123,24 @@ async function accept(
       const [outcome] = await Promise.all([forward(open, 1, traceParent, ports), publishQueued(open, ports)]);
       return outcome;
     }
+  }
+}
+
+const ANSWER_TOO_LARGE: Answer = {
+  status: "FAILED",
+  result: "",
+  error: "The answer is too large for Kafka: ask for less at once, or raise the limit of record sizes",
+};
+
+/** Publishes the answer that a request got before; the store may hold a larger one than Kafka takes. */
+async function repeatAnswer(request: Accepted, response: Uint8Array, ports: RouterPorts): Promise<void> {
+  const { device, contentType } = request;
+  try {
+    await publishResponse(device, response, contentType, ports);
+  } catch (error) {
+    if (!(error instanceof RecordTooLargeError)) throw error;
+    const instead = encodeAnswer(request, ANSWER_TOO_LARGE, ports.clock(), ports);
+    await publishResponse(device, instead, contentType, ports);
   }
 }
 
@@ -136,15 +170,27 @@ export async function forward(
     await finish(open, next.answer, ports);
     return "answered";
   }
-  await publishCommand(next.slot, open.device, ports, {
-    bootId: next.bootId,
-    deadlineMs: expiresAtMs,
-    ownerEpoch: next.epoch,
-    attempt,
-    perform: { request, contentType: open.contentType, traceParent },
-  });
-  return "routed";
+  try {
+    await publishCommand(next.slot, open.device, ports, {
+      bootId: next.bootId,
+      deadlineMs: expiresAtMs,
+      ownerEpoch: next.epoch,
+      attempt,
+      perform: { request, contentType: open.contentType, traceParent },
+    });
+    return "routed";
+  } catch (error) {
+    if (!(error instanceof RecordTooLargeError)) throw error;
+    await finish(open, REQUEST_TOO_LARGE, ports);
+    return "answered";
+  }
 }
+
+const REQUEST_TOO_LARGE: Answer = {
+  status: "REJECTED",
+  result: "BAD_REQUEST",
+  error: "The request is too large to be handed to the device's node",
+};
 
 /** Publishes a command to the node at `slot`: the partition is the slot. */
 export function publishCommand(

@@ -1,13 +1,13 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { type Bus, BusOverflowError, BusUnavailableError } from "@ferry/bus";
+import type { Bus } from "@ferry/bus";
 import { TOPICS } from "@ferry/proto";
 import { parseSealingKeys, SealingError } from "@ferry/provisioning";
 import { awaitTopics, ConfigError, createEpisode, type ServiceRuntime, type State, wallMs } from "@ferry/runtime";
-import { StateUnavailableError } from "@ferry/state";
 import type { RpcRouterSettings } from "./config.ts";
 import { RequestExpiry } from "./expire-requests.ts";
 import { Materialiser } from "./materialise-provisioning.ts";
 import { RPC_ROUTER_METRICS } from "./metrics.ts";
+import { isOutage } from "./outage.ts";
 import type { RouterPorts } from "./ports.ts";
 import { routeRequest } from "./route-requests.ts";
 
@@ -122,12 +122,6 @@ async function repeat(
       outage.failed(error);
     }
   }
-}
-
-function isOutage(error: unknown): boolean {
-  return (
-    error instanceof StateUnavailableError || error instanceof BusUnavailableError || error instanceof BusOverflowError
-  );
 }
 
 /** False when stopping. */
