@@ -126,10 +126,19 @@ export class RedisConnection {
   }
 }
 
-/** Redis' own words for a command that can never work; LOADING, CLUSTERDOWN, READONLY, OOM, MISCONF and the like pass. */
-function isOurFault(error: Error): boolean {
-  return error.name === "ReplyError" && /^(ERR|WRONGTYPE|CROSSSLOT|NOSCRIPT) /.test(error.message);
+/** A mistake in our program, or Redis' own words for a command that can never work; LOADING, CLUSTERDOWN, READONLY, OOM, MISCONF and the like pass. */
+function isOurFault({ name, message }: Error): boolean {
+  return MISTAKES.has(name) || (name === "ReplyError" && /^(ERR|WRONGTYPE|CROSSSLOT|NOSCRIPT) /.test(message));
 }
+
+/** By name, for an error may come from another realm of JavaScript. */
+const MISTAKES: ReadonlySet<string> = new Set([
+  "TypeError",
+  "RangeError",
+  "ReferenceError",
+  "URIError",
+  "AssertionError",
+]);
 
 function makeClient(settings: RedisSettings, commandTimeout: number): Redis | Cluster {
   const { url, sentinels = [], sentinelMaster = "mymaster", clusterNodes = [], username, password } = settings;

@@ -49,7 +49,7 @@ export function parseName(name: Buffer): DeviceRef {
 /** What the leases of the node directory begin with; the slot follows. */
 export const NODE_PREFIX = "lw:{n}:node:";
 
-/** Random id and high-water second of this life of the store. */
+/** Random id and high-water second of this life of the store; what begins with it and a colon counts a node's looks at it. */
 export const INCARNATION_KEY = "lw:{n}:incarnation";
 
 /** Offset up to which the read model is gap-free. */

@@ -78,6 +78,8 @@ type Reply = readonly [type: string, ...rest: ScriptReply[]];
 const TEXT_MAX_BYTES = 0xffff;
 /** Most shards that `list` asks at once. */
 const LIST_BATCH_MAX = 256;
+/** How long the store remembers who asked for its incarnation, s; who asks again later is told of another one. */
+const CALLER_MEMORY_S = 86_400;
 
 /** Keeps the state of devices in Redis: every step is one script in the device's slot and one round trip. */
 export class RedisDeviceStore implements DeviceStore {
@@ -87,7 +89,9 @@ export class RedisDeviceStore implements DeviceStore {
   readonly #now: () => number;
   readonly #onOutboxDropped: (count: number) => void;
   readonly #onQuarantine: (count: number) => void;
-  #seen: Incarnation | undefined;
+  /** The incarnation as the last answer showed it, and how many there had been. */
+  #seen = { id: "", calls: 0 };
+  readonly #callerId = randomBytes(8).toString("hex");
 
   constructor(connection: RedisConnection, options: RedisDeviceStoreOptions = {}) {
     this.#connection = connection;
@@ -298,13 +302,15 @@ export class RedisDeviceStore implements DeviceStore {
     const reply = await this.#incarnations.run(
       "incarnation",
       INCARNATION_KEY,
-      this.#seen?.id ?? "",
-      this.#seen?.highWaterS ?? 0,
+      this.#seen.id,
+      this.#callerId,
+      this.#seen.calls,
       randomBytes(8).toString("hex"),
+      CALLER_MEMORY_S,
     );
-    const [id, highWaterS] = reply as [Buffer, number];
-    this.#seen = { id: id.toString(), highWaterS };
-    return this.#seen;
+    const [id, highWaterS, calls] = reply as [Buffer, number, number];
+    this.#seen = { id: id.toString(), calls };
+    return { id: this.#seen.id, highWaterS };
   }
 
   async list(request: {

@@ -172,12 +172,37 @@ describe("A value that does not parse is quarantined and counted, never fatal", 
   });
 
   it("A store that was rolled back is another incarnation for every node", async () => {
-    const first = await store.incarnation();
-    expect(await store.incarnation()).toMatchObject({ id: first.id });
-    await raw.set("lw:{n}:incarnation", `${first.id} ${first.highWaterS - 60}`);
-    const second = await store.incarnation();
+    const [a, b] = [new RedisDeviceStore(connection), new RedisDeviceStore(connection)];
+    const first = await a.incarnation();
+    expect(await b.incarnation()).toMatchObject({ id: first.id });
+    const keys = await raw.keys("lw:{n}:incarnation*");
+    const older = await Promise.all(keys.map(async (key) => ({ key, dump: await raw.dumpBuffer(key) })));
+    expect(await a.incarnation()).toMatchObject({ id: first.id });
+    for (const { key, dump } of older) await raw.restore(key, 0, dump as Buffer, "REPLACE");
+    // Who saw nothing later than the copy, or nothing at all, finds nothing wrong, and hides it from nobody.
+    expect(await b.incarnation()).toMatchObject({ id: first.id });
+    expect(await new RedisDeviceStore(connection).incarnation()).toMatchObject({ id: first.id });
+    const second = await a.incarnation();
     expect(second.id).not.toBe(first.id);
-    expect(await new RedisDeviceStore(connection).incarnation()).toMatchObject({ id: second.id });
+    expect(await b.incarnation()).toMatchObject({ id: second.id });
+    expect(await a.incarnation()).toMatchObject({ id: second.id });
+  });
+
+  it.each(["nonsense", "5", "null", "[]", "{}"])("A lease that is %s holds nothing", async (damaged) => {
+    const nodes = new RedisNodeDirectory(connection);
+    const entry = { name: "a", bootId: node.bootId, address: "", version: "", draining: false, ready: false };
+    await raw.set("lw:{n}:node:9", damaged);
+    expect(await nodes.get(9)).toBeUndefined();
+    expect(await nodes.renew({ ...entry, slot: 9 }, 1_000)).toBe(false);
+    await nodes.release({ slot: 9, bootId: node.bootId });
+    expect(await nodes.lease({ ...entry, slot: 9 }, 1_000)).toMatchObject({ slot: 9 });
+  });
+
+  it.each([TypeError, RangeError, URIError])("A mistake of ours is not told as an outage: %p", async (Mistake) => {
+    const step = connection.run(async () => {
+      throw new Mistake("a mistake");
+    });
+    await expect(step).rejects.toThrow(Mistake);
   });
 });
 

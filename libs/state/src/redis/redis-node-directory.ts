@@ -2,7 +2,7 @@ import type { NodeRef } from "../device-store.ts";
 import { type NodeDirectory, type NodeEntry, TRANSPORT_SLOTS } from "../node-directory.ts";
 import type { RedisConnection } from "./connection.ts";
 import { NODE_PREFIX } from "./keys.ts";
-import { Scripts } from "./scripts.ts";
+import { Scripts, slotPrelude } from "./scripts.ts";
 
 /** Keeps the node directory in Redis: one key per slot, which lapses with its lease. */
 export class RedisNodeDirectory implements NodeDirectory {
@@ -11,7 +11,7 @@ export class RedisNodeDirectory implements NodeDirectory {
 
   constructor(connection: RedisConnection) {
     this.#connection = connection;
-    this.#scripts = new Scripts(connection, ["lease", "renew", "release-slot"]);
+    this.#scripts = new Scripts(connection, ["lease", "renew", "release-slot"], slotPrelude());
   }
 
   async lease(
@@ -58,7 +58,8 @@ function formatEntry({ bootId, name, address, version, draining, ready }: Omit<N
 function parseEntry(slot: number, text: string | null): NodeEntry | undefined {
   if (text === null) return undefined;
   try {
-    const { bootId, name, address, version, draining, ready } = JSON.parse(text) as Omit<NodeEntry, "slot">; // Written by formatEntry.
+    const { bootId, name, address, version, draining, ready } = (JSON.parse(text) ?? {}) as Omit<NodeEntry, "slot">; // Written by formatEntry.
+    if (typeof bootId !== "string") return undefined;
     return { slot, bootId, name, address, version, draining, ready };
   } catch (error) {
     if (error instanceof SyntaxError) return undefined; // What does not parse holds nothing.

@@ -57,6 +57,11 @@ export function devicePrelude(outboxMaxEntries: number): string {
   return constants(values) + source("device");
 }
 
+/** What the steps on a slot of the node directory share: `holder.lua`. */
+export function slotPrelude(): string {
+  return source("holder");
+}
+
 /** Lua for constants: the names of keys and the limits, which are written down only once. */
 export function constants(values: Readonly<Record<string, string | number>>): string {
   const literals = Object.values(values).map((value) => JSON.stringify(value));

@@ -1,12 +1,17 @@
--- Reads this life of the store and moves its high-water second on. KEYS[1] the incarnation; ARGV: id and second that the node saw last
--- (empty at first), and an id for a new life. A second before the one seen means an older copy of the store: another life.
-local seen_id, seen_second, new_id = unpack(ARGV)
+-- Reads this life of the store and moves its high-water second on. KEYS[1] the incarnation; ARGV: id that the caller saw last (empty at first), the caller, how
+-- often it had called by then, an id for a new life, and how long the caller is remembered, s.
+-- Each caller counts for itself: one that comes first to an older copy of the store, and has nothing to compare it with, must not hide it from the others.
+local seen_id, caller, seen_calls, new_id, memory_s = unpack(ARGV)
 local now = tonumber(redis.call("TIME")[1])
 local id, second = string.match(redis.call("GET", KEYS[1]) or "", "^(%x+) (%d+)$")
-second = tonumber(second)
-if not id or (id == seen_id and second < tonumber(seen_second)) then
+local own = KEYS[1] .. ":" .. caller
+local calls = tonumber(redis.call("GET", own) or 0) or 0
+seen_calls = tonumber(seen_calls)
+if not id or (id == seen_id and calls < seen_calls) then
   id, second = new_id, now
 end
-second = math.max(second, now)
+second = math.max(tonumber(second), now)
+calls = math.max(calls, seen_calls) + 1
 redis.call("SET", KEYS[1], string.format("%s %.0f", id, second))
-return { id, second }
+redis.call("SET", own, calls, "EX", memory_s)
+return { id, second, calls }

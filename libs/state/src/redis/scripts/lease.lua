@@ -1,15 +1,9 @@
 -- Takes a slot. KEYS[1] is what the slots' keys begin with; ARGV: entry (JSON without its slot), boot id, lease in ms, number of slots, slot or empty.
 local entry, boot, lease_ms, slots, wanted = unpack(ARGV)
-local function holder(slot)
-  local held = redis.call("GET", KEYS[1] .. slot)
-  local ok, entry = pcall(cjson.decode, held or "")
-  return ok and entry.bootId -- What does not parse holds nothing.
-end
-
 local slot = tonumber(wanted)
 if not slot then
   for candidate = slots - 1, 0, -1 do
-    local held_by = holder(candidate)
+    local held_by = holder(KEYS[1] .. candidate)
     if held_by == boot then
       slot = candidate
       break
@@ -19,7 +13,7 @@ if not slot then
 end
 if not slot then return false end
 
-local held_by = holder(slot)
+local held_by = holder(KEYS[1] .. slot)
 if held_by and held_by ~= boot then return false end
 redis.call("SET", KEYS[1] .. slot, entry, "PX", lease_ms)
 return slot

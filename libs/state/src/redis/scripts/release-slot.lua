@@ -1,4 +1,3 @@
 -- Gives a slot back that is still ours. KEYS[1] is the slot's key; ARGV: boot id.
-local held = redis.call("GET", KEYS[1])
-if held and cjson.decode(held).bootId == ARGV[1] then redis.call("DEL", KEYS[1]) end
+if holder(KEYS[1]) == ARGV[1] then redis.call("DEL", KEYS[1]) end
 return 1
