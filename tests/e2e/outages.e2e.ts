@@ -5,6 +5,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/glob
 import { Device } from "./device.ts";
 import { type Recording, type ServiceProcess, type Stops, System, stopAll } from "./system.ts";
 
+/*
+ * Each of these fails without the mechanism that it is about. Seen so, with that mechanism taken out by hand:
+ * acknowledging before Kafka accepted (Notifications.#settle): the numbers acknowledged grow while Kafka is away;
+ * dispatch.lua without `is_owner`: the paused node carries the Execute out;
+ * dispatch.lua without noting `dispatched`: the Execute is sent again by the next owner, with a second Message ID;
+ * SlotLease without its assertion: the paused node goes on.
+ */
 describe("a system whose parts go away", () => {
   const stops: Stops = [];
   const restores: Stops = [];
@@ -48,27 +55,29 @@ describe("a system whose parts go away", () => {
     expect(acknowledged.filter((number) => !found().includes(number))).toEqual([]);
   }
 
-  it(
+  specify(
     "loses nothing and acknowledges nothing while Kafka is away",
-    () =>
-      system.explain(async () => {
-        const device = await start("sim-kafka");
-        await device.uplink();
-        await system.kafka.kill9();
-        await sleep(1_000); // What Kafka had accepted is still being acknowledged.
-        const acknowledged = device.acknowledged.length;
-        await sleep(4_000);
-        expect(device.acknowledged).toHaveLength(acknowledged);
-        await system.kafka.restart();
-        await device.uplink(60_000);
-        await expectDurable(device);
-        expect(device.of("undelivered")).toEqual([]);
-        expect(device.of("registered")).toHaveLength(1);
-        const lines = node(0)
-          .log()
-          .filter(({ sender }) => sender === "values");
-        expect(lines.map(({ msg }) => msg)).toEqual(["Kafka does not take records", "Kafka takes records again"]);
-      }),
+    async () => {
+      const device = await start("sim-kafka");
+      await device.uplink();
+      let away = true;
+      restores.push(async () => (away ? system.kafka.restart() : undefined));
+      await system.kafka.kill9();
+      await sleep(1_000); // What Kafka had accepted is still being acknowledged.
+      const acknowledged = device.acknowledged.length;
+      await sleep(4_000);
+      expect(device.acknowledged).toHaveLength(acknowledged);
+      await system.kafka.restart();
+      away = false;
+      await device.uplink(60_000);
+      await expectDurable(device);
+      expect(device.of("undelivered")).toEqual([]);
+      expect(device.of("registered")).toHaveLength(1);
+      const lines = node(0)
+        .log()
+        .filter(({ sender }) => sender === "values");
+      expect(lines.map(({ msg }) => msg)).toEqual(["Kafka does not take records", "Kafka takes records again"]);
+    },
     120_000,
   );
 
@@ -143,6 +152,19 @@ describe("a system whose parts go away", () => {
     expect(await system.client.rpc(callOf("sim-paused", "Execute", "/3/0/4"))).toMatchObject({ status: "SUCCESSFUL" });
     expect(device.of("executed")).toHaveLength(1);
     await expectDurable(device);
+  });
+
+  specify("ends a node whose slot another one took while it was paused", async () => {
+    const paused = await system.run("transport", "transport-paused", { env: { LWM2M_NODE_LEASE: "2s" } });
+    await paused.started;
+    const slot = await paused.metric("lwm2m_node_slot");
+    paused.suspend();
+    const successor = await system.run("transport", "transport-successor", { env: { LWM2M_NODE_SLOT: String(slot) } });
+    await successor.started;
+    paused.resume();
+    expect(await paused.exited).toBe(1);
+    expect(paused.log().at(-1)).toMatchObject({ level: "fatal", msg: "crashed" });
+    await successor.terminate();
   });
 
   specify(

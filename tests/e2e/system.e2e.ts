@@ -15,6 +15,10 @@ import { type Recording, type ServiceProcess, type Stops, System, stopAll } from
 /** How long after its last datagram a device can be reached, in these tests. */
 const WINDOW_MS = 4_000;
 
+/*
+ * Each of these fails without the mechanism that it is about. Seen so, with that mechanism taken out by hand: no claim (TakeOver): a device is
+ * silent after its first move; no `bury` in the router: no dead letter; no catch of CoapFormatError in CoapStack: the first bad datagram ends the node.
+ */
 describe("two transport nodes and an rpc-router", () => {
   const stops: Stops = [];
   const deviceStops: Stops = [];

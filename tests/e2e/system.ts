@@ -60,7 +60,8 @@ export class ServiceProcess {
   /** Resolves when it serves. @throws {ProcessStartError} it ended before, or takes longer than a minute */
   readonly started: Promise<void>;
   readonly #child: ChildProcess;
-  readonly #exited: Promise<number | null>;
+  /** Resolves with its exit code when it has ended; null when a signal ended it. */
+  readonly exited: Promise<number | null>;
   readonly #logFile: string;
 
   constructor(service: ServiceName, name: string, ports: { coap: number; http: number }, env: NodeJS.ProcessEnv) {
@@ -74,7 +75,7 @@ export class ServiceProcess {
       stdio: ["ignore", log, log, "ipc"],
     });
     closeSync(log);
-    this.#exited = new Promise((resolve) => this.#child.once("exit", resolve));
+    this.exited = new Promise((resolve) => this.#child.once("exit", resolve));
     this.started = this.#start();
     this.started.catch(() => {}); // Whoever awaits it is told; a process that is killed while it starts concerns nobody.
   }
@@ -114,7 +115,7 @@ export class ServiceProcess {
   async kill9(): Promise<void> {
     if (!this.running) return;
     this.#child.kill("SIGKILL");
-    await this.#exited;
+    await this.exited;
   }
 
   /** Stops it in the middle of whatever it does, as a paused virtual machine is. */
@@ -132,18 +133,18 @@ export class ServiceProcess {
     this.resume();
     this.#child.kill("SIGTERM");
     const timeout = setTimeout(() => this.#child.kill("SIGKILL"), STOP_TIMEOUT_MS);
-    const code = await this.#exited;
+    const code = await this.exited;
     clearTimeout(timeout);
     return code;
   }
 
   async #start(): Promise<void> {
     const message = once(this.#child, "message").then(() => "started" as const);
-    message.catch(() => {}); // `once` rejects on the event `error`, which `#exited` does not see.
+    message.catch(() => {}); // `once` rejects on the event `error`, which `exited` does not see.
     const failed = once(this.#child, "error").then(() => "failed" as const);
     const timeout = new AbortController();
     const late = sleep(START_TIMEOUT_MS, "late" as const, { signal: timeout.signal }).catch(() => "late" as const);
-    const first = await Promise.race([message, failed, this.#exited.then(() => "ended" as const), late]);
+    const first = await Promise.race([message, failed, this.exited.then(() => "ended" as const), late]);
     timeout.abort();
     if (first !== "started") throw new ProcessStartError(`${this.name} ${first} while starting:\n${this.logTail()}`);
   }
