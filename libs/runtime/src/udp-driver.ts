@@ -81,16 +81,21 @@ async function bind(options: UdpSocketOptions, host: string): Promise<UdpSocket>
 
   const addresses = new AddressCache(family);
   const { port } = socket.address();
+  let closed = false;
   return {
     host,
     port,
     receiveBufferBytes: socket.getRecvBufferSize(),
     send(bytes, peer) {
+      if (closed) return;
       const { address, port: peerPort } = addresses.get(peer);
       socket.send(bytes, 0, bytes.length, peerPort, address);
     },
     kernelDrops: () => kernelDrops(port),
-    close: () => new Promise((resolve) => socket.close(resolve)),
+    close: () => {
+      closed = true;
+      return new Promise((resolve) => socket.close(resolve));
+    },
   };
 }
 

@@ -42,6 +42,8 @@ export interface CoapHandlers {
   dropped(reason: DropReason): void;
 }
 
+/** A longer timer would fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 const NOTHING = new Uint8Array(0);
 
 /** The stack with its exchanges as promises: what the handlers speak to. */
@@ -51,6 +53,7 @@ export class CoapServer {
   readonly #handlers: CoapHandlers;
   readonly #waiting = new Map<ExchangeId, (result: CoapResult) => void>();
   #nextExchange = 1;
+  #deaf = false;
 
   constructor(parts: {
     /** Drives the stack: `driveMachine(stack, perform)` of the runtime. */
@@ -68,8 +71,13 @@ export class CoapServer {
     return this.#waiting.size;
   }
 
+  /** Hears nothing any more; what is in hand can still be answered. */
+  deafen(): void {
+    this.#deaf = true;
+  }
+
   receive(bytes: Uint8Array, peer: PeerKey): void {
-    this.#drive({ type: "datagram", peer, bytes });
+    if (!this.#deaf) this.#drive({ type: "datagram", peer, bytes });
   }
 
   request({ giveUpAfterMs, ...request }: OutgoingRequest): Promise<CoapResult> {
@@ -79,10 +87,13 @@ export class CoapServer {
       this.#drive({ type: "request", exchange, ...request });
     });
     if (giveUpAfterMs === undefined) return answered;
-    const timer = setTimeout(() => {
-      this.#drive({ type: "cancel", exchange });
-      this.#end(exchange, { type: "failed", reason: "timeout" });
-    }, giveUpAfterMs);
+    const timer = setTimeout(
+      () => {
+        this.#drive({ type: "cancel", exchange });
+        this.#end(exchange, { type: "failed", reason: "timeout" });
+      },
+      Math.min(giveUpAfterMs, LONGEST_TIMER_MS),
+    );
     return answered.finally(() => clearTimeout(timer));
   }
 

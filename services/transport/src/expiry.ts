@@ -1,8 +1,15 @@
-import { lwm2m } from "@ferry/proto";
-import { EXPIRY_GRACE_MS, type OutboxEntry, SHARDS, StateUnavailableError } from "@ferry/state";
+import {
+  EXPIRY_GRACE_MS,
+  type OutboxEntry,
+  type Owner,
+  type Registration,
+  SHARDS,
+  StateUnavailableError,
+} from "@ferry/state";
 import { logLine } from "./communication-log.ts";
-import { publishLifecycle } from "./lifecycle.ts";
+import { publishStored } from "./lifecycle.ts";
 import type { TransportPorts } from "./ports.ts";
+import { forgetElsewhere } from "./take-over.ts";
 
 /** Every shard is looked at this often, ms. */
 const ROUND_MS = 10_000;
@@ -18,6 +25,8 @@ export class Sweeper {
   readonly #ports: TransportPorts;
   readonly #delay: (ms: number, signal: AbortSignal) => Promise<void>;
   readonly #stopped = new AbortController();
+  /** Shards whose outbox is being published. */
+  readonly #publishing = new Set<number>();
   #loop: Promise<void> = Promise.resolve();
 
   constructor(ports: TransportPorts, delay: (ms: number, signal: AbortSignal) => Promise<void>) {
@@ -60,7 +69,7 @@ export class Sweeper {
   }
 
   async #sweep(shard: number): Promise<void> {
-    const { devices, node, clock, ownership, metrics, settings } = this.#ports;
+    const { devices, node, clock, settings } = this.#ports;
     for (let more = true; more && !this.#stopped.signal.aborted; ) {
       const swept = await devices.sweep({
         shard,
@@ -71,27 +80,46 @@ export class Sweeper {
         nowMs: clock.wallMs(),
       });
       if (swept.type === "leased") return;
-      for (const { registration } of swept.expired) {
-        metrics.expirations.inc();
-        const device = ownership.byRegistrationId(registration.registrationId);
-        if (device === undefined) continue;
-        logLine(device, "info: Client unRegistration", this.#ports);
-        ownership.drop(device);
-      }
-      for (const entry of swept.outbox) await this.#publish(entry);
-      more = swept.more;
+      for (const { registration, owner } of swept.expired) this.#expired(registration, owner);
+      // Expiry needs only Redis: it does not wait for Kafka.
+      if (swept.outbox.length > 0 && !this.#publishing.has(shard)) void this.#publish(shard, swept.outbox);
+      more = swept.more && swept.expired.length > 0;
     }
   }
 
-  /** In order, and settled only when Kafka has it: what fails stays for the next round. */
-  async #publish(entry: OutboxEntry): Promise<void> {
-    const { records, outbox, unpublished } = this.#ports;
-    try {
-      if (entry.kind === "response") await records.response(entry.device, entry.value, entry.contentType);
-      else await publishLifecycle(lwm2m.v1.LifecycleRecord.decode(entry.value), this.#ports);
-      outbox.settle(entry.shard, entry.id);
-    } catch (error) {
-      unpublished(error);
+  #expired(registration: Registration, owner: Owner): void {
+    const { ownership, metrics } = this.#ports;
+    metrics.expirations.inc();
+    const device = ownership.byRegistrationId(registration.registrationId);
+    if (device === undefined) {
+      forgetElsewhere(registration, owner, this.#ports);
+      return;
     }
+    logLine(device, "info: Client unRegistration", this.#ports);
+    ownership.drop(device);
+  }
+
+  /** Publishes what the outbox of a shard holds; the sender keeps the order per device. What fails stays for a later round. */
+  async #publish(shard: number, entries: readonly OutboxEntry[]): Promise<void> {
+    const { devices, unpublished, stateEpisode } = this.#ports;
+    this.#publishing.add(shard);
+    const accepted: string[] = [];
+    const publish = async (entry: OutboxEntry): Promise<void> => {
+      try {
+        await publishStored(entry, this.#ports);
+        accepted.push(entry.id);
+      } catch (error) {
+        if (error instanceof StateUnavailableError) stateEpisode.failed(error);
+        else unpublished(error);
+      }
+    };
+    await Promise.all(entries.map(publish));
+    try {
+      if (accepted.length > 0) await devices.settle(shard, accepted);
+    } catch (error) {
+      if (!(error instanceof StateUnavailableError)) throw error;
+      stateEpisode.failed(error);
+    }
+    this.#publishing.delete(shard);
   }
 }

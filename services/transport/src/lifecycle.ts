@@ -1,19 +1,9 @@
 import { lwm2m } from "@ferry/proto";
-import { type LifecycleChange, lifecycleRecord } from "@ferry/state";
+import { type LifecycleChange, lifecycleRecord, type OutboxEntry, toWireRegistration } from "@ferry/state";
 import type { TransportPorts } from "./ports.ts";
 
-const { LifecycleEvent } = lwm2m.v1;
-
-/** The device's state after an event. */
-const STATE_AFTER: ReadonlyMap<lwm2m.v1.LifecycleEvent, "registration" | "tombstone"> = new Map([
-  [LifecycleEvent.LIFECYCLE_EVENT_REGISTERED, "registration"],
-  [LifecycleEvent.LIFECYCLE_EVENT_UPDATED, "registration"],
-  [LifecycleEvent.LIFECYCLE_EVENT_DEREGISTERED, "tombstone"],
-  [LifecycleEvent.LIFECYCLE_EVENT_EXPIRED, "tombstone"],
-]);
-
 /**
- * Publishes what befell a registration, then tells the outbox that Kafka has it.
+ * Publishes what befell a registration and, where it changes, the device's state; then tells the outbox that Kafka has it.
  *
  * Nobody waits for it: Register and Update need Redis, not Kafka. What fails here is published by the sweeper.
  * An Update that only prolongs leaves the state as it is: a restore gives every device a fresh lifetime anyway.
@@ -25,23 +15,31 @@ export function publishChange(
   ports: TransportPorts,
   changesState: boolean = change.event !== "updated",
 ): void {
-  void publishLifecycle(lifecycleRecord(change), ports, changesState).then(
-    () => ports.outbox.settle(shard, outboxId),
-    ports.unpublished,
-  );
+  const { registration, event } = change;
+  const record = lifecycleRecord(change);
+  const published = [ports.records.storedLifecycle(record, registration)];
+  if (changesState) {
+    const ended = event === "deregistered" || event === "expired";
+    const state = ended
+      ? undefined
+      : { context: record.context ?? null, registration: toWireRegistration(registration) };
+    published.push(ports.records.deviceState(registration, state));
+  }
+  void Promise.all(published).then(() => ports.outbox.settle(shard, outboxId), ports.unpublished);
 }
 
-/** Publishes a lifecycle record and, where it changes, the device's state after it. Resolves once Kafka has both. */
-export async function publishLifecycle(
-  record: lwm2m.v1.LifecycleRecord.$Properties,
-  { records }: TransportPorts,
-  changesState: boolean = record.event !== LifecycleEvent.LIFECYCLE_EVENT_UPDATED,
-): Promise<void> {
-  const { context, registration, event } = record;
-  const device = { tenant: context?.tenant ?? "", endpoint: context?.endpoint ?? "" };
-  const published = records.storedLifecycle(record, device);
-  const after = event === undefined || event === null ? undefined : STATE_AFTER.get(event);
-  if (after === undefined || !changesState) return published;
-  const state = after === "tombstone" ? undefined : { context: context ?? null, registration: registration ?? null };
-  await Promise.all([published, records.deviceState(device, state)]);
+/**
+ * Publishes an outbox entry whose writer could not; resolves once Kafka has it.
+ *
+ * The device's state goes with it as the store has it now: later events may be on Kafka already, and an older state must not follow them.
+ */
+export async function publishStored(entry: OutboxEntry, { records, devices }: TransportPorts): Promise<void> {
+  if (entry.kind === "response") return records.response(entry.device, entry.value, entry.contentType);
+  const record = lwm2m.v1.LifecycleRecord.decode(entry.value);
+  const now = await devices.get(entry.device);
+  const state =
+    now === undefined
+      ? undefined
+      : { context: record.context ?? null, registration: toWireRegistration(now.registration) };
+  await Promise.all([records.storedLifecycle(record, entry.device), records.deviceState(entry.device, state)]);
 }

@@ -50,7 +50,7 @@ export const TRANSPORT_METRICS = {
     type: "counter",
     name: "lwm2m_unacknowledged_total",
     help: "Notifications that were left without an answer or dropped, by reason.",
-    labels: { reason: ["pressure", "bus", "too-large"] },
+    labels: { reason: ["pressure", "bus"] },
   },
   claims: {
     type: "counter",

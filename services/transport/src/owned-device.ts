@@ -1,3 +1,4 @@
+import type { Operation } from "@ferry/lwm2m";
 import type { DeviceState, Observation, Owner, Registration } from "@ferry/state";
 import { WorkQueue } from "./downlink/work-queue.ts";
 import type { Serving } from "./serving.ts";
@@ -6,6 +7,8 @@ import { type TokenKey, tokenKey } from "./token-key.ts";
 /** An observation of a device that this node owns, with what only its owner needs to know. */
 export interface HeldObservation {
   readonly observation: Observation;
+  /** Key of the observation's token. */
+  readonly key: TokenKey;
   /** Parsed form of the observation's only path. */
   readonly path: readonly number[];
   /** The device is known to hold it; else it is made (anew) at the next occasion. */
@@ -31,6 +34,12 @@ export class OwnedDevice {
   peer: string;
   readonly observations: Map<TokenKey, HeldObservation> = new Map();
   readonly work: WorkQueue = new WorkQueue();
+  /** Reads and Write-Attributes that the profile wants and that are still to be done, with how often they were tried; undefined when there are none. */
+  toDo: Map<Operation, number> | undefined = undefined;
+  /** What Redis holds of the profile's observations is what the profile wants. */
+  followed = true;
+  /** That is being brought about. */
+  following = false;
   /** Records written for the device under this epoch. */
   sequence = 0;
   /** When ownership was last confirmed by Redis, monotonic ms. */
@@ -69,8 +78,9 @@ export class OwnedDevice {
 
   hold(observation: Observation): HeldObservation {
     const path = (observation.paths[0] ?? "/").split("/").filter(Boolean).map(Number);
-    const held = { observation, path, confirmed: true, making: false, observe: undefined, observedAtMs: 0 };
-    this.observations.set(tokenKey(observation.token), held);
+    const key = tokenKey(observation.token);
+    const held = { observation, key, path, confirmed: true, making: false, observe: undefined, observedAtMs: 0 };
+    this.observations.set(key, held);
     return held;
   }
 }

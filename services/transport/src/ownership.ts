@@ -32,45 +32,54 @@ export class Ownership {
     return this.#byToken.get(tokenKey(token));
   }
 
-  /** Takes a device in, in place of what was known of it. Its pending work ends with the old one. */
-  adopt(device: OwnedDevice): void {
+  /** Takes a device in, in place of what was known of it, whose pending work is dropped. What is known is kept, and returned, when it is of a newer epoch. */
+  adopt(device: OwnedDevice): OwnedDevice {
     const known = this.byDevice(device.tenant, device.endpoint);
-    if (known !== undefined) this.drop(known);
+    if (known !== undefined && known.owner.epoch > device.owner.epoch) return known;
+    // The new one is in place before the old one's work is dropped: who asks again finds it.
+    if (known !== undefined) this.#forget(known);
     this.#byDevice.set(`${device.tenant}/${device.endpoint}`, device);
     this.#byRegistrationId.set(device.registration.registrationId, device);
     for (const key of device.observations.keys()) this.#byToken.set(key, device);
+    known?.work.clear();
+    return device;
   }
 
   /** Forgets a device. Whoever still works on it finds `has` false. */
   drop(device: OwnedDevice): void {
     if (!this.has(device)) return;
+    this.#forget(device);
+    device.work.clear();
+  }
+
+  #forget(device: OwnedDevice): void {
     this.#byDevice.delete(`${device.tenant}/${device.endpoint}`);
     this.#byRegistrationId.delete(device.registration.registrationId);
     for (const key of device.observations.keys()) this.#byToken.delete(key);
-    device.work.clear();
   }
 
   has(device: OwnedDevice): boolean {
     return this.#byDevice.get(`${device.tenant}/${device.endpoint}`) === device;
   }
 
-  /** Adds the tokens of observations that the device got since it was adopted. */
+  /** Makes an observation that the device got since it was adopted known by its token. Nothing happens for a device that was dropped meanwhile. */
   index(device: OwnedDevice, token: Token): void {
-    this.#byToken.set(tokenKey(token), device);
+    if (this.has(device)) this.#byToken.set(tokenKey(token), device);
   }
 
-  /** Removes an observation. */
+  /** Removes an observation. A token that is another device object's by now stays. */
   unobserve(device: OwnedDevice, token: Token): void {
     const key = tokenKey(token);
     device.observations.delete(key);
-    this.#byToken.delete(key);
+    if (this.#byToken.get(key) === device) this.#byToken.delete(key);
   }
 
   /** Forgets everything: the node cannot prove any more that it owns what it holds. */
   clear(): void {
-    for (const device of this.#byDevice.values()) device.work.clear();
+    const devices = [...this.#byDevice.values()];
     this.#byDevice.clear();
     this.#byRegistrationId.clear();
     this.#byToken.clear();
+    for (const device of devices) device.work.clear();
   }
 }

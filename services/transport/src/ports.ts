@@ -3,6 +3,7 @@ import type { Catalogue } from "@ferry/provisioning";
 import type { Clock, Episode, Logger } from "@ferry/runtime";
 import type { DeviceStore, NodeDirectory, NodeRef } from "@ferry/state";
 import type { CoapServer } from "./coap-server.ts";
+import type { LiveSlots } from "./live-slots.ts";
 import type { TransportMetrics } from "./metrics.ts";
 import type { OutboxSettler } from "./outbox-settler.ts";
 import type { Ownership } from "./ownership.ts";
@@ -10,6 +11,7 @@ import type { ReachabilitySettings } from "./reachability.ts";
 import type { RecordWriter } from "./record-writer.ts";
 import type { ServingCache } from "./serving.ts";
 import type { StoreWatch } from "./store-watch.ts";
+import type { TakeOver } from "./take-over.ts";
 
 /** Settings that handlers read. */
 export interface HandlerSettings {
@@ -36,6 +38,7 @@ export interface TransportPorts {
   readonly catalogue: Catalogue;
   readonly servings: ServingCache;
   readonly ownership: Ownership;
+  readonly takeOver: TakeOver;
   readonly coap: CoapServer;
   readonly records: RecordWriter;
   readonly outbox: OutboxSettler;
@@ -46,6 +49,7 @@ export interface TransportPorts {
   readonly random: (size: number) => Uint8Array;
   readonly metrics: TransportMetrics;
   readonly storeWatch: StoreWatch;
+  readonly liveSlots: LiveSlots;
   /** One log line when Redis goes away, one when it is back. */
   readonly stateEpisode: Episode;
   /** Takes note of a record that Kafka did not take and that nobody waits for. */

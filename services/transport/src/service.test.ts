@@ -1,11 +1,13 @@
-import { CODE, formatCode, OPTION } from "@ferry/coap";
+import { CODE, formatCode, uriPath } from "@ferry/coap";
 import { lwm2m, TOPICS } from "@ferry/proto";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import {
   collect,
+  locationOf,
   memorySystem,
   openDevice,
   provision,
+  publishProfile,
   register,
   startNode,
   stopAll,
@@ -104,18 +106,63 @@ describe("a transport node", () => {
     const updates = (): number =>
       lifecycle.filter(({ event }) => event === lwm2m.v1.LifecycleEvent.LIFECYCLE_EVENT_UPDATED).length;
     const device = await openDevice(node);
-    const location = (await register(device)).options
-      .filter(({ number }) => number === OPTION.LOCATION_PATH)
-      .map(({ value }) => Buffer.from(value).toString());
-    expect(formatCode((await device.request(CODE.POST, `/${location.join("/")}`, ["lt=600"])).code)).toBe("2.04");
+    const location = locationOf(await register(device));
+    expect(formatCode((await device.request(CODE.POST, location, ["lt=600"])).code)).toBe("2.04");
     const state = await system.state.devices.get({ tenant: "default", endpoint: "ep-1" });
     expect(state?.registration.lifetimeS).toBe(600);
     await until(() => states.some(({ registration }) => registration?.lifetimeS === 600), "the state after the Update");
     const { length } = states;
-    expect(formatCode((await device.request(CODE.POST, `/${location.join("/")}`, [])).code)).toBe("2.04");
+    expect(formatCode((await device.request(CODE.POST, location, [])).code)).toBe("2.04");
     await until(() => updates() === 2, "the second Update");
     expect(states).toHaveLength(length); // An Update that only prolongs changes nothing that a restore needs.
-    expect(formatCode((await device.request(CODE.DELETE, `/${location.join("/")}`, [])).code)).toBe("2.02");
-    expect(formatCode((await device.request(CODE.POST, `/${location.join("/")}`, [])).code)).toBe("4.04");
+    expect(formatCode((await device.request(CODE.DELETE, location, [])).code)).toBe("2.02");
+    expect(formatCode((await device.request(CODE.POST, location, [])).code)).toBe("4.04");
+  });
+
+  it("asks a device again for what a dead node could not, when its Update arrives elsewhere", async () => {
+    const system = memorySystem();
+    await provision(system);
+    const first = await startNode(system);
+    const second = await startNode(system);
+    const device = await openDevice(first);
+    const answer = device.answer;
+    device.answer = () => "silent";
+    const location = locationOf(await register(device));
+    await first.stop();
+
+    device.answer = answer;
+    device.pointAt(second);
+    expect(formatCode((await device.request(CODE.POST, location, [])).code)).toBe("2.04");
+    await until(() => device.observeToken !== undefined, "the observation");
+  });
+
+  it("observes a path once, however often its profile changes at the same time", async () => {
+    const system = memorySystem();
+    await provision(system);
+    const node = await startNode(system);
+    const device = await openDevice(node);
+    await register(device);
+    await until(() => device.observeToken !== undefined, "the observation");
+    const resources = { "/3/0/9": { key: "batteryLevel", telemetry: true, observe: true } };
+    const more = { ...resources, "/3/0/13": { key: "time", telemetry: true, observe: true } };
+    await Promise.all([1, 2, 3].map(() => publishProfile(system, { resources: more })));
+    const asked = (): number => device.requests.filter(({ options }) => uriPath(options).join("/") === "3/0/13").length;
+    await until(() => asked() > 0, "the new observation");
+    await publishProfile(system, { resources });
+    await until(() => true, "");
+    expect(asked()).toBe(1);
+  });
+
+  it("stops under load without an error: what Kafka takes meanwhile is still acknowledged", async () => {
+    const system = memorySystem();
+    await provision(system);
+    const node = await startNode(system);
+    const device = await openDevice(node);
+    await register(device);
+    await until(() => device.observeToken !== undefined, "the observation");
+    const delivered = device.notify("3", 3);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+    await node.stop();
+    expect(await delivered).toBe("delivered");
   });
 });

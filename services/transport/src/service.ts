@@ -1,13 +1,15 @@
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Bus } from "@ferry/bus";
-import { CoapStack } from "@ferry/coap";
+import { type Bus, BusOverflowError, BusUnavailableError, RecordTooLargeError } from "@ferry/bus";
+import { CoapStack, type StackInput } from "@ferry/coap";
 import { CONTENT_TYPE, TOPICS } from "@ferry/proto";
 import { Catalogue, followProvisioning } from "@ferry/provisioning";
 import {
   awaitTopics,
   createEpisode,
   driveMachine,
+  type Episode,
+  type MachineDriver,
   monotonicMs,
   openUdpSocket,
   requestedSlot,
@@ -22,6 +24,7 @@ import type { TransportSettings } from "./config.ts";
 import { RpcExecutor } from "./downlink/accept-rpc.ts";
 import { Sweeper } from "./expiry.ts";
 import { followChange } from "./follow-changes.ts";
+import { LiveSlots } from "./live-slots.ts";
 import { TRANSPORT_METRICS } from "./metrics.ts";
 import { obeyCommand } from "./node-commands.ts";
 import { OutboxSettler } from "./outbox-settler.ts";
@@ -89,6 +92,9 @@ export async function startTransport(
   await followed.caughtUp;
 
   const ownership = new Ownership();
+  const storeWatch = await beginWatching(state, shutdown.signal, stateEpisode, () =>
+    logger.warn({ devices: ownership.size }, "Redis was emptied or rolled back; owned devices go on from memory"),
+  );
   const lease = await SlotLease.take(
     {
       nodes: state.nodes,
@@ -100,6 +106,7 @@ export async function startTransport(
         logger.warn({ reason, devices: ownership.size }, "Ownership is discarded");
         ownership.clear();
       },
+      isStoreLost: () => storeWatch.inDoubt(),
       onUnavailable: (error) => stateEpisode.failed(error),
       onAvailable: () => stateEpisode.healed(),
       delay,
@@ -108,12 +115,12 @@ export async function startTransport(
     shutdown.signal,
   );
   if (lease === undefined) throw new UsageError("stopped while waiting for a slot");
+  // From here on: what follows may wait for Kafka longer than a lease lasts.
+  lease.start();
+  shutdown.onStop("slot", () => lease.stop());
   const node: NodeRef = { slot: lease.entry.slot, bootId };
   metrics.slot.set(node.slot);
 
-  const storeWatch = await StoreWatch.begin(state.devices, monotonicMs, () =>
-    logger.warn({ devices: ownership.size }, "Redis was emptied or rolled back; owned devices go on from memory"),
-  );
   const values = bus.sender({ name: "values", lingerMs: settings.kafka.lingerMs });
   const answers = bus.sender({ name: "answers", lingerMs: 0 });
   health.require("bus", () => (values.oldestAgeMs > BUS_STUCK_MS ? "records wait for Kafka" : undefined));
@@ -133,11 +140,12 @@ export async function startTransport(
     onDatagram: (bytes, peer) => coap.receive(bytes, peer),
     onError: (error) => logger.error({ error }, "The CoAP socket failed"),
   });
+  let driver: MachineDriver<StackInput> | undefined;
   const coap = new CoapServer({
     drive: (perform) => {
-      const driver = driveMachine(stack, perform);
-      shutdown.onStop("coap", () => driver.stop());
-      return (input) => driver.handle(input);
+      const made = driveMachine(stack, perform);
+      driver = made;
+      return (input) => made.handle(input);
     },
     send: (bytes, peer) => socket.send(bytes, peer),
     handlers: {
@@ -161,12 +169,20 @@ export async function startTransport(
     clock: { wallMs, monotonicMs },
     random,
     metrics,
+    get takeOver() {
+      return takeOver;
+    },
     storeWatch,
+    liveSlots: new LiveSlots(state.nodes, monotonicMs),
     stateEpisode,
-    unpublished: (error) => busEpisode.failed(error),
+    unpublished: (error) => {
+      if (!isBusError(error)) throw error;
+      busEpisode.failed(error);
+    },
     logger,
   };
-  const notifications = new Notifications(ports, new TakeOver(ports));
+  const takeOver = new TakeOver(ports);
+  const notifications = new Notifications(ports, takeOver);
   const rpc = new RpcExecutor(ports);
   const commands = bus.subscribe({
     type: "reader",
@@ -178,7 +194,10 @@ export async function startTransport(
   health.require("commands", () => (commands.healthy ? undefined : "node commands are not read"));
   const stopFollowing = catalogue.onChange((change) => void followChange(change, ports));
   const sweeper = new Sweeper(ports, delay);
-  const gaps = setInterval(() => notifications.reportGap(), GAP_REPORT_MS);
+  const gaps = setInterval(() => {
+    notifications.reportGap();
+    if (busEpisode.lasting && values.bufferedRecords === 0) busEpisode.healed();
+  }, GAP_REPORT_MS);
   metrics.devices.collect(() => ownership.size);
   metrics.observations.collect(() => ownership.observations);
   metrics.drift.collect(() => drift(ownership));
@@ -186,13 +205,17 @@ export async function startTransport(
   metrics.oldestRecordSeconds.collect(() => values.oldestAgeMs / 1000);
   metrics.socketDrops.collect(() => socket.kernelDrops());
 
-  shutdown.onStop("slot", () => lease.stop());
-  shutdown.onStop("records", async () => {
-    await Promise.allSettled([values.flush(FLUSH_MS), answers.flush(FLUSH_MS)]);
-    await ports.outbox.flush();
-  });
+  // The last is stopped first: what Kafka accepts while the records are flushed is still acknowledged through the open socket.
+  shutdown.onStop("outbox", () => ports.outbox.flush());
   shutdown.onStop("ownership", (signal) => releaseAll(ports, signal));
-  shutdown.onStop("socket", () => socket.close());
+  shutdown.onStop("socket", async () => {
+    driver?.stop();
+    await socket.close();
+  });
+  shutdown.onStop("records", async () => {
+    coap.deafen();
+    await Promise.allSettled([values.flush(FLUSH_MS), answers.flush(FLUSH_MS)]);
+  });
   shutdown.onStop("background", async () => {
     stopFollowing();
     clearInterval(gaps);
@@ -204,13 +227,14 @@ export async function startTransport(
   });
 
   await commands.ready;
-  lease.start();
   sweeper.start();
   await lease.announce({ ready: true });
   logger.info({ slot: node.slot, coapPort: socket.port }, "Serving devices");
   return { node, coapPort: socket.port };
 }
 
+/** How soon Redis is tried again at the start, ms. */
+const RETRY_MS = 1_000;
 /** Records that wait longer than this say that Kafka does not take them, ms. */
 const BUS_STUCK_MS = 10_000;
 /** How long the records in hand may take on shutdown, ms. */
@@ -219,6 +243,32 @@ const FLUSH_MS = 10_000;
 const GAP_REPORT_MS = 1_000;
 /** Devices that are given up at a time on shutdown. */
 const RELEASE_BATCH = 200;
+
+/** Begins to watch the store; waits for Redis as long as it takes. */
+async function beginWatching(
+  { devices }: State,
+  signal: AbortSignal,
+  episode: Episode,
+  onLost: () => void,
+): Promise<StoreWatch> {
+  for (;;) {
+    try {
+      return await StoreWatch.begin(devices, monotonicMs, onLost);
+    } catch (error) {
+      if (!(error instanceof StateUnavailableError)) throw error;
+      if (signal.aborted) throw new UsageError("stopped while waiting for Redis");
+      episode.failed(error);
+      await delay(RETRY_MS, signal);
+    }
+  }
+}
+
+/** The failures of a bus that works as it should; anything else is ours. */
+function isBusError(error: unknown): boolean {
+  return (
+    error instanceof BusOverflowError || error instanceof BusUnavailableError || error instanceof RecordTooLargeError
+  );
+}
 
 /** Observations that are wanted and not known to be there. */
 function drift(ownership: Ownership): number {

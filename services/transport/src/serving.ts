@@ -32,8 +32,8 @@ export interface Serving {
 /** What of a registration decides how a device is served. */
 export type ServedBy = Pick<Registration, "tenant" | "profile" | "lwm2mVersion" | "objectLinks">;
 
-/** Kinds of devices that are remembered; a fleet has few. */
-const MAX_SERVINGS = 10_000;
+/** Characters of link lists of the kinds of devices that are remembered; a fleet has few kinds. */
+const MAX_CHARACTERS = 8 * 1024 * 1024;
 /** For a device whose profile was deleted: it keeps its registration and is asked for nothing. */
 const EMPTY_PROFILE: DeviceProfile = parseDeviceProfile({ resources: {} });
 
@@ -42,6 +42,7 @@ export class ServingCache {
   readonly #catalogue: Catalogue;
   readonly #valueMaps = new ValueMaps();
   readonly #servings = new Map<string, Serving>();
+  #characters = 0;
 
   constructor(catalogue: Catalogue) {
     this.#catalogue = catalogue;
@@ -51,7 +52,8 @@ export class ServingCache {
     const key = `${tenant}\n${profile}\n${lwm2mVersion}\n${objectLinks}`;
     const known = this.#servings.get(key);
     if (known !== undefined) return known;
-    if (this.#servings.size >= MAX_SERVINGS) this.#servings.clear();
+    this.#characters += key.length;
+    if (this.#characters > MAX_CHARACTERS) this.clear();
     const made = this.#make(
       tenant,
       this.#catalogue.profile(tenant, profile) ?? EMPTY_PROFILE,
@@ -64,6 +66,7 @@ export class ServingCache {
   /** A profile or model changed: what is asked for from now on is made anew. */
   clear(): void {
     this.#servings.clear();
+    this.#characters = 0;
   }
 
   #make(tenant: string, profile: DeviceProfile, supported: SupportedObjects): Serving {

@@ -18,6 +18,8 @@ export interface SlotLeaseParts {
   readonly monotonicMs: () => number;
   /** Ownership can no longer be proved: everything that hangs on it must be discarded before anything is sent. */
   readonly onLost: (reason: string) => void;
+  /** Whether the store was emptied or rolled back of late. @throws {StateUnavailableError} */
+  readonly isStoreLost: () => Promise<boolean>;
   readonly onUnavailable: (error: StateUnavailableError) => void;
   readonly onAvailable: () => void;
   readonly delay: (ms: number, signal: AbortSignal) => Promise<void>;
@@ -87,34 +89,36 @@ export class SlotLease {
 
   async #keep(): Promise<void> {
     const everyMs = Math.floor(this.#parts.leaseMs / RENEWALS);
-    let lastMs = this.#parts.monotonicMs();
     while (!this.#stopped.signal.aborted) {
+      const beforeMs = this.#parts.monotonicMs();
       await this.#parts.delay(everyMs, this.#stopped.signal);
       if (this.#stopped.signal.aborted) return;
-      const nowMs = this.#parts.monotonicMs();
+      const sleptMs = this.#parts.monotonicMs() - beforeMs;
       // The process was stopped or starved: others may have taken its devices meanwhile.
-      if (nowMs - lastMs > everyMs + CLOCK_GAP_MS)
-        this.#parts.onLost(`the clock jumped by ${Math.round(nowMs - lastMs)} ms`);
-      lastMs = nowMs;
+      if (sleptMs > everyMs + CLOCK_GAP_MS) this.#parts.onLost(`the clock jumped by ${Math.round(sleptMs)} ms`);
       await this.#renew();
     }
   }
 
   async #renew(): Promise<void> {
+    const { nodes, leaseMs, onAvailable, onUnavailable, onLost, isStoreLost } = this.#parts;
     try {
-      const ours = await this.#parts.nodes.renew(this.#entry, this.#parts.leaseMs);
-      this.#parts.onAvailable();
+      const ours = await nodes.renew(this.#entry, leaseMs);
+      onAvailable();
+      // Asked each time, so that a store which fell back by seconds shows.
+      const storeLost = await isStoreLost();
       if (ours) return;
-      this.#parts.onLost(`slot ${this.#entry.slot} is no longer ours`);
       const { slot } = this.#entry;
-      const retaken = await this.#parts.nodes.lease({ ...this.#entry, slot }, this.#parts.leaseMs);
+      const retaken = await nodes.lease({ ...this.#entry, slot }, leaseMs);
       // Tokens, commands and epochs carry the slot: two nodes with one cannot both serve. This process ends; its next life takes a free slot, or waits.
       assert(retaken !== undefined, `slot ${slot} was not renewed in time and is another node's now`);
       this.#entry = retaken;
+      // An emptied store forgot the lease with all else: what is in memory is then all that is left.
+      if (!storeLost) onLost(`the lease of slot ${slot} had lapsed`);
     } catch (error) {
       if (!(error instanceof StateUnavailableError)) throw error;
       // Redis is away: owned devices go on from memory, and nobody else can take a slot either.
-      this.#parts.onUnavailable(error);
+      onUnavailable(error);
     }
   }
 }

@@ -18,10 +18,11 @@ it("trusts a store that is the same as at the start, and doubts an emptied one f
   expect(await watch.inDoubt()).toBe(false);
 
   store = new MemoryDeviceStore();
+  nowMs = 1_000;
   expect(await watch.inDoubt()).toBe(true);
-  nowMs = 599_999;
+  nowMs = 600_999;
   expect(await watch.inDoubt()).toBe(true);
-  nowMs = 600_000;
+  nowMs = 601_000;
   expect(await watch.inDoubt()).toBe(false);
   expect(lost).toBe(1);
 });

@@ -2,6 +2,8 @@ import type { DeviceStore } from "@ferry/state";
 
 /** How long after the store was found emptied or rolled back its "unknown" proves nothing: devices have to register anew first, ms. */
 const DOUBT_MS = 600_000;
+/** How old an answer of the store may be, ms. */
+const FRESH_MS = 1_000;
 
 /**
  * Tells whether the store's memory can be trusted: an emptied or rolled-back Redis knows none of the devices that live.
@@ -14,6 +16,7 @@ export class StoreWatch {
   readonly #onLost: () => void;
   #incarnationId: string;
   #doubtUntilMs = Number.NEGATIVE_INFINITY;
+  #askedAtMs = Number.NEGATIVE_INFINITY;
 
   private constructor(devices: DeviceStore, incarnationId: string, monotonicMs: () => number, onLost: () => void) {
     this.#devices = devices;
@@ -27,8 +30,14 @@ export class StoreWatch {
     return new StoreWatch(devices, (await devices.incarnation()).id, monotonicMs, onLost);
   }
 
-  /** Asks the store, which is worth it only where it does not know a device. @throws {StateUnavailableError} */
+  /** Asks the store, at most once a second: anybody can send what it does not know. @throws {StateUnavailableError} */
   async inDoubt(): Promise<boolean> {
+    if (this.#monotonicMs() - this.#askedAtMs >= FRESH_MS) await this.#ask();
+    return this.#monotonicMs() < this.#doubtUntilMs;
+  }
+
+  async #ask(): Promise<void> {
+    this.#askedAtMs = this.#monotonicMs();
     const { id } = await this.#devices.incarnation();
     const nowMs = this.#monotonicMs();
     if (id !== this.#incarnationId) {
@@ -36,6 +45,5 @@ export class StoreWatch {
       this.#doubtUntilMs = nowMs + DOUBT_MS;
       this.#onLost();
     }
-    return nowMs < this.#doubtUntilMs;
   }
 }

@@ -1,19 +1,16 @@
 import type { PeerKey } from "@ferry/coap";
 import type { ClaimProof, DeviceRef, DeviceState, Owner } from "@ferry/state";
 import { StateUnavailableError } from "@ferry/state";
-import { reconcile } from "./downlink/set-up.ts";
+import { resume } from "./downlink/reconcile.ts";
 import { OwnedDevice } from "./owned-device.ts";
 import type { TransportPorts } from "./ports.ts";
 
-/** A registration so young may have been taken over before its first owner had made the observations. */
-const SETTLED_AFTER_MS = 300_000;
-
-/** Makes this node serve a device that Redis says is its own, from the state that Redis gave. */
+/** Makes this node serve a device that Redis says is its own, from the state that Redis gave. An answer that came late changes nothing: what is known of a newer epoch stays. */
 export function adopt(state: DeviceState, peer: PeerKey, ports: TransportPorts): OwnedDevice {
   const device = new OwnedDevice(state, ports.servings.of(state.registration), peer, ports.clock.monotonicMs());
-  ports.ownership.adopt(device);
-  ports.coap.setMessageId(peer, state.firstMessageId);
-  return device;
+  const current = ports.ownership.adopt(device);
+  if (current === device) ports.coap.setMessageId(peer, state.firstMessageId);
+  return current;
 }
 
 /** Tells the node that served the device before, if it is another one, to forget it. It may be gone: nobody waits. */
@@ -86,19 +83,12 @@ export class TakeOver {
       }
       const device = adopt(state, peer, ports);
       if (outcome.type === "claimed") forgetElsewhere(device, outcome.previousOwner, ports);
-      this.#repair(device);
+      resume(device, proof.type === "token", ports);
       return device;
     } catch (error) {
       if (!(error instanceof StateUnavailableError)) throw error;
       ports.stateEpisode.failed(error);
       return "unavailable";
     }
-  }
-
-  /** A device that moved soon after it registered may lack observations that Redis lists: they are made anew, under the same tokens. */
-  #repair(device: OwnedDevice): void {
-    const ageMs = this.#ports.clock.wallMs() - device.registration.registeredAtMs;
-    if (ageMs < SETTLED_AFTER_MS) for (const held of device.observations.values()) held.confirmed = false;
-    reconcile(device, this.#ports);
   }
 }

@@ -48,15 +48,26 @@ const PROFILE = {
   },
 };
 
-export async function provision({ bus, state }: System): Promise<void> {
-  await bus.ensureTopics(Object.values(TOPICS), "create");
-  const sender = bus.sender({ name: "test", lingerMs: 0 });
-  const profile = { tenant: "default", id: "meter", profile: { json: JSON.stringify(PROFILE) } };
-  await sender.publish({
+/** Publishes the profile `meter`. */
+export async function publishProfile({ bus }: System, profile: object): Promise<void> {
+  const record = { tenant: "default", id: "meter", profile: { json: JSON.stringify(profile) } };
+  await bus.sender({ name: "test", lingerMs: 0 }).publish({
     topic: TOPICS.provisioning.name,
     key: provisioningKey("profile", "default", "meter"),
-    value: lwm2m.v1.ProvisioningRecord.encode(profile).finish(),
+    value: lwm2m.v1.ProvisioningRecord.encode(record).finish(),
   });
+}
+
+/** Path of the registration that a Register was answered with. */
+export function locationOf({ options }: Received): string {
+  const segments = options.filter(({ number }) => number === OPTION.LOCATION_PATH);
+  return `/${segments.map(({ value }) => Buffer.from(value).toString()).join("/")}`;
+}
+
+export async function provision(system: System): Promise<void> {
+  const { bus, state } = system;
+  await bus.ensureTopics(Object.values(TOPICS), "create");
+  await publishProfile(system, PROFILE);
   const device = {
     tenant: "default",
     id: "ep-1",

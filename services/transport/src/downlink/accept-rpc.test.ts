@@ -170,4 +170,17 @@ describe("an RPC request at the device's owner", () => {
     await until(() => answers.length === 2, "the second answer");
     expect(answers[1]).toMatchObject({ error: "Could not find active Observe component with path: /3/0/9" });
   });
+
+  it("waits for its turn across a new registration of its device", async () => {
+    const { device, answers, ask } = await startAsked();
+    const answer = device.answer;
+    device.answer = () => "silent";
+    await ask("r-1", "Read", { id: "/3/0/9" }, 600);
+    await ask("r-2", "Read", { id: "/3/0/9" });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    device.answer = answer;
+    await register(device);
+    await until(() => answers.length === 2, "both answers");
+    expect(answers.find(({ requestId }) => requestId === "r-2")).toMatchObject({ status: "SUCCESSFUL" });
+  });
 });

@@ -15,21 +15,14 @@ import {
   type RpcOperation,
   type RpcResult,
 } from "@ferry/rpc";
-import {
-  type DeviceRef,
-  namedEventId,
-  type Observation,
-  observationToken,
-  StateUnavailableError,
-  shardOf,
-} from "@ferry/state";
+import { type DeviceRef, namedEventId, observationToken, StateUnavailableError, shardOf } from "@ferry/state";
 import { logLine } from "../communication-log.ts";
-import { hold } from "../follow-changes.ts";
-import type { OwnedDevice } from "../owned-device.ts";
+import type { HeldObservation, OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
+import { isReachable } from "../reachability.ts";
 import { nextHead } from "../record-writer.ts";
 import { type Performed, perform } from "./perform.ts";
-import { removeObservation } from "./set-up.ts";
+import { hold, withdraw } from "./reconcile.ts";
 import { PRIORITY } from "./work-queue.ts";
 
 /** A request as the router hands it over. */
@@ -80,33 +73,40 @@ export class RpcExecutor {
     void this.#carryOut(request).finally(() => this.#inHand.delete(name));
   }
 
+  /** Carries a request out on the device, and again on what the device became when it registered anew or came back meanwhile. */
   async #carryOut(request: Request): Promise<void> {
     const device = this.#ports.ownership.byDevice(request.tenant, request.endpoint);
-    // The device moved on while the command was on its way: the router asks its new owner when the attempt stays unanswered.
-    if (device === undefined)
-      return this.#finish(request, answer("UNREACHABLE", "The device has moved to another node"));
+    if (device === undefined) return this.#finish(request, answer("UNREACHABLE", MOVED));
 
     const built = buildOperation(request.method, request.params, device.serving);
     if (built.type === "refused") return this.#finish(request, formatRefusal(built));
     if (built.operation.type === "cancelObservation")
       return this.#finish(request, await this.#cancelObservation(device, built));
-    const conflict = built.operation.type === "observe" ? findConflict(device, built.operation.path) : undefined;
-    if (conflict !== undefined) return this.#finish(request, formatRefusal(conflict));
-    await new Promise<void>((done) => {
-      device.work.add(PRIORITY.rpc, () => this.#perform(device, built, request).finally(done));
+    if (device.work.length >= MAX_WAITING) return this.#finish(request, answer("UNREACHABLE", TOO_MANY_WAIT));
+
+    const dropped = await new Promise<boolean>((done) => {
+      device.work.add(
+        PRIORITY.rpc,
+        () => this.#perform(device, built, request).finally(() => done(false)),
+        () => done(true),
+      );
     });
+    if (dropped) await this.#carryOut(request);
   }
 
   async #perform(device: OwnedDevice, built: RpcOperation, request: Request): Promise<void> {
-    const { clock, ownership } = this.#ports;
+    const { clock, ownership, settings } = this.#ports;
     const leftMs = request.expiresAtMs - clock.wallMs();
     if (leftMs <= 0) return this.#finish(request, answer("EXPIRED", "The request lapsed before its turn came"));
-    if (!ownership.has(device))
-      return this.#finish(request, answer("UNREACHABLE", "The device has moved to another node"));
+    if (!ownership.has(device)) return this.#carryOut(request);
+    // Asked before the gate: what cannot be sent must not count as sent.
+    if (!isReachable(device, settings.reachability, clock.monotonicMs()))
+      return this.#finish(request, answer("UNREACHABLE", SILENT));
+    const observed = built.operation.type === "observe" ? await this.#hold(device, built.operation) : undefined;
+    if (observed !== undefined && "status" in observed) return this.#finish(request, observed);
     if (built.method.sideEffect === "atMostOnce" && !(await this.#mayDispatch(device, request))) return;
 
-    const observing = built.operation.type === "observe" ? await this.#hold(device, built.operation) : undefined;
-    const token = observing?.token;
+    const token = observed?.held.observation.token;
     const options = {
       timeoutMs: leftMs,
       onSend: () => this.#progress(device, request, lwm2m.v1.RpcProgress.RPC_PROGRESS_SENT),
@@ -114,7 +114,7 @@ export class RpcExecutor {
     };
     const performed = await perform(device, built.operation, options, this.#ports);
     if (performed.type === "answered") this.#progress(device, request, lwm2m.v1.RpcProgress.RPC_PROGRESS_DELIVERED);
-    if (observing !== undefined) await this.#settleObservation(device, observing, performed);
+    if (observed !== undefined) await this.#settleObservation(device, observed, performed);
     await this.#finish(request, this.#answerOf(device, built.operation, performed));
   }
 
@@ -131,8 +131,7 @@ export class RpcExecutor {
       if (outcome.type === "go") return true;
       if (outcome.type === "dispatched")
         await this.#finish(request, answer("INDETERMINATE", "The operation may have been carried out before"));
-      if (outcome.type === "stale")
-        await this.#finish(request, answer("UNREACHABLE", "The device has moved to another node"));
+      if (outcome.type === "stale") await this.#finish(request, answer("UNREACHABLE", MOVED));
       return false;
     } catch (error) {
       if (!(error instanceof StateUnavailableError)) throw error;
@@ -150,7 +149,7 @@ export class RpcExecutor {
           ? formatUnexpectedResponse(operation, device.endpoint, performed.error)
           : { status: "FAILED", result: "BAD_REQUEST", code: 0, error: performed.error.message, nodes: [] };
       case "unreachable":
-        return answer("UNREACHABLE", "The device has been silent for too long to be reached where it was last heard");
+        return answer("UNREACHABLE", SILENT);
       case "failed":
         return formatNoAnswer(
           operation,
@@ -160,34 +159,30 @@ export class RpcExecutor {
   }
 
   /** Holds an observation before the device is asked for it, so that its first notification finds it. One that is there already is asked for under its own token. */
-  async #hold(device: OwnedDevice, operation: Operation): Promise<Observation | undefined> {
-    const path = formatPath(operation.path);
-    const held = [...device.observations.values()].find(({ observation }) => observation.paths[0] === path);
-    if (held !== undefined) return held.observation;
+  async #hold(device: OwnedDevice, { path }: Operation): Promise<Observed | Answer> {
+    const conflict = findConflict(device, path);
+    if (conflict !== undefined) return formatRefusal(conflict);
+    const known = findHeld(device, path);
+    if (known !== undefined) return { held: known, added: false };
     const token = observationToken(shardOf(device.tenant, device.endpoint), this.#ports.random);
-    const observation: Observation = { token, paths: [path], source: "rpc" };
-    return (await hold(device, [observation], this.#ports)) ? observation : undefined;
+    const outcome = await hold(device, [{ token, paths: [formatPath(path)], source: "rpc" }], this.#ports);
+    const held = findHeld(device, path);
+    if (outcome === "held" && held !== undefined) return { held, added: true };
+    return answer("UNREACHABLE", outcome === "unavailable" ? "Redis cannot be reached" : MOVED);
   }
 
-  /** The observation stays when the device holds it; one that was asked for here goes when it does not. */
-  async #settleObservation(device: OwnedDevice, observation: Observation, performed: Performed): Promise<void> {
-    const held = [...device.observations.values()].find((each) => each.observation === observation);
-    if (held === undefined) return;
-    held.confirmed = performed.type === "answered" && performed.outcome.observing === true;
-    if (held.confirmed || observation.source === "profile") return;
-    this.#ports.ownership.unobserve(device, observation.token);
-    await removeObservation(device, held, this.#ports);
+  /** The observation stays when the device holds it; one that was added here goes when it does not. */
+  async #settleObservation(device: OwnedDevice, { held, added }: Observed, performed: Performed): Promise<void> {
+    if (performed.type === "answered") held.confirmed = performed.outcome.observing === true;
+    const refused = performed.type === "answered" && !held.confirmed;
+    if (added && (refused || performed.type !== "answered")) await withdraw(device, held, this.#ports);
   }
 
   /** ObserveCancel is passive: the next notification is answered with RST (RFC 7641 §3.6). */
   async #cancelObservation(device: OwnedDevice, { operation, id }: RpcOperation): Promise<Answer> {
-    const path = formatPath(operation.path);
-    const held = [...device.observations.values()].find(({ observation }) => observation.paths[0] === path);
-    if (held === undefined) {
-      return formatRefusal(REFUSALS.noActiveObservation(id));
-    }
-    this.#ports.ownership.unobserve(device, held.observation.token);
-    await removeObservation(device, held, this.#ports);
+    const held = findHeld(device, operation.path);
+    if (held === undefined) return formatRefusal(REFUSALS.noActiveObservation(id));
+    await withdraw(device, held, this.#ports);
     logLine(device, `[info]: Cancel Observe for [${id}] successful. Result: [1]`, this.#ports);
     return formatLocalValue("1");
   }
@@ -198,19 +193,34 @@ export class RpcExecutor {
   }
 
   /** Decides the final answer, once, and publishes it if it was the first. */
-  async #finish(request: Request, { status, result, code, value, error, nodes }: Answer): Promise<void> {
-    const { devices, records, outbox, clock, node, metrics, stateEpisode, unpublished } = this.#ports;
-    const { tenant, endpoint, requestId, contentType } = request;
+  async #finish(request: Request, given: Answer): Promise<void> {
+    const { devices, records, outbox, clock, metrics, stateEpisode, unpublished } = this.#ports;
     const nowMs = clock.wallMs();
-    const response = encodeRpcResponse(
+    let response = this.#encode(request, given, nowMs);
+    if (response.length > MAX_RESPONSE_BYTES) {
+      const error = `The answer has ${response.length} bytes, more than the ${MAX_RESPONSE_BYTES} that a record may have: read less at a time`;
+      response = this.#encode(request, { ...answer("FAILED", error), code: given.code }, nowMs);
+    }
+    try {
+      const outcome = await devices.finish({ device: request, requestId: request.requestId, response, nowMs });
+      if (outcome.type !== "won") return;
+      metrics.rpc.with({ status: given.status }).inc();
+      await records.response(request, response, request.contentType);
+      outbox.settle(shardOf(request.tenant, request.endpoint), outcome.outboxId);
+    } catch (failure) {
+      // The request ends at its deadline, or the sweeper publishes what was decided.
+      if (failure instanceof StateUnavailableError) stateEpisode.failed(failure);
+      else unpublished(failure);
+    }
+  }
+
+  #encode(request: Request, { status, result, code, value, error, nodes }: Answer, nowMs: number): Uint8Array {
+    const { tenant, endpoint, requestId, contentType } = request;
+    const { bootId } = this.#ports.node;
+    const eventId = namedEventId("rpc", tenant, endpoint, requestId);
+    return encodeRpcResponse(
       {
-        context: {
-          eventId: namedEventId("rpc", tenant, endpoint, requestId),
-          tenant,
-          endpoint,
-          bootId: node.bootId,
-          ingestTimeMs: nowMs,
-        },
+        context: { eventId, tenant, endpoint, bootId, ingestTimeMs: nowMs },
         requestId,
         status: lwm2m.v1.RpcFinalStatus[status],
         result,
@@ -221,18 +231,26 @@ export class RpcExecutor {
       },
       contentType,
     );
-    try {
-      const outcome = await devices.finish({ device: request, requestId, response, nowMs });
-      if (outcome.type !== "won") return;
-      metrics.rpc.with({ status }).inc();
-      await records.response(request, response, contentType);
-      outbox.settle(shardOf(tenant, endpoint), outcome.outboxId);
-    } catch (failure) {
-      // The request ends at its deadline, or the sweeper publishes what was decided.
-      if (failure instanceof StateUnavailableError) stateEpisode.failed(failure);
-      else unpublished(failure);
-    }
   }
+}
+
+/** Requests that may wait for one device. */
+const MAX_WAITING = 100;
+/** Largest answer, bytes: brokers take records of 1 MiB, headers included. */
+const MAX_RESPONSE_BYTES = 1_000_000;
+const MOVED = "The device has moved to another node";
+const TOO_MANY_WAIT = `${MAX_WAITING} requests wait for the device already`;
+const SILENT = "The device has been silent for too long to be reached where it was last heard";
+
+/** An observation that a request is about: held before, or added for it. */
+interface Observed {
+  readonly held: HeldObservation;
+  readonly added: boolean;
+}
+
+function findHeld(device: OwnedDevice, path: LwM2mPath): HeldObservation | undefined {
+  const text = formatPath(path);
+  return [...device.observations.values()].find(({ observation }) => observation.paths[0] === text);
 }
 
 /** An observation above or below `path`: the device would report the same values twice. The same path again is no conflict. */

@@ -7,6 +7,7 @@ export type Priority = (typeof PRIORITY)[keyof typeof PRIORITY];
 interface Entry {
   readonly priority: Priority;
   readonly task: () => Promise<void>;
+  readonly onDropped: (() => void) | undefined;
 }
 
 /**
@@ -23,17 +24,21 @@ export class WorkQueue {
     return this.#entries?.length ?? 0;
   }
 
-  add(priority: Priority, task: () => Promise<void>): void {
+  /** `onDropped` is called instead of the task when the queue is cleared before its turn. */
+  add(priority: Priority, task: () => Promise<void>, onDropped?: () => void): void {
     this.#entries ??= [];
     const behind = this.#entries.findIndex((entry) => entry.priority > priority);
-    if (behind === -1) this.#entries.push({ priority, task });
-    else this.#entries.splice(behind, 0, { priority, task });
+    const entry = { priority, task, onDropped };
+    if (behind === -1) this.#entries.push(entry);
+    else this.#entries.splice(behind, 0, entry);
     if (!this.#running) void this.#run();
   }
 
-  /** Forgets what waits; the running task ends by itself. */
+  /** Drops what waits; the running task ends by itself. */
   clear(): void {
+    const dropped = this.#entries ?? [];
     this.#entries = undefined;
+    for (const { onDropped } of dropped) onDropped?.();
   }
 
   async #run(): Promise<void> {

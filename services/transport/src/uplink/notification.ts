@@ -1,4 +1,4 @@
-import { BusOverflowError, BusUnavailableError, RecordTooLargeError } from "@ferry/bus";
+import { RecordTooLargeError } from "@ferry/bus";
 import { CODE, codeClass, isFresher, OPTION, readUintOption } from "@ferry/coap";
 import {
   assumedFormat,
@@ -12,7 +12,7 @@ import { lwm2m } from "@ferry/proto";
 import { eventId, parseToken, TOKEN_KIND } from "@ferry/state";
 import type { IncomingNotification } from "../coap-server.ts";
 import { tokenFor } from "../downlink/perform.ts";
-import { reconcile } from "../downlink/set-up.ts";
+import { isUnsettled, reconcile } from "../downlink/reconcile.ts";
 import { PRIORITY } from "../downlink/work-queue.ts";
 import { forwardResponse } from "../forward-response.ts";
 import type { HeldObservation, OwnedDevice } from "../owned-device.ts";
@@ -53,7 +53,8 @@ export class Notifications {
       return;
     }
     if (parts.kind === TOKEN_KIND.request) {
-      if (parts.slot !== undefined && parts.slot !== node.slot) forwardResponse(notification, parts.slot, this.#ports);
+      if (parts.slot !== undefined && parts.slot !== node.slot)
+        void forwardResponse(notification, parts.slot, this.#ports);
       else coap.reset(notification.handle); // A late answer to a request that was given up.
       return;
     }
@@ -122,10 +123,16 @@ export class Notifications {
     }
     ports.metrics.notifications.with({ type: notification.confirmable ? "con" : "non" }).inc();
     const source = lwm2m.v1.ValueSource.VALUE_SOURCE_NOTIFY;
-    this.#settle(notification, monotonicMs, device, () =>
-      publishValues(device, values, { source, eventId: id, stale, nowMs }, ports),
+    this.#settle(
+      notification,
+      monotonicMs,
+      device,
+      () => publishValues(device, values, { source, eventId: id, stale, nowMs }, ports),
+      // It will never fit: what cannot be published whole is told of before it is acknowledged.
+      () => this.#undecodable(device, held, notification, payload, "its values make a record larger than Kafka takes"),
     );
-    if (!held.confirmed) held.confirmed = true; // It notifies, so the device holds it.
+    held.confirmed = true; // It notifies, so the device holds it.
+    if (isUnsettled(device)) reconcile(device, ports);
   }
 
   /** Acknowledges when what was written is accepted; stays silent when it was not. */
@@ -134,6 +141,7 @@ export class Notifications {
     sinceMs: number,
     device: OwnedDevice,
     write: () => Promise<void> | undefined,
+    onTooLarge: () => void,
   ): void {
     const { coap, clock, metrics } = this.#ports;
     const { handle } = notification;
@@ -149,26 +157,19 @@ export class Notifications {
         metrics.notificationSeconds.observe(heldMs / 1000);
         if (heldMs > SUSPECT_AFTER_MS) for (const held of device.observations.values()) held.confirmed = false;
       },
-      (error: unknown) => this.#unpublished(error, device, notification),
+      (error: unknown) => {
+        if (error instanceof RecordTooLargeError) onTooLarge();
+        else this.#unpublished(error, device, notification);
+      },
     );
   }
 
   #unpublished(error: unknown, device: OwnedDevice, { handle, confirmable }: IncomingNotification): void {
     const { coap, metrics, unpublished } = this.#ports;
     unpublished(error);
-    if (error instanceof RecordTooLargeError) {
-      // It will never fit: sending it again would only repeat this.
-      metrics.unacknowledged.with({ reason: "too-large" }).inc();
-      coap.acknowledge(handle);
-      return;
-    }
-    if (error instanceof BusOverflowError || error instanceof BusUnavailableError) {
-      metrics.unacknowledged.with({ reason: "bus" }).inc();
-      if (!confirmable) this.#drop(device);
-      coap.abandon(handle);
-      return;
-    }
-    throw error;
+    metrics.unacknowledged.with({ reason: "bus" }).inc();
+    if (!confirmable) this.#drop(device);
+    coap.abandon(handle);
   }
 
   /** Under the heaviest pressure a CON stays unanswered and a NON is dropped and counted. */
@@ -232,7 +233,12 @@ export class Notifications {
 
   #isStale(held: HeldObservation, { observe }: IncomingNotification, nowMs: number): boolean {
     if (observe === undefined) return false;
-    if (held.observe !== undefined && !isFresher(held.observe, held.observedAtMs, observe, nowMs)) return true;
+    // Equal is the same notification once more, after it could not be published.
+    const older =
+      held.observe !== undefined &&
+      observe !== held.observe &&
+      !isFresher(held.observe, held.observedAtMs, observe, nowMs);
+    if (older) return true;
     held.observe = observe;
     held.observedAtMs = nowMs;
     return false;
@@ -255,7 +261,14 @@ export class Notifications {
       path: formatPath(held.path),
       contentFormat: contentFormat(notification, device, held),
     };
-    this.#settle(notification, ports.clock.monotonicMs(), device, () => ports.records.lifecycle(head, record));
+    const tooLarge = (): void => this.#ports.coap.abandon(notification.handle); // Bounded above: it fits.
+    this.#settle(
+      notification,
+      ports.clock.monotonicMs(),
+      device,
+      () => ports.records.lifecycle(head, record),
+      tooLarge,
+    );
   }
 
   #eventId(

@@ -1,11 +1,18 @@
 import { hash } from "node:crypto";
-import { CODE } from "@ferry/coap";
+import { CODE, type PeerKey } from "@ferry/coap";
 import { formatPath, MISSING_ENDPOINT, type Register } from "@ferry/lwm2m";
 import { lwm2m } from "@ferry/proto";
-import { makeRegistrationId, namedEventId, type Observation, observationToken, shardOf } from "@ferry/state";
+import {
+  type DeviceState,
+  makeRegistrationId,
+  namedEventId,
+  type Observation,
+  observationToken,
+  shardOf,
+} from "@ferry/state";
 import type { IncomingRequest } from "../coap-server.ts";
 import { logRegistered } from "../communication-log.ts";
-import { setUp } from "../downlink/set-up.ts";
+import { setUp } from "../downlink/reconcile.ts";
 import { publishChange } from "../lifecycle.ts";
 import type { TransportPorts } from "../ports.ts";
 import { adopt, forgetElsewhere } from "../take-over.ts";
@@ -66,7 +73,10 @@ export async function register(
   });
   const { state } = outcome;
   const location = created(state.registration.registrationId);
-  if (outcome.type === "repeated") return { code: CODE.CREATED, options: location };
+  if (outcome.type === "repeated") {
+    ports.metrics.registrations.with({ outcome: "repeated" }).inc();
+    return { code: CODE.CREATED, options: location, afterwards: () => takeOverRepeated(state, request.peer, ports) };
+  }
 
   ports.metrics.registrations.with({ outcome: "registered" }).inc();
   const device = adopt(state, request.peer, ports);
@@ -92,6 +102,13 @@ export async function register(
       setUp(device, ports);
     },
   };
+}
+
+/** The node that took the first copy may be dead, or out of the device's reach: who heard the last copy serves the device. */
+function takeOverRepeated({ registration, owner }: DeviceState, peer: PeerKey, ports: TransportPorts): void {
+  const { registrationId } = registration;
+  if (owner.bootId === ports.node.bootId) return;
+  void ports.takeOver.claim({ type: "registrationId", registrationId }, registrationId, peer);
 }
 
 function refused(endpoint: string, reason: string, ports: TransportPorts): UplinkResponse {

@@ -3,7 +3,8 @@ import type { Update } from "@ferry/lwm2m";
 import { registrationIdShard } from "@ferry/state";
 import type { IncomingRequest } from "../coap-server.ts";
 import { logLine } from "../communication-log.ts";
-import { reconcile } from "../downlink/set-up.ts";
+import { reconcile, resume } from "../downlink/reconcile.ts";
+import { serveAnew } from "../follow-changes.ts";
 import { publishChange } from "../lifecycle.ts";
 import type { TransportPorts } from "../ports.ts";
 import { adopt, forgetElsewhere } from "../take-over.ts";
@@ -41,7 +42,7 @@ export async function update(request: IncomingRequest, uplink: Update, ports: Tr
     known.registration = outcome.state.registration;
     known.revalidatedAtMs = ports.clock.monotonicMs();
     known.heard(request.peer, ports.clock.monotonicMs(), ports.settings.reachability.flowWindowMs);
-    if (linksChanged) known.serving = ports.servings.of(known.registration);
+    if (linksChanged) serveAnew(known, ports);
   } else if (outcome.previousOwner !== undefined) forgetElsewhere(device, outcome.previousOwner, ports);
   const { registration, owner } = outcome.state;
   publishChange(
@@ -55,7 +56,8 @@ export async function update(request: IncomingRequest, uplink: Update, ports: Tr
     code: CODE.CHANGED,
     afterwards: () => {
       logLine(device, `[${registrationId}][/${request.peer}] Updated registration.`, ports);
-      reconcile(device, ports);
+      if (ours) reconcile(device, ports);
+      else resume(device, false, ports);
     },
   };
 }
