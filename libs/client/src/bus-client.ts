@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { type Bus, type IncomingRecord, type Running, readTable, type Sender } from "@ferry/bus";
-import { CONTENT_TYPE, CONTENT_TYPE_HEADER, deviceKey, lwm2m, TOPICS, toSafeNumber } from "@ferry/proto";
+import { CONTENT_TYPE, CONTENT_TYPE_HEADER, deviceKey, type lwm2m, TOPICS, toSafeNumber } from "@ferry/proto";
 import {
   DEFAULT_TENANT,
   deleteRecords,
@@ -11,6 +11,7 @@ import {
   publishRecords,
   type RecordChange,
   readCurrent,
+  type SealingKeys,
 } from "@ferry/provisioning";
 import type { RecordRef } from "@ferry/state";
 import { NoAnswerError } from "./errors.ts";
@@ -23,24 +24,32 @@ import type {
   Stream,
   TailOptions,
 } from "./ferry-client.ts";
-import { toStreamRecord } from "./stream-record.ts";
+import { readMessage, toStreamRecord } from "./stream-record.ts";
 
 /** How long after its expiry an answer is waited for: the router says EXPIRED or TIMEOUT itself. */
 const ANSWER_GRACE_MS = 3_000;
 /** How long nothing may happen while documents are applied. */
 const APPLY_TIMEOUT_MS = 15_000;
 
+/** What a client on the bus may be given. */
+export interface BusClientOptions {
+  /** Opens sealed secrets where declarations are compared; without them each counts as changed. */
+  readonly sealingKeys?: SealingKeys;
+}
+
 /** Speaks to a running Ferry over the bus alone. */
 export class BusClient implements FerryClient {
   readonly #bus: Bus;
   readonly #topicPrefix: string;
+  readonly #options: BusClientOptions;
   readonly #sender: Sender;
   readonly #waiting = new Map<string, (answer: RpcAnswer) => void>();
   #answers: Running | undefined;
 
-  constructor(bus: Bus, topicPrefix = "") {
+  constructor(bus: Bus, topicPrefix = "", options: BusClientOptions = {}) {
     this.#bus = bus;
     this.#topicPrefix = topicPrefix;
+    this.#options = options;
     this.#sender = bus.sender({ name: "client", lingerMs: 0 });
   }
 
@@ -81,7 +90,9 @@ export class BusClient implements FerryClient {
     await this.#require("deviceState");
     const table = await readTable(this.#bus, this.#topic("deviceState"));
     return [...table.values()]
-      .map(({ value }) => toSummary(lwm2m.v1.DeviceStateRecord.decode(value as Uint8Array).registration ?? {})) // A table has no tombstones.
+      .map((record) => readMessage(TOPICS.deviceState.type, record)?.registration)
+      .filter((registration) => registration != null)
+      .map(toSummary)
       .filter((device) => tenant === undefined || device.tenant === tenant)
       .sort((a, b) => a.tenant.localeCompare(b.tenant) || a.endpoint.localeCompare(b.endpoint));
   }
@@ -95,7 +106,7 @@ export class BusClient implements FerryClient {
       handle: (record) => {
         if (!concerns(record.key ?? "", tenant, endpoint)) return;
         const read = toStreamRecord(stream, record);
-        if (read !== undefined) onRecord(read);
+        if (read !== undefined) guard(() => onRecord(read));
       },
     });
     const aborted = new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
@@ -131,7 +142,7 @@ export class BusClient implements FerryClient {
   }
 
   async diff(documents: readonly ProvisioningDocument[]): Promise<readonly RecordChange[]> {
-    return diffRecords(await this.#current(), documents);
+    return diffRecords(await this.#current(), documents, this.#options);
   }
 
   async stop(): Promise<void> {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
-import type { Stream, StreamRecord } from "./ferry-client.ts";
+import fc from "fast-check";
+import { STREAMS, type Stream, type StreamRecord } from "./ferry-client.ts";
 import { formatRecord } from "./format-record.ts";
 
 function line(stream: Stream, value: StreamRecord["value"], key = "default/demo"): string {
@@ -21,6 +22,12 @@ describe("a record as a line", () => {
     ],
     ["a late value", "telemetry", { stale: true, samples: [{ key: "n", value: { int64: "1" } }] }, "n=1 (late)"],
     ["a time", "telemetry", { samples: [{ key: "at", value: { timeMs: "0" } }] }, "at=1970-01-01T00:00:00.000Z"],
+    [
+      "a time that no date has, as a number",
+      "telemetry",
+      { samples: [{ key: "at", value: { timeMs: "9007199254740991" } }] },
+      "at=9007199254740991",
+    ],
     [
       "an object link",
       "telemetry",
@@ -72,6 +79,22 @@ describe("a record as a line", () => {
     ],
   ])("shows %s", (_, stream, value, text) => {
     expect(line(stream, value)).toBe(`03:04:05.067  demo              ${text}`);
+  });
+
+  it("shows a time of the record that no date has as a number", () => {
+    expect(formatRecord({ stream: "telemetry", key: "k", timestampMs: 9e15, value: {} })).toMatch(/^9000000000000000 /);
+  });
+
+  it("shows any JSON without throwing", () => {
+    const value = fc.dictionary(
+      fc.constantFrom("samples", "attributes", "registration", "event", "params", "value"),
+      fc.oneof(fc.jsonValue(), fc.constant([null]), fc.constant([{ value: { objectLink: null } }])),
+    );
+    fc.assert(
+      fc.property(fc.constantFrom(...STREAMS), value, (stream, json) => {
+        expect(typeof line(stream, json)).toBe("string");
+      }),
+    );
   });
 
   it("names the tenant of a device that is not the default's", () => {

@@ -4,9 +4,15 @@ type Json = { readonly [member: string]: unknown };
 
 /** One line for people: time, device, and what the record says. */
 export function formatRecord({ stream, key, timestampMs, value }: StreamRecord): string {
-  const time = new Date(timestampMs).toISOString().slice(11, 23);
+  const time = formatTime(timestampMs).replace(/^.*T(.*)Z$/, "$1");
   const device = (key ?? "").replace(/^default\//, "");
   return escapeControls(`${time}  ${device.padEnd(16)}  ${FORMATS[stream](value)}`);
+}
+
+/** ISO 8601; what no date has stays a number. */
+function formatTime(timeMs: number): string {
+  const date = new Date(timeMs);
+  return Number.isNaN(date.getTime()) ? String(timeMs) : date.toISOString();
 }
 
 /** Devices choose these texts, and a terminal obeys control characters. */
@@ -18,12 +24,12 @@ const FORMATS: Readonly<Record<Stream, (value: Json) => string>> = {
   telemetry: (value) => samples(value.samples, value.stale === true ? " (late)" : ""),
   attributes: (value) => `attributes  ${samples(value.attributes, "")}`,
   lifecycle: (value) => {
-    const { registration, reason } = value as { registration?: Json; reason?: string };
+    const { registration, reason } = value;
     const event = String(value.event).replace("LIFECYCLE_EVENT_", "").toLowerCase();
     const facts =
       registration === undefined
         ? ""
-        : `  lifetime ${registration.lifetimeS} s, LwM2M ${registration.lwm2mVersion}, from ${registration.peer}`;
+        : `  lifetime ${members(registration).lifetimeS} s, LwM2M ${members(registration).lwm2mVersion}, from ${members(registration).peer}`;
     return `${event}${facts}${reason ? `  ${reason}` : ""}`;
   },
   rpcRequest: (value) =>
@@ -38,20 +44,26 @@ const FORMATS: Readonly<Record<Stream, (value: Json) => string>> = {
 function samples(list: unknown, suffix: string): string {
   if (!Array.isArray(list)) return "";
   return list
-    .map(({ key, value, unit }: Json) => `${key}=${formatValue(value)}${unit ? ` ${unit}` : ""}${suffix}`)
+    .map(members)
+    .map(({ key, value, unit }) => `${key}=${formatValue(value)}${unit ? ` ${unit}` : ""}${suffix}`)
     .join("  ")
     .trimEnd();
 }
 
 /** The one member of a Value message. */
 function formatValue(value: unknown): string {
-  const [type, content] = Object.entries((value ?? {}) as Json)[0] ?? ["", ""];
-  if (type === "timeMs") return new Date(Number(content)).toISOString();
+  const [type, content] = Object.entries(members(value))[0] ?? ["", ""];
+  if (type === "timeMs") return formatTime(Number(content));
   if (type === "objectLink") {
-    const { objectId = 0, objectInstanceId = 0 } = content as Json;
+    const { objectId = 0, objectInstanceId = 0 } = members(content);
     return `/${objectId}/${objectInstanceId}`;
   }
   if (type !== "instances") return String(content);
-  const instances = Object.entries(((content as Json).values ?? {}) as Json);
+  const instances = Object.entries(members(members(content).values));
   return `{${instances.map(([id, instance]) => `${id}=${formatValue(instance)}`).join(", ")}}`;
+}
+
+/** Members of what should be an object: records in JSON may hold anything. */
+function members(value: unknown): Json {
+  return (typeof value === "object" && value !== null ? value : {}) as Json;
 }

@@ -9,16 +9,36 @@ export function toStreamRecord(stream: Stream, record: IncomingRecord): StreamRe
   return value === undefined ? undefined : { stream, key: record.key, timestampMs: record.timestampMs, value };
 }
 
-function readValue(type: MessageType<unknown>, { value, headers }: IncomingRecord): StreamRecord["value"] | undefined {
+/** The message of a record in either encoding; `undefined` for tombstones and for what cannot be decoded. */
+export function readMessage<Message>(type: MessageType<Message>, record: IncomingRecord): Message | undefined {
+  return read(record, (json) => type.fromObject({ ...json }), type.decode);
+}
+
+function readValue(type: MessageType<unknown>, record: IncomingRecord): StreamRecord["value"] | undefined {
+  return read(
+    record,
+    (json) => json,
+    (bytes) => toJsonValue(type, type.decode(bytes)),
+  );
+}
+
+function read<Result>(
+  { value, headers }: IncomingRecord,
+  fromJson: (json: StreamRecord["value"]) => Result,
+  fromProtobuf: (bytes: Uint8Array) => Result,
+): Result | undefined {
   if (value === null) return undefined;
   try {
-    if (contentTypeOf(value, headers[CONTENT_TYPE_HEADER]) === CONTENT_TYPE.json) {
-      return JSON.parse(Buffer.from(value).toString()) as StreamRecord["value"];
-    }
-    return toJsonValue(type, type.decode(value));
+    if (contentTypeOf(value, headers[CONTENT_TYPE_HEADER]) === CONTENT_TYPE.protobuf) return fromProtobuf(value);
+    const json: unknown = JSON.parse(Buffer.from(value).toString());
+    return isObject(json) ? fromJson(json) : undefined;
   } catch (error) {
-    // A record that is not what its topic holds: protobufjs and JSON.parse throw these three.
-    if (error instanceof SyntaxError || error instanceof RangeError || error instanceof Error) return undefined;
+    // A record that is not what its topic holds: protobufjs throws plain errors, JSON.parse SyntaxError.
+    if (error instanceof Error) return undefined;
     throw error;
   }
+}
+
+function isObject(json: unknown): json is StreamRecord["value"] {
+  return typeof json === "object" && json !== null && !Array.isArray(json);
 }
