@@ -76,6 +76,7 @@ export {
   formatObjectLink,
   INT64_MAX,
   INT64_MIN,
+  isTimeMs,
   type ObjectLink,
   parseObjectLink,
   type ResourceValue,

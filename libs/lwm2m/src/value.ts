@@ -20,7 +20,7 @@ export interface ObjectLink {
  * A typed value.
  *
  * Integers are a number where that is exact (within ±2^53) and a bigint beyond, never both for one integer. INTEGER is signed, 64 bits; UNSIGNED_INTEGER 0 to 2^64-1.
- * TIME is ms since 1970 (the wire has seconds). CORELINK is link-format text (RFC 6690).
+ * TIME is ms since 1970, within ±8.64e15 (the wire has seconds). CORELINK is link-format text (RFC 6690).
  */
 export type ResourceValue =
   | { readonly type: "STRING"; readonly value: string }
@@ -38,6 +38,14 @@ export const INT64_MIN: bigint = -(2n ** 63n);
 export const INT64_MAX: bigint = 2n ** 63n - 1n;
 /** Greatest UNSIGNED_INTEGER. */
 export const UINT64_MAX: bigint = 2n ** 64n - 1n;
+
+/** Latest TIME, ms since 1970, and with a minus the earliest: beyond it there are no dates (ECMAScript §21.4.1.1). */
+const MAX_TIME_MS = 8.64e15;
+
+/** Whether ms since 1970 are a TIME. */
+export function isTimeMs(value: number): boolean {
+  return Number.isInteger(value) && Math.abs(value) <= MAX_TIME_MS;
+}
 
 /** The one form of an integer in a {@link ResourceValue}: a number where that is a safe integer, else a bigint. */
 export function exactInteger(value: bigint): number | bigint {

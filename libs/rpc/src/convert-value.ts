@@ -1,4 +1,4 @@
-import type { DataType, ObjectLink, ResourceValue } from "@ferry/lwm2m";
+import { type DataType, isTimeMs, type ObjectLink, type ResourceValue } from "@ferry/lwm2m";
 import { type Json, JsonNumber, scalarText } from "./json.ts";
 
 /**
@@ -107,8 +107,6 @@ function floatBytes(value: number): Uint8Array | undefined {
 
 /** Numbers of at least this magnitude are milliseconds, smaller ones seconds: 10^11 s is the year 5138, 10^11 ms was in 1973. */
 const LEAST_MS = 1e11;
-/** Farthest time from 1970 that a date can have. */
-const MAX_TIME_MS = 8.64e15;
 const ISO_8601 = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?)?$/;
 
 function toTimeMs(json: Json): number | undefined {
@@ -118,7 +116,7 @@ function toTimeMs(json: Json): number | undefined {
   if (!DECIMAL_NUMBER.test(text)) return undefined;
   const number = Number(text);
   const timeMs = Math.round(Math.abs(number) >= LEAST_MS ? number : number * 1000) + 0;
-  return Math.abs(timeMs) <= MAX_TIME_MS ? timeMs : undefined;
+  return isTimeMs(timeMs) ? timeMs : undefined;
 }
 
 /** A time without zone is UTC, for the server's own zone means nothing to a caller. */

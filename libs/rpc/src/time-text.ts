@@ -1,8 +1,7 @@
+import { isTimeMs } from "@ferry/lwm2m";
+
 /** Prints a time, given in ms since 1970. */
 export type FormatTime = (timeMs: number) => string;
-
-/** Farthest time from 1970 that a date can have. */
-const MAX_TIME_MS = 8.64e15;
 
 /**
  * Abbreviations of zones by their English names. `Intl` has most of them only for some locales, and "GMT+3" for the rest.
@@ -69,7 +68,7 @@ export function createTimeFormat(zone: string): FormatTime {
   const fields = fieldsOf(zone);
   const [standard, daylight] = abbreviationsOf(zone, fields);
   return (timeMs) => {
-    if (!(Math.abs(timeMs) <= MAX_TIME_MS)) return String(timeMs);
+    if (!isTimeMs(timeMs)) return String(timeMs);
     const { weekday, month, day, hour, minute, second, year } = fields(timeMs);
     const name = offsetMs(fields, timeMs) > standardOffsetMs(fields, timeMs) ? daylight : standard;
     return `${weekday} ${month} ${day} ${hour}:${minute}:${second} ${name} ${year?.padStart(4, "0")}`;

@@ -6,6 +6,7 @@ import {
   formatObjectLink,
   INT64_MAX,
   INT64_MIN,
+  isTimeMs,
   parseObjectLink,
   type ResourceValue,
   UINT64_MAX,
@@ -44,7 +45,7 @@ function typedValue(type: DataType, scalar: Scalar): ResourceValue | undefined {
       return scalar instanceof Uint8Array ? { type, value: scalar } : undefined;
     case "TIME": {
       const value = typeof scalar === "number" ? Math.round(scalar * 1000) : Number.NaN;
-      return Number.isSafeInteger(value) ? { type, value } : undefined;
+      return isTimeMs(value) ? { type, value } : undefined;
     }
     case "OBJLNK": {
       const value = typeof scalar === "string" ? parseObjectLink(scalar) : undefined;

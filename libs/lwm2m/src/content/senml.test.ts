@@ -65,6 +65,12 @@ describe("a SenML pack", () => {
     ]);
   });
 
+  it("a time that no date has is refused", () => {
+    for (const bt of [8.64e12 + 1, 1e300, -1e300]) {
+      expect(() => values([{ bn: "/3/0/9", bt, v: 1 }])).toThrow(/^SenML record 0: .* ms since 1970 is no time$/);
+    }
+  });
+
   it("values are base value plus value (RFC 8428 §4.5.4)", () => {
     expect(
       line([

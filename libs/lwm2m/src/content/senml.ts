@@ -2,7 +2,7 @@ import { UndecodableContentError, UnencodableContentError } from "../errors.ts";
 import type { ModelView } from "../model/object-model.ts";
 import type { TimedValue } from "../node.ts";
 import { formatPath, isWithin, type LwM2mPath } from "../path.ts";
-import { exactInteger, formatObjectLink, type ResourceValue } from "../value.ts";
+import { exactInteger, formatObjectLink, isTimeMs, type ResourceValue } from "../value.ts";
 import { fromScalar, type Scalar } from "./scalar.ts";
 
 /** A SenML record (RFC 8428 §4) with what LwM2M uses of it. Times are seconds. */
@@ -108,6 +108,9 @@ export function resolveSenml(
     const type = models.object(objectId)?.resources.get(resourceId)?.type;
     const value = fromScalar(type ?? (record.vlo === undefined ? undefined : "OBJLNK"), scalar, valuePath);
     const timeMs = absoluteTimeMs(baseTimeS, record.t, nowMs);
+    if (timeMs !== undefined && !isTimeMs(timeMs)) {
+      throw new UndecodableContentError(`SenML record ${index}: ${timeMs} ms since 1970 is no time`);
+    }
     values.push(timeMs === undefined ? { path: valuePath, value } : { path: valuePath, value, timeMs });
   }
   return values;

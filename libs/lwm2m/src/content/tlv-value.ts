@@ -1,7 +1,7 @@
 import { decodeUtf8, encodeUtf8 } from "../bytes.ts";
 import { UndecodableContentError, UnencodableContentError } from "../errors.ts";
 import { formatPath, type LwM2mPath } from "../path.ts";
-import { type DataType, exactInteger, type ResourceValue } from "../value.ts";
+import { type DataType, exactInteger, isTimeMs, type ResourceValue } from "../value.ts";
 
 const scratch: DataView = new DataView(new ArrayBuffer(8));
 
@@ -40,7 +40,7 @@ export function decodeTlvValue(
     case "TIME": {
       const seconds = readInteger(type, bytes, offset, end, path, true);
       const value = Number(seconds) * 1000;
-      if (!Number.isSafeInteger(value)) throw wrongBytes(type, `of ${seconds} s`, end - offset, path);
+      if (!isTimeMs(value)) throw wrongBytes(type, `of ${seconds} s`, end - offset, path);
       return { type, value };
     }
     case "OBJLNK":

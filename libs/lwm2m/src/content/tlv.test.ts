@@ -166,6 +166,7 @@ describe("TLV", () => {
     ["/3/0", "c8 00", "TLV at byte 0 is cut off in its header (/3/0)"],
     ["/3/0", "c1 09 64 e1", "TLV at byte 3 is cut off in its header (/3/0)"],
     ["/3/0", "c3 09 00 00 64", "/3/0/9: 3 bytes are no INTEGER"],
+    ["/3/0", "c8 0d 08 00 00 07 db a8 21 80 01", "/3/0/13: 8 bytes of 8640000000001 s are no TIME"],
     ["/3/0", "c0 09", "/3/0/9: 0 bytes are no INTEGER"],
     ["/3/0", "c2 00 c3 28", "/3/0/0: 2 bytes that are not UTF-8 are no STRING"],
     ["/3/0", "41 00 01", "TLV at byte 0 is a Resource Instance out of place (/3/0)"],

@@ -76,6 +76,8 @@ describe("text", () => {
     ["FLOAT", "NaN"],
     ["BOOLEAN", "true"],
     ["TIME", "yesterday"],
+    ["TIME", "8640000000001"],
+    ["TIME", "-8640000000001"],
     ["OPAQUE", "AKw*"],
     ["OBJLNK", "3/0"],
     ["OBJLNK", "70000:0"],
