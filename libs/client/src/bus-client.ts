@@ -24,7 +24,7 @@ import type {
   Stream,
   TailOptions,
 } from "./ferry-client.ts";
-import { readMessage, toStreamRecord } from "./stream-record.ts";
+import { deliver, readMessage, toStreamRecord } from "./stream-record.ts";
 
 /** How long after its expiry an answer is waited for: the router says EXPIRED or TIMEOUT itself. */
 const ANSWER_GRACE_MS = 3_000;
@@ -106,7 +106,7 @@ export class BusClient implements FerryClient {
       handle: (record) => {
         if (!concerns(record.key ?? "", tenant, endpoint)) return;
         const read = toStreamRecord(stream, record);
-        if (read !== undefined) guard(() => onRecord(read));
+        if (read !== undefined) deliver(read, onRecord);
       },
     });
     const aborted = new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));

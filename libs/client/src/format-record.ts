@@ -58,7 +58,7 @@ function formatValue(value: unknown): string {
     const { objectId = 0, objectInstanceId = 0 } = members(content);
     return `/${objectId}/${objectInstanceId}`;
   }
-  if (type !== "instances") return String(content);
+  if (type !== "instances") return typeof content === "object" ? JSON.stringify(content) : String(content);
   const instances = Object.entries(members(members(content).values));
   return `{${instances.map(([id, instance]) => `${id}=${formatValue(instance)}`).join(", ")}}`;
 }

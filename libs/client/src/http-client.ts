@@ -12,6 +12,7 @@ import type {
   StreamRecord,
   TailOptions,
 } from "./ferry-client.ts";
+import { deliver } from "./stream-record.ts";
 
 /** A declared document as the HTTP API takes it: the body in the JSON form of its message. */
 export interface DocumentJson extends RecordRef {
@@ -61,7 +62,7 @@ export class HttpClient implements FerryClient {
         signal,
       );
       onReady?.();
-      for await (const line of lines(response)) onRecord(JSON.parse(line) as StreamRecord);
+      for await (const line of lines(response)) deliver(JSON.parse(line) as StreamRecord, onRecord);
       if (!signal.aborted) throw new ApiError("the server ended the stream of records: it was stopped", 0);
     } catch (error) {
       if (!signal.aborted) throw error;

@@ -1,4 +1,4 @@
-export { BusClient } from "./bus-client.ts";
+export { BusClient, type BusClientOptions } from "./bus-client.ts";
 export { ApiError, NoAnswerError } from "./errors.ts";
 export {
   type DeclaredDocument,

@@ -39,6 +39,15 @@ function read<Result>(
   }
 }
 
+/** Hands a record to a follower. What it cannot show is left out: a record that fails would be tried again for ever, and hold up those behind it. */
+export function deliver(record: StreamRecord, onRecord: (record: StreamRecord) => void): void {
+  try {
+    onRecord(record);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+  }
+}
+
 function isObject(json: unknown): json is StreamRecord["value"] {
   return typeof json === "object" && json !== null && !Array.isArray(json);
 }

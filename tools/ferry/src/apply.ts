@@ -1,22 +1,13 @@
-import { readFileSync } from "node:fs";
 import type { FerryClient } from "@ferry/client";
-import {
-  type ProvisioningDocument,
-  type PublishOutcome,
-  parseSealingKeys,
-  type RecordChange,
-  readDocuments,
-} from "@ferry/provisioning";
-import { UsageError } from "@ferry/runtime";
+import { type ProvisioningDocument, type PublishOutcome, type RecordChange, readDocuments } from "@ferry/provisioning";
 import { Command } from "commander";
-import { type ConnectOptions, withClient, withConnection } from "./connect.ts";
+import { type ConnectOptions, readSealingKeys, withClient, withConnection } from "./connect.ts";
 import { type Ended, EXIT, type Terminal } from "./terminal.ts";
 
 /** Options that say which documents are meant. */
 export interface DocumentOptions extends ConnectOptions {
   readonly file: readonly string[];
   readonly tenant: string;
-  readonly sealingKeyFile?: string;
 }
 
 interface ApplyOptions extends DocumentOptions {
@@ -33,7 +24,7 @@ export function applyCommand(terminal: Terminal, ended: Ended): Command {
   return withConnection(command, terminal).action(async (options: ApplyOptions) => {
     const documents = await readNamed(options);
     await withClient(options, terminal, async (client) => {
-      const changes = options.prune || options.dryRun ? await client.diff(documents) : [];
+      const changes = options.prune || options.dryRun ? await diffNamed(client, documents, options, terminal) : [];
       const surplus = options.prune
         ? changes.filter(({ change, tenant }) => change === "delete" && tenant === options.tenant)
         : [];
@@ -93,23 +84,29 @@ export function withDocuments(command: Command, { env }: Terminal): Command {
     .option("--tenant <tenant>", "tenant of what names none", "default")
     .option(
       "--sealing-key-file <file>",
-      "seal secrets with this key before they are published",
+      "seal secrets with this key before they are published; over Kafka it also opens those that are compared",
       env.PROVISIONING_SEALING_KEY_FILE,
     );
 }
 
 /** Reads the documents that the options name. */
-export function readNamed({ file, tenant, sealingKeyFile }: DocumentOptions): Promise<readonly ProvisioningDocument[]> {
-  if (sealingKeyFile === undefined) return readDocuments(file, { tenant });
-  return readDocuments(file, { tenant, sealingKeys: parseSealingKeys(readKey(sealingKeyFile)) });
+export function readNamed(options: DocumentOptions): Promise<readonly ProvisioningDocument[]> {
+  return readDocuments(options.file, { tenant: options.tenant, ...readSealingKeys(options) });
 }
 
-function readKey(file: string): string {
-  try {
-    return readFileSync(file, "utf8");
-  } catch (error) {
-    throw new UsageError(`--sealing-key-file ${file} cannot be read: ${(error as Error).message}`, { cause: error });
+/** Compares documents with what is declared. The HTTP API has no keys to open sealed secrets with, which is said rather than left to be guessed. */
+export function diffNamed(
+  client: FerryClient,
+  documents: readonly ProvisioningDocument[],
+  { sealingKeyFile, bootstrapServers }: DocumentOptions,
+  { stderr }: Terminal,
+): Promise<readonly RecordChange[]> {
+  if (sealingKeyFile !== undefined && bootstrapServers === undefined) {
+    stderr.write(
+      "sealed secrets cannot be compared over the HTTP API: their devices are shown as update (--bootstrap-servers compares them)\n",
+    );
   }
+  return client.diff(documents);
 }
 
 /** One line of a diff. */

@@ -109,3 +109,16 @@ describe("as a process", () => {
     expect(await runProgram(MAIN, ["--version"])).toEqual({ code: 0, stdout: "0.1.0\n", stderr: "" });
   });
 });
+
+describe("a diff with sealing keys", () => {
+  it("says over HTTP that sealed secrets cannot be compared there", async () => {
+    const keys = join(folder, "keys");
+    writeFileSync(keys, Buffer.alloc(32, 1).toString("base64"));
+    const path = join(folder, "profile.yaml");
+    writeFileSync(path, "kind: profile\nname: meter\nresources: {}\n");
+    const args = ["diff", "-f", path, "--api-url", `http://127.0.0.1:${await freePort()}`];
+    const note = "sealed secrets cannot be compared over the HTTP API";
+    expect((await ferry(...args, "--sealing-key-file", keys)).stderr).toContain(note);
+    expect((await ferry(...args)).stderr).not.toContain(note);
+  });
+});

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { BusClient, type FerryClient, HttpClient } from "@ferry/client";
+import { parseSealingKeys, SealingError, type SealingKeys } from "@ferry/provisioning";
 import { type BusSettings, busSettings, connectBus, createLogger, defineConfig, UsageError } from "@ferry/runtime";
 import type { Command } from "commander";
 import type { Terminal } from "./terminal.ts";
@@ -10,6 +11,8 @@ export interface ConnectOptions {
   readonly tokenFile?: string;
   readonly bootstrapServers?: string;
   readonly topicPrefix?: string;
+  /** Keys that secrets are sealed with, where a command takes them. */
+  readonly sealingKeyFile?: string;
 }
 
 /** Where standalone and the console listen unless told otherwise. */
@@ -47,7 +50,7 @@ export async function withClient(
     },
   });
   const bus = await connectBus(settings, createLogger("ferry", { level: "error", format: "pretty" }));
-  const client = new BusClient(bus, settings.kafka.topicPrefix);
+  const client = new BusClient(bus, settings.kafka.topicPrefix, readSealingKeys(options));
   try {
     await use(client);
   } finally {
@@ -67,6 +70,19 @@ function readToken(file: string): string {
     return readFileSync(file, "utf8").trim();
   } catch (error) {
     throw new UsageError(`--token-file ${file} cannot be read: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** The sealing keys that the options name, if they do. */
+export function readSealingKeys({ sealingKeyFile }: ConnectOptions): { readonly sealingKeys?: SealingKeys } {
+  if (sealingKeyFile === undefined) return {};
+  try {
+    return { sealingKeys: parseSealingKeys(readFileSync(sealingKeyFile, "utf8")) };
+  } catch (error) {
+    if (error instanceof SealingError) throw error;
+    throw new UsageError(`--sealing-key-file ${sealingKeyFile} cannot be read: ${(error as Error).message}`, {
+      cause: error,
+    });
   }
 }
 

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { type DocumentOptions, formatChange, readNamed, withDocuments } from "./apply.ts";
+import { type DocumentOptions, diffNamed, formatChange, readNamed, withDocuments } from "./apply.ts";
 import { withClient, withConnection } from "./connect.ts";
 import { type Ended, EXIT, type Terminal } from "./terminal.ts";
 
@@ -11,7 +11,7 @@ export function diffCommand(terminal: Terminal, ended: Ended): Command {
   return withConnection(command, terminal).action(async (options: DiffOptions) => {
     const documents = await readNamed(options);
     await withClient(options, terminal, async (client) => {
-      const changes = (await client.diff(documents)).filter(
+      const changes = (await diffNamed(client, documents, options, terminal)).filter(
         ({ change, tenant }) =>
           change !== "unchanged" && (change !== "delete" || (options.prune && tenant === options.tenant)),
       );

@@ -113,6 +113,34 @@ export function describeFerryClient(name: string, { connect }: ClientHarness): v
       });
     });
 
+    describe("devices of records in JSON", () => {
+      beforeAll(start);
+      afterAll(stop);
+
+      it("are listed as those in protobuf, and what is no device's state is passed over", async () => {
+        const state = {
+          registration: { tenant: "default", endpoint: "j", lifetimeS: 60, registeredAtMs: "1700000000000" },
+        };
+        const headers = { "content-type": "application/json" };
+        await responder.publish("deviceState", "default/j", Buffer.from(JSON.stringify(state)), headers);
+        for (const [endpoint, value] of Object.entries({
+          a: "null",
+          b: "[]",
+          c: "{",
+          d: "{}",
+          e: '{"registration":5}',
+        })) {
+          await responder.publish("deviceState", `default/${endpoint}`, Buffer.from(value), headers);
+        }
+        await responder.publish("deviceState", "default/f", Buffer.of(0xff));
+        await responder.register("default", "p");
+        expect(await client.devices()).toMatchObject([
+          { endpoint: "j", lifetimeS: 60, registeredAtMs: 1_700_000_000_000 },
+          { endpoint: "p" },
+        ]);
+      });
+    });
+
     describe("tail", () => {
       beforeEach(start);
       afterEach(stop);
@@ -148,6 +176,26 @@ export function describeFerryClient(name: string, { connect }: ClientHarness): v
         const records = await follow(2, { from: "earliest" });
         expect(numbers(records)).toEqual([1, 2]);
         expect(records[0]).toMatchObject({ stream: "telemetry", key: "default/a", timestampMs: expect.any(Number) });
+      });
+
+      it("passes over what its follower cannot take, and JSON that is no object", async () => {
+        for (const value of ["null", "5", "[]"]) {
+          await responder.publish("telemetry", "default/a", Buffer.from(value), { "content-type": "application/json" });
+        }
+        await responder.publish("telemetry", "default/a", sample(1));
+        await responder.publish("telemetry", "default/a", sample(2));
+        const seen: unknown[] = [];
+        const done = new AbortController();
+        await client.tail("telemetry", {
+          from: "earliest",
+          signal: done.signal,
+          onRecord: (record) => {
+            seen.push(...numbers([record]));
+            if (seen.length === 1) throw new RangeError("Invalid time value");
+            done.abort();
+          },
+        });
+        expect(seen).toEqual([1, 2]);
       });
 
       it("begins with what comes after it is ready, and misses none of that", async () => {

@@ -27,8 +27,13 @@ export class Responder {
     ]);
   }
 
-  publish(topic: keyof typeof TOPICS, key: string, value: Uint8Array | null): Promise<void> {
-    return this.#sender.publish({ topic: TOPIC_PREFIX + TOPICS[topic].name, key, value });
+  publish(
+    topic: keyof typeof TOPICS,
+    key: string,
+    value: Uint8Array | null,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<void> {
+    return this.#sender.publish({ topic: TOPIC_PREFIX + TOPICS[topic].name, key, value, headers });
   }
 
   /** Makes a device registered. */
