@@ -118,7 +118,7 @@ describe("a diff with sealing keys", () => {
     writeFileSync(path, "kind: profile\nname: meter\nresources: {}\n");
     const args = ["diff", "-f", path, "--api-url", `http://127.0.0.1:${await freePort()}`];
     const note = "sealed secrets cannot be compared over the HTTP API";
-    expect((await ferry(...args, "--sealing-key-file", keys)).stderr).toContain(note);
-    expect((await ferry(...args)).stderr).not.toContain(note);
+    expect((await runProgram(MAIN, [...args, "--sealing-key-file", keys])).stderr).toContain(note);
+    expect((await runProgram(MAIN, args)).stderr).not.toContain(note);
   });
 });
