@@ -1,3 +1,4 @@
+import { get } from "node:http";
 import { MemoryBus } from "@ferry/bus/memory";
 import { Responder, TOPIC_PREFIX } from "@ferry/client/contract";
 import type { Shutdown } from "@ferry/runtime";
@@ -218,6 +219,24 @@ describe("a stream of records", () => {
     const response = await fetch(`${other}/api/v1/records/telemetry`);
     await stopping.stop();
     expect(await response.text()).toBe("");
+  });
+});
+
+describe("an API without tokens", () => {
+  it("answers 403 to a page of another site whose name resolves to this machine", async () => {
+    const { url: open, shutdown: stopping } = await startTestConsole(bus, { KAFKA_TOPIC_PREFIX: TOPIC_PREFIX });
+    const { port } = new URL(open);
+    const statusFor = (host: string, path: string) =>
+      new Promise((resolve, reject) => {
+        get({ host: "127.0.0.1", port, path, headers: { host } }, (response) => {
+          response.resume();
+          resolve(response.statusCode);
+        }).once("error", reject);
+      });
+    expect(await statusFor(`evil.example:${port}`, "/api/v1/devices")).toBe(403);
+    expect(await statusFor(`evil.example:${port}`, "/openapi.json")).toBe(403);
+    expect(await statusFor(`localhost:${port}`, "/api/v1/devices")).toBe(200);
+    await stopping.stop();
   });
 });
 

@@ -8,14 +8,14 @@ import { type ProvisioningDocument, ProvisioningTimeoutError, type PublishOutcom
 import type { Logger } from "@ferry/runtime";
 import type { RecordRef } from "@ferry/state";
 import createServer, { type FastifyInstance, type FastifyReply, type FastifySchemaValidationError } from "fastify";
-import type { Authenticate, Principal } from "./authenticate.ts";
+import { type Authentication, isLoopbackHost, type Principal } from "./authenticate.ts";
 import { InvalidBodyError, IssuerUnavailableError } from "./errors.ts";
 import { SCHEMAS } from "./schemas.ts";
 
 /** What the API is made of. */
 export interface ApiParts {
   readonly client: FerryClient;
-  readonly authenticate: Authenticate;
+  readonly authentication: Authentication;
   readonly logger: Logger;
   /** Ends the streams that are open. */
   readonly stopping: AbortSignal;
@@ -36,7 +36,7 @@ declare module "fastify" {
 }
 
 /** Makes the HTTP API; `/openapi.json` says what it offers. */
-export async function createApi({ client, authenticate, logger, stopping }: ApiParts): Promise<FastifyInstance> {
+export async function createApi({ client, authentication, logger, stopping }: ApiParts): Promise<FastifyInstance> {
   const api = createServer({
     bodyLimit: BODY_LIMIT_BYTES,
     forceCloseConnections: true,
@@ -65,8 +65,13 @@ export async function createApi({ client, authenticate, logger, stopping }: ApiP
   });
   api.decorateRequest("principal");
   api.addHook("onRequest", async (request, reply) => {
+    // A page of another site whose name was made to resolve to this machine (DNS rebinding) still sends its own name.
+    if (authentication.isOpen && !isLoopbackHost(request.headers.host))
+      return reply
+        .code(403)
+        .send({ message: "without tokens the API is for this machine: call it by localhost or 127.0.0.1" });
     if (request.url === "/openapi.json") return;
-    const principal = await authenticate(request.headers.authorization);
+    const principal = await authentication.authenticate(request.headers.authorization);
     if (principal === undefined)
       return reply.code(401).header("www-authenticate", "Bearer").send({ message: "a bearer token is needed" });
     request.principal = principal;

@@ -2,13 +2,13 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
-import { createAuthenticate, isLoopback } from "./authenticate.ts";
+import { type Authenticate, createAuthentication, isLoopback, isLoopbackHost } from "./authenticate.ts";
 import { CONSOLE_CONFIG } from "./config.ts";
 
 const TOKEN = "0123456789abcdefghij";
 
-function authenticate(env: Readonly<Record<string, string>>): ReturnType<typeof createAuthenticate> {
-  return createAuthenticate(CONSOLE_CONFIG.load({ env }).api);
+function authenticate(env: Readonly<Record<string, string>>): Authenticate {
+  return createAuthentication(CONSOLE_CONFIG.load({ env }).api).authenticate;
 }
 
 describe("loopback", () => {
@@ -17,6 +17,29 @@ describe("loopback", () => {
   });
   it.each(["0.0.0.0", "::", "192.0.2.1", "example.org", "::ffff:192.0.2.1", ""])("is not %s", (host) => {
     expect(isLoopback(host)).toBe(false);
+  });
+});
+
+describe("a Host header", () => {
+  it.each(["localhost", "LOCALHOST:8080", "127.0.0.1", "127.0.0.1:8080", "[::1]", "[::1]:8080"])(
+    "names this machine when it is %s",
+    (header) => {
+      expect(isLoopbackHost(header)).toBe(true);
+    },
+  );
+  it.each([
+    undefined,
+    "",
+    "evil.example",
+    "evil.example:8080",
+    "localhost.evil.example",
+    "127.0.0.1.evil.example",
+    "192.0.2.1",
+    "::1",
+    "[127.0.0.1]",
+    "localhost:x",
+  ])("does not when it is %s", (header) => {
+    expect(isLoopbackHost(header)).toBe(false);
   });
 });
 
@@ -68,6 +91,15 @@ describe("bearer tokens", () => {
   ])("that are malformed (%j) are named by their line", (tokens, line) => {
     expect(() => authenticate({ LWM2M_API_TOKENS: tokens })).toThrow(
       `LWM2M_API_TOKENS: line ${line} is not a token of at least 20 characters, a blank and a tenant`,
+    );
+  });
+
+  it.each([
+    ["a/b", "must be 1 to 64 letters"],
+    ["system", "is system, which only a token for * may touch"],
+  ])("that are for the tenant %s are refused with the line", (tenant, reason) => {
+    expect(() => authenticate({ LWM2M_API_TOKENS: `${TOKEN} ${tenant}` })).toThrow(
+      `LWM2M_API_TOKENS: the tenant of line 1 ${reason}`,
     );
   });
 
@@ -126,6 +158,8 @@ describe("access tokens of an OpenID Connect issuer", () => {
       await token({ tenant: undefined }),
       await token({ tenant: "" }),
       await token({ tenant: ["acme"] }),
+      await token({ tenant: "acme/meter-1" }),
+      await token({ tenant: "system" }),
       await token({}, { key: foreignKey }),
       `${btoa('{"alg":"none"}')}.${btoa('{"tenant":"acme"}')}.`,
       "not-a-token",

@@ -1,5 +1,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { BlockList, isIP } from "node:net";
+import { checkTenant } from "@ferry/proto";
+import { SYSTEM_TENANT } from "@ferry/provisioning";
 import { ConfigError } from "@ferry/runtime";
 import { createRemoteJWKSet, errors, jwtVerify } from "jose";
 import type { ApiSettings } from "./config.ts";
@@ -14,25 +16,33 @@ export interface Principal {
 /** Finds out who asks by the value of the Authorization header; undefined when they are nobody. */
 export type Authenticate = (authorization: string | undefined) => Promise<Principal | undefined>;
 
+/** How the API knows who asks. */
+export interface Authentication {
+  readonly authenticate: Authenticate;
+  /** Whether everybody on this machine may ask: then a browser's pages must be kept out by the name that they call us. */
+  readonly isOpen: boolean;
+}
+
 /**
  * Makes the authentication that the settings ask for.
  *
  * @throws {ConfigError} the API would be open to the network
  */
-export function createAuthenticate(settings: ApiSettings): Authenticate {
+export function createAuthentication(settings: ApiSettings): Authentication {
   const tokens = settings.tokens === undefined ? undefined : parseTokens(settings.tokens);
   const oidc = settings.oidcIssuer === undefined ? undefined : createOidc(settings.oidcIssuer, settings);
   if (tokens === undefined && oidc === undefined) {
-    if (isLoopback(settings.host)) return async () => ({ tenant: undefined });
+    if (isLoopback(settings.host)) return { authenticate: async () => ({ tenant: undefined }), isOpen: true };
     throw new ConfigError([
       `LWM2M_API_HOST: ${settings.host} can be reached from the network: set LWM2M_API_TOKENS_FILE or LWM2M_API_OIDC_ISSUER, or listen on 127.0.0.1`,
     ]);
   }
-  return async (authorization) => {
+  const authenticate: Authenticate = async (authorization) => {
     const given = /^Bearer (\S+)$/i.exec(authorization ?? "")?.[1];
     if (given === undefined) return undefined;
     return tokens?.(given) ?? (await oidc?.(given));
   };
+  return { authenticate, isOpen: false };
 }
 
 const LOOPBACK = new BlockList();
@@ -43,6 +53,17 @@ LOOPBACK.addAddress("::1", "ipv6");
 export function isLoopback(host: string): boolean {
   const family = isIP(host);
   return host === "localhost" || (family !== 0 && LOOPBACK.check(host, family === 6 ? "ipv6" : "ipv4"));
+}
+
+/** Whether a Host header (RFC 9110 §7.2) names this machine: `localhost` or a loopback address, with or without a port. */
+export function isLoopbackHost(header: string | undefined): boolean {
+  const [, literal, name] = /^(?:\[([^\]]+)\]|([^:]+))(?::\d{1,5})?$/.exec(header ?? "") ?? [];
+  return literal === undefined ? isLoopback((name ?? "").toLowerCase()) : isIP(literal) === 6 && isLoopback(literal);
+}
+
+/** Whether a principal may speak for a tenant of this name: `system` is for those who speak for all. */
+function isTenantOfToken(tenant: unknown): tenant is string {
+  return checkTenant(tenant) === undefined && tenant !== SYSTEM_TENANT;
 }
 
 /** Compared by hash and in constant time, so that an answer's delay says nothing about a token. */
@@ -56,6 +77,11 @@ function parseTokens(text: string): (given: string) => Principal | undefined {
       if (token === undefined || tenant === undefined || rest.length > 0 || token.length < MIN_TOKEN_CHARACTERS) {
         throw new ConfigError([
           `LWM2M_API_TOKENS: line ${number} is not a token of at least ${MIN_TOKEN_CHARACTERS} characters, a blank and a tenant`,
+        ]);
+      }
+      if (tenant !== "*" && !isTenantOfToken(tenant)) {
+        throw new ConfigError([
+          `LWM2M_API_TOKENS: the tenant of line ${number} ${checkTenant(tenant) ?? `is ${SYSTEM_TENANT}, which only a token for * may touch`}`,
         ]);
       }
       return { hash: sha256(token), tenant: tenant === "*" ? undefined : tenant };
@@ -88,7 +114,7 @@ function createOidc(issuer: string, { oidcAudience, oidcTenantClaim }: ApiSettin
     try {
       const { payload } = await jwtVerify(token ?? "", keys, { issuer, audience: oidcAudience });
       const tenant = payload[oidcTenantClaim];
-      return typeof tenant === "string" && tenant !== "" ? { tenant } : undefined;
+      return isTenantOfToken(tenant) ? { tenant } : undefined;
     } catch (error) {
       if (!(error instanceof errors.JOSEError)) throw error;
       if (ISSUER_PROBLEMS.has(error.code)) throw new IssuerUnavailableError(issuer, error.message, { cause: error });

@@ -2,7 +2,7 @@ import type { Bus } from "@ferry/bus";
 import { BusClient } from "@ferry/client";
 import { PortInUseError, type ServiceRuntime } from "@ferry/runtime";
 import { createApi } from "./api.ts";
-import { createAuthenticate } from "./authenticate.ts";
+import { createAuthentication } from "./authenticate.ts";
 import type { ConsoleSettings } from "./config.ts";
 
 export { CONSOLE_CONFIG, CONSOLE_SHAPE, type ConsoleSettings } from "./config.ts";
@@ -25,10 +25,10 @@ export async function startConsole(
   { bus }: { readonly bus: Bus },
 ): Promise<Console> {
   const { host, port } = settings.api;
-  const authenticate = createAuthenticate(settings.api);
+  const authentication = createAuthentication(settings.api);
   const client = new BusClient(bus, settings.kafka.topicPrefix);
   shutdown.onStop("client", () => client.stop());
-  const api = await createApi({ client, authenticate, logger, stopping: shutdown.signal });
+  const api = await createApi({ client, authentication, logger, stopping: shutdown.signal });
   try {
     const url = await api.listen({ host, port });
     shutdown.onStop("api", () => api.close());
