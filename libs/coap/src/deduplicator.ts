@@ -8,9 +8,22 @@ export type Reply = "pending" | "none" | "ack" | "reset" | Uint8Array;
 
 /** A message that was received, as far as a repeat of it needs. */
 export interface Remembered {
-  readonly messageId: number;
+  /** Of the message: see {@link identityOf}. */
+  readonly identity: number;
   readonly expiresAtMs: number;
   reply: Reply;
+}
+
+/**
+ * What tells a repeat from another message: the Message ID, and 14 bits of a hash over the Token.
+ *
+ * RFC 7252 §4.5 goes by the Message ID alone; but a NAT may give a port to another device within EXCHANGE_LIFETIME, whose message must not be
+ * taken for a repeat, and a repeat has the same Token. Small enough to be stored without an allocation.
+ */
+export function identityOf({ messageId, token }: { readonly messageId: number; readonly token: Uint8Array }): number {
+  let hash = token.length;
+  for (const byte of token) hash = (Math.imul(hash, 31) + byte) | 0;
+  return ((hash & 0x3fff) << 16) | messageId;
 }
 
 /** Where the entries of one peer are kept, oldest first. */
@@ -43,16 +56,16 @@ export class Deduplicator {
     return this.#count > this.#limits.maxRemembered || this.#replyBytes > this.#limits.maxReplyBytes;
   }
 
-  find({ remembered: list }: Memory, messageId: number, nowMs: number): Remembered | undefined {
+  find({ remembered: list }: Memory, identity: number, nowMs: number): Remembered | undefined {
     for (let index = list.length - 1; index >= 0; index--) {
       const entry = list[index] as Remembered; // The loop bounds it.
-      if (entry.messageId === messageId && entry.expiresAtMs > nowMs) return entry;
+      if (entry.identity === identity && entry.expiresAtMs > nowMs) return entry;
     }
     return undefined;
   }
 
   /** Adds a message that was not there, in place of what has expired or of the oldest beyond the limit. */
-  remember(memory: Memory, messageId: number, reply: Reply, nowMs: number, lifetimeMs: number): Remembered {
+  remember(memory: Memory, identity: number, reply: Reply, nowMs: number, lifetimeMs: number): Remembered {
     let expired = 0;
     while ((memory.remembered[expired]?.expiresAtMs ?? Number.POSITIVE_INFINITY) <= nowMs) expired++;
     this.#remove(memory, 0, expired);
@@ -60,7 +73,7 @@ export class Deduplicator {
       this.#remove(memory, oldestSettled(memory.remembered), 1);
     }
     // Whole milliseconds are stored in less space than fractions.
-    const entry: Remembered = { messageId, expiresAtMs: Math.ceil(nowMs + lifetimeMs), reply: "pending" };
+    const entry: Remembered = { identity, expiresAtMs: Math.ceil(nowMs + lifetimeMs), reply: "pending" };
     // A list that is copied has no spare room, unlike one that grows by `push`: most peers have a few entries for long.
     memory.remembered = memory.remembered.concat(entry);
     this.#count++;

@@ -238,6 +238,15 @@ describe("deduplication (RFC 7252 §4.5)", () => {
     lockstep.hears("request", { peer: "device" });
   });
 
+  it("takes the same Message ID with another Token as new: a NAT may have given the port to another device", () => {
+    const { lockstep, device } = conversation();
+    device.sends(CON, "GET", "/x", { messageId: 5, token: "01" });
+    lockstep.does({ type: "respond", handle: lockstep.hears("request").handle, code: CODE.CONTENT });
+    device.expects(ACK, "2.05", { token: "01" });
+    device.sends(CON, "GET", "/x", { messageId: 5, token: "02" });
+    lockstep.hears("request", { peer: "device" });
+  });
+
   it("remembers a NON for NON_LIFETIME", () => {
     const { lockstep, device } = conversation();
     device.sends(NON, "GET", "/x", { messageId: 5 });

@@ -1,5 +1,6 @@
 import type { Context } from "./context.ts";
-import type { Remembered, Reply } from "./deduplicator.ts";
+import { identityOf, type Remembered, type Reply } from "./deduplicator.ts";
+import type { Message } from "./message.ts";
 import { Peer } from "./peer.ts";
 import type { PeerKey } from "./stack-io.ts";
 
@@ -51,10 +52,16 @@ export class PeerTable {
   }
 
   /** Remembers a message of the peer for EXCHANGE_LIFETIME or NON_LIFETIME (RFC 7252 §4.8.2). */
-  remember(peer: Peer, messageId: number, confirmable: boolean, reply: Reply, nowMs: number): Remembered {
+  remember(
+    peer: Peer,
+    message: Pick<Message, "messageId" | "token">,
+    confirmable: boolean,
+    reply: Reply,
+    nowMs: number,
+  ): Remembered {
     const { deduplicator, times } = this.#context;
     const lifetimeMs = confirmable ? times.exchangeLifetimeMs : times.nonLifetimeMs;
-    return deduplicator.remember(peer, messageId, reply, nowMs, lifetimeMs);
+    return deduplicator.remember(peer, identityOf(message), reply, nowMs, lifetimeMs);
   }
 
   /** Forgets peers at rest until what is remembered in total is within its limits again; not to be called while one is at work. */

@@ -34,7 +34,7 @@ export class PendingTable {
   /** Hands a message to the application: a repeat of it is absorbed until the application's word is known. */
   add(peer: Peer, message: Message, block1: Block | undefined, block2: Block | undefined, nowMs: number): Pending {
     const confirmable = message.type === MESSAGE_TYPE.CON;
-    const remembered = this.#peers.remember(peer, message.messageId, confirmable, "pending", nowMs);
+    const remembered = this.#peers.remember(peer, message, confirmable, "pending", nowMs);
     const pending = new Pending(this.#nextHandle++, peer, message, remembered, block1, block2);
     peer.pendingCount++;
     this.#byHandle.set(pending.handle, pending);

@@ -212,10 +212,10 @@ export class Responder {
     const outgoing = toOutgoing(request, response);
     if (confirmable) {
       const bytes = encodeMessage({ ...outgoing, type: MESSAGE_TYPE.ACK, messageId: request.messageId });
-      this.#peers.remember(peer, request.messageId, confirmable, bytes, nowMs);
+      this.#peers.remember(peer, request, confirmable, bytes, nowMs);
       out.push({ type: "send", peer: peer.key, bytes });
     } else {
-      this.#peers.remember(peer, request.messageId, confirmable, "none", nowMs);
+      this.#peers.remember(peer, request, confirmable, "none", nowMs);
       this.#exchanges.respondSeparately(peer, confirmable, outgoing, nowMs, out);
     }
   }

@@ -5,7 +5,7 @@ import { BodyTable } from "./body-table.ts";
 import { CODE, isRequestCode } from "./code.ts";
 import type { Context, Due, Random } from "./context.ts";
 import { DeadlineQueue } from "./deadline-queue.ts";
-import { Deduplicator, type Reply } from "./deduplicator.ts";
+import { Deduplicator, identityOf, type Reply } from "./deduplicator.ts";
 import { CoapFormatError } from "./errors.ts";
 import { Exchanges } from "./exchanges.ts";
 import type { Machine } from "./machine.ts";
@@ -212,7 +212,7 @@ export class CoapStack implements Machine<StackInput, StackOutput> {
   /** Gives a duplicate what the first one got (RFC 7252 §4.5); false when the message is no duplicate. */
   #repeatReply(peer: Peer | undefined, message: Message, nowMs: number, out: StackOutput[]): boolean {
     if (peer === undefined) return false;
-    const remembered = this.#context.deduplicator.find(peer, message.messageId, nowMs);
+    const remembered = this.#context.deduplicator.find(peer, identityOf(message), nowMs);
     if (remembered === undefined) return false;
     drop(out, peer.key, "duplicate");
     const bytes = replyBytes(remembered.reply, message.messageId);
@@ -242,7 +242,7 @@ export class CoapStack implements Machine<StackInput, StackOutput> {
       // The peer may hold the observation already and not know of this request yet: what it then sends is a notification, and the application's to acknowledge.
       if (!this.#receiveNotification(peerKey, known, message, nowMs, out)) return;
     } else {
-      this.#peers.remember(exchange.peer, message.messageId, confirmable, confirmable ? "ack" : "none", nowMs);
+      this.#peers.remember(exchange.peer, message, confirmable, confirmable ? "ack" : "none", nowMs);
       if (confirmable) sendEmpty(out, peerKey, MESSAGE_TYPE.ACK, message.messageId);
     }
     this.#exchanges.respond(exchange, message, nowMs, out);
