@@ -1,5 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { Bus, IncomingRecord, OutgoingRecord, StartAt, TopicLayout } from "../bus.ts";
 import { BusOverflowError, BusUnavailableError, RecordTooLargeError } from "../errors.ts";
@@ -68,6 +70,20 @@ export function describeBusContract(name: string, start: () => Promise<BusHarnes
       const handle = async (record: IncomingRecord) => void records.push(record);
       return { running: onBus.subscribe({ type: "group", groupId, topics, handle }), records };
     };
+
+    it("forgets a subscription that was stopped", async () => {
+      const topic = await newTopic();
+      const stopped = await (async () => {
+        const { running } = read(topic);
+        await running.ready;
+        await running.stop();
+        return new WeakRef(running);
+      })();
+      await until(() => {
+        collectGarbage();
+        return stopped.deref() === undefined;
+      });
+    });
 
     describe("senders", () => {
       it("acknowledge a record once a reader can read it, with key, value, headers and a time", async () => {
@@ -522,6 +538,12 @@ function bytes(value: string): Uint8Array {
 
 function text(record: Pick<OutgoingRecord, "value"> | undefined): string {
   return Buffer.from(record?.value ?? []).toString();
+}
+
+/** V8's own collector, which is there for who asks. */
+function collectGarbage(): void {
+  setFlagsFromString("--expose-gc");
+  runInNewContext("gc")();
 }
 
 async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {

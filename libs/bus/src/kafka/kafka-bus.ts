@@ -29,7 +29,7 @@ export class KafkaBus implements Bus {
   readonly #limits: SenderLimits;
   readonly #stopTimeoutMs: number;
   readonly #senders: SingleFlightSender[] = [];
-  readonly #subscriptions: KafkaSubscription[] = [];
+  readonly #subscriptions = new Set<KafkaSubscription>();
 
   constructor(settings: KafkaSettings, log: KafkaLog = () => {}) {
     const { lingerMs, deliveryTimeoutMs, maxRequestSizeBytes, bufferMemoryBytes, stopTimeoutMs = 10_000 } = settings;
@@ -54,8 +54,10 @@ export class KafkaBus implements Bus {
 
   subscribe(subscription: Subscription): Running {
     const kind = subscription.type === "group" ? this.#group(subscription) : this.#reader(subscription);
-    const running = new KafkaSubscription(this.#clients, kind, this.#stopTimeoutMs);
-    this.#subscriptions.push(running);
+    const running: KafkaSubscription = new KafkaSubscription(this.#clients, kind, this.#stopTimeoutMs, () =>
+      this.#subscriptions.delete(running),
+    );
+    this.#subscriptions.add(running);
     return running;
   }
 
@@ -76,7 +78,7 @@ export class KafkaBus implements Bus {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#subscriptions.map((subscription) => subscription.stop()));
+    await Promise.all([...this.#subscriptions].map((subscription) => subscription.stop()));
     await Promise.all(
       this.#senders.map(async (sender) => {
         try {

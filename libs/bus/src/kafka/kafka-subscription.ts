@@ -62,6 +62,7 @@ export class KafkaSubscription implements Running {
   readonly #clients: KafkaClients;
   readonly #kind: SubscriptionKind;
   readonly #stopTimeoutMs: number;
+  readonly #onStopped: () => void;
   readonly #stopping = new AbortController();
   readonly #partitions = new Map<string, Partition>();
   readonly #supervised: Promise<void>;
@@ -75,13 +76,15 @@ export class KafkaSubscription implements Running {
   #handledSinceCommit = 0;
   #committing: Promise<void> | undefined;
 
-  constructor(clients: KafkaClients, kind: SubscriptionKind, stopTimeoutMs: number) {
+  /** `onStopped` is told once it has left. */
+  constructor(clients: KafkaClients, kind: SubscriptionKind, stopTimeoutMs: number, onStopped: () => void) {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.ready = promise;
     this.#becomeReady = resolve;
     this.#clients = clients;
     this.#kind = kind;
     this.#stopTimeoutMs = stopTimeoutMs;
+    this.#onStopped = onStopped;
     this.#supervised = this.#supervise();
   }
 
@@ -103,6 +106,7 @@ export class KafkaSubscription implements Running {
     if (this.#stopping.signal.aborted) return this.#supervised;
     this.#stopping.abort();
     await this.#supervised;
+    this.#onStopped();
   }
 
   /** Builds consumers, one after another, until the subscription is stopped. */

@@ -35,7 +35,7 @@ export class MemoryBus implements Bus {
   readonly #concurrency: number;
   readonly #stopTimeoutMs: number;
   readonly #senders: SingleFlightSender[] = [];
-  readonly #subscriptions: MemorySubscription[] = [];
+  readonly #subscriptions = new Set<MemorySubscription>();
 
   constructor({
     broker = new MemoryBroker(),
@@ -72,7 +72,7 @@ export class MemoryBus implements Bus {
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#subscriptions.map((subscription) => subscription.stop()));
+    await Promise.all([...this.#subscriptions].map((subscription) => subscription.stop()));
     for (const sender of this.#senders) {
       await sender.flush(this.#stopTimeoutMs);
       await sender.stop();
@@ -123,10 +123,13 @@ export class MemoryBus implements Bus {
       concurrency,
       stopTimeoutMs: this.#stopTimeoutMs,
       onProgress,
-      onStop: (stopped) => this.#broker.remove(stopped),
+      onStop: (stopped) => {
+        this.#broker.remove(stopped);
+        this.#subscriptions.delete(stopped);
+      },
     });
     this.#broker.add(running);
-    this.#subscriptions.push(running);
+    this.#subscriptions.add(running);
     return running;
   }
 }
