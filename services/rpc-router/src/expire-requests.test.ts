@@ -91,6 +91,19 @@ describe("a request that its node does not answer", () => {
     expect(await answers()).toEqual([]);
   });
 
+  it("ends though another of its shard has stored bytes that are no request", async () => {
+    const expiresAtMs = fixture.nowMs + 1000;
+    const open = { contentType: CONTENT_TYPE.json, expiresAtMs };
+    const wire = lwm2m.v1.RpcRequest.encode({ requestId: "r-1", ...DEVICE, method: "Read" }).finish();
+    const damaged = { ...open, requestId: "r-0", request: Uint8Array.of(0xff), expiresAtMs: expiresAtMs - 1 };
+    await fixture.devices.accept({ device: DEVICE, open: damaged, nowMs: fixture.nowMs });
+    const sound = { ...open, requestId: "r-1", request: wire };
+    await fixture.devices.accept({ device: DEVICE, open: sound, nowMs: fixture.nowMs });
+    fixture.nowMs += 3001;
+    for (let step = 0; step < PACE.roundMs / PACE.stepMs; step++) await expiry.step();
+    expect(await answers()).toEqual(["TIMEOUT"]);
+  });
+
   it("is found within a round by a router that never heard of it, when node and router died", async () => {
     const wire = lwm2m.v1.RpcRequest.encode({ requestId: "r-1", ...DEVICE, method: "Read" }).finish();
     const open = { requestId: "r-1", request: wire, contentType: CONTENT_TYPE.json, expiresAtMs: fixture.nowMs + 1000 };

@@ -2,6 +2,7 @@ import { lwm2m } from "@ferry/proto";
 import { findMethod } from "@ferry/rpc";
 import { SHARDS, type ShardRequest, shardOf } from "@ferry/state";
 import { finish } from "./finish.ts";
+import { isOutage } from "./outage.ts";
 import type { RouterPorts } from "./ports.ts";
 import type { Answer } from "./route.ts";
 import { type Accepted, forward } from "./route-requests.ts";
@@ -57,11 +58,22 @@ export class RequestExpiry {
     const open = await devices.listOpenRequests({ shard, limit: LIMIT });
     const lapsedMs = clock() - settings.answerGraceMs;
     for (const request of open) {
-      if (request.expiresAtMs <= lapsedMs) await finish(request, lapsedAnswer(request), this.#ports);
-      else await otherwise(request);
+      await this.#attempt(request, () =>
+        request.expiresAtMs <= lapsedMs ? finish(request, lapsedAnswer(request), this.#ports) : otherwise(request),
+      );
     }
     this.#dueMs.delete(shard);
     for (const request of open) if (request.expiresAtMs > lapsedMs) this.expect(request);
+  }
+
+  /** A request that cannot be seen to, such as one whose stored bytes are damaged, does not keep the others from it: the store forgets it in time. */
+  async #attempt({ device, requestId }: ShardRequest, step: () => Promise<void>): Promise<void> {
+    try {
+      await step();
+    } catch (error) {
+      if (isOutage(error)) throw error;
+      this.#ports.logger.error({ err: error, ...device, requestId }, "an open request could not be ended");
+    }
   }
 
   /** A node died: what it had in hand goes to the device's new owner, or ends. */
