@@ -77,6 +77,16 @@ export function describeFerryClient(name: string, { connect }: ClientHarness): v
         expect(of("as-text")).toMatchObject({ tenant: "acme", params: '{"value":9007199254740993}' });
       });
 
+      it("resolves though others publish answers that are none", async () => {
+        await read("demo");
+        for (const value of ["null", "5", "{"]) {
+          await responder.publish("rpcResponse", "default/demo", Buffer.from(value), {
+            "content-type": "application/json",
+          });
+        }
+        expect(await read("demo")).toMatchObject({ status: "SUCCESSFUL" });
+      });
+
       it("rejects with NoAnswerError when nobody answers within the expiry and a grace", async () => {
         await expect(read("silent", { timeoutMs: 1 })).rejects.toThrow(NoAnswerError);
       });
