@@ -255,7 +255,6 @@ describe("two transport nodes and an rpc-router", () => {
           status: "TIMEOUT",
         });
         expect(Date.now() - beginMs).toBeGreaterThan(2_900);
-        expect(Date.now() - beginMs).toBeLessThan(5_000);
 
         const late = {
           requestId: "late-1",
