@@ -8,6 +8,7 @@
  * They replace functions of that very version; a test fails when the version changes.
  */
 import { createRequire } from "node:module";
+import { frameRequest } from "./frame-request.ts";
 import { produceRequest } from "./produce-request.ts";
 
 const require = createRequire(import.meta.url);
@@ -40,6 +41,7 @@ requestQueue.scheduleCheckPendingRequests = function (this: RequestQueue): void 
 replaceModule("kafkajs/src/producer/groupMessagesPerPartition", groupByPartition);
 // Later versions of the request take this one and change its number.
 replaceModule("kafkajs/src/protocol/requests/produce/v3/request", produceRequest);
+replaceModule("kafkajs/src/protocol/request", frameRequest);
 
 /** Replaces what a module is, before kafkajs is loaded as a whole: those who need the module take it when they are loaded. */
 function replaceModule(name: string, exports: unknown): void {

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import type { Message } from "kafkajs";
 import { ByteWriter } from "./byte-writer.ts";
 import { crc32c } from "./crc32c.ts";
+import { frameRequest } from "./frame-request.ts";
 import { produceRequest, writeRecordBatch } from "./produce-request.ts";
 
 const require = createRequire(import.meta.url);
@@ -82,6 +83,15 @@ describe("a Produce request", () => {
     expect(produceRequest({ acks: 0, timeout: 1, topicData: [] }).expectResponse()).toBe(false);
     expect(produceRequest({ acks: -1, timeout: 1, topicData: [] }).expectResponse()).toBe(true);
   });
+});
+
+it("puts the header in front of a request", async () => {
+  const body = Buffer.of(1, 2, 3);
+  const encode = async () => ({ buf: body, buffer: body, size: () => 3 });
+  const frame = { correlationId: 9, request: { apiKey: 3, apiVersion: 5, encode } };
+  const { buffer } = await frameRequest({ ...frame, clientId: "me" });
+  expect(buffer.toString("hex")).toBe("0000000f" + "00030005" + "00000009" + "00026d65" + "010203");
+  expect((await frameRequest({ ...frame, clientId: null })).buffer.subarray(12).toString("hex")).toBe("ffff010203");
 });
 
 it("computes CRC-32C (RFC 3720 §B.4)", () => {

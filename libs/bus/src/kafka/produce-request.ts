@@ -31,8 +31,8 @@ export interface Request {
   readonly encode: () => Promise<Encoded>;
 }
 
-/** What kafkajs copies from its own `Encoder`. */
-interface Encoded {
+/** What kafkajs needs of its own `Encoder`. */
+export interface Encoded {
   readonly buf: Buffer;
   readonly buffer: Buffer;
   size(): number;
@@ -62,11 +62,13 @@ export function produceRequest(produce: Produce): Request {
     apiVersion: 3,
     apiName: "Produce",
     expectResponse: () => acks !== 0,
-    encode: async () => {
-      const bytes = await encode(produce);
-      return { buf: bytes, buffer: bytes, size: () => bytes.length };
-    },
+    encode: async () => encoded(await encode(produce)),
   };
+}
+
+/** Bytes in the form of kafkajs' `Encoder`. */
+export function encoded(bytes: Buffer): Encoded {
+  return { buf: bytes, buffer: bytes, size: () => bytes.length };
 }
 
 async function encode(produce: Produce): Promise<Buffer> {
