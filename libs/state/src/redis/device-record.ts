@@ -17,6 +17,9 @@ import { fromWireRegistration, queueModeAfter, toWireRegistration } from "../reg
 export type DeviceRecord = DeviceState & { readonly digest: string };
 
 const VERSION = 1;
+/** Few texts, such as object lists, describe many devices: a process holds each once, not once for each device. */
+const SHARED_TEXTS = new Map<string, string>();
+const MAX_SHARED_TEXTS = 10_000;
 const FIXED_BYTES = 45;
 
 /** Reads a packed device. @throws {StoredValueError} it is not one */
@@ -33,7 +36,7 @@ export function decodeDevice(packed: Buffer): DeviceRecord {
   const [registrationId, bootId, digest, peer, bindingMode, smsNumber] = Array.from({ length: 6 }, () =>
     bytes(2).toString(),
   ) as [string, string, string, string, string, string]; // As many as asked for.
-  const objectLinks = bytes(4).toString();
+  const objectLinks = shared(bytes(4).toString());
   const observations = decodeObservations(bytes(4));
   const rest = decodeRest(bytes(4));
   const epoch = Number(packed.readBigUInt64BE(35));
@@ -43,7 +46,7 @@ export function decodeDevice(packed: Buffer): DeviceRecord {
       registrationId,
       generation: packed.readUIntBE(1, 6),
       lifetimeS: packed.readUInt32BE(31),
-      bindingMode,
+      bindingMode: shared(bindingMode),
       queueMode: queueModeAfter(rest, bindingMode),
       ...(smsNumber === "" ? {} : { smsNumber }),
       objectLinks,
@@ -52,7 +55,7 @@ export function decodeDevice(packed: Buffer): DeviceRecord {
       updatedAtMs: packed.readUIntBE(13, 6),
       expiresAtMs: packed.readUIntBE(19, 6),
     },
-    owner: { slot: epochSlot(epoch), bootId, epoch },
+    owner: { slot: epochSlot(epoch), bootId: shared(bootId), epoch },
     observations,
     firstMessageId: packed.readUInt16BE(43),
     lastSeenMs: packed.readUIntBE(25, 6),
@@ -77,7 +80,8 @@ function decodeRest(bytes: Uint8Array): Registration {
   if (registration.tenant === "" || registration.endpoint === "") {
     throw new StoredValueError("registration of nobody");
   }
-  return registration;
+  const { tenant, lwm2mVersion, profile } = registration;
+  return { ...registration, tenant: shared(tenant), lwm2mVersion: shared(lwm2mVersion), profile: shared(profile) };
 }
 
 /** The observations of a device: of each the token (length 1, bytes) and its text (length 2, bytes). */
@@ -125,4 +129,13 @@ export function encodeObservation({ source, contentFormat, paths }: Observation)
 /** An owner as steps answer it. */
 export function decodeOwner(epoch: number, bootId: Buffer): Owner {
   return { slot: epochSlot(epoch), bootId: bootId.toString(), epoch };
+}
+
+/** The one copy of a text that is equal for many devices. */
+function shared(text: string): string {
+  const known = SHARED_TEXTS.get(text);
+  if (known !== undefined) return known;
+  if (SHARED_TEXTS.size >= MAX_SHARED_TEXTS) SHARED_TEXTS.clear();
+  SHARED_TEXTS.set(text, text);
+  return text;
 }
