@@ -32,7 +32,8 @@ describe("ferry dev", () => {
       expect((await runProgram(MAIN, ["devices", ...way])).stdout).toMatch(/^demo +default +quickstart /m);
     }
 
-    expect(await dev.end("SIGINT")).toMatchObject({ code: 0, stderr: "" });
+    // As npx does, which passes on what the terminal has sent already.
+    expect(await dev.end("SIGINT", 2)).toMatchObject({ code: 0, stderr: "" });
     for (const port of [redisPort, apiPort]) await expect(listen(port as number)).resolves.toBeUndefined();
     const socket = await openUdpSocket({
       host: "::",

@@ -69,8 +69,8 @@ export class Program {
   }
 
   /** Sends a signal and waits for the end. */
-  end(signal: NodeJS.Signals): Promise<Ended> {
-    this.#child.kill(signal);
+  end(signal: NodeJS.Signals, times = 1): Promise<Ended> {
+    for (let sent = 0; sent < times; sent++) this.#child.kill(signal);
     return this.ended;
   }
 }

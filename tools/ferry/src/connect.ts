@@ -89,6 +89,7 @@ export function readSealingKeys({ sealingKeyFile }: ConnectOptions): { readonly 
 /** Aborts at Ctrl-C, SIGTERM, or when the terminal is closed. */
 export function interrupted(): AbortSignal {
   const controller = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => controller.abort());
+  // Not `once`: npx and the terminal both pass Ctrl-C on, and the second copy would end the process before it has ended what it started.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => controller.abort());
   return controller.signal;
 }
