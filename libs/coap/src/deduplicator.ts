@@ -12,6 +12,8 @@ export interface Remembered {
   readonly identity: number;
   readonly expiresAtMs: number;
   reply: Reply;
+  /** What came from the same peer after it. */
+  next: Remembered | undefined;
 }
 
 /**
@@ -26,9 +28,11 @@ export function identityOf({ messageId, token }: { readonly messageId: number; r
   return ((hash & 0x3fff) << 16) | messageId;
 }
 
-/** Where the entries of one peer are kept, oldest first. */
+/** Where the entries of one peer are kept: a linked list, for one comes and one goes with every message, and most peers have few for long. */
 export interface Memory {
-  remembered: readonly Remembered[];
+  oldest: Remembered | undefined;
+  newest: Remembered | undefined;
+  rememberedCount: number;
 }
 
 /**
@@ -56,9 +60,8 @@ export class Deduplicator {
     return this.#count > this.#limits.maxRemembered || this.#replyBytes > this.#limits.maxReplyBytes;
   }
 
-  find({ remembered: list }: Memory, identity: number, nowMs: number): Remembered | undefined {
-    for (let index = list.length - 1; index >= 0; index--) {
-      const entry = list[index] as Remembered; // The loop bounds it.
+  find({ oldest }: Memory, identity: number, nowMs: number): Remembered | undefined {
+    for (let entry = oldest; entry !== undefined; entry = entry.next) {
       if (entry.identity === identity && entry.expiresAtMs > nowMs) return entry;
     }
     return undefined;
@@ -66,16 +69,15 @@ export class Deduplicator {
 
   /** Adds a message that was not there, in place of what has expired or of the oldest beyond the limit. */
   remember(memory: Memory, identity: number, reply: Reply, nowMs: number, lifetimeMs: number): Remembered {
-    let expired = 0;
-    while ((memory.remembered[expired]?.expiresAtMs ?? Number.POSITIVE_INFINITY) <= nowMs) expired++;
-    this.#remove(memory, 0, expired);
-    if (memory.remembered.length >= this.#limits.maxRememberedPerPeer) {
-      this.#remove(memory, oldestSettled(memory.remembered), 1);
-    }
+    while (memory.oldest !== undefined && memory.oldest.expiresAtMs <= nowMs) this.#removeBehind(memory, undefined);
+    if (memory.rememberedCount >= this.#limits.maxRememberedPerPeer) this.#makeRoom(memory);
     // Whole milliseconds are stored in less space than fractions.
-    const entry: Remembered = { identity, expiresAtMs: Math.ceil(nowMs + lifetimeMs), reply: "pending" };
-    // A list that is copied has no spare room, unlike one that grows by `push`: most peers have a few entries for long.
-    memory.remembered = memory.remembered.concat(entry);
+    const expiresAtMs = Math.ceil(nowMs + lifetimeMs);
+    const entry: Remembered = { identity, expiresAtMs, reply: "pending", next: undefined };
+    if (memory.newest === undefined) memory.oldest = entry;
+    else memory.newest.next = entry;
+    memory.newest = entry;
+    memory.rememberedCount++;
     this.#count++;
     this.settle(entry, reply);
     return entry;
@@ -89,22 +91,42 @@ export class Deduplicator {
 
   /** Forgets one message: a repeat of it is taken as new. */
   forget(memory: Memory, entry: Remembered): void {
-    const index = memory.remembered.indexOf(entry);
-    if (index >= 0) this.#remove(memory, index, 1);
+    this.#removeFirst(memory, (each) => each === entry);
   }
 
   clear(memory: Memory): void {
-    this.#remove(memory, 0, memory.remembered.length);
+    while (memory.oldest !== undefined) this.#removeBehind(memory, undefined);
   }
 
-  #remove(memory: Memory, start: number, count: number): void {
-    if (count === 0) return;
-    const list = memory.remembered;
-    for (let index = start; index < start + count; index++) {
-      this.#replyBytes -= replyLength((list[index] as Remembered).reply); // The callers stay in range.
+  /** Removes the oldest entry that no application works on; the oldest of all when there is none. */
+  #makeRoom(memory: Memory): void {
+    if (!this.#removeFirst(memory, isSettled)) this.#removeBehind(memory, undefined);
+  }
+
+  /** Removes the oldest entry that matches; false when none does. */
+  #removeFirst(memory: Memory, matches: (entry: Remembered) => boolean): boolean {
+    let previous: Remembered | undefined;
+    for (let entry = memory.oldest; entry !== undefined; entry = entry.next) {
+      if (matches(entry)) {
+        this.#removeBehind(memory, previous);
+        return true;
+      }
+      previous = entry;
     }
-    this.#count -= count;
-    memory.remembered = start === 0 ? list.slice(count) : list.toSpliced(start, count);
+    return false;
+  }
+
+  /** Removes the entry behind another, or the oldest. */
+  #removeBehind(memory: Memory, previous: Remembered | undefined): void {
+    const entry = previous === undefined ? memory.oldest : previous.next;
+    if (entry === undefined) return;
+    if (previous === undefined) memory.oldest = entry.next;
+    else previous.next = entry.next;
+    if (memory.newest === entry) memory.newest = previous;
+    entry.next = undefined; // An old object that is dead would keep younger ones alive.
+    memory.rememberedCount--;
+    this.#count--;
+    this.#replyBytes -= replyLength(entry.reply);
   }
 }
 
@@ -112,8 +134,6 @@ function replyLength(reply: Reply): number {
   return typeof reply === "string" ? 0 : reply.length;
 }
 
-/** The oldest entry that no application works on; the oldest of all when there is none. */
-function oldestSettled(list: readonly Remembered[]): number {
-  const index = list.findIndex((entry) => entry.reply !== "pending");
-  return index < 0 ? 0 : index;
+function isSettled({ reply }: Remembered): boolean {
+  return reply !== "pending";
 }

@@ -74,7 +74,9 @@ export class PeerTable {
   /** A peer's time has come: it goes, or waits until its memory has expired. */
   expire(peer: Peer, nowMs: number): void {
     let restsAtMs = peer.messageIdsExpireAtMs;
-    for (const { expiresAtMs } of peer.remembered) restsAtMs = Math.max(restsAtMs, expiresAtMs);
+    for (let entry = peer.oldest; entry !== undefined; entry = entry.next) {
+      restsAtMs = Math.max(restsAtMs, entry.expiresAtMs);
+    }
     if (peer.isAtRest && restsAtMs <= nowMs) this.delete(peer);
     else this.#context.deadlines.set(peer, Math.max(restsAtMs, nowMs) + SWEEP_MS);
   }

@@ -4,8 +4,6 @@ import type { Memory, Remembered } from "./deduplicator.ts";
 import type { Exchange } from "./exchange.ts";
 import type { PeerKey } from "./stack-io.ts";
 
-const NOTHING: readonly Remembered[] = [];
-
 /** What is known of a far side while anything about it is open or remembered; it is forgotten once that is over. */
 export class Peer implements Deadline, Memory {
   readonly kind = "peer";
@@ -14,8 +12,10 @@ export class Peer implements Deadline, Memory {
   nextMessageId: number | undefined;
   /** Until then the Message IDs that we used must not be used again (EXCHANGE_LIFETIME). */
   messageIdsExpireAtMs = 0;
-  /** Messages that came from it, oldest first. */
-  remembered: readonly Remembered[] = NOTHING;
+  /** Messages that came from it. */
+  oldest: Remembered | undefined;
+  newest: Remembered | undefined;
+  rememberedCount = 0;
   /** Our exchanges with it, in the order in which they begin. */
   readonly exchanges: Exchange[] = [];
   /** How many of its requests and notifications wait for the application. */
