@@ -1,12 +1,7 @@
 #!/usr/bin/env node
-import { setFlagsFromString } from "node:v8";
 import { connectBus, connectState, runService } from "@ferry/runtime";
 import { TRANSPORT_CONFIG } from "./config.ts";
 import { startTransport } from "./service.ts";
-
-// By default V8 lets the heap grow to four times of what lives before it collects, and gives nothing back: tens of thousands of devices
-// at rest would hold a hundred MiB of garbage. V8 reads the flag at each collection, so it may be set now.
-setFlagsFromString("--heap-growing-percent=50");
 
 await runService({
   name: "transport",
