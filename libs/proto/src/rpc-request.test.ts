@@ -127,6 +127,10 @@ describe("parseRpcRequest", () => {
     expect(parseRpcRequest(new Uint8Array(), undefined)).toMatchObject({ type: "invalid", field: "requestId" });
   });
 
+  it("refuses protobuf whose text is not UTF-8", () => {
+    expect(parseRpcRequest(Uint8Array.of(18, 1, 128), undefined)).toMatchObject({ type: "invalid" });
+  });
+
   it("takes any bytes without throwing", () => {
     const bytes = fc.oneof(
       fc.uint8Array({ maxLength: 200 }),

@@ -233,8 +233,8 @@ function draftOfProtobuf(bytes: Uint8Array): Draft | string {
     const expiry = toSafeNumber(expiresAtMs);
     return { requestId, tenant, endpoint, method, params, expiresAtMs: expiry, oneWay, persistent, retries, failFast };
   } catch (error) {
-    // protobufjs throws plain errors and range errors of its own.
-    if (error instanceof Error) return `The request is no lwm2m.v1.RpcRequest: ${error.message}.`;
+    // protobufjs throws plain errors and range errors of its own, and what TextDecoder throws for text that is not UTF-8. `isError`: under Jest that one is of another realm.
+    if (Error.isError(error)) return `The request is no lwm2m.v1.RpcRequest: ${error.message}.`;
     throw error;
   }
 }
