@@ -114,6 +114,11 @@ export class CoapServer {
     this.#drive({ type: "abandon", handle });
   }
 
+  /** Gives up what is open towards an address that a device has left: its requests fail with `cancelled`. */
+  forget(peer: PeerKey): void {
+    this.#drive({ type: "forget", peer });
+  }
+
   /** Continues Message IDs beyond those of the owner before. */
   setMessageId(peer: PeerKey, messageId: number): void {
     this.#drive({ type: "setMessageId", peer, messageId });

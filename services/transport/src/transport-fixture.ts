@@ -154,6 +154,13 @@ export class TestDevice {
     });
   }
 
+  /** Goes on from another port, as behind a NAT that forgot it. */
+  async rebind(): Promise<void> {
+    const server = this.#server;
+    await this.open();
+    this.#server = server;
+  }
+
   pointAt(node: TransportNode): void {
     this.#server = `127.0.0.1:${node.coapPort}`;
   }

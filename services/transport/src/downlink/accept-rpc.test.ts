@@ -183,4 +183,17 @@ describe("an RPC request at the device's owner", () => {
     await until(() => answers.length === 2, "both answers");
     expect(answers.find(({ requestId }) => requestId === "r-2")).toMatchObject({ status: "SUCCESSFUL" });
   });
+
+  it("follows the device to a new address: what was sent to the old one is not waited for", async () => {
+    const { device, answers, ask } = await startAsked();
+    const answer = device.answer;
+    device.answer = () => "silent";
+    await ask("r-1", "Read", { id: "/3/0/9" }, 8_000);
+    await until(() => requestsTo(device, "/3/0/9").length > 1, "the request");
+    device.answer = answer;
+    await device.rebind();
+    expect(await device.notify("7", 20)).toBe("delivered");
+    await until(() => answers.length === 1, "the answer");
+    expect(answers[0]).toMatchObject({ requestId: "r-1", status: "SUCCESSFUL" });
+  });
 });

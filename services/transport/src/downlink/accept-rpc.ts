@@ -151,6 +151,7 @@ export class RpcExecutor {
       case "unreachable":
         return answer("UNREACHABLE", SILENT);
       case "failed":
+        if (performed.reason === "cancelled" && operation.type === "execute") return answer("INDETERMINATE", LEFT);
         return formatNoAnswer(
           operation,
           performed.reason === "reset" || performed.reason === "cancelled" ? performed.reason : "timeout",
@@ -240,6 +241,7 @@ const MAX_WAITING = 100;
 const MAX_RESPONSE_BYTES = 1_000_000;
 const MOVED = "The device has moved to another node";
 const TOO_MANY_WAIT = `${MAX_WAITING} requests wait for the device already`;
+const LEFT = "The device moved to another address after the operation had been sent";
 const SILENT = "The device has been silent for too long to be reached where it was last heard";
 
 /** An observation that a request is about: held before, or added for it. */

@@ -75,7 +75,11 @@ export async function perform(
     models,
     supported,
   );
-  const performed = await attempt(device, operation, first, options, ports);
+  const peer = device.peer;
+  let performed = await attempt(device, operation, first, options, ports);
+  // It went to where the device had been. Execute may have been carried out there: it is not sent twice.
+  const moved = performed.type === "failed" && performed.reason === "cancelled" && device.peer !== peer;
+  if (moved && operation.type !== "execute") performed = await attempt(device, operation, first, options, ports);
   const refused = performed.type === "answered" && REFUSED_FORMAT.has(performed.outcome.code);
   return refused && second !== undefined ? attempt(device, operation, second, options, ports) : performed;
 }

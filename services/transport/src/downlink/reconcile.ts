@@ -6,7 +6,7 @@ import { perform } from "./perform.ts";
 import { PRIORITY } from "./work-queue.ts";
 
 /** A registration so young may have been taken over before its first owner had asked for all that the profile wants. */
-const SETTLED_AFTER_MS = 300_000;
+const SETTLED_AFTER_MS = 60_000;
 /** How often a read or Write-Attributes of the set-up is tried. */
 const MAX_ATTEMPTS = 3;
 const NOT_NOW = { type: "unreachable" } as const;

@@ -18,7 +18,7 @@ import { forwardResponse } from "../forward-response.ts";
 import type { HeldObservation, OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
 import { nextHead } from "../record-writer.ts";
-import type { TakeOver } from "../take-over.ts";
+import { hear, type TakeOver } from "../take-over.ts";
 import { publishValues } from "../telemetry.ts";
 import { tokenKey } from "../token-key.ts";
 
@@ -83,7 +83,7 @@ export class Notifications {
     }
     const nowMs = ports.clock.monotonicMs();
     const moved = notification.peer !== device.peer;
-    device.heard(notification.peer, nowMs, ports.settings.reachability.flowWindowMs);
+    hear(device, notification.peer, ports);
     if (moved || nowMs - device.revalidatedAtMs > ports.settings.revalidateAfterMs) this.#takeOver.revalidate(device);
 
     if (codeClass(notification.code) !== 2) {

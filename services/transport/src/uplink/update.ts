@@ -7,7 +7,7 @@ import { reconcile, resume } from "../downlink/reconcile.ts";
 import { serveAnew } from "../follow-changes.ts";
 import { publishChange } from "../lifecycle.ts";
 import type { TransportPorts } from "../ports.ts";
-import { adopt, forgetElsewhere } from "../take-over.ts";
+import { adopt, forgetElsewhere, hear } from "../take-over.ts";
 import type { UplinkResponse } from "./response.ts";
 
 /**
@@ -41,7 +41,7 @@ export async function update(request: IncomingRequest, uplink: Update, ports: Tr
     const linksChanged = known.registration.objectLinks !== outcome.state.registration.objectLinks;
     known.registration = outcome.state.registration;
     known.revalidatedAtMs = ports.clock.monotonicMs();
-    known.heard(request.peer, ports.clock.monotonicMs(), ports.settings.reachability.flowWindowMs);
+    hear(known, request.peer, ports);
     if (linksChanged) serveAnew(known, ports);
   } else if (outcome.previousOwner !== undefined) forgetElsewhere(device, outcome.previousOwner, ports);
   const { registration, owner } = outcome.state;
