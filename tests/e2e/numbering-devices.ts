@@ -3,6 +3,9 @@ import { type LeshanDevice, startLeshan } from "@ferry/testing";
 
 const NUMBERED = [3303, 0, 5700];
 
+/** How soon a refused device registers again, ms. */
+const AGAIN_MS = 500;
+
 /** How many devices number their values, and how fast. */
 export interface NumberingOptions {
   readonly serverPort: number;
@@ -106,6 +109,10 @@ export class NumberingDevices {
 
   #simulated(endpoint: string, event: DeviceEvent): void {
     if (event.type === "registered") this.#registrations++;
+    // A node learns of what was provisioned a moment after the router said APPLIED; until then it answers 4.03.
+    if (event.type === "refused" && event.uplink === "register") {
+      setTimeout(() => this.#fleet?.handle(endpoint, { type: "register" }), AGAIN_MS).unref();
+    }
     if (event.type !== "notified" && event.type !== "delivered") return;
     if (event.node.type !== "singleResource") return;
     const number = Number(event.node.value.value);
