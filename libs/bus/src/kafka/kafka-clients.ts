@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { BusUnavailableError } from "../errors.ts";
 import { errorText } from "./kafka-errors.ts";
 import { kafkajs } from "./kafkajs.ts";
@@ -42,18 +43,33 @@ export class KafkaClients {
     });
   }
 
-  /** Runs a task of administration over a connection of its own. */
+  /** Runs a task of administration over a connection of its own; again, for some seconds, while the broker says that it passes: a topic that was just made has no leader yet. */
   async administer<Result>(task: (admin: import("kafkajs").Admin) => Promise<Result>): Promise<Result> {
     const admin = this.client("admin").admin();
     try {
       await admin.connect();
-      return await task(admin);
+      return await untilItPasses(() => task(admin));
     } catch (error) {
       throw new BusUnavailableError(`Kafka at ${this.settings.bootstrapServers.join(",")}: ${errorText(error)}`, {
         cause: error,
       });
     } finally {
       await admin.disconnect().catch(() => {}); // The task has its result; a broken connection is gone anyway.
+    }
+  }
+}
+
+const PASSES_WITHIN = { attempts: 20, everyMs: 250 } as const;
+
+/** kafkajs itself does not try again what the broker answered to a question about offsets or topics. */
+async function untilItPasses<Result>(task: () => Promise<Result>): Promise<Result> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await task();
+    } catch (error) {
+      const passes = error instanceof kafkajs.KafkaJSProtocolError && error.retriable;
+      if (!passes || attempt === PASSES_WITHIN.attempts) throw error;
+      await sleep(PASSES_WITHIN.everyMs);
     }
   }
 }
