@@ -66,11 +66,6 @@ export class CoapServer {
     this.#drive = parts.drive((output) => this.#perform(output));
   }
 
-  /** Own exchanges without an answer. */
-  get openExchanges(): number {
-    return this.#waiting.size;
-  }
-
   /** Hears nothing any more; what is in hand can still be answered. */
   deafen(): void {
     this.#deaf = true;

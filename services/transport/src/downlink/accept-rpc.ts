@@ -52,10 +52,6 @@ export class RpcExecutor {
     this.#format = { formatTime: createTimeFormat(ports.settings.timeZone), order };
   }
 
-  get inHand(): number {
-    return this.#inHand.size;
-  }
-
   /** Takes a request; its answer comes by itself. */
   accept(message: lwm2m.v1.RpcRequest.$Properties, contentType: string): void {
     const request: Request = {

@@ -14,7 +14,7 @@ import {
   toCoapRequest,
 } from "@ferry/lwm2m";
 import { lwm2m } from "@ferry/proto";
-import { resultName } from "@ferry/rpc";
+import { requestName, resultName } from "@ferry/rpc";
 import { namedEventId, requestToken, shardOf } from "@ferry/state";
 import { logLine } from "../communication-log.ts";
 import type { OwnedDevice } from "../owned-device.ts";
@@ -40,17 +40,6 @@ export interface PerformOptions {
   /** Called just before a datagram leaves. */
   readonly onSend?: () => void;
 }
-
-/** Names of the operations in the communication log. */
-const LOG_NAMES: Readonly<Record<Operation["type"], string>> = {
-  read: "ReadRequest",
-  discover: "DiscoverRequest",
-  write: "WriteRequest",
-  writeAttributes: "WriteAttributesRequest",
-  execute: "ExecuteRequest",
-  observe: "ObserveRequest",
-  cancelObservation: "CancelObservationRequest",
-};
 
 /** The token of a request of this node to a device. */
 export function tokenFor(device: OwnedDevice, ports: TransportPorts): Uint8Array {
@@ -94,7 +83,7 @@ async function attempt(
   options: PerformOptions,
   ports: TransportPorts,
 ): Promise<Performed> {
-  const name = LOG_NAMES[operation.type];
+  const name = requestName(operation);
   const path = formatPath(operation.path);
   const id = versionedId(device, operation);
   try {
