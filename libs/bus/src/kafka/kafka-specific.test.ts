@@ -114,7 +114,8 @@ it("a broker that is not there is said to be unreachable, and a subscription wai
     bootstrapServers: ["127.0.0.1:1"],
     clientId: "nowhere",
     deliveryTimeoutMs: 500,
-    stopTimeoutMs: 100,
+    // The record is given up before kafkajs lets go of it: stopping waits for that.
+    stopTimeoutMs: 10_000,
   });
   const running = nowhere.subscribe({ type: "reader", topic: "t", from: "earliest", handle: () => {} });
   await expect(nowhere.ensureTopics([], "verify")).rejects.toThrow(BusUnavailableError);
@@ -122,6 +123,5 @@ it("a broker that is not there is said to be unreachable, and a subscription wai
     BusUnavailableError,
   );
   expect(running.healthy).toBe(false);
-  // The record was given up, but kafkajs may still be trying to send it: stopping says so, and stops.
-  await nowhere.stop().catch((error: unknown) => expect(error).toBeInstanceOf(BusUnavailableError));
+  await nowhere.stop();
 });
