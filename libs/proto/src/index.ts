@@ -11,6 +11,7 @@ export {
 export { checkTenant, type ParsedRpcRequest, parseRpcRequest, type RpcRequest } from "./rpc-request.ts";
 export { encodeRpcResponse } from "./rpc-response.ts";
 export {
+  attributeUpdateKey,
   type Cleanup,
   deviceKey,
   type MessageType,

@@ -41,6 +41,7 @@ export interface Topics {
   readonly rpcResponse: Topic<lwm2m.v1.RpcResponse.$Properties>;
   readonly rpcStatus: Topic<lwm2m.v1.RpcStatusRecord.$Properties>;
   readonly rpcState: Topic<lwm2m.v1.RpcStateRecord.$Properties>;
+  readonly attributeUpdate: Topic<lwm2m.v1.AttributeUpdate.$Properties>;
   readonly deviceState: Topic<lwm2m.v1.DeviceStateRecord.$Properties>;
   readonly provisioning: Topic<lwm2m.v1.ProvisioningRecord.$Properties>;
   readonly provisioningStatus: Topic<lwm2m.v1.ProvisioningStatusRecord.$Properties>;
@@ -58,6 +59,7 @@ export const TOPICS: Topics = {
   rpcResponse: topic("lwm2m.rpc.response.v1", "delete", 12, v1.RpcResponse),
   rpcStatus: topic("lwm2m.rpc.status.v1", "delete", 12, v1.RpcStatusRecord),
   rpcState: topic("lwm2m.rpc.state.v1", "compact", 12, v1.RpcStateRecord),
+  attributeUpdate: topic("lwm2m.attribute.update.v1", "compact", 12, v1.AttributeUpdate),
   deviceState: topic("lwm2m.device-state.v1", "compact", 12, v1.DeviceStateRecord),
   provisioning: topic("lwm2m.provisioning.v1", "compact", 1, v1.ProvisioningRecord, { partitionsFixed: true }),
   provisioningStatus: topic("lwm2m.provisioning.status.v1", "delete", 1, v1.ProvisioningStatusRecord),
@@ -90,6 +92,11 @@ function topic<Message>(
 /** Key of a device's records: `tenant/endpoint`. */
 export function deviceKey(tenant: string, endpoint: string): string {
   return `${tenant}/${endpoint}`;
+}
+
+/** Key of a desired value: `tenant/endpoint/key`; the key name is what follows the last slash. */
+export function attributeUpdateKey(tenant: string, endpoint: string, key: string): string {
+  return `${tenant}/${endpoint}/${key}`;
 }
 
 /** Key of a provisioning record: `kind/tenant/id`. The id may hold slashes; kind and tenant may not. */
