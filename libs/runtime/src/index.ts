@@ -5,6 +5,7 @@ export { connectBus, connectState, type State } from "./connect.ts";
 export { type Config, type ConfigSource, defineConfig, type SettingRow } from "./define-config.ts";
 export { createEpisode, type Episode } from "./episode.ts";
 export { ConfigError, PortInUseError, UsageError } from "./errors.ts";
+export { armFailpoint, FAILPOINTS, type Failpoint, type PassFailpoint } from "./failpoint.ts";
 export { createHealth, type Health, type HealthServer, startHealthServer } from "./health.ts";
 export { createLogger, type Logger } from "./logger.ts";
 export {
