@@ -1,28 +1,23 @@
-import { formatPath, type LwM2mPath, type Operation, pathsOverlap, UnexpectedResponseError } from "@ferry/lwm2m";
+import { type Operation, UnexpectedResponseError } from "@ferry/lwm2m";
 import { type ContentType, encodeRpcResponse, lwm2m, toSafeNumber, toWireNode } from "@ferry/proto";
 import {
   buildOperation,
   createTimeFormat,
-  type FinalStatus,
   type FormatOptions,
-  formatLocalValue,
   formatNoAnswer,
   formatOutcome,
   formatRefusal,
   formatUnexpectedResponse,
-  REFUSALS,
-  type Refusal,
   type RpcOperation,
-  type RpcResult,
 } from "@ferry/rpc";
-import { type DeviceRef, namedEventId, observationToken, StateUnavailableError, shardOf } from "@ferry/state";
-import { logLine } from "../communication-log.ts";
-import type { HeldObservation, OwnedDevice } from "../owned-device.ts";
+import { type DeviceRef, namedEventId, StateUnavailableError, shardOf } from "@ferry/state";
+import type { OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
 import { isReachable } from "../reachability.ts";
 import { nextHead } from "../record-writer.ts";
+import { type Answer, answer, MOVED } from "./answer.ts";
 import { type Performed, perform } from "./perform.ts";
-import { hold, withdraw } from "./reconcile.ts";
+import { cancelObservation, holdObservation, settleObservation } from "./rpc-observations.ts";
 import { PRIORITY } from "./work-queue.ts";
 
 /** A request as the router hands it over. */
@@ -33,11 +28,6 @@ interface Request extends DeviceRef {
   readonly expiresAtMs: number;
   readonly contentType: ContentType;
 }
-
-/** An answer that is not one of the device's or the catalogue's. */
-type Answer = Omit<RpcResult, "status"> & {
-  readonly status: FinalStatus | "NOT_REGISTERED" | "UNREACHABLE" | "EXPIRED" | "INDETERMINATE";
-};
 
 /** Carries out RPC requests on the devices of this node, each once, and decides one final answer. */
 export class RpcExecutor {
@@ -77,7 +67,7 @@ export class RpcExecutor {
     const built = buildOperation(request.method, request.params, device.serving);
     if (built.type === "refused") return this.#finish(request, formatRefusal(built));
     if (built.operation.type === "cancelObservation")
-      return this.#finish(request, await this.#cancelObservation(device, built));
+      return this.#finish(request, await cancelObservation(device, built, this.#ports));
     if (device.work.length >= MAX_WAITING) return this.#finish(request, answer("UNREACHABLE", TOO_MANY_WAIT));
 
     const dropped = await new Promise<boolean>((done) => {
@@ -98,7 +88,8 @@ export class RpcExecutor {
     // Asked before the gate: what cannot be sent must not count as sent.
     if (!isReachable(device, settings.reachability, clock.monotonicMs()))
       return this.#finish(request, answer("UNREACHABLE", SILENT));
-    const observed = built.operation.type === "observe" ? await this.#hold(device, built.operation) : undefined;
+    const observed =
+      built.operation.type === "observe" ? await holdObservation(device, built.operation.path, this.#ports) : undefined;
     if (observed !== undefined && "status" in observed) return this.#finish(request, observed);
     if (built.method.sideEffect === "atMostOnce" && !(await this.#mayDispatch(device, request))) return;
 
@@ -110,7 +101,7 @@ export class RpcExecutor {
     };
     const performed = await perform(device, built.operation, options, this.#ports);
     if (performed.type === "answered") this.#progress(device, request, lwm2m.v1.RpcProgress.RPC_PROGRESS_DELIVERED);
-    if (observed !== undefined) await this.#settleObservation(device, observed, performed);
+    if (observed !== undefined) await settleObservation(device, observed, performed, this.#ports);
     await this.#finish(request, this.#answerOf(device, built.operation, performed));
   }
 
@@ -153,35 +144,6 @@ export class RpcExecutor {
           performed.reason === "reset" || performed.reason === "cancelled" ? performed.reason : "timeout",
         );
     }
-  }
-
-  /** Holds an observation before the device is asked for it, so that its first notification finds it. One that is there already is asked for under its own token. */
-  async #hold(device: OwnedDevice, { path }: Operation): Promise<Observed | Answer> {
-    const conflict = findConflict(device, path);
-    if (conflict !== undefined) return formatRefusal(conflict);
-    const known = findHeld(device, path);
-    if (known !== undefined) return { held: known, added: false };
-    const token = observationToken(shardOf(device.tenant, device.endpoint), this.#ports.random);
-    const outcome = await hold(device, [{ token, paths: [formatPath(path)], source: "rpc" }], this.#ports);
-    const held = findHeld(device, path);
-    if (outcome === "held" && held !== undefined) return { held, added: true };
-    return answer("UNREACHABLE", outcome === "unavailable" ? "Redis cannot be reached" : MOVED);
-  }
-
-  /** The observation stays when the device holds it; one that was added here goes when it does not. */
-  async #settleObservation(device: OwnedDevice, { held, added }: Observed, performed: Performed): Promise<void> {
-    if (performed.type === "answered") held.confirmed = performed.outcome.observing === true;
-    const refused = performed.type === "answered" && !held.confirmed;
-    if (added && (refused || performed.type !== "answered")) await withdraw(device, held, this.#ports);
-  }
-
-  /** ObserveCancel is passive: the next notification is answered with RST (RFC 7641 §3.6). */
-  async #cancelObservation(device: OwnedDevice, { operation, id }: RpcOperation): Promise<Answer> {
-    const held = findHeld(device, operation.path);
-    if (held === undefined) return formatRefusal(REFUSALS.noActiveObservation(id));
-    await withdraw(device, held, this.#ports);
-    logLine(device, `[info]: Cancel Observe for [${id}] successful. Result: [1]`, this.#ports);
-    return formatLocalValue("1");
   }
 
   #progress(device: OwnedDevice, { requestId }: Request, progress: lwm2m.v1.RpcProgress): void {
@@ -235,31 +197,6 @@ export class RpcExecutor {
 const MAX_WAITING = 100;
 /** Largest answer, bytes: brokers take records of 1 MiB, headers included. */
 const MAX_RESPONSE_BYTES = 1_000_000;
-const MOVED = "The device has moved to another node";
 const TOO_MANY_WAIT = `${MAX_WAITING} requests wait for the device already`;
 const LEFT = "The device moved to another address after the operation had been sent";
 const SILENT = "The device has been silent for too long to be reached where it was last heard";
-
-/** An observation that a request is about: held before, or added for it. */
-interface Observed {
-  readonly held: HeldObservation;
-  readonly added: boolean;
-}
-
-function findHeld(device: OwnedDevice, path: LwM2mPath): HeldObservation | undefined {
-  const text = formatPath(path);
-  return [...device.observations.values()].find(({ observation }) => observation.paths[0] === text);
-}
-
-/** An observation above or below `path`: the device would report the same values twice. The same path again is no conflict. */
-function findConflict(device: OwnedDevice, path: LwM2mPath): Refusal | undefined {
-  for (const held of device.observations.values()) {
-    const overlaps = held.path.length !== path.length && pathsOverlap(held.path, path);
-    if (overlaps) return REFUSALS.observationConflict(formatPath(path), formatPath(held.path));
-  }
-  return undefined;
-}
-
-function answer(status: Answer["status"], error: string): Answer {
-  return { status, result: "", code: 0, error, nodes: [] };
-}

@@ -1,0 +1,71 @@
+import { formatPath, type LwM2mPath, pathsOverlap } from "@ferry/lwm2m";
+import { formatLocalValue, formatRefusal, REFUSALS, type Refusal, type RpcOperation } from "@ferry/rpc";
+import { observationToken, shardOf } from "@ferry/state";
+import { logLine } from "../communication-log.ts";
+import type { HeldObservation, OwnedDevice } from "../owned-device.ts";
+import type { TransportPorts } from "../ports.ts";
+import { type Answer, answer, MOVED } from "./answer.ts";
+import type { Performed } from "./perform.ts";
+import { hold, withdraw } from "./reconcile.ts";
+
+/** An observation that a request is about: held before, or added for it. */
+export interface Observed {
+  readonly held: HeldObservation;
+  readonly added: boolean;
+}
+
+/** Holds an observation before the device is asked for it, so that its first notification finds it. One that is there already is asked for under its own token. */
+export async function holdObservation(
+  device: OwnedDevice,
+  path: LwM2mPath,
+  ports: TransportPorts,
+): Promise<Observed | Answer> {
+  const conflict = findConflict(device, path);
+  if (conflict !== undefined) return formatRefusal(conflict);
+  const known = findHeld(device, path);
+  if (known !== undefined) return { held: known, added: false };
+  const token = observationToken(shardOf(device.tenant, device.endpoint), ports.random);
+  const outcome = await hold(device, [{ token, paths: [formatPath(path)], source: "rpc" }], ports);
+  const held = findHeld(device, path);
+  if (outcome === "held" && held !== undefined) return { held, added: true };
+  return answer("UNREACHABLE", outcome === "unavailable" ? "Redis cannot be reached" : MOVED);
+}
+
+/** The observation stays when the device holds it; one that was added by the request goes when it does not. */
+export async function settleObservation(
+  device: OwnedDevice,
+  { held, added }: Observed,
+  performed: Performed,
+  ports: TransportPorts,
+): Promise<void> {
+  if (performed.type === "answered") held.confirmed = performed.outcome.observing === true;
+  const refused = performed.type === "answered" && !held.confirmed;
+  if (added && (refused || performed.type !== "answered")) await withdraw(device, held, ports);
+}
+
+/** ObserveCancel is passive: the next notification is answered with RST (RFC 7641 §3.6). */
+export async function cancelObservation(
+  device: OwnedDevice,
+  { operation, id }: RpcOperation,
+  ports: TransportPorts,
+): Promise<Answer> {
+  const held = findHeld(device, operation.path);
+  if (held === undefined) return formatRefusal(REFUSALS.noActiveObservation(id));
+  await withdraw(device, held, ports);
+  logLine(device, `[info]: Cancel Observe for [${id}] successful. Result: [1]`, ports);
+  return formatLocalValue("1");
+}
+
+function findHeld(device: OwnedDevice, path: LwM2mPath): HeldObservation | undefined {
+  const text = formatPath(path);
+  return [...device.observations.values()].find(({ observation }) => observation.paths[0] === text);
+}
+
+/** An observation above or below `path`: the device would report the same values twice. The same path again is no conflict. */
+function findConflict(device: OwnedDevice, path: LwM2mPath): Refusal | undefined {
+  for (const held of device.observations.values()) {
+    const overlaps = held.path.length !== path.length && pathsOverlap(held.path, path);
+    if (overlaps) return REFUSALS.observationConflict(formatPath(path), formatPath(held.path));
+  }
+  return undefined;
+}
