@@ -88,6 +88,7 @@ describe("parseDeviceProfile", () => {
       psmActivityTimerMs: undefined,
       edrxCycleMs: 81000,
       pagingTransmissionWindowMs: 10000,
+      queueModeAwakeTimeMs: undefined,
     });
   });
 
@@ -109,7 +110,14 @@ describe("parseDeviceProfile", () => {
         psmActivityTimerMs: undefined,
         edrxCycleMs: undefined,
         pagingTransmissionWindowMs: undefined,
+        queueModeAwakeTimeMs: undefined,
       },
+      transportLog: undefined,
+      contentFormats: undefined,
+      muteSend: undefined,
+      limits: { uplinksPerDevice: undefined },
+      reachability: { flowWindowMs: undefined },
+      requestExpiryMs: undefined,
       firmwareUpdate: { strategy: "push", baseUrl: undefined },
       softwareUpdate: { strategy: "push", baseUrl: undefined },
       otaInfoInObject19: false,
@@ -131,6 +139,42 @@ describe("parseDeviceProfile", () => {
   it("takes timers of zero as unset, as ThingsBoard does", () => {
     const { power } = parseDeviceProfile({ clientLwM2mSettings: { powerMode: "PSM", psmActivityTimer: 0 } });
     expect(power.psmActivityTimerMs).toBeUndefined();
+  });
+
+  it("says how such devices are treated beyond what ThingsBoard's form can say", () => {
+    expect(
+      parseDeviceProfile({
+        power: { mode: "psm", activityTimerMs: 20_000, queueModeAwakeTimeMs: 30_000 },
+        transportLog: "summary",
+        contentFormats: ["SENML_CBOR", "TLV"],
+        muteSend: true,
+        limits: { uplinksPerDevice: "10:1,300:60" },
+        reachability: { flowWindowMs: 15_000 },
+        requestExpiryMs: 3_600_000,
+      }),
+    ).toMatchObject({
+      power: { mode: "PSM", psmActivityTimerMs: 20_000, queueModeAwakeTimeMs: 30_000 },
+      transportLog: "summary",
+      contentFormats: [112, 11542],
+      muteSend: true,
+      limits: {
+        uplinksPerDevice: [
+          { capacity: 10, periodMs: 1000 },
+          { capacity: 300, periodMs: 60_000 },
+        ],
+      },
+      reachability: { flowWindowMs: 15_000 },
+      requestExpiryMs: 3_600_000,
+    });
+  });
+
+  it("takes the attributes of LwM2M 1.1 and 1.2 in both forms", () => {
+    const attributes = { epmin: 1, epmax: 10, edge: 1, con: 1, hqmax: 50 };
+    const ferry = parseDeviceProfile({ resources: { "/3/0/9": { attributes } } });
+    expect(ferry.entries[0]?.attributes).toEqual(attributes);
+    expect(parseDeviceProfile({ observeAttr: { attributeLwm2m: { "/3/0/9": attributes } } }).entries).toEqual(
+      ferry.entries,
+    );
   });
 
   it("takes paths without version, and null to clear an attribute", () => {
@@ -201,6 +245,40 @@ describe("parseDeviceProfile", () => {
     ["strategy", { strategy: "SINGLE" }, "strategy", '"single"|"compositeAll"|"compositeByObject"'],
     ["version", { defaultObjectVersion: "one" }, "defaultObjectVersion", "major.minor"],
     ["ThingsBoard strategy", { observeAttr: { observeStrategy: 3 } }, "observeAttr.observeStrategy", "COMPOSITE_ALL"],
+    [
+      "ThingsBoard version",
+      { clientLwM2mSettings: { defaultObjectIDVer: "1" } },
+      "clientLwM2mSettings.defaultObjectIDVer",
+      "major.minor",
+    ],
+    ["log level", { transportLog: "all" }, "transportLog", "is off, summary or full"],
+    [
+      "content format",
+      { contentFormats: ["XML"] },
+      "contentFormats[0]",
+      '"XML" is no content format; there are TEXT, ',
+    ],
+    ["no content format", { contentFormats: [] }, "contentFormats", "leave it out"],
+    ["content format twice", { contentFormats: ["TLV", "TLV"] }, "contentFormats", "names a format twice"],
+    ["muteSend", { muteSend: 1 }, "muteSend", "expected boolean"],
+    [
+      "edge",
+      { resources: { "/3/0/9": { attributes: { edge: 2 } } } },
+      'resources["/3/0/9"].attributes.edge',
+      "is 0 or 1",
+    ],
+    ["rate limit", { limits: { uplinksPerDevice: "10" } }, "limits.uplinksPerDevice", "is not capacity:seconds["],
+    ["rate limit as a number", { limits: { uplinksPerDevice: 10 } }, "limits.uplinksPerDevice", "expected string"],
+    ["flow window", { reachability: { flowWindowMs: 0 } }, "reachability.flowWindowMs", ">0"],
+    ["expiry", { requestExpiryMs: 1.5 }, "requestExpiryMs", "int"],
+    ["expiry beyond what a timer takes", { requestExpiryMs: 2 ** 31 }, "requestExpiryMs", "<=2147483647"],
+    ["power mode", { power: { mode: "PSM" } }, "power.mode", '"drx"|"psm"|"edrx"'],
+    [
+      "timer of another mode",
+      { power: { mode: "psm", cycleMs: 1 } },
+      "power.cycleMs",
+      "is a timer of mode edrx, and the mode is psm",
+    ],
     ["another transport", { transportType: "MQTT", profileData: {} }, "transportType", "is not LWM2M"],
     ["no transport configuration", { profileData: {} }, "profileData.transportConfiguration", "expected object"],
     [

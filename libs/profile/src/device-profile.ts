@@ -1,6 +1,7 @@
 import type { LwM2mPath, NotificationAttributes } from "@ferry/lwm2m";
 import { ProfileError } from "./errors.ts";
 import { parseFerryForm } from "./ferry-form.ts";
+import type { RateLimit } from "./rate-limit.ts";
 import { isThingsBoardForm, parseThingsBoardForm } from "./thingsboard-form.ts";
 
 /** What a kind of device is asked for, how its values are called, and how it is treated. */
@@ -13,9 +14,19 @@ export interface DeviceProfile {
   readonly initialReadsAsObserved: boolean;
   /** `observe`: observe, and read only what is not observed. `readThenObserve`: read all that is mapped, then observe. */
   readonly afterConnect: "observe" | "readThenObserve";
-  /** Version of an object that the device registers without one; undefined: the default of its LwM2M version. */
+  /** Version of an object that neither the registration nor the device's LwM2M version gives one; undefined: 1.0. */
   readonly defaultObjectVersion: string | undefined;
   readonly power: PowerSettings;
+  /** How much of the device's story is told as `transportLog`; undefined: the server's setting. */
+  readonly transportLog: TransportLogLevel | undefined;
+  /** CoAP Content-Formats for this kind of device, best first, in place of what is chosen by its registration; undefined: no override. Never empty. */
+  readonly contentFormats: readonly number[] | undefined;
+  /** What is written to Mute Send (/1/x/23) after registration; undefined: it is left as it is. */
+  readonly muteSend: boolean | undefined;
+  readonly limits: ProfileLimits;
+  readonly reachability: ReachabilitySettings;
+  /** When a request to such a device lapses that does not say so itself, ms after it was accepted; undefined: the server's setting. */
+  readonly requestExpiryMs: number | undefined;
   readonly firmwareUpdate: UpdateSettings<"push" | "url" | "object19">;
   readonly softwareUpdate: UpdateSettings<"push" | "url">;
   /** Writes the package's metadata to object 19 before the package. */
@@ -53,6 +64,23 @@ export interface PowerSettings {
   readonly edrxCycleMs: number | undefined;
   /** E_DRX: how long after its last uplink the device listens. */
   readonly pagingTransmissionWindowMs: number | undefined;
+  /** Queue mode: how long after its last uplink the device listens (OMA LwM2M Core 1.1.1 §6.5: 93 s unless agreed otherwise). */
+  readonly queueModeAwakeTimeMs: number | undefined;
+}
+
+/** `summary`: registrations and failures; `full`: every request and answer too. */
+export type TransportLogLevel = "off" | "summary" | "full";
+
+/** What one device may use up. Undefined: the server's setting; empty: no limit. */
+export interface ProfileLimits {
+  /** Datagrams with content that one device may send: Register, Update, notifications, Send. */
+  readonly uplinksPerDevice: RateLimit | undefined;
+}
+
+/** What is known of the networks between. */
+export interface ReachabilitySettings {
+  /** How long after its last datagram a device behind a carrier's NAT is surely reachable; undefined: the server's setting. */
+  readonly flowWindowMs: number | undefined;
 }
 
 /** How an update package reaches the device: its bytes are written, its URL is written, or (firmware) its bytes go to object 19. */

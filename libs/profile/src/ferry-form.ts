@@ -1,12 +1,33 @@
-import { isObjectVersion } from "@ferry/lwm2m";
+import { CONTENT_FORMATS, isObjectVersion } from "@ferry/lwm2m";
 import { z } from "zod";
 import type { DeviceProfile, ProfileEntry } from "./device-profile.ts";
 import { ProfileError } from "./errors.ts";
 import { ProfileEntries } from "./profile-entries.ts";
-import { formatField, parseBySchema, STRICT_ATTRIBUTES, strictObject } from "./schema.ts";
+import { parseRateLimit, RATE_LIMIT_FORM } from "./rate-limit.ts";
+import { formatField, MAX_DURATION_MS, parseBySchema, STRICT_ATTRIBUTES, strictObject } from "./schema.ts";
 
 const attributes = STRICT_ATTRIBUTES.optional();
-const timerMs = z.number().int().positive().optional();
+const durationMs = z.number().int().positive().max(MAX_DURATION_MS).optional();
+
+/** Names that `contentFormats` takes: those that can be asked for and written. */
+const FORMATS: ReadonlyMap<string, number> = new Map(
+  CONTENT_FORMATS.filter(({ isEncoded }) => isEncoded).map(({ name, id }) => [name, id]),
+);
+const contentFormat = z.string().transform((name, context) => {
+  const id = FORMATS.get(name);
+  if (id !== undefined) return id;
+  context.addIssue(`"${name}" is no content format; there are ${[...FORMATS.keys()].join(", ")}`);
+  return z.NEVER;
+});
+const rateLimit = z.string().transform((text, context) => {
+  const limit = parseRateLimit(text);
+  if (limit !== undefined) return limit;
+  context.addIssue(`is not ${RATE_LIMIT_FORM}`);
+  return z.NEVER;
+});
+
+/** The timers of `power` that one mode alone has. */
+const TIMER_MODES = { activityTimerMs: "psm", cycleMs: "edrx", pagingWindowMs: "edrx" } as const;
 
 const FERRY_FORM = strictObject({
   resources: z
@@ -28,10 +49,32 @@ const FERRY_FORM = strictObject({
   defaultObjectVersion: z.string().refine(isObjectVersion, 'a version is major.minor, such as "1.0"').optional(),
   power: strictObject({
     mode: z.enum(["drx", "psm", "edrx"]).default("drx"),
-    activityTimerMs: timerMs,
-    cycleMs: timerMs,
-    pagingWindowMs: timerMs,
-  }).prefault({}),
+    activityTimerMs: durationMs,
+    cycleMs: durationMs,
+    pagingWindowMs: durationMs,
+    queueModeAwakeTimeMs: durationMs,
+  })
+    .superRefine((power, context) => {
+      for (const [timer, mode] of Object.entries(TIMER_MODES)) {
+        if (power[timer as keyof typeof TIMER_MODES] === undefined || power.mode === mode) continue;
+        context.addIssue({
+          code: "custom",
+          path: [timer],
+          message: `is a timer of mode ${mode}, and the mode is ${power.mode}`,
+        });
+      }
+    })
+    .prefault({}),
+  transportLog: z.enum(["off", "summary", "full"], { error: "is off, summary or full" }).optional(),
+  contentFormats: z
+    .array(contentFormat)
+    .min(1, "is empty: leave it out to have the formats chosen for each device")
+    .refine((formats) => new Set(formats).size === formats.length, "names a format twice")
+    .optional(),
+  muteSend: z.boolean().optional(),
+  limits: strictObject({ uplinksPerDevice: rateLimit.optional() }).prefault({}),
+  reachability: strictObject({ flowWindowMs: durationMs }).prefault({}),
+  requestExpiryMs: durationMs,
   firmware: strictObject({
     strategy: z.enum(["push", "url", "object19"]).default("push"),
     baseUrl: z.string().optional(),
@@ -75,7 +118,14 @@ export function parseFerryForm(input: object): DeviceProfile {
       psmActivityTimerMs: form.power.activityTimerMs,
       edrxCycleMs: form.power.cycleMs,
       pagingTransmissionWindowMs: form.power.pagingWindowMs,
+      queueModeAwakeTimeMs: form.power.queueModeAwakeTimeMs,
     },
+    transportLog: form.transportLog,
+    contentFormats: form.contentFormats,
+    muteSend: form.muteSend,
+    limits: { uplinksPerDevice: form.limits.uplinksPerDevice },
+    reachability: { flowWindowMs: form.reachability.flowWindowMs },
+    requestExpiryMs: form.requestExpiryMs,
     firmwareUpdate: { strategy: form.firmware.strategy, baseUrl: form.firmware.baseUrl },
     softwareUpdate: { strategy: form.software.strategy, baseUrl: form.software.baseUrl },
     otaInfoInObject19: form.otaInfoInObject19,

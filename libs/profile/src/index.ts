@@ -11,9 +11,19 @@ export {
   type ObserveStrategy,
   type PowerSettings,
   type ProfileEntry,
+  type ProfileLimits,
   parseDeviceProfile,
+  type ReachabilitySettings,
+  type TransportLogLevel,
   type UpdateSettings,
 } from "./device-profile.ts";
 export { ProfileError } from "./errors.ts";
 export { type KeyLookup, KeyMap } from "./key-map.ts";
+export {
+  formatRateLimit,
+  parseRateLimit,
+  RATE_LIMIT_FORM,
+  type RateLimit,
+  type TokenBucketSize,
+} from "./rate-limit.ts";
 export { type MappedSample, type MappedValues, type SampleValue, ValueMap, ValueMaps } from "./value-map.ts";

@@ -2,8 +2,11 @@ import type { NotificationAttributes } from "@ferry/lwm2m";
 import { z } from "zod";
 import { ProfileError } from "./errors.ts";
 
-/** Seconds of `pmin` and its like, as the 32-bit integers that devices keep. */
+/** Seconds of `pmin` and its like (and records, of `hqmax`), as the 32-bit integers that devices keep. */
 const seconds = z.number().int().min(0).max(4_294_967_295).nullable().optional();
+
+/** LwM2M 1.2 §7.3: 0 or 1. */
+const flag = z.literal([0, 1], { error: "is 0 or 1" }).nullable().optional();
 
 const members = {
   pmin: seconds,
@@ -13,7 +16,13 @@ const members = {
   gt: z.number().nullable().optional(),
   lt: z.number().nullable().optional(),
   st: z.number().min(0).nullable().optional(),
+  edge: flag,
+  con: flag,
+  hqmax: seconds,
 };
+
+/** Longest of all durations: what a timer takes, some 24 days. */
+export const MAX_DURATION_MS = 2_147_483_647;
 
 // An optional member of zod's may be present and undefined, which no JSON or YAML document can express.
 type AttributesSchema = z.ZodType<NotificationAttributes>;

@@ -1,7 +1,8 @@
+import { isObjectVersion } from "@ferry/lwm2m";
 import { z } from "zod";
 import type { DeviceProfile, ObserveStrategy } from "./device-profile.ts";
 import { ProfileEntries } from "./profile-entries.ts";
-import { formatField, LOOSE_ATTRIBUTES, parseBySchema } from "./schema.ts";
+import { formatField, LOOSE_ATTRIBUTES, MAX_DURATION_MS, parseBySchema } from "./schema.ts";
 
 /** ThingsBoard's observe strategies, by name and by ordinal. */
 const OBSERVE_STRATEGIES: readonly (readonly [name: string, strategy: ObserveStrategy])[] = [
@@ -9,6 +10,16 @@ const OBSERVE_STRATEGIES: readonly (readonly [name: string, strategy: ObserveStr
   ["COMPOSITE_ALL", "compositeAll"],
   ["COMPOSITE_BY_OBJECT", "compositeByObject"],
 ];
+
+/** What ThingsBoard's form has no member for. */
+const FERRY_ONLY = {
+  transportLog: undefined,
+  contentFormats: undefined,
+  muteSend: undefined,
+  limits: { uplinksPerDevice: undefined },
+  reachability: { flowWindowMs: undefined },
+  requestExpiryMs: undefined,
+} satisfies Partial<DeviceProfile>;
 
 const FIRMWARE_STRATEGIES = { 1: "push", 2: "url", 3: "object19" } as const;
 const SOFTWARE_STRATEGIES = { 1: "push", 2: "url" } as const;
@@ -18,6 +29,7 @@ const timerMs = z
   .number()
   .int()
   .min(0)
+  .max(MAX_DURATION_MS)
   .nullish()
   .transform((ms) => ms || undefined);
 const url = z
@@ -51,7 +63,10 @@ const TRANSPORT_CONFIGURATION = z.object({
   clientLwM2mSettings: z
     .object({
       clientOnlyObserveAfterConnect: z.literal([1, 2]).nullish(),
-      defaultObjectIDVer: z.string().nullish(),
+      defaultObjectIDVer: z
+        .string()
+        .refine((text) => text === "" || isObjectVersion(text), 'is not major.minor, such as "1.0"')
+        .nullish(),
       powerMode: z.enum(["DRX", "PSM", "E_DRX"]).nullish(),
       psmActivityTimer: timerMs,
       edrxCycle: timerMs,
@@ -80,13 +95,15 @@ export function parseThingsBoardForm(input: object): DeviceProfile {
     observeStrategy: observeStrategyOf(form.observeAttr.observeStrategy),
     initialReadsAsObserved: form.observeAttr.initAttrTelAsObsStrategy,
     afterConnect: settings.clientOnlyObserveAfterConnect === 2 ? "readThenObserve" : "observe",
-    defaultObjectVersion: settings.defaultObjectIDVer ?? undefined,
+    defaultObjectVersion: settings.defaultObjectIDVer || undefined,
     power: {
       mode: settings.powerMode ?? "DRX",
       psmActivityTimerMs: settings.psmActivityTimer,
       edrxCycleMs: settings.edrxCycle,
       pagingTransmissionWindowMs: settings.pagingTransmissionWindow,
+      queueModeAwakeTimeMs: undefined,
     },
+    ...FERRY_ONLY,
     firmwareUpdate: {
       strategy: FIRMWARE_STRATEGIES[settings.fwUpdateStrategy ?? 1],
       baseUrl: settings.fwUpdateResource,
