@@ -10,6 +10,8 @@ describe("notification attributes", () => {
     [{ epmin: 1, epmax: 2, pmin: 3, pmax: 4 }, "pmax=4&pmin=3&epmax=2&epmin=1"],
     [{ pmin: null, gt: 1e-7 }, "pmin&gt=0.0000001"],
     [{ lt: -1e21 }, "lt=-1000000000000000000000"],
+    [{ hqmax: 10, con: 1, edge: 0, epmin: 3 }, "epmin=3&edge=0&con=1&hqmax=10"],
+    [{ edge: null, con: null, hqmax: null }, "edge&con&hqmax"],
     [{}, ""],
   ])("%p are the query %p: a fixed order, decimals without exponent, null without a value", (attributes, query) => {
     expect(formatAttributes(attributes).join("&")).toBe(query);
@@ -18,7 +20,10 @@ describe("notification attributes", () => {
   it("come back from their query", () => {
     const number = fc.option(fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e30, max: 1e30 }));
     const attributes = fc.record(
-      { pmin: number, pmax: number, epmin: number, epmax: number, gt: number, lt: number, st: number },
+      {
+        ...{ pmin: number, pmax: number, epmin: number, epmax: number, gt: number, lt: number, st: number },
+        ...{ edge: number, con: number, hqmax: number },
+      },
       { requiredKeys: [] },
     );
     fc.assert(fc.property(attributes, (a) => expect(parseAttributes(formatAttributes(a))).toEqual(a)));
@@ -30,6 +35,8 @@ describe("notification attributes", () => {
     ["/3/0/7", { gt: 50, lt: 42.2, st: 0.5 }],
     ["/3/0/7/0", { gt: 1, epmin: 1, epmax: 1 }],
     ["/3/0/7", { pmin: null, pmax: 3, lt: null, gt: -4 }],
+    ["/3", { con: 1, hqmax: 0 }],
+    ["/3/0/7/0", { edge: 1, con: 0, hqmax: null }],
   ])("for %s may be %p", (path, attributes) => {
     expect(() => validateAttributes(parsePath(path), attributes)).not.toThrow();
   });
@@ -43,6 +50,10 @@ describe("notification attributes", () => {
     ["/3/0/9", { pmin: -1 }, "'pmin' attribute value must not be negative"],
     ["/3/0/9", { st: -0.5 }, "'st' attribute value must not be negative"],
     ["/3/0/9", { epmax: -1 }, "'epmax' attribute value must not be negative"],
+    ["/3/0/9", { edge: 2 }, "'edge' attribute value must be 0 or 1"],
+    ["/3/0/9", { con: -1 }, "'con' attribute value must be 0 or 1"],
+    ["/3/0/9", { hqmax: -1 }, "'hqmax' attribute value must not be negative"],
+    ["/3/0", { edge: 1 }, onlyResources("edge", "/3/0")],
     ["/3/0/9", { pmax: 1.5 }, "'pmax' attribute value must be a whole number"],
     ["/3/0/9", { gt: Number.NaN }, "'gt' attribute value must be a number"],
     ["/3/0", { gt: 1 }, onlyResources("gt", "/3/0")],

@@ -3,7 +3,7 @@ import { formatPath, type LwM2mPath } from "./path.ts";
 import { formatDecimal } from "./value.ts";
 
 /**
- * Notification-class attributes of Write-Attributes (OMA LwM2M Core 1.1.1 §5.1.2). Times are seconds.
+ * Notification-class attributes of Write-Attributes (OMA LwM2M Core 1.1.1 §5.1.2; the last three came with 1.2, §7.3.2). Times are seconds.
  *
  * `null` clears the attribute on the device (sent without a value); an absent member leaves it as it is.
  */
@@ -15,6 +15,12 @@ export interface NotificationAttributes {
   readonly gt?: number | null;
   readonly lt?: number | null;
   readonly st?: number | null;
+  /** Which change of a Boolean is reported: 0 to false, 1 to true. */
+  readonly edge?: number | null;
+  /** 1 asks for confirmable notifications, 0 for the others. */
+  readonly con?: number | null;
+  /** Values that the device keeps while it cannot send. */
+  readonly hqmax?: number | null;
 }
 
 type AttributeName = keyof NotificationAttributes;
@@ -24,6 +30,8 @@ const ATTRIBUTES: readonly {
   readonly name: AttributeName;
   readonly isWhole: boolean;
   readonly mayBeNegative: boolean;
+  /** The only values are 0 and 1. */
+  readonly isFlag?: boolean;
   /** Whether an Object or Object Instance can have it, to be inherited by its resources. */
   readonly inherits: boolean;
 }[] = [
@@ -34,6 +42,9 @@ const ATTRIBUTES: readonly {
   { name: "st", isWhole: false, mayBeNegative: false, inherits: false },
   { name: "epmax", isWhole: true, mayBeNegative: false, inherits: false },
   { name: "epmin", isWhole: true, mayBeNegative: false, inherits: false },
+  { name: "edge", isWhole: true, mayBeNegative: false, isFlag: true, inherits: false },
+  { name: "con", isWhole: true, mayBeNegative: false, isFlag: true, inherits: true },
+  { name: "hqmax", isWhole: true, mayBeNegative: false, inherits: true },
 ];
 
 /** Levels of a path that a non-inherited attribute can be attached to. */
@@ -61,9 +72,12 @@ const CONDITIONS: readonly {
  * @throws {InvalidAttributesError}
  */
 export function validateAttributes(path: LwM2mPath, attributes: NotificationAttributes): void {
-  for (const { name, isWhole, mayBeNegative } of ATTRIBUTES) {
+  for (const { name, isWhole, mayBeNegative, isFlag } of ATTRIBUTES) {
     const value = attributes[name];
     if (value === undefined || value === null) continue;
+    if (isFlag && value !== 0 && value !== 1) {
+      throw new InvalidAttributesError(`'${name}' attribute value must be 0 or 1`);
+    }
     if (!Number.isFinite(value) || (isWhole && !Number.isSafeInteger(value))) {
       throw new InvalidAttributesError(`'${name}' attribute value must be a ${isWhole ? "whole number" : "number"}`);
     }
@@ -92,7 +106,7 @@ function brokenCondition(attributes: NotificationAttributes): string | undefined
   return broken && `Attributes doesn't fulfill ${broken.text} condition`;
 }
 
-/** Query parameters of a Write-Attributes, in the order pmax, pmin, gt, lt, st, epmax, epmin: `["pmax=60", "gt=42.2", "st"]`. */
+/** Query parameters of a Write-Attributes, in the order pmax, pmin, gt, lt, st, epmax, epmin, edge, con, hqmax: `["pmax=60", "gt=42.2", "st"]`. */
 export function formatAttributes(attributes: NotificationAttributes): string[] {
   return ATTRIBUTES.flatMap(({ name }) => {
     const value = attributes[name];
