@@ -10,6 +10,8 @@ const SUPPORTED: SupportedObjects = {
   contentFormats: [],
   objects: new Map([
     [3, { version: "1.2", instances: [0] }],
+    [5, { version: "1.1", instances: [0] }],
+    [9, { version: "1.0", instances: [0, 1] }],
     [3303, { version: "1.1", instances: [0] }],
     [65535, { version: "1.0", instances: [65534] }],
   ]),
@@ -40,6 +42,11 @@ const PROFILE = parseDeviceProfile({
     "/3/0/1": { key: "forRpcOnly" },
     "/3303/0/5700": { key: "temperature", telemetry: true },
     "/65535/65534/65535": { key: "last", telemetry: true },
+    "/5_1.1/0/3": { key: "fwState", telemetry: true, attribute: true },
+    "/5_1.1/0/5": { key: "fwResult", telemetry: true },
+    "/5_1.1/0/9": { key: "fwDelivery", telemetry: true },
+    "/9/0/7": { key: "swState", telemetry: true },
+    "/9/1/9": { key: "swResult", telemetry: true },
   },
 });
 
@@ -95,6 +102,61 @@ describe("ValueMap", () => {
       ["batteryLevel", undefined, integer(75)],
       ["voltages", 8, [{ type: "resourceInstance", id: 0, value: integer(20) }]],
     ]);
+  });
+
+  it("publishes states and results of updates by their names, and a number that has none as it is", () => {
+    const given: [number[], number | bigint][] = [
+      [[5, 0, 3], 2],
+      [[5, 0, 5], 9],
+      [[5, 0, 5], 11],
+      [[5, 0, 5], 200],
+      [[5, 0, 9], 2],
+      [[9, 0, 7], 4],
+      [[9, 1, 9], 53],
+      [[9, 1, 9], 2n ** 63n],
+    ];
+    const values = given.map(
+      ([path, value]): TimedValue => ({ path, value: { type: "INTEGER", value: value as number } }),
+    );
+    const { telemetry, attributes } = map.map(values);
+    expect(telemetry.map(({ key, value }) => [key, "value" in value ? value.value : undefined])).toEqual([
+      ["fwState", "Downloaded"],
+      ["fwResult", "Unsupported protocol"],
+      ["fwResult", "Firmware update deferred"],
+      ["fwResult", 200],
+      ["fwDelivery", 2],
+      ["swState", "Installed"],
+      ["swResult", "Package integrity check failure."],
+      ["swResult", 2n ** 63n],
+    ]);
+    expect(attributes).toMatchObject([{ key: "fwState", value: { type: "STRING", value: "Downloaded" } }]);
+  });
+
+  it.each<ResourceValue>([
+    { type: "STRING", value: "x" },
+    { type: "INTEGER", value: -(2n ** 63n) },
+    { type: "UNSIGNED_INTEGER", value: 2n ** 64n - 1n },
+    { type: "FLOAT", value: -0.5 },
+    { type: "BOOLEAN", value: false },
+    { type: "OPAQUE", value: new Uint8Array([0, 255]) },
+    { type: "TIME", value: 1_700_000_000_000 },
+    { type: "OBJLNK", value: { objectId: 3, objectInstanceId: 0 } },
+    { type: "CORELINK", value: "</3/0>" },
+  ])("publishes a value of every type as it is: $type", (value) => {
+    const { telemetry, attributes } = map.map([
+      { path: [3, 0, 9], value },
+      { path: [3, 0, 7, 2], value },
+    ]);
+    expect(telemetry.map((sample) => sample.value)).toEqual([
+      value,
+      {
+        type: "multipleResource",
+        id: 7,
+        dataType: value.type,
+        instances: [{ type: "resourceInstance", id: 2, value }],
+      },
+    ]);
+    expect(attributes.map((sample) => sample.value)).toEqual([value]);
   });
 
   it("keeps every value of a published resource", () => {

@@ -8,6 +8,7 @@ import type {
 } from "@ferry/lwm2m";
 import { applicableEntries } from "./applicable-entries.ts";
 import type { DeviceProfile } from "./device-profile.ts";
+import { nameUpdateValue, updateNames } from "./update-names.ts";
 
 /** A value, or all instances of a multiple-instance resource that came together. */
 export type SampleValue = ResourceValue | MultipleResourceNode;
@@ -37,6 +38,8 @@ interface Target {
   readonly unit: string;
   readonly telemetry: boolean;
   readonly attribute: boolean;
+  /** Words for the numbers of an update's state or result. */
+  readonly names: Readonly<Record<number, string>> | undefined;
 }
 
 /** Values of a device → samples and attributes under the key names of its profile: one look-up per value and no text built, for it runs for every notification. */
@@ -50,7 +53,8 @@ export class ValueMap {
       const [objectId, instanceId, resourceId] = path as [number, number, number]; // Only resources have keys.
       const unit = models.object(objectId)?.resources.get(resourceId)?.units ?? "";
       const resources = getOrSet(this.#targets, instanceKey(objectId, instanceId), () => new Map<number, Target>());
-      resources.set(resourceId, { key, path: id, unit, telemetry, attribute });
+      const names = updateNames(objectId, resourceId);
+      resources.set(resourceId, { key, path: id, unit, telemetry, attribute, names });
     }
   }
 
@@ -72,7 +76,8 @@ export class ValueMap {
       const target = resources?.get(resourceId);
       if (target === undefined) continue;
 
-      const sampleValue = path.length === 4 ? groups.add(target, resourceId, path[3] as number, value, timeMs) : value;
+      const sampleValue =
+        path.length === 4 ? groups.add(target, resourceId, path[3] as number, value, timeMs) : named(target, value);
       if (sampleValue === undefined) continue;
       const sample = { key: target.key, path: target.path, value: sampleValue, timeMs, unit: target.unit };
       if (target.telemetry) telemetry.push(sample);
@@ -81,6 +86,10 @@ export class ValueMap {
     groups.order();
     return { telemetry, attributes };
   }
+}
+
+function named({ names }: Target, value: ResourceValue): ResourceValue {
+  return names === undefined ? value : nameUpdateValue(names, value);
 }
 
 function instanceKey(objectId: number, instanceId: number): number {
