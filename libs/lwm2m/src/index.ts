@@ -1,6 +1,8 @@
 export { formatAttributes, type NotificationAttributes, parseAttributes, validateAttributes } from "./attributes.ts";
+export { type CompositeNode, decodeComposite, decodePaths, encodePaths } from "./content/composite.ts";
 export {
   assumedFormat,
+  COMPOSITE_FORMATS,
   CONTENT_FORMATS,
   type ContentFormat,
   chooseFormat,
@@ -23,7 +25,7 @@ export {
   UnexpectedResponseError,
 } from "./errors.ts";
 export { type ExecuteArgument, formatExecuteArguments, parseExecuteArguments } from "./execute-arguments.ts";
-export { parseDdf } from "./model/ddf.ts";
+export { parseDdf, splitDdf } from "./model/ddf.ts";
 export { ModelRegistry, type ResolvedModel } from "./model/model-registry.ts";
 export type { ModelView, ObjectModel, ResourceModel } from "./model/object-model.ts";
 export type {
@@ -41,8 +43,10 @@ export {
   type CoapRequest,
   type CoapResponse,
   fromCoapResponse,
+  type NewInstance,
   type Operation,
   type OperationOutcome,
+  operationPaths,
   type RequestContext,
   toCoapRequest,
 } from "./operation.ts";

@@ -4,6 +4,7 @@ import {
   type CoapOption,
   OPTION,
   readUintOption,
+  stringOption,
   uintOption,
   uriPath,
   uriQuery,
@@ -13,9 +14,9 @@ import { describe, expect, it } from "@jest/globals";
 import { loadCoreModels } from "./core-models.ts";
 import { ModelRegistry } from "./model/model-registry.ts";
 import type { SingleResourceNode } from "./node.ts";
-import { fromCoapResponse, type Operation, toCoapRequest } from "./operation.ts";
+import { fromCoapResponse, type Operation, operationPaths, toCoapRequest } from "./operation.ts";
 
-const { TEXT_PLAIN, SENML_JSON, LWM2M_TLV, LINK_FORMAT } = CONTENT_FORMAT;
+const { TEXT_PLAIN, SENML_CBOR, SENML_JSON, LWM2M_TLV, LINK_FORMAT } = CONTENT_FORMAT;
 const models = new ModelRegistry(loadCoreModels()).view("default", {
   objects: new Map([[3, { version: "1.0", instances: [0] }]]),
 });
@@ -70,8 +71,52 @@ describe("an operation as a request (LwM2M Transport 1.1.1 §6.4)", () => {
     [{ type: "execute", path: [3, 0, 4], arguments: undefined }, "POST /3/0/4"],
     [{ type: "execute", path: [3, 0, 4], arguments: "" }, "POST /3/0/4"],
     [{ type: "execute", path: [3, 0, 4], arguments: "0='a'" }, "POST /3/0/4 format=0 303d276127"],
+    [
+      { type: "create", path: [3], instances: [{ id: undefined, resources: [battery(1)] }] },
+      "POST /3 format=11542 c10901",
+    ],
+    [{ type: "create", path: [3], instances: [{ id: 2, resources: [battery(1)] }] }, "POST /3 format=11542 0302c10901"],
+    [{ type: "create", path: [3, 2], instances: [{ id: undefined, resources: [] }] }, "POST /3 format=11542 0002"],
+    [{ type: "create", path: [3], instances: [] }, "POST /3 format=11542"],
+    [{ type: "delete", path: [3, 2] }, "DELETE /3/2"],
   ])("%p is %s", (operation, expected) => {
     expect(line(operation)).toBe(expected);
+  });
+
+  it("on several paths goes to the root, with their list in SenML (LwM2M Core 1.1.1 §6.3.8)", () => {
+    const paths = [[3, 0, 9], [1]];
+    const list = toHex(text('[{"n":"/3/0/9"},{"n":"/1"}]'));
+    const both = "accept=110 format=110";
+    expect(line({ type: "readComposite", paths }, SENML_JSON)).toBe(`FETCH / ${both} ${list}`);
+    expect(line({ type: "observeComposite", paths }, SENML_JSON)).toBe(`FETCH / observe=0 ${both} ${list}`);
+    expect(line({ type: "cancelCompositeObservation", paths }, SENML_JSON)).toBe(`FETCH / observe=1 ${both} ${list}`);
+    expect(line({ type: "readComposite", paths }, SENML_CBOR)).toBe(
+      "FETCH / accept=112 format=112 82a100662f332f302f39a100622f31",
+    );
+    const nodes = [
+      { path: [3, 0, 9], node: battery(7) },
+      { path: [5, 0, 1], node: { type: "singleResource", id: 1, value: { type: "STRING", value: "a" } } },
+    ] as const;
+    expect(line({ type: "writeComposite", nodes }, SENML_JSON, ["root"])).toBe(
+      `IPATCH /root format=110 ${toHex(text('[{"bn":"/","n":"3/0/9","v":7},{"n":"5/0/1","vs":"a"}]'))}`,
+    );
+  });
+
+  it("that creates names the instance, unless TLV leaves its id to the device", () => {
+    const create: Operation = { type: "create", path: [19], instances: [{ id: undefined, resources: [battery(1)] }] };
+    expect(() => line(create, SENML_JSON)).toThrow(
+      "Missing object instance id for CREATE request (/19) using SENML_JSON(110) content format.",
+    );
+    const two: Operation = { ...create, instances: [...create.instances, { id: 1, resources: [] }] };
+    expect(() => line(two)).toThrow("Missing object instance id for CREATE request (/19) using TLV(11542)");
+  });
+
+  it("has the paths that it is about", () => {
+    expect(operationPaths(READ)).toEqual([[3, 0, 9]]);
+    expect(operationPaths({ type: "readComposite", paths: [[3], [4, 0]] })).toEqual([[3], [4, 0]]);
+    expect(operationPaths({ type: "writeComposite", nodes: [{ path: [3, 0, 9], node: battery(1) }] })).toEqual([
+      [3, 0, 9],
+    ]);
   });
 
   it("goes below the device's root path", () => {
@@ -118,7 +163,44 @@ describe("a response", () => {
     expect(answer(DISCOVER, CODE.CONTENT, text(links), [format(LINK_FORMAT)])).toEqual({ code: 205, links });
   });
 
+  it("to a composite operation is each path with its node, or none where the device has no value", () => {
+    const paths = [
+      [3, 0, 9],
+      [1, 0, 1],
+      [3, 0, 6],
+    ];
+    const pack = text('[{"bn":"/3/0/","n":"6/0","v":5},{"n":"9","v":80},{"bn":"/4/0/2","v":1}]');
+    const nodes = [
+      { path: [3, 0, 9], node: battery(80) },
+      { path: [1, 0, 1], node: undefined },
+      {
+        path: [3, 0, 6],
+        node: {
+          type: "multipleResource",
+          id: 6,
+          dataType: "INTEGER",
+          instances: [{ type: "resourceInstance", id: 0, value: { type: "INTEGER", value: 5 } }],
+        },
+      },
+    ];
+    const read: Operation = { type: "readComposite", paths };
+    expect(answer(read, CODE.CONTENT, pack, [format(SENML_JSON)])).toEqual({ code: 205, nodes });
+    expect(answer(read, CODE.CONTENT, pack)).toEqual({ code: 205, nodes });
+    const observeAll: Operation = { type: "observeComposite", paths };
+    expect(answer(observeAll, CODE.CONTENT, pack, [observe])).toEqual({ code: 205, nodes, observing: true });
+    expect(answer(observeAll, CODE.CONTENT, pack)).toEqual({ code: 205, nodes, observing: false });
+  });
+
+  it("to a Create has the location, when the device says it", () => {
+    const create: Operation = { type: "create", path: [19], instances: [] };
+    const location = ["19", "1"].map((segment) => stringOption(OPTION.LOCATION_PATH, segment));
+    expect(answer(create, CODE.CREATED, text(""), location)).toEqual({ code: 201, location: "19/1" });
+    expect(answer(create, CODE.CREATED, text(""))).toEqual({ code: 201 });
+  });
+
   it("to anything else is its code", () => {
+    expect(answer({ type: "delete", path: [3, 2] }, CODE.DELETED, text(""))).toEqual({ code: 202 });
+    expect(answer({ type: "writeComposite", nodes: [] }, CODE.CHANGED, text(""))).toEqual({ code: 204 });
     expect(answer({ type: "execute", path: [3, 0, 4], arguments: undefined }, CODE.CHANGED, text(""))).toEqual({
       code: 204,
     });
@@ -142,6 +224,14 @@ describe("a response", () => {
       text("1"),
       [format(50)],
       { reason: "contentFormat", responseCode: 205, contentFormat: 50 },
+    ],
+    [
+      "content format",
+      { type: "readComposite", paths: [] },
+      CODE.CONTENT,
+      text("1"),
+      [format(LWM2M_TLV)],
+      { reason: "contentFormat", contentFormat: LWM2M_TLV },
     ],
     ["content format", DISCOVER, CODE.CONTENT, text("1"), [format(0)], { reason: "contentFormat", contentFormat: 0 }],
     ["payload", READ, CODE.CONTENT, hex("c109"), [format(LWM2M_TLV)], { reason: "payload", contentFormat: LWM2M_TLV }],

@@ -6,18 +6,21 @@ import {
   findOption,
   formatCode,
   OPTION,
+  readStringOptions,
   readUintOption,
   stringOption,
   uintOption,
 } from "@ferry/coap";
 import { formatAttributes, type NotificationAttributes } from "./attributes.ts";
 import { encodeUtf8 } from "./bytes.ts";
-import { assumedFormat, CONTENT_FORMATS } from "./content/content-format.ts";
+import { assumedCompositeFormat, type CompositeNode, decodeComposite, encodePaths } from "./content/composite.ts";
+import { assumedFormat, COMPOSITE_FORMATS, CONTENT_FORMATS, formatContentFormat } from "./content/content-format.ts";
 import { decodeContent, decodeLinkFormat } from "./content/decode.ts";
-import { encodeContent } from "./content/encode.ts";
-import { UndecodableContentError, UnexpectedResponseError } from "./errors.ts";
+import { encodeContent, encodeTimedValues } from "./content/encode.ts";
+import { flattenNode } from "./content/node-tree.ts";
+import { UndecodableContentError, UnencodableContentError, UnexpectedResponseError } from "./errors.ts";
 import type { ModelView } from "./model/object-model.ts";
-import type { LwM2mNode } from "./node.ts";
+import type { LwM2mNode, ObjectInstanceNode, ResourceNode } from "./node.ts";
 import type { LwM2mPath } from "./path.ts";
 
 /** A device-management or information-reporting operation, ready to be sent (OMA LwM2M Core 1.1.1 §6.3, §6.4). */
@@ -30,7 +33,39 @@ export type Operation =
   | { readonly type: "execute"; readonly path: LwM2mPath; readonly arguments: string | undefined }
   | { readonly type: "observe"; readonly path: LwM2mPath }
   /** GET with Observe 1 (RFC 7641 §3.6). */
-  | { readonly type: "cancelObservation"; readonly path: LwM2mPath };
+  | { readonly type: "cancelObservation"; readonly path: LwM2mPath }
+  /** `path` is an Object, or the Object Instance to create. Without an id the device chooses one; only TLV can leave it out. */
+  | { readonly type: "create"; readonly path: LwM2mPath; readonly instances: readonly NewInstance[] }
+  | { readonly type: "delete"; readonly path: LwM2mPath }
+  /** Composite operations are LwM2M 1.1 and later (OMA LwM2M Core 1.1.1 §6.3.8, §6.3.9, §6.4.3); their paths must not overlap. */
+  | { readonly type: "readComposite" | "observeComposite"; readonly paths: readonly LwM2mPath[] }
+  /** FETCH with Observe 1. */
+  | { readonly type: "cancelCompositeObservation"; readonly paths: readonly LwM2mPath[] }
+  /** Single resources and resource instances. */
+  | {
+      readonly type: "writeComposite";
+      readonly nodes: readonly { readonly path: LwM2mPath; readonly node: LwM2mNode }[];
+    };
+
+/** An Object Instance to create. */
+export interface NewInstance {
+  readonly id: number | undefined;
+  readonly resources: readonly ResourceNode[];
+}
+
+/** The paths that an operation is about, in its order; of every operation but the composite ones there is one. */
+export function operationPaths(operation: Operation): readonly LwM2mPath[] {
+  switch (operation.type) {
+    case "readComposite":
+    case "observeComposite":
+    case "cancelCompositeObservation":
+      return operation.paths;
+    case "writeComposite":
+      return operation.nodes.map(({ path }) => path);
+    default:
+      return [operation.path];
+  }
+}
 
 /** What a device answered. */
 export interface OperationOutcome {
@@ -38,9 +73,13 @@ export interface OperationOutcome {
   readonly code: number;
   /** For Read and Observe: the values. */
   readonly node?: LwM2mNode;
+  /** For composite reads and observations: each path that was asked for, in that order, with its node where the device has one. */
+  readonly nodes?: readonly CompositeNode[];
+  /** For Create: where the new Object Instance is, when the device said it: `19/1`. */
+  readonly location?: string;
   /** For Discover: the links as the device sent them. */
   readonly links?: string;
-  /** For Observe: the device holds the observation (its answer had the Observe option). */
+  /** For Observe and Observe-Composite: the device holds the observation (its answer had the Observe option). */
   readonly observing?: boolean;
   /** Diagnostic payload of a refusal, as text. */
   readonly diagnostic?: string;
@@ -62,7 +101,7 @@ export interface CoapResponse {
 
 /** What the request of an operation depends on besides the operation. */
 export interface RequestContext {
-  /** Content-Format of the values to read (Accept) or to write, by `chooseFormat`. */
+  /** Content-Format of the values to read (Accept) or to write, by `chooseFormat`; of composite operations also that of the path list. */
   readonly format: number;
   /** Segments of the device's alternate root path: `SupportedObjects.rootPath`. */
   readonly rootPath: readonly string[];
@@ -80,7 +119,7 @@ const OBSERVE_DEREGISTER = 1;
  * @throws {UnencodableContentError} when the format cannot carry the node to write
  */
 export function toCoapRequest(operation: Operation, { format, rootPath }: RequestContext): CoapRequest {
-  const path = [...rootPath, ...operation.path.map(String)].map((segment) => stringOption(OPTION.URI_PATH, segment));
+  const path = [...rootPath, ...targetOf(operation)].map((segment) => stringOption(OPTION.URI_PATH, String(segment)));
   switch (operation.type) {
     case "read":
       return { code: CODE.GET, options: [...path, uintOption(OPTION.ACCEPT, format)], payload: EMPTY };
@@ -115,7 +154,69 @@ export function toCoapRequest(operation: Operation, { format, rootPath }: Reques
       return { code: CODE.GET, options: observeOptions(OBSERVE_REGISTER, path, format), payload: EMPTY };
     case "cancelObservation":
       return { code: CODE.GET, options: observeOptions(OBSERVE_DEREGISTER, path, format), payload: EMPTY };
+    case "create":
+      return {
+        code: CODE.POST,
+        options: [...path, uintOption(OPTION.CONTENT_FORMAT, format)],
+        payload: encodeInstances(format, operation.path, operation.instances),
+      };
+    case "delete":
+      return { code: CODE.DELETE, options: path, payload: EMPTY };
+    case "readComposite":
+      return fetchOf(operation.paths, undefined, path, format);
+    case "observeComposite":
+      return fetchOf(operation.paths, OBSERVE_REGISTER, path, format);
+    case "cancelCompositeObservation":
+      return fetchOf(operation.paths, OBSERVE_DEREGISTER, path, format);
+    case "writeComposite":
+      return {
+        code: CODE.IPATCH,
+        options: [...path, uintOption(OPTION.CONTENT_FORMAT, format)],
+        payload: encodeTimedValues(
+          format,
+          operation.nodes.flatMap(({ path: nodePath, node }) => flattenNode(nodePath, node)),
+        ),
+      };
   }
+}
+
+/** The path in the URI: Create goes to the Object, composite operations to the root (OMA LwM2M Transport 1.1.1 §6.4.3). */
+function targetOf(operation: Operation): LwM2mPath {
+  if (operation.type === "create") return operation.path.slice(0, 1);
+  return "path" in operation ? operation.path : [];
+}
+
+function fetchOf(
+  paths: readonly LwM2mPath[],
+  observe: number | undefined,
+  path: readonly CoapOption[],
+  format: number,
+): CoapRequest {
+  const options = [
+    ...(observe === undefined ? [] : [uintOption(OPTION.OBSERVE, observe)]),
+    ...path,
+    uintOption(OPTION.CONTENT_FORMAT, format),
+    uintOption(OPTION.ACCEPT, format),
+  ];
+  return { code: CODE.FETCH, options, payload: encodePaths(format, paths) };
+}
+
+/** The payload of a Create. @throws {UnencodableContentError} an instance without an id, unless it is the only one and TLV */
+function encodeInstances(format: number, path: LwM2mPath, instances: readonly NewInstance[]): Uint8Array {
+  const [objectId = Number.NaN, pathInstanceId] = path;
+  const nodes: ObjectInstanceNode[] = [];
+  for (const { id = pathInstanceId, resources } of instances) {
+    if (id === undefined && format === CONTENT_FORMAT.LWM2M_TLV && instances.length === 1) {
+      // Resources that no Object Instance encloses leave its id to the device (OMA LwM2M Core 1.1.1 §6.3.6).
+      return encodeContent(format, { type: "objectInstance", id: 0, resources }, [objectId, 0]);
+    }
+    if (id === undefined) {
+      const used = `using ${formatContentFormat(format)} content format`;
+      throw new UnencodableContentError(`Missing object instance id for CREATE request (/${objectId}) ${used}.`);
+    }
+    nodes.push({ type: "objectInstance", id, resources });
+  }
+  return encodeContent(format, { type: "object", id: objectId, instances: nodes }, [objectId]);
 }
 
 function observeOptions(observe: number, path: readonly CoapOption[], format: number): CoapOption[] {
@@ -131,6 +232,12 @@ const SUCCESS: Readonly<Record<Operation["type"], number>> = {
   execute: CODE.CHANGED,
   observe: CODE.CONTENT,
   cancelObservation: CODE.CONTENT,
+  create: CODE.CREATED,
+  delete: CODE.DELETED,
+  readComposite: CODE.CONTENT,
+  observeComposite: CODE.CONTENT,
+  cancelCompositeObservation: CODE.CONTENT,
+  writeComposite: CODE.CHANGED,
 };
 
 /**
@@ -164,6 +271,19 @@ export function fromCoapResponse(
       };
     case "discover":
       return { code, links: linksOf(response) };
+    case "create": {
+      const location = locationOf(response);
+      return location === "" ? { code } : { code, location };
+    }
+    case "readComposite":
+    case "cancelCompositeObservation":
+      return { code, nodes: nodesOf(operation.paths, response, models, nowMs) };
+    case "observeComposite":
+      return {
+        code,
+        nodes: nodesOf(operation.paths, response, models, nowMs),
+        observing: findOption(response.options, OPTION.OBSERVE) !== undefined,
+      };
     default:
       return { code };
   }
@@ -190,6 +310,28 @@ function nodeOf(path: LwM2mPath, response: CoapResponse, models: ModelView, nowM
     throw unexpected(response, "contentFormat", `unexpected content format ${format}`);
   }
   return decoded(response, () => decodeContent(format, response.payload, path, models, nowMs));
+}
+
+/** The nodes at `paths` in the answer to a composite operation; values that nobody asked for are left out. */
+function nodesOf(
+  paths: readonly LwM2mPath[],
+  response: CoapResponse,
+  models: ModelView,
+  nowMs: number | undefined,
+): readonly CompositeNode[] {
+  const format = compositeFormatOf(response);
+  return decoded(response, () => decodeComposite(format, response.payload, paths, models, nowMs));
+}
+
+function compositeFormatOf(response: CoapResponse): number {
+  const format = readUintOption(response.options, OPTION.CONTENT_FORMAT) ?? assumedCompositeFormat(response.payload);
+  if (COMPOSITE_FORMATS.includes(format)) return format;
+  throw unexpected(response, "contentFormat", `unexpected content format ${format}`);
+}
+
+/** `19/1` of a Location-Path (OMA LwM2M Transport 1.1.1 §6.4.3). */
+function locationOf({ options }: CoapResponse): string {
+  return readStringOptions(options, OPTION.LOCATION_PATH).join("/");
 }
 
 function linksOf(response: CoapResponse): string {

@@ -1,4 +1,10 @@
-import { type LwM2mNode, type Operation, type OperationOutcome, UnexpectedResponseError } from "@ferry/lwm2m";
+import {
+  type LwM2mNode,
+  type Operation,
+  type OperationOutcome,
+  operationPaths,
+  UnexpectedResponseError,
+} from "@ferry/lwm2m";
 import { describe, expect, it } from "@jest/globals";
 import { REFUSALS } from "./errors.ts";
 import {
@@ -39,7 +45,8 @@ describe("formatOutcome", () => {
     const { status, code, nodes, ...result } = formatOutcome(operation, outcome, OPTIONS);
     expect({ status, code }).toEqual({ status: "SUCCESSFUL", code: outcome.code });
     expect(result).toEqual(expected);
-    expect(nodes).toEqual(outcome.node === undefined ? [] : [{ path: operation.path, node: outcome.node }]);
+    const [path] = operationPaths(operation);
+    expect(nodes).toEqual(outcome.node === undefined ? [] : [{ path, node: outcome.node }]);
   });
 
   it.each<[row: string, outcome: OperationOutcome, result: object]>([

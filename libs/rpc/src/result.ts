@@ -4,6 +4,7 @@ import {
   type LwM2mPath,
   type Operation,
   type OperationOutcome,
+  operationPaths,
   type UnexpectedResponseError,
 } from "@ferry/lwm2m";
 import type { Refusal, ResultName } from "./errors.ts";
@@ -68,7 +69,8 @@ export function formatOutcome(operation: Operation, outcome: OperationOutcome, o
     return { status: "FAILED", result, code, ...(error !== "" && { error }), nodes: [] };
   }
   const value = node === undefined ? (links ?? "") : formatNode(node, options);
-  const nodes = node === undefined ? [] : [{ path: operation.path, node }];
+  const [path = []] = operationPaths(operation);
+  const nodes = node === undefined ? [] : [{ path, node }];
   return { status: "SUCCESSFUL", result, code, ...(value !== "" && { value }), nodes };
 }
 
@@ -88,7 +90,7 @@ export function formatUnexpectedResponse(
   endpoint: string,
   { reason, responseCode, contentFormat }: UnexpectedResponseError,
 ): RpcResult {
-  const request = `${requestName(operation)} ${formatPath(operation.path)}`;
+  const request = `${requestName(operation)} ${uriOf(operation)}`;
   const texts = {
     code: `Client [${endpoint}] returned unexpected response code [${dotted(responseCode)}] for [${request}]`,
     contentFormat: `Client [${endpoint}] returned unexpected content format [${contentFormat}] for [${request}]`,
@@ -97,12 +99,17 @@ export function formatUnexpectedResponse(
   return failure("FAILED", texts[reason], responseCode);
 }
 
+/** The path of an operation as texts have it; of a composite one its paths: `/3/0/9, /1`. */
+function uriOf(operation: Operation): string {
+  return operationPaths(operation).map(formatPath).join(", ");
+}
+
 /** Why a request got no answer of the device. */
 export type NoAnswer = "timeout" | "reset" | "cancelled" | "notConnected" | "notSent";
 
 /** The answer when the device did not answer. */
 export function formatNoAnswer(operation: Operation, why: NoAnswer): RpcResult {
-  const uri = formatPath(operation.path);
+  const uri = uriOf(operation);
   switch (why) {
     case "timeout":
       return { status: "TIMEOUT", result: "", code: 0, error: `Request ${uri} timed out`, nodes: [] };
@@ -129,6 +136,12 @@ const REQUEST_NAMES: { readonly [Type in Operation["type"]]: string } = {
   execute: "ExecuteRequest",
   observe: "ObserveRequest",
   cancelObservation: "CancelObservationRequest",
+  create: "CreateRequest",
+  delete: "DeleteRequest",
+  readComposite: "ReadCompositeRequest",
+  observeComposite: "ObserveCompositeRequest",
+  cancelCompositeObservation: "CancelCompositeObservationRequest",
+  writeComposite: "WriteCompositeRequest",
 };
 
 /** Name of an operation's request in log lines and errors, such as `ReadRequest`. */

@@ -78,8 +78,10 @@ export class ServingCache {
       keys: new KeyMap(profile, supported),
       values: this.#valueMaps.of(profile, models, supported),
       exchange,
-      observations: exchange.flatMap(({ type, path }) =>
-        type === "observe" ? [{ path, contentFormat: chooseFormat(path, models, supported) }] : [],
+      observations: exchange.flatMap((operation) =>
+        operation.type === "observe"
+          ? [{ path: operation.path, contentFormat: chooseFormat(operation.path, models, supported) }]
+          : [],
       ),
     };
   }

@@ -29,6 +29,9 @@ export const CONTENT_FORMATS: readonly ContentFormat[] = [
   { id: CONTENT_FORMAT.LWM2M_TLV, name: "TLV", carries: "nodes", isEncoded: true },
 ];
 
+/** Formats that carry values of any paths: those of Send and of composite operations, best first. */
+export const COMPOSITE_FORMATS: readonly number[] = [CONTENT_FORMAT.SENML_CBOR, CONTENT_FORMAT.SENML_JSON];
+
 /** `TLV(11542)`, or `(50)` for one that is not known. */
 export function formatContentFormat(format: number): string {
   return `${CONTENT_FORMATS.find(({ id }) => id === format)?.name ?? ""}(${format})`;

@@ -65,7 +65,7 @@ export function decodeTimedValues(
   payload: Uint8Array,
   path: LwM2mPath,
   models: ModelView,
-  nowMs: number,
+  nowMs: number | undefined,
 ): readonly TimedValue[] {
   return decoderOf(format)(payload, path, models, nowMs, []);
 }

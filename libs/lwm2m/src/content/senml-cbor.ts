@@ -6,11 +6,13 @@ import type { LwM2mPath } from "../path.ts";
 import { cborScalar } from "./cbor-value.ts";
 import {
   checkUnknownField,
+  resolvePaths,
   resolveSenml,
   SENML_FIELDS,
   type SenmlField,
   type SenmlRecord,
   setField,
+  toPathRecords,
   toRecords,
 } from "./senml.ts";
 
@@ -25,9 +27,18 @@ export function decodeSenmlCbor(
   models: ModelView,
   nowMs: number | undefined,
 ): TimedValue[] {
+  return resolveSenml(parseRecords(payload), path, models, nowMs);
+}
+
+/** The paths that a pack without values names. @throws {UndecodableContentError} */
+export function decodeSenmlCborPaths(payload: Uint8Array): LwM2mPath[] {
+  return resolvePaths(parseRecords(payload));
+}
+
+function parseRecords(payload: Uint8Array): SenmlRecord[] {
   const pack = decodeCbor(payload);
   if (!Array.isArray(pack)) throw new UndecodableContentError("SenML CBOR is no array of records");
-  return resolveSenml(pack.map(toRecord), path, models, nowMs);
+  return pack.map(toRecord);
 }
 
 function toRecord(item: CborValue, index: number): SenmlRecord {
@@ -43,7 +54,15 @@ function toRecord(item: CborValue, index: number): SenmlRecord {
 
 /** Encodes values under their common base path. */
 export function encodeSenmlCbor(values: readonly TimedValue[], base: LwM2mPath): Uint8Array {
-  const records = toRecords(values, base);
+  return encodeRecords(toRecords(values, base), values);
+}
+
+/** Encodes paths as records without values. */
+export function encodeSenmlCborPaths(paths: readonly LwM2mPath[]): Uint8Array {
+  return encodeRecords(toPathRecords(paths), []);
+}
+
+function encodeRecords(records: readonly SenmlRecord[], values: readonly TimedValue[]): Uint8Array {
   return encodeCbor(
     records.map((record, index) => {
       const isFloat = values[index]?.value.type === "FLOAT";

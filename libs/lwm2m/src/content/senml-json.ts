@@ -7,11 +7,13 @@ import { exactInteger } from "../value.ts";
 import type { Scalar } from "./scalar.ts";
 import {
   checkUnknownField,
+  resolvePaths,
   resolveSenml,
   SENML_FIELDS,
   type SenmlField,
   type SenmlRecord,
   setField,
+  toPathRecords,
   toRecords,
 } from "./senml.ts";
 
@@ -24,9 +26,18 @@ export function decodeSenmlJson(
   models: ModelView,
   nowMs: number | undefined,
 ): TimedValue[] {
+  return resolveSenml(parseRecords(payload), path, models, nowMs);
+}
+
+/** The paths that a pack without values names. @throws {UndecodableContentError} */
+export function decodeSenmlJsonPaths(payload: Uint8Array): LwM2mPath[] {
+  return resolvePaths(parseRecords(payload));
+}
+
+function parseRecords(payload: Uint8Array): SenmlRecord[] {
   const pack = parseJson(payload);
   if (!Array.isArray(pack)) throw new UndecodableContentError("SenML JSON is no array of records");
-  return resolveSenml(pack.map(toRecord), path, models, nowMs);
+  return pack.map(toRecord);
 }
 
 function parseJson(payload: Uint8Array): unknown {
@@ -70,11 +81,20 @@ function parseBase64Url(value: unknown): Scalar | undefined {
 
 /** Encodes values under their common base path. @throws {UnencodableContentError} FLOAT that is not finite */
 export function encodeSenmlJson(values: readonly TimedValue[], base: LwM2mPath): Uint8Array {
-  const records = toRecords(values, base).map((record) => {
+  return formatRecords(toRecords(values, base));
+}
+
+/** Encodes paths as records without values. */
+export function encodeSenmlJsonPaths(paths: readonly LwM2mPath[]): Uint8Array {
+  return formatRecords(toPathRecords(paths));
+}
+
+function formatRecords(records: readonly SenmlRecord[]): Uint8Array {
+  const texts = records.map((record) => {
     const members = Object.entries(record).map(([name, value]) => `${JSON.stringify(name)}:${formatJson(value)}`);
     return `{${members.join(",")}}`;
   });
-  return encodeUtf8(`[${records.join(",")}]`);
+  return encodeUtf8(`[${texts.join(",")}]`);
 }
 
 function formatJson(value: Scalar): string {

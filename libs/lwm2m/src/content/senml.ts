@@ -168,6 +168,24 @@ function parseName(name: string): number[] | undefined {
   return path;
 }
 
+/** The paths that records name (RFC 8428 §4.5.1); the root and records that only set base fields are taken too. @throws {UndecodableContentError} */
+export function resolvePaths(records: readonly SenmlRecord[]): LwM2mPath[] {
+  let baseName = "";
+  return records.flatMap(({ bn, n }, index) => {
+    baseName = bn ?? baseName;
+    if (n === undefined && bn === undefined) return [];
+    const name = baseName + (n ?? "");
+    const path = name === "/" ? [] : parseName(name.endsWith("/") ? name.slice(0, -1) : name);
+    if (path !== undefined) return [path];
+    throw new UndecodableContentError(`SenML record ${index}: "${name.slice(0, 64)}" is no path`);
+  });
+}
+
+/** The inverse of {@link resolvePaths}. */
+export function toPathRecords(paths: readonly LwM2mPath[]): SenmlRecord[] {
+  return paths.map((path) => ({ n: formatPath(path) }));
+}
+
 /** The records of values under their common base name; without values one that names only that. */
 export function toRecords(values: readonly TimedValue[], base: LwM2mPath): SenmlRecord[] {
   if (values.length === 0) return [{ bn: base.length === 0 ? "/" : `${formatPath(base)}/` }];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { parseDdf } from "./ddf.ts";
+import { parseDdf, splitDdf } from "./ddf.ts";
 
 const item = (id: string, inner = "") =>
   `<Item ID="${id}"><Name>N</Name><Operations>R</Operations><MultipleInstances>Single</MultipleInstances><Mandatory>Optional</Mandatory><Type>Integer</Type><RangeEnumeration>0..7</RangeEnumeration><Units>s</Units>${inner}</Item>`;
@@ -63,6 +63,61 @@ describe("a DDF", () => {
   });
 
   it.each([
+    ["a byte order mark", (xml: string) => `\uFEFF${xml}`, {}],
+    ["operations in another order", (xml: string) => xml.replace(">R<", "> w, r <"), { operations: "RW" }],
+    ["no operations", (xml: string) => xml.replace(">R<", "><"), { operations: "" }],
+    [
+      "a type of another spelling",
+      (xml: string) => xml.replace("Integer", "unsigned  INTEGER"),
+      { type: "UNSIGNED_INTEGER" },
+    ],
+    [
+      "an executable without type that says so",
+      (xml: string) => xml.replace(">R<", ">E<").replace("Integer", "none"),
+      { type: undefined },
+    ],
+    ["multiplicity of another spelling", (xml: string) => xml.replace(">Single<", ">MULTIPLE <"), { multiple: true }],
+    ["multiplicity as a flag", (xml: string) => xml.replace(">Single<", ">true<"), { multiple: true }],
+    ["<MandatoryType>", (xml: string) => xml.replaceAll("Mandatory>", "MandatoryType>"), { mandatory: false }],
+    [
+      "a range that is none",
+      (xml: string) => xml.replace("0..7", "0-7; see TS &lt;x&gt; ∞"),
+      { rangeEnumeration: "0-7; see TS <x> ∞" },
+    ],
+  ])("may have %s, as published ones do", (_, change, expected) => {
+    const [model] = parseDdf(change(ddf(object(item("1")))));
+    expect(model?.resources.get(1)).toMatchObject(expected);
+  });
+
+  it("is split into documents of one Object each, whatever stands in comments and CDATA", () => {
+    const tricky = "<!-- <Object> --><x><![CDATA[</Object>]]></x>";
+    const second = object("").replace("40000", "40001").replace("<Resources>", `${tricky}<Resources>`);
+    const documents = splitDdf(ddf(object(""), second, "<!-- <Object></Object> -->"));
+    expect(documents.map((xml) => parseDdf(xml).map(({ id }) => id))).toEqual([[40_000], [40_001]]);
+  });
+
+  it.each(["<!--", "<![CDATA[", "<Object>", "<!"])("is looked at once, however often it holds %s", (text) => {
+    const xml = text.repeat(100_000);
+    expect(splitDdf(xml)).toEqual([xml]);
+    expect(() => parseDdf(xml)).toThrow(expect.objectContaining({ code: "LWM2M_MODEL" }));
+  });
+
+  it("of one Object is not split", () => {
+    const xml = ddf(object(item("1")));
+    expect(splitDdf(xml)).toEqual([xml]);
+  });
+
+  it.each([
+    [ddf(object("").replace("MODefinition", "Other")), "ObjectType of object 40000: Other is not MODefinition"],
+    [
+      ddf(object("").replace(' ObjectType="MODefinition"', "")),
+      "ObjectType of object 40000: nothing is not MODefinition",
+    ],
+    [
+      ddf(object(item("1").replace(">R<", ">RE<"))),
+      "<Operations> of resource 1 of object 40000: RE is not R, W, RW or E",
+    ],
+    [ddf(object(item("1").replace(">R<", ">RR<"))), "<Operations> of resource 1 of object 40000: RR is not"],
     ["", "Start tag expected"],
     ["<LWM2M>", "line 1:"],
     ["<a/>", "root element is not <LWM2M>"],

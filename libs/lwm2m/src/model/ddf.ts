@@ -15,11 +15,13 @@ const MAX_ID = 65_535;
 const DEFAULT_OBJECT_VERSION = "1.0";
 const DEFAULT_LWM2M_VERSION = "1.0";
 
-/** Names of data types in a DDF (OMA LwM2M Core 1.1.1 appendix D). */
+const OBJECT_TYPE = "MODefinition";
+
+/** Names of data types in a DDF (OMA LwM2M Core 1.1.1 appendix D), small and without blanks: published files differ in both. */
 const DATA_TYPES: ReadonlyMap<string, DataType> = new Map<string, DataType>([
   ["string", "STRING"],
   ["integer", "INTEGER"],
-  ["unsigned integer", "UNSIGNED_INTEGER"],
+  ["unsignedinteger", "UNSIGNED_INTEGER"],
   ["float", "FLOAT"],
   ["boolean", "BOOLEAN"],
   ["opaque", "OPAQUE"],
@@ -27,14 +29,25 @@ const DATA_TYPES: ReadonlyMap<string, DataType> = new Map<string, DataType>([
   ["objlnk", "OBJLNK"],
   ["corelnk", "CORELINK"],
 ]);
+/** What stands in place of the type of what is executed. */
+const NO_TYPE: ReadonlySet<string> = new Set(["", "none", "n/a", "-"]);
 
+/** The words of the schema first; after them what published files write in their place, all in small letters. */
 const MULTIPLE: ReadonlyMap<string, boolean> = new Map([
-  ["Multiple", true],
-  ["Single", false],
+  ["multiple", true],
+  ["single", false],
+  ["yes", true],
+  ["no", false],
+  ["true", true],
+  ["false", false],
 ]);
 const MANDATORY: ReadonlyMap<string, boolean> = new Map([
-  ["Mandatory", true],
-  ["Optional", false],
+  ["mandatory", true],
+  ["optional", false],
+  ["yes", true],
+  ["no", false],
+  ["true", true],
+  ["false", false],
 ]);
 
 const PARSER = new XMLParser({
@@ -57,11 +70,56 @@ type Element = Readonly<Record<string, unknown>>;
  */
 export function parseDdf(xml: string): readonly ObjectModel[] {
   checkDocument(xml);
-  const root = child(parseXml(xml), "LWM2M");
+  const root = child(parseXml(withoutByteOrderMark(xml)), "LWM2M");
   if (root === undefined) throw new InvalidModelError("root element is not <LWM2M>");
   const objects = children(root, "Object");
   if (objects.length === 0) throw new InvalidModelError("<LWM2M> has no <Object>");
   return objects.map(parseObject);
+}
+
+/**
+ * Documents of one Object each, in which all of a document is: what a record of one object holds. A document of one Object is left as it is.
+ *
+ * It looks at the markup alone: what it gives is still to be parsed.
+ */
+export function splitDdf(xml: string): readonly string[] {
+  const markup = blankHidden(xml);
+  const objects: string[] = [];
+  const start = /<Object[\s>]/g;
+  for (let match = start.exec(markup); match !== null; match = start.exec(markup)) {
+    const close = markup.indexOf(OBJECT_END, match.index);
+    if (close < 0) break;
+    start.lastIndex = close + OBJECT_END.length;
+    objects.push(`<LWM2M>${xml.slice(match.index, start.lastIndex)}</LWM2M>\n`);
+  }
+  return objects.length < 2 ? [xml] : objects;
+}
+
+const OBJECT_END = "</Object>";
+
+/** What is no markup: CDATA sections and comments. */
+const HIDDEN: readonly (readonly [start: string, end: string])[] = [
+  ["<![CDATA[", "]]>"],
+  ["<!--", "-->"],
+];
+
+/** The document with blanks in place of CDATA sections and comments: what stands in the result stands there in the document too. One pass, whatever it holds. */
+function blankHidden(xml: string): string {
+  const parts: string[] = [];
+  let from = 0;
+  for (;;) {
+    const start = xml.indexOf("<!", from);
+    if (start < 0) return parts.join("") + xml.slice(from);
+    const [opening, closing] = HIDDEN.find(([text]) => xml.startsWith(text, start)) ?? ["<!", ""];
+    const end = closing === "" ? start + opening.length : xml.indexOf(closing, start + opening.length);
+    const next = end < 0 ? xml.length : end + closing.length;
+    parts.push(xml.slice(from, start), closing === "" ? opening : " ".repeat(next - start));
+    from = next;
+  }
+}
+
+function withoutByteOrderMark(xml: string): string {
+  return xml.startsWith("\uFEFF") ? xml.slice(1) : xml;
 }
 
 function checkDocument(xml: string): void {
@@ -69,7 +127,7 @@ function checkDocument(xml: string): void {
   if (sizeBytes > MAX_DDF_BYTES) {
     throw new InvalidModelError(`document has ${sizeBytes} bytes, at most ${MAX_DDF_BYTES} are taken`);
   }
-  const markup = xml.replaceAll(/<!\[CDATA\[[\s\S]*?\]\]>|<!--[\s\S]*?-->/g, "");
+  const markup = blankHidden(xml);
   if (/<!/.test(markup)) throw new InvalidModelError("document has a DOCTYPE or another declaration, which is refused");
   const entity = /&(?!(?:lt|gt|amp|quot|apos|#\d{1,7}|#x[0-9a-fA-F]{1,6});)[^;\s]{0,32}/.exec(markup);
   if (entity !== null) throw new InvalidModelError(`document has the entity ${entity[0]}, which is refused`);
@@ -92,6 +150,10 @@ function parseXml(xml: string): Element {
 function parseObject(element: Element, index: number): ObjectModel {
   const id = parseId(text(element, "ObjectID"), `<ObjectID> of <Object> ${index + 1}`);
   const where = `of object ${id}`;
+  const objectType = text(element, "@ObjectType");
+  if (objectType !== OBJECT_TYPE) {
+    throw new InvalidModelError(`ObjectType of object ${id}: ${objectType || "nothing"} is not ${OBJECT_TYPE}`);
+  }
   const version = text(element, "ObjectVersion") || DEFAULT_OBJECT_VERSION;
   if (!isObjectVersion(version)) throw new InvalidModelError(`<ObjectVersion> ${where}: ${version} is not major.minor`);
   const resources = new Map<number, ResourceModel>();
@@ -117,12 +179,10 @@ function parseObject(element: Element, index: number): ObjectModel {
 function parseResource(element: Element, whereObject: string): ResourceModel {
   const id = parseId(text(element, "@ID"), `<Item ID> ${whereObject}`);
   const where = `of resource ${id} ${whereObject}`;
-  const operations = text(element, "Operations");
-  if (!/^(R?W?|E)$/.test(operations))
-    throw new InvalidModelError(`<Operations> ${where}: ${operations} is not R, W, RW or E`);
+  const operations = parseOperations(text(element, "Operations"), where);
   const typeName = text(element, "Type");
-  const type = DATA_TYPES.get(typeName.toLowerCase());
-  if (type === undefined && typeName !== "")
+  const type = DATA_TYPES.get(typeName.replaceAll(/\s/g, "").toLowerCase());
+  if (type === undefined && !NO_TYPE.has(typeName.toLowerCase()))
     throw new InvalidModelError(`<Type> ${where}: ${typeName} is no data type`);
   if (type === undefined && operations !== "E") throw new InvalidModelError(`<Type> ${where} is missing`);
   return {
@@ -135,6 +195,15 @@ function parseResource(element: Element, whereObject: string): ResourceModel {
     rangeEnumeration: text(element, "RangeEnumeration"),
     units: text(element, "Units"),
   };
+}
+
+/** The letters in the order R, W, E: published files have them in any, of any size, and with commas between. */
+function parseOperations(given: string, where: string): string {
+  const letters = [...given.toUpperCase().replaceAll(/[\s,]/g, "")];
+  const operations = ["R", "W", "E"].filter((letter) => letters.includes(letter)).join("");
+  const isKnown = letters.length === operations.length && (operations === "E" || !operations.includes("E"));
+  if (!isKnown) throw new InvalidModelError(`<Operations> ${where}: ${given} is not R, W, RW or E`);
+  return operations;
 }
 
 function parseId(idText: string, where: string): number {
@@ -150,12 +219,18 @@ function required(element: Element, name: string, where: string): string {
 }
 
 function oneOf(values: ReadonlyMap<string, boolean>, element: Element, name: string, where: string): boolean {
-  const value = text(element, name);
-  const meaning = values.get(value);
+  // Old drafts call it MandatoryType.
+  const value = text(element, name) || text(element, `${name}Type`);
+  const meaning = values.get(value.toLowerCase());
   if (meaning === undefined) {
-    throw new InvalidModelError(`<${name}> ${where}: ${value || "nothing"} is not ${[...values.keys()].join(" or ")}`);
+    const wanted = [...values.keys()].slice(0, 2).map(capitalise).join(" or ");
+    throw new InvalidModelError(`<${name}> ${where}: ${value || "nothing"} is not ${wanted}`);
   }
   return meaning;
+}
+
+function capitalise(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1);
 }
 
 /** The text of a child element or attribute; empty when it is absent or has none. */

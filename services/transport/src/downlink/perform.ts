@@ -10,6 +10,7 @@ import {
   Lwm2mError,
   type Operation,
   type OperationOutcome,
+  operationPaths,
   preferredFormats,
   toCoapRequest,
 } from "@ferry/lwm2m";
@@ -59,11 +60,8 @@ export async function perform(
 ): Promise<Performed> {
   if (!isReachable(device, ports.settings.reachability, ports.clock.monotonicMs())) return { type: "unreachable" };
   const { supported, models } = device.serving;
-  const [first = chooseFormat(operation.path, models, supported), second] = preferredFormats(
-    operation.path,
-    models,
-    supported,
-  );
+  const [target = []] = operationPaths(operation);
+  const [first = chooseFormat(target, models, supported), second] = preferredFormats(target, models, supported);
   const peer = device.peer;
   let performed = await attempt(device, operation, first, options, ports);
   // It went to where the device had been. Execute may have been carried out there: it is not sent twice.
@@ -84,7 +82,7 @@ async function attempt(
   ports: TransportPorts,
 ): Promise<Performed> {
   const name = requestName(operation);
-  const path = formatPath(operation.path);
+  const path = operationPaths(operation).map(formatPath).join(", ");
   const id = versionedId(device, operation);
   try {
     const request = toCoapRequest(operation, { format, rootPath: device.serving.supported.rootPath });
@@ -123,8 +121,10 @@ async function attempt(
 }
 
 /** The path with the version under which the device registered the object: `/3_1.2/0/9`. */
-function versionedId({ serving }: OwnedDevice, { path }: Operation): string {
-  return formatVersionedPath({ path, version: serving.supported.objects.get(path[0] ?? -1)?.version });
+function versionedId({ serving }: OwnedDevice, operation: Operation): string {
+  return operationPaths(operation)
+    .map((path) => formatVersionedPath({ path, version: serving.supported.objects.get(path[0] ?? -1)?.version }))
+    .join(", ");
 }
 
 function verdictOn({ code }: OperationOutcome, name: string, id: string): string {

@@ -1,4 +1,4 @@
-import { formatPath, type LwM2mPath, pathsOverlap } from "@ferry/lwm2m";
+import { formatPath, type LwM2mPath, operationPaths, pathsOverlap } from "@ferry/lwm2m";
 import { formatLocalValue, formatRefusal, REFUSALS, type Refusal, type RpcOperation } from "@ferry/rpc";
 import { observationToken, shardOf } from "@ferry/state";
 import { logLine } from "../communication-log.ts";
@@ -49,7 +49,8 @@ export async function cancelObservation(
   { operation, id }: RpcOperation,
   ports: TransportPorts,
 ): Promise<Answer> {
-  const held = findHeld(device, operation.path);
+  const [path = []] = operationPaths(operation);
+  const held = findHeld(device, path);
   if (held === undefined) return formatRefusal(REFUSALS.noActiveObservation(id));
   await withdraw(device, held, ports);
   logLine(device, `[info]: Cancel Observe for [${id}] successful. Result: [1]`, ports);
