@@ -11,6 +11,7 @@ import {
   parseDdf,
   parseUplink,
   parseVersionedPath,
+  splitDdf,
 } from "@ferry/lwm2m";
 import { loadCoreModels } from "@ferry/lwm2m/core-models";
 import { SeededRandom } from "@ferry/testing";
@@ -88,10 +89,10 @@ describe(`any payload (seed ${SEED})`, () => {
 
   it("as an object definition is parsed or refused", () => {
     const xml =
-      '<LWM2M><Object><Name>a</Name><ObjectID>1</ObjectID><ObjectURN>u</ObjectURN><MultipleInstances>Single</MultipleInstances><Mandatory>Optional</Mandatory><Resources><Item ID="1"><Name>b</Name><Operations>RW</Operations><MultipleInstances>Single</MultipleInstances><Mandatory>Optional</Mandatory><Type>Float</Type></Item></Resources></Object></LWM2M>';
+      '<LWM2M><Object ObjectType="MODefinition"><Name>a</Name><ObjectID>1</ObjectID><ObjectURN>u</ObjectURN><MultipleInstances>Single</MultipleInstances><Mandatory>Optional</Mandatory><Resources><Item ID="1"><Name>b</Name><Operations>RW</Operations><MultipleInstances>Single</MultipleInstances><Mandatory>Optional</Mandatory><Type>Float</Type></Item></Resources></Object></LWM2M>';
     for (let round = 0; round < ROUNDS / 10; round++) {
       const bytes = mutate(random, Buffer.from(xml));
-      expectOwnErrors(bytes, () => parseDdf(Buffer.from(bytes).toString("latin1")));
+      expectOwnErrors(bytes, () => splitDdf(Buffer.from(bytes).toString("latin1")).map(parseDdf));
     }
   });
 });

@@ -13,7 +13,7 @@ const MAX_CAPACITY = 1_000_000_000;
 const MAX_PERIOD_S = 2_678_400;
 
 /** What a text must look like, to end a sentence with. */
-export const RATE_LIMIT_FORM = `capacity:seconds[,capacity:seconds], such as "10:1,300:60": at most ${MAX_BUCKETS} pairs of whole numbers from 1, up to ${MAX_CAPACITY}:${MAX_PERIOD_S}; empty for no limit`;
+export const RATE_LIMIT_FORM: string = `capacity:seconds[,capacity:seconds], such as "10:1,300:60": at most ${MAX_BUCKETS} pairs of whole numbers from 1, up to ${MAX_CAPACITY}:${MAX_PERIOD_S}; empty for no limit`;
 
 /** Parses ThingsBoard's form, `capacity:seconds[,capacity:seconds]`; undefined when it is not of that form ({@link RATE_LIMIT_FORM}). */
 export function parseRateLimit(text: string): RateLimit | undefined {
