@@ -38,6 +38,7 @@ const PROFILE = parseDeviceProfile({
   resources: {
     "/3_1.2/0/9": { key: "batteryLevel", telemetry: true, attribute: true },
     "/3/0/7": { key: "voltages", telemetry: true },
+    "/3/0/8": { key: "currents", attribute: true },
     "/3/0/0": { key: "manufacturer", attribute: true },
     "/3/0/1": { key: "forRpcOnly" },
     "/3303/0/5700": { key: "temperature", telemetry: true },
@@ -101,6 +102,30 @@ describe("ValueMap", () => {
       ],
       ["batteryLevel", undefined, integer(75)],
       ["voltages", 8, [{ type: "resourceInstance", id: 0, value: integer(20) }]],
+    ]);
+  });
+
+  it("gives of an attribute the latest value only, and of its instances the latest of each", () => {
+    const values: TimedValue[] = [
+      { path: [3, 0, 0], value: integer(2), timeMs: 2 },
+      { path: [3, 0, 0], value: integer(1), timeMs: 1 },
+      { path: [3, 0, 8, 1], value: integer(11), timeMs: 2 },
+      { path: [3, 0, 8, 0], value: integer(10), timeMs: 1 },
+      { path: [3, 0, 8, 1], value: integer(12) },
+    ];
+    const { attributes } = map.map(values);
+    expect(attributes).toMatchObject([
+      { key: "manufacturer", timeMs: 2, value: integer(2) },
+      {
+        key: "currents",
+        timeMs: undefined,
+        value: {
+          instances: [
+            { id: 0, value: integer(10) },
+            { id: 1, value: integer(12) },
+          ],
+        },
+      },
     ]);
   });
 

@@ -58,7 +58,10 @@ export class ValueMap {
     }
   }
 
-  /** Samples in the order of the values; what the profile does not publish is left out. Instances of one resource with the same time become one sample. */
+  /**
+   * Samples in the order of the values; what the profile does not publish is left out. Instances of one resource with the same time become one sample.
+   * An attribute has no history: of several values of one resource (or of one of its instances) only the latest is given.
+   */
   map(values: readonly TimedValue[]): MappedValues {
     const telemetry: MappedSample[] = [];
     const attributes: MappedSample[] = [];
@@ -84,8 +87,26 @@ export class ValueMap {
       if (target.attribute) attributes.push(sample);
     }
     groups.order();
-    return { telemetry, attributes };
+    return { telemetry, attributes: attributes.length > 1 ? latestOfEach(attributes) : attributes };
   }
+}
+
+/** One sample for each attribute: the latest, one without a time as the latest of all; of instances the latest of each. */
+function latestOfEach(attributes: readonly MappedSample[]): readonly MappedSample[] {
+  const latest = new Map<string, MappedSample>();
+  for (const sample of attributes) {
+    const known = latest.get(sample.path);
+    latest.set(sample.path, known === undefined ? sample : later(known, sample));
+  }
+  return latest.size === attributes.length ? attributes : [...latest.values()];
+}
+
+function later(first: MappedSample, second: MappedSample): MappedSample {
+  const inOrder = (second.timeMs ?? Number.POSITIVE_INFINITY) >= (first.timeMs ?? Number.POSITIVE_INFINITY);
+  const [older, newer] = inOrder ? [first, second] : [second, first];
+  if (older.value.type !== "multipleResource" || newer.value.type !== "multipleResource") return newer;
+  const instances = new Map([...older.value.instances, ...newer.value.instances].map((node) => [node.id, node]));
+  return { ...newer, value: { ...newer.value, instances: [...instances.values()].sort((a, b) => a.id - b.id) } };
 }
 
 function named({ names }: Target, value: ResourceValue): ResourceValue {

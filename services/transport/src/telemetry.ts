@@ -11,6 +11,8 @@ export interface ValueOrigin {
   readonly eventId: Uint8Array;
   /** A newer notification of the observation came before: the values are data, but move no attribute. */
   readonly stale: boolean;
+  /** Single resource instances were reported: a map of instances holds some of the resource's, not all. */
+  readonly partial?: boolean;
   /** Time of values for which the device gave none, ms since 1970. */
   readonly nowMs: number;
 }
@@ -23,7 +25,7 @@ export interface ValueOrigin {
 export function publishValues(
   device: OwnedDevice,
   values: readonly TimedValue[],
-  { source, eventId, stale, nowMs }: ValueOrigin,
+  { source, eventId, stale, nowMs, partial = false }: ValueOrigin,
   { records }: TransportPorts,
 ): Promise<void> | undefined {
   const { telemetry, attributes } = device.serving.values.map(values);
@@ -31,19 +33,23 @@ export function publishValues(
     telemetry.length === 0
       ? undefined
       : records.telemetry(nextHead(device, eventId, nowMs), {
-          samples: telemetry.map((sample) => toWireSample(sample, nowMs)),
+          samples: telemetry.map((sample) => toWireSample(sample, nowMs, partial)),
           source,
           stale,
         });
   if (attributes.length === 0 || stale) return samples;
   const latest = records.attributes(nextHead(device, eventId, nowMs), {
-    attributes: attributes.map((sample) => toWireSample(sample, nowMs)),
+    attributes: attributes.map((sample) => toWireSample(sample, nowMs, partial)),
     source,
   });
   return samples === undefined ? latest : Promise.all([samples, latest]).then(() => undefined);
 }
 
-function toWireSample({ key, path, value, timeMs, unit }: MappedSample, nowMs: number): lwm2m.v1.Sample.$Properties {
+function toWireSample(
+  { key, path, value, timeMs, unit }: MappedSample,
+  nowMs: number,
+  partial: boolean,
+): lwm2m.v1.Sample.$Properties {
   return {
     key,
     path,
@@ -51,5 +57,6 @@ function toWireSample({ key, path, value, timeMs, unit }: MappedSample, nowMs: n
     timeMs: timeMs ?? nowMs,
     deviceTime: timeMs !== undefined,
     unit,
+    ...(partial && value.type === "multipleResource" ? { partial } : {}),
   };
 }

@@ -127,7 +127,8 @@ export class Notifications {
       notification,
       monotonicMs,
       device,
-      () => publishValues(device, values, { source, eventId: id, stale, nowMs }, ports),
+      () =>
+        publishValues(device, values, { source, eventId: id, stale, nowMs, partial: held.path.length === 4 }, ports),
       // It will never fit: what cannot be published whole is told of before it is acknowledged.
       () => this.#undecodable(device, held, notification, payload, "its values make a record larger than Kafka takes"),
     );
