@@ -2,6 +2,7 @@ export { type Block, blockOption, readBlock } from "./block.ts";
 export { CODE, codeClass, formatCode, isRequestCode, isResponseCode } from "./code.ts";
 export { CONTENT_FORMAT } from "./content-format.ts";
 export type { Random } from "./context.ts";
+export { type Deadline, DeadlineQueue, NOT_QUEUED } from "./deadline-queue.ts";
 export { CoapFormatError } from "./errors.ts";
 export { type CoreLink, formatLinkFormat, type LinkAttribute, parseLinkFormat } from "./link-format.ts";
 export type { Machine } from "./machine.ts";

@@ -3,6 +3,7 @@ import { describe, expect, it } from "@jest/globals";
 import { CODE } from "./code.ts";
 import { uintOption } from "./option.ts";
 import { OPTION } from "./option-registry.ts";
+import { CoapStack } from "./stack.ts";
 import type { StackInput } from "./stack-io.ts";
 
 const get: StackInput & { type: "request" } = {
@@ -37,6 +38,15 @@ describe("reliability (RFC 7252 §4.2)", () => {
     lockstep.advance(31_999).hearsNothing();
     lockstep.advance(1).hears("failed", { exchange: 1, reason: "timeout" });
     device.expectsNothing();
+  });
+
+  it("does not repeat a message after standing still for so long that the peer may have forgotten it (§4.8.2)", () => {
+    const stack = new CoapStack({ random: zeros });
+    stack.handle(get, 0);
+    expect(stack.tick(2_000 + 102_001)).toEqual([{ type: "failed", exchange: 1, peer: "device", reason: "timeout" }]);
+    const sooner = new CoapStack({ random: zeros });
+    sooner.handle(get, 0);
+    expect(sooner.tick(2_000 + 102_000)).toMatchObject([{ type: "send", exchange: 1 }]);
   });
 
   it("spreads the first wait between ACK_TIMEOUT and ACK_TIMEOUT × ACK_RANDOM_FACTOR", () => {

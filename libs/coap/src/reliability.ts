@@ -45,14 +45,18 @@ export class Reliability {
     this.#startQueued(exchange.peer, nowMs, out);
   }
 
-  /** Repeats the message; false when it was repeated often enough or is not waiting for an acknowledgement. */
+  /**
+   * Repeats the message; false when it was repeated often enough or is not waiting for an acknowledgement, or when this process stood still for so long
+   * that the peer may have forgotten the Message ID: it would take the repeat for a new message (RFC 7252 §4.8.2).
+   */
   retransmit(exchange: Exchange, nowMs: number, out: StackOutput[]): boolean {
     const { deadlines, parameters } = this.#context;
     if (exchange.state !== "unacknowledged" || exchange.retransmissions >= parameters.maxRetransmit) return false;
+    if (nowMs - exchange.dueMs > parameters.maxLatencyMs + parameters.processingDelayMs) return false;
     exchange.retransmissions++;
     exchange.timeoutMs *= 2;
     deadlines.set(exchange, nowMs + exchange.timeoutMs);
-    out.push({ type: "send", peer: exchange.peer.key, bytes: exchange.bytes });
+    out.push(sending(exchange));
     return true;
   }
 
@@ -82,7 +86,7 @@ export class Reliability {
       exchange.state = "open";
       deadlines.set(exchange, nowMs + exchange.openMs);
     }
-    out.push({ type: "send", peer: exchange.peer.key, bytes: exchange.bytes });
+    out.push(sending(exchange));
   }
 
   /** Between ACK_TIMEOUT and ACK_TIMEOUT × ACK_RANDOM_FACTOR (RFC 7252 §4.2). */
@@ -92,6 +96,10 @@ export class Reliability {
     const fraction = ((high << 8) | low) / 0xffff;
     return ackTimeoutMs * (1 + (ackRandomFactor - 1) * fraction);
   }
+}
+
+function sending({ id, peer, bytes }: Exchange): StackOutput {
+  return { type: "send", peer: peer.key, bytes, ...(id === undefined ? {} : { exchange: id }) };
 }
 
 /** Separate responses answer what the peer began, and NON is not acknowledged: neither takes a place of NSTART. */

@@ -66,7 +66,13 @@ export type StackInput =
 
 /** What the stack gives back, in the order in which it is to be performed. */
 export type StackOutput =
-  | { readonly type: "send"; readonly peer: PeerKey; readonly bytes: Uint8Array }
+  | {
+      readonly type: "send";
+      readonly peer: PeerKey;
+      readonly bytes: Uint8Array;
+      /** The own request, notification or ping that these bytes are of; each transmission names it. */
+      readonly exchange?: ExchangeId;
+    }
   /** A request arrived whole. It waits for `respond` (or `abandon`); repeats of it are absorbed or get the cached reply. */
   | ({ readonly type: "request"; readonly handle: Handle } & Received)
   /** The final response to an own request. A CON with Observe that answers an Observe was given as a `notification` just before: it may be one, and waits to be acknowledged as such. */
