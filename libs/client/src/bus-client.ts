@@ -2,13 +2,13 @@ import { randomUUID } from "node:crypto";
 import { type Bus, type IncomingRecord, type Running, readTable, type Sender } from "@ferry/bus";
 import { CONTENT_TYPE, CONTENT_TYPE_HEADER, deviceKey, type lwm2m, TOPICS, toSafeNumber } from "@ferry/proto";
 import {
+  applyDocuments,
   DEFAULT_TENANT,
   deleteRecords,
   diffRecords,
   formatDocument,
   type ProvisioningDocument,
   type PublishOutcome,
-  publishRecords,
   type RecordChange,
   readCurrent,
   type SealingKeys,
@@ -123,7 +123,7 @@ export class BusClient implements FerryClient {
     onOutcome: (outcome: PublishOutcome) => void,
   ): Promise<readonly PublishOutcome[]> {
     await this.#require("provisioning");
-    return publishRecords(this.#bus, documents, this.#publishOptions(onOutcome));
+    return applyDocuments(this.#bus, documents, this.#publishOptions(onOutcome));
   }
 
   async remove(

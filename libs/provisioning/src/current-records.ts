@@ -85,9 +85,37 @@ function isSame(a: ProvisioningDocument, b: ProvisioningDocument, keys: SealingK
   return isDeepStrictEqual(comparable(a, keys), comparable(b, keys));
 }
 
+/**
+ * Which of `documents` the topic holds as they are: models and profiles, which are valid or not by themselves.
+ *
+ * Never a device: that it lies in the topic does not mean that it is in force, for that rests on its profile and on the identities of others.
+ */
+export async function findUnchanged(
+  bus: Bus,
+  documents: readonly ProvisioningDocument[],
+  { topicPrefix = "" }: { readonly topicPrefix?: string } = {},
+): Promise<ReadonlySet<ProvisioningDocument>> {
+  const standing = documents.filter(({ kind }) => kind === "model" || kind === "profile");
+  // Of what is named twice the order counts.
+  const asked = new Map(
+    [...Map.groupBy(standing, keyOf)].flatMap(([key, [one, ...more]]) =>
+      one && more.length === 0 ? [[key, one]] : [],
+    ),
+  );
+  if (asked.size === 0) return new Set();
+  const table = await readTable(bus, topicPrefix + TOPICS.provisioning.name, { keep: (key) => asked.has(key) });
+  return new Set(
+    [...asked].flatMap(([key, document]) => {
+      const { value = null, headers = {} } = table.get(key) ?? {};
+      const body = value === null ? undefined : decodeBody(value, headers[CONTENT_TYPE_HEADER]);
+      return body !== undefined && isSame({ ...document, body }, document, undefined) ? [document] : [];
+    }),
+  );
+}
+
 /** What a document says, without the ways of writing it: the order of a profile's members, and sealing. */
 function comparable({ tenant, id, body }: ProvisioningDocument, keys: SealingKeys | undefined): unknown {
-  if (body.profile) return JSON.parse(body.profile.json ?? "null");
+  if (body.profile) return parseJson(body.profile.json ?? "null");
   if (!body.device) return body.model?.xml;
   const credentials = (body.device.credentials ?? []).map((credential) => {
     const sealed = credential.psk?.key?.sealed;
@@ -95,6 +123,16 @@ function comparable({ tenant, id, body }: ProvisioningDocument, keys: SealingKey
     return plain ? { psk: { identity: credential.psk?.identity ?? "", key: { plain } } } : credential;
   });
   return toJsonValue(lwm2m.v1.Device as never, { ...body.device, credentials } as never); // The generated class matches MessageType but for protobufjs' own types.
+}
+
+/** A text that is no JSON is compared as it is: what stands in the topic may be anyone's. */
+function parseJson(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch (error) {
+    if (error instanceof SyntaxError) return json;
+    throw error;
+  }
 }
 
 function openOrUndefined(

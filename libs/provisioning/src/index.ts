@@ -1,3 +1,4 @@
+export { applyDocuments } from "./apply-documents.ts";
 export { type Admission, Catalogue, type CatalogueChange } from "./catalogue.ts";
 export { type CurrentRecord, diffRecords, type RecordChange, readCurrent } from "./current-records.ts";
 export {

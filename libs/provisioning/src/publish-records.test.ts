@@ -3,6 +3,7 @@ import { MemoryBus } from "@ferry/bus/memory";
 import { lwm2m, parseProvisioningKey, TOPICS } from "@ferry/proto";
 import { MemoryProvisioningStore } from "@ferry/state/memory";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { applyDocuments } from "./apply-documents.ts";
 import { Catalogue } from "./catalogue.ts";
 import { diffRecords, readCurrent } from "./current-records.ts";
 import type { ProvisioningDocument } from "./document.ts";
@@ -119,8 +120,66 @@ describe("publishing records", () => {
     expect((await readCurrent(bus, options)).map(({ id }) => id)).toEqual(["b"]);
   });
 
+  it("gives the bus no more than five hundred that are unanswered", async () => {
+    let waiting = 0;
+    let most = 0;
+    answer(() => {
+      waiting += 1;
+      most = Math.max(most, waiting);
+      return APPLIED;
+    });
+    const documents = Array.from({ length: 1200 }, (_, id) => profile(`p-${id}`));
+    const outcomes = await publishRecords(bus, documents, { ...options, onOutcome: () => (waiting -= 1) });
+    expect(outcomes).toHaveLength(1200);
+    expect(most).toBeLessThanOrEqual(500);
+  });
+
   it("has nothing to wait for without records", async () => {
     expect(await publishRecords(bus, [], options)).toEqual([]);
+  });
+});
+
+describe("applying documents", () => {
+  const published: string[] = [];
+  const apply = async (...documents: ProvisioningDocument[]) => {
+    published.length = 0;
+    return (await applyDocuments(bus, documents, options)).map(({ id, outcome }) => `${id} ${outcome}`);
+  };
+  beforeEach(() =>
+    answer(({ key }) => {
+      published.push(key ?? "");
+      return APPLIED;
+    }),
+  );
+
+  it("does not publish again what is there as it is", async () => {
+    expect(await apply(profile("a"), profile("b"))).toEqual(["a applied", "b applied"]);
+    expect(
+      await apply(profile("a", '{ "resources": {} }'), profile("b", '{"resources":{},"strategy":"single"}')),
+    ).toEqual(["b applied", "a unchanged"]);
+    expect(published).toEqual(["profile/default/b"]);
+  });
+
+  it("publishes the last of documents that are all there, for a word that somebody took them", async () => {
+    await apply(profile("a"), profile("b"));
+    expect((await apply(profile("a"), profile("b"))).toSorted()).toEqual(["a unchanged", "b unchanged"]);
+    expect(published).toEqual(["profile/default/b"]);
+  });
+
+  it("publishes devices always: that one is in the topic does not mean that it is in force", async () => {
+    const meter = device("meter-1", { plain: Buffer.alloc(16) });
+    await apply(profile("p"), meter);
+    expect(await apply(profile("p"), meter)).toEqual(["meter-1 applied", "p unchanged"]);
+  });
+
+  it("publishes what came back after it was deleted, and what is named twice", async () => {
+    await apply(profile("a"));
+    await deleteRecords(bus, [profile("a")], { ...options, timeoutMs: 20 }).catch(() => {});
+    expect(await apply(profile("a"))).toEqual(["a applied"]);
+    expect(await apply(profile("a", '{"resources":{},"strategy":"single"}'), profile("a"))).toEqual([
+      "a applied",
+      "a applied",
+    ]);
   });
 });
 

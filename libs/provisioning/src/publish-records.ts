@@ -5,12 +5,13 @@ import type { RecordRef } from "@ferry/state";
 import type { ProvisioningDocument } from "./document.ts";
 import { ProvisioningTimeoutError } from "./errors.ts";
 
-/** Records that are given to the bus at once. */
+/** Records that are under way at once: the next are encoded and sent when these are answered. */
 const BATCH = 500;
 
 /** What became of a published record. */
 export interface PublishOutcome extends RecordRef {
-  readonly outcome: "applied" | "rejected" | "deleted";
+  /** `unchanged`: it was in force as it is, and not published again. */
+  readonly outcome: "applied" | "unchanged" | "rejected" | "deleted";
   /** For `rejected`: the field that is wrong; empty when it is the record as a whole. */
   readonly field: string;
   /** For `rejected`: why. */
@@ -39,8 +40,9 @@ export function publishRecords(
 ): Promise<readonly PublishOutcome[]> {
   const publications = documents.map(({ kind, tenant, id, body }): Publication => {
     const revision = randomUUID();
-    const record = { revision, tenant, id, publishedAtMs: Date.now(), ...body };
-    return { kind, tenant, id, revision, value: lwm2m.v1.ProvisioningRecord.encode(record).finish() };
+    const encode = () =>
+      lwm2m.v1.ProvisioningRecord.encode({ revision, tenant, id, publishedAtMs: Date.now(), ...body }).finish();
+    return { kind, tenant, id, revision, encode };
   });
   return publish(bus, publications, options);
 }
@@ -57,7 +59,7 @@ export function deleteRecords(
 ): Promise<readonly PublishOutcome[]> {
   return publish(
     bus,
-    records.map(({ kind, tenant, id }): Publication => ({ kind, tenant, id, revision: "", value: null })),
+    records.map(({ kind, tenant, id }): Publication => ({ kind, tenant, id, revision: "", encode: () => null })),
     options,
   );
 }
@@ -65,7 +67,7 @@ export function deleteRecords(
 interface Publication extends RecordRef {
   /** Empty for a tombstone: its status has none. */
   readonly revision: string;
-  readonly value: Uint8Array | null;
+  readonly encode: () => Uint8Array | null;
 }
 
 async function publish(
@@ -86,17 +88,16 @@ async function publish(
       if (status === undefined || !waiting.delete(statusKey(keyOf(status), status.revision))) return;
       outcomes.push(status);
       onOutcome(status);
-      progress.made(waiting.size === 0);
+      progress.made();
     },
   });
   try {
     await statuses.ready;
     for (let start = 0; start < publications.length; start += BATCH) {
       const batch = publications.slice(start, start + BATCH);
+      progress.expect(batch.length);
       await Promise.all(batch.map((one) => sender.publish(toRecord(one, topicPrefix))));
-    }
-    if (waiting.size > 0 && !(await progress.finished())) {
-      throw new ProvisioningTimeoutError([...waiting.values()], timeoutMs);
+      if (!(await progress.finished())) throw new ProvisioningTimeoutError([...waiting.values()], timeoutMs);
     }
     return outcomes;
   } finally {
@@ -112,15 +113,24 @@ function makeSender(bus: Bus): Sender {
 /** Waits for an end that may be far, as long as something happens. */
 class Progress {
   readonly #timeoutMs: number;
-  readonly #end = Promise.withResolvers<boolean>();
+  #missing = 0;
+  #end = Promise.withResolvers<boolean>();
   #timer: NodeJS.Timeout | undefined;
 
   constructor(timeoutMs: number) {
     this.#timeoutMs = timeoutMs;
   }
 
-  made(isLast: boolean): void {
-    if (isLast) this.#end.resolve(true);
+  /** From now on so many are missing. */
+  expect(count: number): void {
+    this.stop();
+    this.#missing = count;
+    this.#end = Promise.withResolvers<boolean>();
+  }
+
+  made(): void {
+    this.#missing -= 1;
+    if (this.#missing === 0) this.#end.resolve(true);
     else if (this.#timer !== undefined) this.#wait();
   }
 
@@ -132,6 +142,7 @@ class Progress {
 
   stop(): void {
     clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 
   #wait(): void {
@@ -144,7 +155,7 @@ function toRecord(publication: Publication, topicPrefix: string): OutgoingRecord
   return {
     topic: topicPrefix + TOPICS.provisioning.name,
     key: keyOf(publication),
-    value: publication.value,
+    value: publication.encode(),
     headers: { [CONTENT_TYPE_HEADER]: CONTENT_TYPE.protobuf },
   };
 }
