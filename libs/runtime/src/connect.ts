@@ -1,16 +1,17 @@
 import { readFileSync } from "node:fs";
 import type { Bus } from "@ferry/bus";
 import type { KafkaSettings as KafkaBusSettings } from "@ferry/bus/kafka";
-import type { DeviceStore, NodeDirectory, ProvisioningStore } from "@ferry/state";
+import type { BudgetStore, DeviceStore, NodeDirectory, ProvisioningStore } from "@ferry/state";
 import { ConfigError } from "./errors.ts";
 import type { Logger } from "./logger.ts";
 import type { BusSettings, KafkaSettings, StateSettings } from "./settings.ts";
 
-/** The three stores, which share a connection. */
+/** The stores, which share a connection. */
 export interface State {
   readonly devices: DeviceStore;
   readonly nodes: NodeDirectory;
   readonly provisioning: ProvisioningStore;
+  readonly budgets: BudgetStore;
   /** What is wrong with the connection, for readiness; undefined when nothing is. */
   problem(): string | undefined;
   stop(): Promise<void>;
@@ -37,11 +38,14 @@ export async function connectBus(settings: BusSettings, logger: Logger): Promise
 /** The stores that the settings name. They connect by themselves and go on trying: an outage rejects steps, not this, and is told by whoever takes the step. */
 export async function connectState(settings: StateSettings): Promise<State> {
   if (settings.state === "memory") {
-    const { MemoryDeviceStore, MemoryNodeDirectory, MemoryProvisioningStore } = await import("@ferry/state/memory");
+    const { MemoryBudgetStore, MemoryDeviceStore, MemoryNodeDirectory, MemoryProvisioningStore } = await import(
+      "@ferry/state/memory"
+    );
     return {
       devices: new MemoryDeviceStore(),
       nodes: new MemoryNodeDirectory(),
       provisioning: new MemoryProvisioningStore(),
+      budgets: new MemoryBudgetStore(),
       problem: () => undefined,
       stop: async () => {},
     };

@@ -1,3 +1,4 @@
+export type { BudgetGrant, BudgetStore } from "./budget.ts";
 export {
   type AcceptOutcome,
   type ClaimOutcome,
@@ -42,3 +43,11 @@ export { makeRegistrationId, registrationIdShard } from "./registration-id.ts";
 export { fromWireRegistration, queueModeAfter, toWireRegistration } from "./registration-record.ts";
 export { SHARDS, shardOf } from "./shard.ts";
 export { observationToken, parseToken, requestToken, TOKEN_KIND, type Token, type TokenParts } from "./token.ts";
+export {
+  type BucketState,
+  type Buckets,
+  freeTokens,
+  type TokenBucketSize,
+  takeTokens,
+  tokenWaitMs,
+} from "./token-bucket.ts";

@@ -12,7 +12,12 @@ import {
   openUdpSocket,
   type State,
 } from "@ferry/runtime";
-import { MemoryDeviceStore, MemoryNodeDirectory, MemoryProvisioningStore } from "@ferry/state/memory";
+import {
+  MemoryBudgetStore,
+  MemoryDeviceStore,
+  MemoryNodeDirectory,
+  MemoryProvisioningStore,
+} from "@ferry/state/memory";
 import { TRANSPORT_CONFIG, type TransportSettings } from "./config.ts";
 import { startTransport, type TransportNode } from "./service.ts";
 
@@ -35,6 +40,7 @@ export function memorySystem(): System {
     devices: new MemoryDeviceStore(),
     nodes: new MemoryNodeDirectory(),
     provisioning,
+    budgets: new MemoryBudgetStore(),
     problem: () => undefined,
     stop: async () => {},
   };

@@ -1,4 +1,10 @@
-import { describeDeviceStore, describeNodeDirectory, describeProvisioningStore } from "../contract/index.ts";
+import {
+  describeBudgetStore,
+  describeDeviceStore,
+  describeNodeDirectory,
+  describeProvisioningStore,
+} from "../contract/index.ts";
+import { MemoryBudgetStore } from "./memory-budget-store.ts";
 import { MemoryDeviceStore } from "./memory-device-store.ts";
 import { MemoryNodeDirectory } from "./memory-node-directory.ts";
 import { MemoryProvisioningStore } from "./memory-provisioning-store.ts";
@@ -26,6 +32,24 @@ describeNodeDirectory("MemoryNodeDirectory", async () => {
     },
     wipe: async () => {
       directory = new MemoryNodeDirectory(now);
+    },
+    elapse: async (ms) => {
+      nowMs += ms;
+    },
+    stop: async () => {},
+  };
+});
+
+describeBudgetStore("MemoryBudgetStore", async () => {
+  let nowMs = 0;
+  const now = (): number => nowMs;
+  let budgets = new MemoryBudgetStore(now);
+  return {
+    get budgets() {
+      return budgets;
+    },
+    wipe: async () => {
+      budgets = new MemoryBudgetStore(now);
     },
     elapse: async (ms) => {
       nowMs += ms;

@@ -1,16 +1,19 @@
+import type { BudgetStore } from "../budget.ts";
 import type { DeviceStore } from "../device-store.ts";
 import type { NodeDirectory } from "../node-directory.ts";
 import type { ProvisioningStore } from "../provisioning-store.ts";
 import { RedisConnection, type RedisConnectionEvents, type RedisSettings } from "./connection.ts";
+import { RedisBudgetStore } from "./redis-budget-store.ts";
 import { RedisDeviceStore, type RedisDeviceStoreOptions } from "./redis-device-store.ts";
 import { RedisNodeDirectory } from "./redis-node-directory.ts";
 import { RedisProvisioningStore } from "./redis-provisioning-store.ts";
 
-/** The three stores on one connection. */
+/** The stores on one connection. */
 export interface RedisState {
   readonly devices: DeviceStore;
   readonly nodes: NodeDirectory;
   readonly provisioning: ProvisioningStore;
+  readonly budgets: BudgetStore;
   /** What is wrong with the connection, for readiness; undefined when nothing is. */
   problem(): string | undefined;
   stop(): Promise<void>;
@@ -26,6 +29,7 @@ export function connectRedis(
     devices: new RedisDeviceStore(connection, options),
     nodes: new RedisNodeDirectory(connection),
     provisioning: new RedisProvisioningStore(connection),
+    budgets: new RedisBudgetStore(connection),
     problem: () => connection.problem(),
     stop: () => connection.close(),
   };

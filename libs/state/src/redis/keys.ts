@@ -49,6 +49,11 @@ export function parseName(name: Buffer): DeviceRef {
 /** What the leases of the node directory begin with; the slot follows. */
 export const NODE_PREFIX = "lw:{n}:node:";
 
+/** Token buckets of a name, such as a tenant: each in a slot of its own. */
+export function budgetKey(name: string): string {
+  return `lw:{b:${encodeURIComponent(name)}}:budget`;
+}
+
 /** Random id and high-water second of this life of the store; what begins with it and a colon counts a node's looks at it. */
 export const INCARNATION_KEY = "lw:{n}:incarnation";
 

@@ -2,8 +2,14 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type RedisClusterProcess, type RedisProcess, startRedis, startRedisCluster } from "@ferry/testing";
 import { afterAll, beforeAll, describe } from "@jest/globals";
 import { Cluster, type Redis } from "ioredis";
-import { describeDeviceStore, describeNodeDirectory, describeProvisioningStore } from "../contract/index.ts";
+import {
+  describeBudgetStore,
+  describeDeviceStore,
+  describeNodeDirectory,
+  describeProvisioningStore,
+} from "../contract/index.ts";
 import { RedisConnection, type RedisSettings } from "./connection.ts";
+import { RedisBudgetStore } from "./redis-budget-store.ts";
 import { RedisDeviceStore } from "./redis-device-store.ts";
 import { RedisNodeDirectory } from "./redis-node-directory.ts";
 import { RedisProvisioningStore } from "./redis-provisioning-store.ts";
@@ -58,6 +64,11 @@ describe.each([
   describeNodeDirectory("RedisNodeDirectory", async () => {
     const { connections, ...rest } = await connect(settings());
     return { directory: new RedisNodeDirectory(connections[0]), elapse: (ms) => sleep(ms + 10), ...rest };
+  });
+
+  describeBudgetStore("RedisBudgetStore", async () => {
+    const { connections, ...rest } = await connect(settings());
+    return { budgets: new RedisBudgetStore(connections[0]), elapse: (ms) => sleep(ms + 10), ...rest };
   });
 
   describeProvisioningStore("RedisProvisioningStore", async () => {

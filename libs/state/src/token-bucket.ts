@@ -1,0 +1,50 @@
+/** A token bucket: up to `capacity` at once, refilled evenly within `periodMs`. */
+export interface TokenBucketSize {
+  readonly capacity: number;
+  readonly periodMs: number;
+}
+
+/** Buckets that must all have a token; empty lets everything through. */
+export type Buckets = readonly TokenBucketSize[];
+
+/**
+ * When each bucket of a limit is full again, ms on the clock that its functions are asked by; empty at first.
+ *
+ * One number is all that a bucket needs (the generic cell rate algorithm), and it outlives a change of the limit.
+ */
+export type BucketState = number[];
+
+/** What sums of fractions of ms may be off by. */
+export const ROUNDING_MS = 0.01;
+
+/** How long until every bucket has a token, ms; 0 when it has one. A few additions: it is asked for every datagram. */
+export function tokenWaitMs(buckets: Buckets, state: BucketState, nowMs: number): number {
+  let waitMs = 0;
+  for (let i = 0; i < buckets.length; i++) {
+    const { capacity, periodMs } = buckets[i] as TokenBucketSize; // Below the length.
+    const afterMs = fullAtMs(state, i, nowMs) + periodMs / capacity - nowMs - periodMs;
+    if (afterMs > waitMs) waitMs = afterMs;
+  }
+  return waitMs > ROUNDING_MS ? waitMs : 0;
+}
+
+/** How many tokens every bucket has; infinite when there are none. */
+export function freeTokens(buckets: Buckets, state: BucketState, nowMs: number): number {
+  const free = buckets.map(({ capacity, periodMs }, i) =>
+    Math.floor(((nowMs + periodMs + ROUNDING_MS - fullAtMs(state, i, nowMs)) * capacity) / periodMs),
+  );
+  return Math.max(0, Math.min(...free));
+}
+
+/** Takes tokens out of every bucket, whether they are there or not; a negative count puts them back. */
+export function takeTokens(buckets: Buckets, state: BucketState, count: number, nowMs: number): void {
+  for (let i = 0; i < buckets.length; i++) {
+    const { capacity, periodMs } = buckets[i] as TokenBucketSize; // Below the length.
+    state[i] = fullAtMs(state, i, nowMs) + (count * periodMs) / capacity;
+  }
+}
+
+function fullAtMs(state: BucketState, index: number, nowMs: number): number {
+  const at = state[index];
+  return at === undefined || at < nowMs ? nowMs : at;
+}
