@@ -59,7 +59,9 @@ export class Device {
 
   /** Numbers that were acknowledged so far. */
   get acknowledged(): number[] {
-    return this.of("delivered").map(({ node }) => (node.type === "singleResource" ? Number(node.value.value) : 0));
+    return this.of("delivered").map(({ nodes: [node] }) =>
+      node?.type === "singleResource" ? Number(node.value.value) : 0,
+    );
   }
 
   /** The first such event after the first `after`. @throws {ProcessStartError} it does not come in time */

@@ -114,8 +114,9 @@ export class NumberingDevices {
       setTimeout(() => this.#fleet?.handle(endpoint, { type: "register" }), AGAIN_MS).unref();
     }
     if (event.type !== "notified" && event.type !== "delivered") return;
-    if (event.node.type !== "singleResource") return;
-    const number = Number(event.node.value.value);
+    const [node] = event.nodes;
+    if (node?.type !== "singleResource") return;
+    const number = Number(node.value.value);
     if (event.type === "notified") this.#notified(endpoint, number);
     else this.#acknowledged(endpoint, number);
   }

@@ -1,5 +1,5 @@
 import type { FailureReason, PeerKey } from "@ferry/coap";
-import type { LwM2mNode, LwM2mPath, NotificationAttributes, ResourceValue } from "@ferry/lwm2m";
+import type { LwM2mNode, LwM2mPath, NotificationAttributes, ResourceValue, TimedValue } from "@ferry/lwm2m";
 
 /** What a simulated device takes. */
 export type DeviceInput =
@@ -13,8 +13,14 @@ export type DeviceInput =
   | { readonly type: "deregister" }
   /** Sets a resource, or one instance of a multiple-instance resource, from inside; observers are notified as their attributes say. */
   | { readonly type: "set"; readonly path: LwM2mPath; readonly value: ResourceValue }
-  /** Reports what `path` names unasked (LwM2M Send, OMA LwM2M Core 1.1.1 §6.4.5). */
-  | { readonly type: "report"; readonly path: LwM2mPath };
+  /** Reports unasked (LwM2M Send, OMA LwM2M Core 1.1.1 §6.4.5). */
+  | ({ readonly type: "report" } & Report);
+
+/** What a Send carries: what the paths name now, or any values with times of their own (ms since 1970). */
+export type Report = ({ readonly paths: readonly LwM2mPath[] } | { readonly values: readonly TimedValue[] }) & {
+  /** SenML CBOR (the default) or SenML JSON. */
+  readonly format?: number;
+};
 
 /** What a simulated device gives back: datagrams to send, and what happened, in order. */
 export type DeviceOutput = { readonly type: "send"; readonly peer: PeerKey; readonly bytes: Uint8Array } | DeviceEvent;
@@ -26,7 +32,11 @@ export type DeviceEvent =
   | { readonly type: "updated" }
   | { readonly type: "deregistered" }
   /** The server took what the device reported. */
-  | { readonly type: "reported"; readonly path: LwM2mPath }
+  | { readonly type: "reported"; readonly values: readonly TimedValue[] }
+  /** The device did not send a report, because Mute Send (/1/x/23) is set. */
+  | { readonly type: "muted" }
+  /** A datagram came while the device slept, and was lost. */
+  | { readonly type: "missed" }
   /** The server answered with an error. A Register is repeated after 5.xx; an Update that the server does not know leads to a Register. */
   | { readonly type: "refused"; readonly uplink: UplinkType; readonly code: number }
   /** No answer came. A Register or Update leads to a new Register a little later. */
@@ -52,7 +62,10 @@ export type DeviceEvent =
       readonly attributes: NotificationAttributes;
     }
   | { readonly type: "executed"; readonly path: LwM2mPath; readonly arguments: string }
-  | { readonly type: "created" | "deleted"; readonly path: LwM2mPath }
+  | { readonly type: "created"; readonly paths: readonly LwM2mPath[] }
+  | { readonly type: "deleted"; readonly path: LwM2mPath }
+  | { readonly type: "readComposite"; readonly paths: readonly LwM2mPath[] }
+  | { readonly type: "writtenComposite"; readonly values: readonly TimedValue[] }
   /** The device refused a request of the server. */
   | { readonly type: "requestRefused"; readonly code: number; readonly diagnostic: string };
 
@@ -63,7 +76,9 @@ export type UplinkType = "register" | "update" | "deregister" | "report";
 export interface DeviceObservation {
   /** Hex of the token. */
   readonly token: string;
-  readonly path: LwM2mPath;
+  /** One, but for a composite observation. */
+  readonly paths: readonly LwM2mPath[];
+  readonly composite: boolean;
 }
 
 /**
@@ -77,5 +92,6 @@ export interface SentNotification {
   /** Numbers the notifications of the device from 1. */
   readonly notification: number;
   readonly confirmable: boolean;
-  readonly node: LwM2mNode;
+  /** What it told, by path of the observation; undefined where there was nothing to tell. */
+  readonly nodes: readonly (LwM2mNode | undefined)[];
 }

@@ -19,7 +19,7 @@ const device = (): SimulatedDevice =>
 
 /** A request that is close to a good one: a path of the device's objects, a format, a payload of any bytes. */
 const request = fc.record({
-  code: fc.constantFrom(CODE.GET, CODE.PUT, CODE.POST, CODE.DELETE, CODE.FETCH),
+  code: fc.constantFrom(CODE.GET, CODE.PUT, CODE.POST, CODE.DELETE, CODE.FETCH, CODE.IPATCH),
   path: fc.array(fc.constantFrom(0, 1, 2, 3, 4, 5, 9, 11, 12, 19, 3303, 5700, 65535), { maxLength: 5 }),
   observe: fc.option(fc.nat(2), { nil: undefined }),
   accept: fc.option(fc.constantFrom(...Object.values(CONTENT_FORMAT)), { nil: undefined }),
@@ -28,7 +28,7 @@ const request = fc.record({
   token: fc.uint8Array({ maxLength: 2 }),
   payload: fc.oneof(
     fc.uint8Array({ maxLength: 40 }),
-    fc.constantFrom('[{"bn":"/19/","n":"0/1","v":1}]', "0='a'", "1").map((text) => Buffer.from(text)),
+    fc.constantFrom('[{"bn":"/19/","n":"0/1","v":1}]', '[{"n":"/3/0/9"},{"n":"/19/0"}]', "0='a'", "1").map((text) => Buffer.from(text)),
   ),
 });
 

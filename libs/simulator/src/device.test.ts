@@ -12,18 +12,23 @@ import {
   uriQuery,
 } from "@ferry/coap";
 import {
+  decodeComposite,
   decodeContent,
+  decodeTimedValues,
   fromCoapResponse,
+  type LwM2mNode,
   type ModelView,
   type Operation,
   type OperationOutcome,
   parseObjectLinks,
   type ResourceValue,
+  type TimedValue,
   toCoapRequest,
 } from "@ferry/lwm2m";
 import { beforeEach, describe, expect, it } from "@jest/globals";
 import { SimulatedDevice, type SimulatedDeviceSettings } from "./device.ts";
 import type { DeviceEvent, DeviceInput } from "./device-io.ts";
+import { coreObject } from "./objects/core-object.ts";
 import { standardObjects } from "./objects/standard-objects.ts";
 import { seededRandom } from "./seeded-random.ts";
 import { countingSignal } from "./signals.ts";
@@ -130,6 +135,7 @@ class Conversation {
 const integer = (value: number): ResourceValue => ({ type: "INTEGER", value });
 const float = (value: number): ResourceValue => ({ type: "FLOAT", value });
 const text = (value: string): ResourceValue => ({ type: "STRING", value });
+const opaque = (...bytes: number[]): ResourceValue => ({ type: "OPAQUE", value: Uint8Array.from(bytes) });
 const battery = [3, 0, 9];
 const timezone = [3, 0, 14];
 
@@ -334,10 +340,10 @@ describe("a simulated device notifies", () => {
     expect(talk.eventsOf("delivered")).toEqual([
       {
         type: "delivered",
-        observation: { token: "01", path: battery },
+        observation: { token: "01", paths: [battery], composite: false },
         notification: 1,
         confirmable: true,
-        node: { type: "singleResource", id: 9, value: integer(99) },
+        nodes: [{ type: "singleResource", id: 9, value: integer(99) }],
       },
     ]);
   });
@@ -383,7 +389,7 @@ describe("a simulated device notifies", () => {
     talk.register();
     talk.operate({ type: "observe", path: [3303, 0, 5700] });
     talk.advance(3500);
-    expect(talk.eventsOf("delivered").map(({ node }) => node)).toMatchObject([
+    expect(talk.eventsOf("delivered").map(({ nodes: [node] }) => node)).toMatchObject([
       { value: float(1) },
       { value: float(2) },
       { value: float(3) },
@@ -454,11 +460,265 @@ describe("a simulated device notifies", () => {
     expect(talk.eventsOf("observationEnded")).toMatchObject([{ reason: "registration" }]);
   });
 
-  it("unasked when told to report (LwM2M Send, §6.4.5)", () => {
-    talk.tell({ type: "report", path: battery });
+  it("by CON or NON as the attribute con says (OMA LwM2M Core 1.2 §7.3.2)", () => {
+    talk = new Conversation({ lwm2mVersion: "1.2" });
+    talk.register();
+    talk.operate({ type: "writeAttributes", path: battery, attributes: { con: 0 } });
+    talk.operate({ type: "observe", path: battery });
+    talk.tell({ type: "set", path: battery, value: integer(99) });
+    talk.operate({ type: "writeAttributes", path: battery, attributes: { con: 1 } });
+    talk.tell({ type: "set", path: battery, value: integer(98) });
+    expect(talk.all("notification").map(({ confirmable }) => confirmable)).toEqual([false, true]);
+  });
+
+  it("as soon as it may once an attribute was cleared by naming it without a value", () => {
+    talk.operate({ type: "writeAttributes", path: battery, attributes: { pmin: 3600 } });
+    talk.operate({ type: "observe", path: battery });
+    talk.operate({ type: "writeAttributes", path: battery, attributes: { pmin: null } });
+    talk.tell({ type: "set", path: battery, value: integer(99) });
+    expect(talk.all("notification")).toHaveLength(1);
+  });
+});
+
+describe("a simulated device serves composite operations (OMA LwM2M Core 1.1.1 §6.3.8, §6.3.9, §6.4.3)", () => {
+  beforeEach(() => talk.register());
+
+  const { SENML_JSON, SENML_CBOR } = CONTENT_FORMAT;
+  const single = (id: number, value: ResourceValue): LwM2mNode => ({ type: "singleResource", id, value });
+
+  it.each([SENML_JSON, SENML_CBOR])("Read-Composite in format %i, without what it cannot read", (format) => {
+    const paths = [battery, [5, 0, 2], [19, 0, 0, 0], [77]];
+    const { code, nodes } = talk.operate({ type: "readComposite", paths }, format);
+    expect(code).toBe(205);
+    expect(nodes?.map(({ node }) => node?.type)).toEqual(["singleResource", undefined, "resourceInstance", undefined]);
+    expect(talk.eventsOf("readComposite")).toEqual([{ type: "readComposite", paths }]);
+  });
+
+  it.each([SENML_JSON, SENML_CBOR])("Write-Composite in format %i", (format) => {
+    const nodes = [
+      { path: timezone, node: single(14, text("+04")) },
+      { path: [19, 0, 0, 25], node: { type: "resourceInstance", id: 25, value: opaque(1, 2) } as const },
+    ];
+    expect(talk.operate({ type: "writeComposite", nodes }, format).code).toBe(204);
+    expect(talk.operate({ type: "read", path: timezone }).node).toMatchObject({ value: text("+04") });
+    expect(talk.operate({ type: "read", path: [19, 0, 0, 25] }).node).toMatchObject({ value: opaque(1, 2) });
+  });
+
+  it("Write-Composite as a whole: where one value is refused, none is written", () => {
+    const nodes = [
+      { path: timezone, node: single(14, text("+04")) },
+      { path: [19, 7, 1], node: single(1, integer(1)) },
+    ];
+    expect(talk.operate({ type: "writeComposite", nodes })).toEqual({
+      code: 404,
+      diagnostic: "object instance /19/7 not found",
+    });
+    expect(talk.operate({ type: "read", path: timezone }).node).toMatchObject({ value: text("+00") });
+  });
+
+  it("Observe-Composite with one notification for all its paths", () => {
+    const paths = [battery, timezone];
+    expect(talk.operate({ type: "observeComposite", paths })).toMatchObject({ code: 205, observing: true });
+    talk.tell({ type: "set", path: battery, value: integer(99) });
+    const [notification] = talk.all("notification");
+    const told = decodeComposite(SENML_CBOR, notification?.payload ?? new Uint8Array(), paths, models, 0);
+    expect(told.map(({ node }) => node)).toMatchObject([{ value: integer(99) }, { value: text("+00") }]);
+    expect(talk.eventsOf("delivered")).toMatchObject([{ observation: { paths, composite: true } }]);
+  });
+
+  it("Observe-Composite until it is cancelled", () => {
+    const paths = [battery, timezone];
+    talk.operate({ type: "observeComposite", paths });
+    const cancel = toCoapRequest({ type: "cancelCompositeObservation", paths }, { format: SENML_CBOR, rootPath: [] });
+    talk.serverDoes({ type: "request", exchange: 900, peer: "device", token: Uint8Array.of(1), ...cancel });
+    expect(talk.response(900).code).toBe(CODE.CONTENT);
+    talk.tell({ type: "set", path: battery, value: integer(99) });
+    expect(talk.all("notification")).toEqual([]);
+    expect(talk.eventsOf("observationEnded")).toMatchObject([{ reason: "cancelled" }]);
+  });
+
+  it("not at all as a device of LwM2M 1.0", () => {
+    talk = new Conversation({ lwm2mVersion: "1.0" });
+    talk.register();
+    expect(talk.operate({ type: "readComposite", paths: [battery] }).code).toBe(405);
+    expect(talk.operate({ type: "writeComposite", nodes: [] }).code).toBe(405);
+  });
+});
+
+describe("a simulated device creates and deletes", () => {
+  beforeEach(() => talk.register());
+
+  const instance = (id: number | undefined, value: number) => ({
+    id,
+    resources: [{ type: "singleResource", id: 1, value: integer(value) } as const],
+  });
+
+  it.each([
+    ["TLV", CONTENT_FORMAT.LWM2M_TLV],
+    ["SenML CBOR", CONTENT_FORMAT.SENML_CBOR],
+  ])("several instances in one Create in %s, and names no location", (_, format) => {
+    const instances = [instance(5, 1), instance(6, 2)];
+    expect(talk.operate({ type: "create", path: [19], instances }, format)).toEqual({ code: 201 });
+    expect(talk.eventsOf("created")).toEqual([
+      {
+        type: "created",
+        paths: [
+          [19, 5],
+          [19, 6],
+        ],
+      },
+    ]);
+  });
+
+  it("an instance whose id is its own choice, and says where", () => {
+    const created = talk.operate(
+      { type: "create", path: [19], instances: [instance(undefined, 1)] },
+      CONTENT_FORMAT.LWM2M_TLV,
+    );
+    expect(created).toEqual({ code: 201, location: "19/2" });
+  });
+
+  it("nothing where one of the instances is here already", () => {
+    expect(talk.operate({ type: "create", path: [19], instances: [instance(5, 1), instance(0, 2)] })).toEqual({
+      code: 400,
+      diagnostic: "instance 0 already exists",
+    });
+    expect(talk.operate({ type: "read", path: [19, 5] }).code).toBe(404);
+  });
+
+  it("and answers 4.04 to a Delete of what is not here", () => {
+    expect(talk.operate({ type: "delete", path: [19, 12] })).toEqual({ code: 404 });
+    expect(talk.operate({ type: "delete", path: [19, 1] })).toEqual({ code: 202 });
+  });
+});
+
+describe("a simulated device has the abilities of its version", () => {
+  const started = (settings: Partial<SimulatedDeviceSettings>): void => {
+    talk = new Conversation(settings);
+    talk.register();
+  };
+
+  it.each([
+    ["1.0", "epmin", 400],
+    ["1.1", "epmin", 204],
+    ["1.1", "hqmax", 400],
+    ["1.2", "hqmax", 204],
+  ] as const)("LwM2M %s: attribute %s is answered %i", (lwm2mVersion, name, code) => {
+    started({ lwm2mVersion });
+    expect(talk.operate({ type: "writeAttributes", path: battery, attributes: { [name]: 1 } }).code).toBe(code);
+  });
+
+  it.each([
+    ["1.0", ["b=UQ"]],
+    ["1.1", ["b=U", "Q"]],
+    ["1.2", ["b=U", "Q"]],
+  ] as const)("LwM2M %s: queue mode is registered as %j", (lwm2mVersion, said) => {
+    started({ lwm2mVersion, queueMode: true });
+    expect(uriQuery(talk.all("request")[0]?.options ?? []).slice(-said.length)).toEqual(said);
+    expect(uriQuery(talk.all("request")[0]?.options ?? [])).toContain(`lwm2m=${lwm2mVersion}`);
+  });
+
+  it("or just the content formats that it is told to have: 4.06 and 4.15 to others", () => {
+    started({ contentFormats: [CONTENT_FORMAT.SENML_JSON] });
+    const links = parseObjectLinks(Buffer.from(talk.all("request")[0]?.payload ?? []).toString(), "1.1");
+    expect(links.contentFormats).toEqual([CONTENT_FORMAT.SENML_JSON]);
+    const node = { type: "singleResource", id: 14, value: text("+10") } as const;
+    const write: Operation = { type: "write", mode: "replace", path: timezone, node };
+    expect(talk.operate({ type: "read", path: battery }, CONTENT_FORMAT.LWM2M_TLV).code).toBe(406);
+    expect(talk.operate(write, CONTENT_FORMAT.LWM2M_TLV).code).toBe(415);
+    expect(talk.operate({ type: "readComposite", paths: [battery] }, CONTENT_FORMAT.SENML_CBOR).code).toBe(415);
+    expect(talk.operate(write, CONTENT_FORMAT.SENML_JSON).code).toBe(204);
+  });
+
+  it("and goes away and comes back when Disable is executed (OMA LwM2M Core 1.1.1 appendix E.2)", () => {
+    started({ objects: [coreObject(1, "1.1", { 0: { 0: 123, 1: 300, 5: 60 } })] });
+    talk.operate({ type: "execute", path: [1, 0, 4], arguments: undefined });
+    talk.answer(CODE.DELETED);
+    expect(talk.device.registered).toBe(false);
+    talk.advance(59_999);
+    expect(talk.all("request")).toHaveLength(2);
+    talk.advance(1);
+    expect(uriPath(talk.all("request").at(-1)?.options ?? [])).toEqual(["rd"]);
+  });
+});
+
+describe("a simulated device reports unasked (LwM2M Send, OMA LwM2M Core 1.1.1 §6.4.5)", () => {
+  /** What the newest Send carries. */
+  const sent = (): readonly TimedValue[] => {
     const request = talk.all("request").at(-1);
     expect(uriPath(request?.options ?? [])).toEqual(["dp"]);
+    const format = readUintOption(request?.options ?? [], OPTION.CONTENT_FORMAT) ?? -1;
+    return decodeTimedValues(format, request?.payload ?? new Uint8Array(), [], models, 0);
+  };
+
+  it("what paths name now", () => {
+    talk.register();
+    talk.tell({ type: "report", paths: [battery, timezone] });
+    expect(sent()).toEqual([
+      { path: battery, value: integer(100) },
+      { path: timezone, value: text("+00") },
+    ]);
     talk.answer(CODE.CHANGED);
-    expect(talk.events.at(-1)).toEqual({ type: "reported", path: battery });
+    expect(talk.events.at(-1)).toMatchObject({ type: "reported", values: [{ path: battery }, { path: timezone }] });
+  });
+
+  it.each([CONTENT_FORMAT.SENML_JSON, CONTENT_FORMAT.SENML_CBOR])(
+    "several values with times of their own, in format %i",
+    (format) => {
+      const values = [1, 2].map((n) => ({ path: battery, value: integer(n), timeMs: Date.UTC(2026, 0, n) }));
+      talk.register();
+      talk.tell({ type: "report", values, format });
+      expect(sent()).toEqual(values);
+    },
+  );
+
+  it("at an interval, with the values that it took meanwhile", () => {
+    const epochMs = Date.UTC(2026, 0, 1);
+    const signals = [countingSignal(battery, 20_000, "INTEGER")];
+    talk = new Conversation({ signals, reports: [{ paths: [battery], intervalMs: 60_000, samples: 3, epochMs }] });
+    talk.register();
+    talk.advance(59_999);
+    expect(talk.all("request")).toHaveLength(1);
+    talk.advance(1);
+    expect(sent()).toEqual([1, 2, 3].map((n) => ({ path: battery, value: integer(n), timeMs: epochMs + n * 20_000 })));
+  });
+
+  it("nothing while Mute Send is set", () => {
+    talk.register();
+    const node = { type: "singleResource", id: 23, value: { type: "BOOLEAN", value: true } } as const;
+    expect(talk.operate({ type: "write", mode: "replace", path: [1, 0, 23], node }).code).toBe(204);
+    talk.tell({ type: "report", paths: [battery] });
+    expect(talk.all("request")).toHaveLength(1);
+    expect(talk.events.at(-1)).toEqual({ type: "muted" });
+  });
+});
+
+describe("a simulated device that saves power", () => {
+  const awakeMs = 10_000;
+
+  it("loses what comes while it sleeps, and hears again when it has sent something", () => {
+    talk = new Conversation({ queueMode: true, power: { awakeMs }, lifetimeS: 3600 });
+    talk.register();
+    talk.advance(awakeMs);
+    const read = toCoapRequest({ type: "read", path: battery }, { format: CONTENT_FORMAT.TEXT_PLAIN, rootPath: [] });
+    talk.serverDoes({ type: "request", exchange: 900, peer: "device", ...read });
+    expect(talk.events.at(-1)).toEqual({ type: "missed" });
+    talk.tell({ type: "update" });
+    talk.answer(CODE.CHANGED);
+    talk.advance(awakeMs - 1);
+    expect(talk.operate({ type: "read", path: battery }).code).toBe(205);
+  });
+
+  it("wakes for a notification that is due", () => {
+    talk = new Conversation({
+      power: { awakeMs },
+      lifetimeS: 86_400,
+      signals: [countingSignal(battery, 3_600_000, "INTEGER")],
+    });
+    talk.register();
+    talk.operate({ type: "observe", path: battery });
+    talk.advance(3_600_000);
+    expect(talk.eventsOf("delivered")).toHaveLength(1);
+    expect(talk.operate({ type: "read", path: battery }).code).toBe(205);
   });
 });

@@ -20,23 +20,40 @@ import {
   type TransmissionParameters,
   uintOption,
 } from "@ferry/coap";
-import { encodeContent, type LwM2mNode, type LwM2mPath, type ResourceValue } from "@ferry/lwm2m";
+import {
+  encodeTimedValues,
+  flattenNode,
+  type LwM2mPath,
+  type LwM2mVersion,
+  type ResourceValue,
+  type TimedValue,
+} from "@ferry/lwm2m";
 import type {
   DeviceEvent,
   DeviceInput,
+  DeviceObservation,
   DeviceOutput,
   ObservationEnd,
+  Report,
   SentNotification,
   UplinkType,
 } from "./device-io.ts";
 import { type Observing, parseDownlink } from "./downlink.ts";
 import { earliest } from "./earliest.ts";
-import { RequestRefusedError } from "./errors.ts";
+import { VERSION_ABILITIES } from "./lwm2m-versions.ts";
 import { type AssignedAttributes, AttributeTable } from "./notification-attributes.ts";
 import { ObjectTree, type SimulatedObject } from "./object-tree.ts";
 import { standardObjects } from "./objects/standard-objects.ts";
 import { type Observation, ObservationTable } from "./observation-table.ts";
-import { type Answer, contentAnswer, DEVICE_FORMATS, performDownlink, toRefusal } from "./perform-downlink.ts";
+import {
+  type Answer,
+  compositeAnswer,
+  contentAnswer,
+  performDownlink,
+  type Target,
+  toRefusal,
+} from "./perform-downlink.ts";
+import { DEFAULT_AWAKE_MS, type PowerSaving, Radio } from "./radio.ts";
 import { RegistrationClient, type UplinkRequest } from "./registration-client.ts";
 
 export interface SimulatedDeviceSettings {
@@ -46,21 +63,29 @@ export interface SimulatedDeviceSettings {
   readonly random: Random;
   /** 300 s by default. */
   readonly lifetimeS?: number;
-  /** `1.1` by default. */
-  readonly lwm2mVersion?: string;
+  /** `1.1` by default. It decides the operations, attributes and content formats that the device knows. */
+  readonly lwm2mVersion?: LwM2mVersion;
   /** Binding mode, `U` by default. */
   readonly bindingMode?: string;
+  /** Registers with queue mode: the server is to expect that the device sleeps. False by default. */
+  readonly queueMode?: boolean;
+  /** When it listens. By default always; with `queueMode` for 93 s after it last sent something. */
+  readonly power?: PowerSaving;
+  /** Content formats that it has, by preference; those of its version by default. Others are answered 4.06 and 4.15. */
+  readonly contentFormats?: readonly number[];
   /** {@link standardObjects} by default. */
   readonly objects?: readonly SimulatedObject[];
   /** Resources that change by themselves from the first registration on. */
   readonly signals?: readonly Signal[];
+  /** What it reports by itself (LwM2M Send) from the first registration on. */
+  readonly reports?: readonly PeriodicReport[];
   /** Whether notifications are CON (the default) or NON. */
   readonly confirmable?: boolean;
   /** Acknowledges requests at once and answers them this much later; 0, the default, answers in the ACK. */
   readonly responseDelayMs?: number;
   readonly transmission?: Partial<TransmissionParameters>;
-  /** Scripts answers: a CoAP code to answer a request with, `silent` not to answer it; undefined lets the device answer. */
-  readonly override?: (request: Received) => number | "silent" | undefined;
+  /** Scripts answers: a CoAP code, or a whole answer, to a request, `silent` not to answer it; undefined lets the device answer. */
+  readonly override?: (request: Received) => number | Answer | "silent" | undefined;
 }
 
 /** A resource that changes by itself. */
@@ -71,15 +96,41 @@ export interface Signal {
   readonly value: (n: number) => ResourceValue;
 }
 
+/** Values that a device collects and reports (LwM2M Send, OMA LwM2M Core 1.1.1 §6.4.5). */
+export interface PeriodicReport {
+  readonly paths: readonly LwM2mPath[];
+  readonly intervalMs: number;
+  /** Times that the values are taken for one Send, evenly in the interval; 1 by default. */
+  readonly samples?: number;
+  /** What the device's clock showed at time 0 of its input, ms since 1970: gives values times of their own. Without it they have none. */
+  readonly epochMs?: number;
+  /** SenML CBOR (the default) or SenML JSON. */
+  readonly format?: number;
+}
+
 const SERVER_OBJECT = 1;
 const LIFETIME: LwM2mPath = [SERVER_OBJECT, 0, 1];
 const DEFAULT_MINIMUM_PERIOD: LwM2mPath = [SERVER_OBJECT, 0, 2];
 const DEFAULT_MAXIMUM_PERIOD: LwM2mPath = [SERVER_OBJECT, 0, 3];
+const DISABLE: LwM2mPath = [SERVER_OBJECT, 0, 4];
+const DISABLE_TIMEOUT: LwM2mPath = [SERVER_OBJECT, 0, 5];
 const REGISTRATION_UPDATE_TRIGGER: LwM2mPath = [SERVER_OBJECT, 0, 8];
+const MUTE_SEND: LwM2mPath = [SERVER_OBJECT, 0, 23];
+
+/** Disable Timeout when the server object names none (OMA LwM2M Core 1.1.1 appendix E.2), s. */
+const DEFAULT_DISABLE_TIMEOUT_S = 86_400;
+
+interface RunningReport {
+  readonly report: PeriodicReport;
+  /** Values that wait to be sent. */
+  readonly taken: TimedValue[];
+  n: number;
+  dueMs: number | undefined;
+}
 
 /** What an exchange of the device's own is about. */
 type OwnExchange =
-  | { readonly type: "uplink"; readonly uplink: UplinkType; readonly path: LwM2mPath }
+  | { readonly type: "uplink"; readonly uplink: UplinkType; readonly values: readonly TimedValue[] }
   | { readonly type: "notification"; readonly observation: Observation; readonly sent: SentNotification };
 
 /**
@@ -92,28 +143,42 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
   readonly #settings: SimulatedDeviceSettings;
   readonly #stack: CoapStack;
   readonly #registration: RegistrationClient;
+  readonly #radio: Radio;
   readonly #tree: ObjectTree;
+  readonly #target: Target;
   readonly #attributes = new AttributeTable();
   readonly #observations = new ObservationTable((path) => this.#attributesOf(path));
   readonly #exchanges = new Map<ExchangeId, OwnExchange>();
   readonly #signals: readonly { readonly signal: Signal; n: number; dueMs: number | undefined }[];
+  readonly #reports: readonly RunningReport[];
   /** Answers that wait for `responseDelayMs`, in the order in which they are due. */
   readonly #delayed: { readonly dueMs: number; readonly respond: StackInput }[] = [];
   #lastExchange = 0;
   #lastNotification = 0;
 
   constructor(settings: SimulatedDeviceSettings) {
-    const { endpoint, random, transmission, lifetimeS = 300, lwm2mVersion = "1.1", bindingMode = "U" } = settings;
+    const { endpoint, random, transmission, lifetimeS = 300, lwm2mVersion = "1.1" } = settings;
+    const {
+      bindingMode = "U",
+      queueMode = false,
+      power = queueMode ? { awakeMs: DEFAULT_AWAKE_MS } : undefined,
+    } = settings;
     this.endpoint = endpoint;
     this.#settings = settings;
     const stack: CoapStackSettings = transmission === undefined ? { random } : { random, parameters: transmission };
     this.#stack = new CoapStack(stack);
-    this.#registration = new RegistrationClient({ endpoint, lwm2mVersion, bindingMode, lifetimeS, random });
+    this.#registration = new RegistrationClient({ endpoint, lwm2mVersion, bindingMode, queueMode, lifetimeS, random });
+    this.#radio = new Radio(power);
     this.#tree = new ObjectTree(settings.objects ?? standardObjects(lifetimeS));
+    const abilities = VERSION_ABILITIES[lwm2mVersion];
+    const contentFormats = settings.contentFormats ?? abilities.contentFormats;
+    this.#target = { ...abilities, contentFormats, tree: this.#tree, attributes: this.#attributes };
     this.#signals = (settings.signals ?? []).map((signal) => ({ signal, n: 0, dueMs: undefined }));
+    this.#reports = (settings.reports ?? []).map((report) => ({ report, taken: [], n: 0, dueMs: undefined }));
+    const intervals = [...this.#signals.map(({ signal }) => signal), ...this.#reports.map(({ report }) => report)];
     assert(
-      this.#signals.every(({ signal }) => signal.intervalMs > 0),
-      "a signal needs an interval",
+      intervals.every(({ intervalMs }) => intervalMs > 0),
+      "a signal or report needs an interval",
     );
   }
 
@@ -126,7 +191,8 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
     const out: DeviceOutput[] = [];
     switch (input.type) {
       case "datagram":
-        this.#feed(input, nowMs, out);
+        if (this.#radio.listens(nowMs)) this.#feed(input, nowMs, out);
+        else out.push({ type: "missed" });
         break;
       case "register":
         this.#register(nowMs, out);
@@ -142,7 +208,7 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
         this.#set(input.path, input.value);
         break;
       case "report":
-        this.#report(input.path, nowMs, out);
+        this.#report(this.#valuesOf(input), input.format, nowMs, out);
         break;
     }
     this.#performDue(nowMs, out);
@@ -163,6 +229,7 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
       this.#observations.deadlineMs,
       this.#delayed[0]?.dueMs,
       ...this.#signals.map(({ dueMs }) => dueMs),
+      ...this.#reports.map(({ dueMs }) => dueMs),
     ]);
   }
 
@@ -179,6 +246,9 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
         this.#set(running.signal.path, running.signal.value(running.n));
       }
     }
+    for (const running of this.#reports) {
+      while (running.dueMs !== undefined && running.dueMs <= nowMs) this.#sample(running, running.dueMs, nowMs, out);
+    }
     const uplink = this.#registration.due(nowMs);
     if (uplink === "register") this.#register(nowMs, out);
     if (uplink === "update") this.#update(nowMs, out);
@@ -192,6 +262,7 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
   #react(output: StackOutput, nowMs: number, out: DeviceOutput[]): void {
     switch (output.type) {
       case "send":
+        this.#radio.sent(nowMs);
         out.push(output);
         break;
       case "request":
@@ -217,19 +288,19 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
   #register(nowMs: number, out: DeviceOutput[]): void {
     this.#giveUpUplinks(nowMs, out);
     this.#endObservations(out);
-    this.#send(this.#registration.register(this.#objectLinks()), [], nowMs, out);
+    this.#send(this.#registration.register(this.#objectLinks()), nowMs, out);
   }
 
   #update(nowMs: number, out: DeviceOutput[]): void {
     const request = this.#registration.update(this.#objectLinks());
-    if (request !== undefined) this.#send(request, [], nowMs, out);
+    if (request !== undefined) this.#send(request, nowMs, out);
   }
 
   #deregister(nowMs: number, out: DeviceOutput[]): void {
     this.#giveUpUplinks(nowMs, out);
     this.#endObservations(out);
     const request = this.#registration.deregister();
-    if (request !== undefined) this.#send(request, [], nowMs, out);
+    if (request !== undefined) this.#send(request, nowMs, out);
   }
 
   /** What is under way towards the server must not hold up, nor come after, what is sent now. */
@@ -241,23 +312,50 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
     }
   }
 
-  #report(path: LwM2mPath, nowMs: number, out: DeviceOutput[]): void {
-    const node = this.#readable(path);
-    if (node === undefined) return;
-    const format = CONTENT_FORMAT.SENML_CBOR;
+  #valuesOf(report: Report): readonly TimedValue[] {
+    if ("values" in report) return report.values;
+    return report.paths.flatMap((path) => {
+      const node = this.#tree.readable(path);
+      return node === undefined ? [] : flattenNode(path, node);
+    });
+  }
+
+  /** Takes the values of a periodic report; sends them with the last sample of the interval. */
+  #sample(running: RunningReport, takenMs: number, nowMs: number, out: DeviceOutput[]): void {
+    const { paths, intervalMs, samples = 1, epochMs, format } = running.report;
+    const values = this.#valuesOf({ paths });
+    running.taken.push(
+      ...(epochMs === undefined ? values : values.map((it) => ({ ...it, timeMs: epochMs + takenMs }))),
+    );
+    running.n++;
+    running.dueMs = takenMs + intervalMs / samples;
+    if (running.n % samples === 0) this.#report(running.taken.splice(0), format, nowMs, out);
+  }
+
+  #report(
+    values: readonly TimedValue[],
+    format: number = CONTENT_FORMAT.SENML_CBOR,
+    nowMs: number,
+    out: DeviceOutput[],
+  ): void {
+    if (values.length === 0 || !this.#registration.registered) return;
+    if (this.#tree.value(MUTE_SEND)?.value === true) {
+      out.push({ type: "muted" });
+      return;
+    }
     const request: UplinkRequest = {
       uplink: "report",
       code: CODE.POST,
       options: [stringOption(OPTION.URI_PATH, "dp"), uintOption(OPTION.CONTENT_FORMAT, format)],
-      payload: encodeContent(format, node, path),
+      payload: encodeTimedValues(format, values),
     };
-    this.#send(request, path, nowMs, out);
+    this.#send(request, nowMs, out, values);
   }
 
-  #send(request: UplinkRequest, path: LwM2mPath, nowMs: number, out: DeviceOutput[]): void {
+  #send(request: UplinkRequest, nowMs: number, out: DeviceOutput[], values: readonly TimedValue[] = []): void {
     const { uplink, code, options, payload } = request;
     const exchange = ++this.#lastExchange;
-    this.#exchanges.set(exchange, { type: "uplink", uplink, path });
+    this.#exchanges.set(exchange, { type: "uplink", uplink, values });
     this.#feed({ type: "request", exchange, peer: this.#settings.server, code, options, payload }, nowMs, out);
   }
 
@@ -268,7 +366,9 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
     if (own.uplink === "report") {
       const accepted = codeClass(response.code) === 2;
       out.push(
-        accepted ? { type: "reported", path: own.path } : { type: "refused", uplink: own.uplink, code: response.code },
+        accepted
+          ? { type: "reported", values: own.values }
+          : { type: "refused", uplink: own.uplink, code: response.code },
       );
       return;
     }
@@ -276,6 +376,9 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
     out.push(event);
     if (event.type !== "registered") return;
     for (const running of this.#signals) running.dueMs ??= nowMs + running.signal.intervalMs;
+    for (const running of this.#reports) {
+      running.dueMs ??= nowMs + running.report.intervalMs / (running.report.samples ?? 1);
+    }
   }
 
   /** A notification was acknowledged, or an exchange failed. */
@@ -298,7 +401,7 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
       target: "/",
       attributes: [
         { name: "rt", value: "oma.lwm2m" },
-        { name: "ct", value: DEVICE_FORMATS.join(" ") },
+        { name: "ct", value: this.#target.contentFormats.join(" ") },
       ],
     };
     const objects = this.#tree
@@ -318,7 +421,7 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
       return;
     }
     const { answer, event } =
-      scripted === undefined ? this.#answer(request, nowMs) : { answer: { code: scripted }, event: undefined };
+      scripted === undefined ? this.#answer(request, nowMs) : { answer: toAnswer(scripted), event: undefined };
     this.#respond(handle, answer, nowMs, out);
     if (event === undefined) return;
     out.push(event);
@@ -338,7 +441,7 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
 
   #answer({ code, options, payload, token }: Received, nowMs: number): { answer: Answer; event: DeviceEvent } {
     try {
-      const downlink = parseDownlink(code, options, payload);
+      const downlink = parseDownlink(code, options, payload, this.#target);
       switch (downlink.type) {
         case "observe":
           return this.#observe(downlink, token, nowMs);
@@ -347,13 +450,13 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
         default:
           break;
       }
-      const { answer, event, changed } = performDownlink(downlink, this.#tree, this.#attributes);
-      if (changed !== undefined) this.#mark(changed);
+      const { answer, event, changed = [] } = performDownlink(downlink, this.#target);
+      for (const path of changed) this.#mark(path);
       return { answer, event };
     } catch (error) {
-      const { response, message } = toRefusal(error);
+      const { response, message, diagnostic } = toRefusal(error);
       return {
-        answer: { code: response, payload: Buffer.from(message) },
+        answer: { code: response, payload: Buffer.from(diagnostic) },
         event: { type: "requestRefused", code: response, diagnostic: message },
       };
     }
@@ -362,7 +465,8 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
   /** What the device does of its own accord after a request. */
   #follow(event: DeviceEvent, nowMs: number, out: DeviceOutput[]): void {
     switch (event.type) {
-      case "written": {
+      case "written":
+      case "writtenComposite": {
         const lifetime = this.#tree.value(LIFETIME);
         if (lifetime?.type === "INTEGER" && Number(lifetime.value) !== this.#registration.lifetimeS) {
           this.#registration.lifetimeS = Number(lifetime.value);
@@ -372,6 +476,11 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
       }
       case "executed":
         if (event.path.join() === REGISTRATION_UPDATE_TRIGGER.join()) this.#update(nowMs, out);
+        if (event.path.join() === DISABLE.join()) {
+          const timeoutS = integerOf(this.#tree.value(DISABLE_TIMEOUT)) ?? DEFAULT_DISABLE_TIMEOUT_S;
+          this.#deregister(nowMs, out);
+          this.#registration.comeBackAt(nowMs + timeoutS * 1000);
+        }
         break;
       case "created":
       case "deleted":
@@ -383,61 +492,79 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
     }
   }
 
-  #observe({ path, accept }: Observing, token: Uint8Array, nowMs: number): { answer: Answer; event: DeviceEvent } {
-    const node = this.#tree.read(path);
-    const answer = contentAnswer(node, path, accept);
+  #observe(observing: Observing, token: Uint8Array, nowMs: number): { answer: Answer; event: DeviceEvent } {
+    const { answer, nodes } = this.#tell(observing);
     const known = this.#observations.find(token);
-    if (known === undefined && this.#observations.full) return { answer, event: { type: "read", path } };
+    if (known === undefined && this.#observations.full) return { answer, event: readEvent(observing) };
 
-    const format = accept ?? CONTENT_FORMAT.LWM2M_TLV;
-    const observation = this.#observations.add(token, path, format, node, nowMs);
+    const observation = this.#observations.add(token, observing, nodes, nowMs);
     return {
       answer: { ...answer, options: [uintOption(OPTION.OBSERVE, observation.sequence), ...answer.options] },
-      event: { type: "observed", observation: { token: observation.token, path } },
+      event: { type: "observed", observation: nameOf(observation) },
     };
   }
 
-  #cancelObservation({ path, accept }: Observing, token: Uint8Array): { answer: Answer; event: DeviceEvent } {
-    const answer = contentAnswer(this.#tree.read(path), path, accept);
+  #cancelObservation(observing: Observing, token: Uint8Array): { answer: Answer; event: DeviceEvent } {
+    const { answer } = this.#tell(observing);
     const observation = this.#observations.find(token);
-    if (observation === undefined) return { answer, event: { type: "read", path } };
+    if (observation === undefined) return { answer, event: readEvent(observing) };
     this.#observations.remove(observation);
     return { answer, event: ended(observation, "cancelled") };
   }
 
+  /** What is at the paths of an observation now. @throws {RequestRefusedError} there is nothing at its only path, or its format cannot carry that */
+  #tell({ paths, composite, accept }: Pick<Observing, "paths" | "composite" | "accept">): {
+    readonly answer: Required<Answer>;
+    readonly nodes: SentNotification["nodes"];
+  } {
+    const [path = []] = paths;
+    if (composite) {
+      const nodes = paths.map((it) => this.#tree.readable(it));
+      return { answer: compositeAnswer(paths, nodes, accept, this.#target), nodes };
+    }
+    const node = this.#tree.read(path);
+    return { answer: contentAnswer(node, path, accept, this.#target), nodes: [node] };
+  }
+
   #notify(observation: Observation, nowMs: number, out: DeviceOutput[]): void {
-    const node = this.#readable(observation.path);
-    if (node === undefined) {
+    if (!observation.composite && this.#tree.readable(observation.paths[0] ?? []) === undefined) {
       // The last notification says that there is nothing more (RFC 7641 §4.2).
       this.#observations.remove(observation);
       out.push(ended(observation, "gone"));
-      this.#sendNotification(observation, { code: CODE.NOT_FOUND }, ++this.#lastExchange, nowMs, out);
+      const confirmable = this.#settings.confirmable ?? true;
+      this.#sendNotification(observation, { code: CODE.NOT_FOUND }, ++this.#lastExchange, confirmable, nowMs, out);
       return;
     }
-    const { confirmable = true } = this.#settings;
+    const { answer: content, nodes } = this.#tell(observation);
+    const confirmable = this.#isConfirmable(observation);
     observation.sequence = (observation.sequence + 1) % 2 ** 24;
     observation.lastSentMs = nowMs;
-    observation.lastNode = node;
+    observation.lastNodes = nodes;
     observation.changed = false;
     observation.outstanding = confirmable;
-    const { token, path } = observation;
-    const sent = { observation: { token, path }, notification: ++this.#lastNotification, confirmable, node };
-    const content = contentAnswer(node, path, observation.format);
+    const sent = { observation: nameOf(observation), notification: ++this.#lastNotification, confirmable, nodes };
     const answer = { ...content, options: [uintOption(OPTION.OBSERVE, observation.sequence), ...content.options] };
     out.push({ type: "notified", ...sent });
     const exchange = ++this.#lastExchange;
     if (confirmable) this.#exchanges.set(exchange, { type: "notification", observation, sent });
-    this.#sendNotification(observation, answer, exchange, nowMs, out);
+    this.#sendNotification(observation, answer, exchange, confirmable, nowMs, out);
+  }
+
+  /** The attribute `con` goes before the device's own habit (OMA LwM2M Core 1.2 §7.3.2). */
+  #isConfirmable({ paths }: Observation): boolean {
+    const asked = paths.map((path) => this.#attributesOf(path).con).find((con) => con !== undefined);
+    return asked === undefined ? (this.#settings.confirmable ?? true) : asked === 1;
   }
 
   #sendNotification(
     { tokenBytes: token }: Observation,
     { code, options = [], payload = new Uint8Array() }: Answer,
     exchange: ExchangeId,
+    confirmable: boolean,
     nowMs: number,
     out: DeviceOutput[],
   ): void {
-    const { server: peer, confirmable = true } = this.#settings;
+    const { server: peer } = this.#settings;
     this.#feed({ type: "notify", exchange, peer, token, code, options, payload, confirmable }, nowMs, out);
   }
 
@@ -471,32 +598,35 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
   }
 
   #mark(path: LwM2mPath): void {
-    this.#observations.mark(path, (observed) => this.#readable(observed));
-  }
-
-  #readable(path: LwM2mPath): LwM2mNode | undefined {
-    try {
-      return this.#tree.read(path);
-    } catch (error) {
-      if (error instanceof RequestRefusedError) return undefined;
-      throw error;
-    }
+    this.#observations.mark(path, (observed) => this.#tree.readable(observed));
   }
 
   /** Attributes that hold at a path; the server object names the periods where nothing else does (OMA LwM2M Core 1.1.1 §5.1.2). */
   #attributesOf(path: LwM2mPath): AssignedAttributes {
     const defaults: AssignedAttributes = {
-      pmin: periodS(this.#tree.value(DEFAULT_MINIMUM_PERIOD)),
-      pmax: periodS(this.#tree.value(DEFAULT_MAXIMUM_PERIOD)),
+      pmin: integerOf(this.#tree.value(DEFAULT_MINIMUM_PERIOD)) ?? 0,
+      pmax: integerOf(this.#tree.value(DEFAULT_MAXIMUM_PERIOD)) ?? 0,
     };
     return { ...defaults, ...this.#attributes.effective(path) };
   }
 }
 
-function periodS(value: ResourceValue | undefined): number {
-  return value?.type === "INTEGER" ? Number(value.value) : 0;
+function integerOf(value: ResourceValue | undefined): number | undefined {
+  return value?.type === "INTEGER" ? Number(value.value) : undefined;
 }
 
-function ended({ token, path }: Observation, reason: ObservationEnd): DeviceEvent {
-  return { type: "observationEnded", observation: { token, path }, reason };
+function toAnswer(scripted: number | Answer): Answer {
+  return typeof scripted === "number" ? { code: scripted } : scripted;
+}
+
+function readEvent({ paths, composite }: Observing): DeviceEvent {
+  return composite ? { type: "readComposite", paths } : { type: "read", path: paths[0] ?? [] };
+}
+
+function nameOf({ token, paths, composite }: Observation): DeviceObservation {
+  return { token, paths, composite };
+}
+
+function ended(observation: Observation, reason: ObservationEnd): DeviceEvent {
+  return { type: "observationEnded", observation: nameOf(observation), reason };
 }

@@ -62,8 +62,8 @@ describe("a fleet", () => {
     const lwm2m = await server();
     const delivered: number[] = [];
     const onEvent = (_: string, event: DeviceEvent): void => {
-      if (event.type === "delivered" && event.node.type === "singleResource")
-        delivered.push(Number(event.node.value.value));
+      const [node] = event.type === "delivered" ? event.nodes : [];
+      if (node?.type === "singleResource") delivered.push(Number(node.value.value));
     };
     const started = await fleet({
       server: { host: "127.0.0.1", port: lwm2m.port },

@@ -187,8 +187,10 @@ class Tally {
   progress(devices: number, registered: number): FleetProgress {
     const served = [
       "read",
+      "readComposite",
       "discovered",
       "written",
+      "writtenComposite",
       "attributesWritten",
       "executed",
       "created",

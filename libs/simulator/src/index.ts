@@ -1,10 +1,11 @@
-export { type Signal, SimulatedDevice, type SimulatedDeviceSettings } from "./device.ts";
+export { type PeriodicReport, type Signal, SimulatedDevice, type SimulatedDeviceSettings } from "./device.ts";
 export type {
   DeviceEvent,
   DeviceInput,
   DeviceObservation,
   DeviceOutput,
   ObservationEnd,
+  Report,
   SentNotification,
   UplinkType,
 } from "./device-io.ts";
@@ -20,5 +21,7 @@ export { locationObject } from "./objects/location.ts";
 export { serverObject } from "./objects/server.ts";
 export { standardObjects } from "./objects/standard-objects.ts";
 export { temperatureObject } from "./objects/temperature.ts";
+export type { Answer } from "./perform-downlink.ts";
+export { DEFAULT_AWAKE_MS, type PowerSaving } from "./radio.ts";
 export { seededRandom } from "./seeded-random.ts";
 export { countingSignal, temperatureSignal } from "./signals.ts";

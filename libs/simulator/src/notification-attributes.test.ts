@@ -20,6 +20,16 @@ describe("isSignificant", () => {
     expect(isSignificant(float(from), float(to), attributes)).toBe(told);
   });
 
+  it.each([
+    ["to true", 1, true, true],
+    ["to false", 1, false, false],
+    ["to true", 0, true, false],
+    ["to false", 0, false, true],
+  ])("tells, or does not, a change %s where edge is %i (OMA LwM2M Core 1.2 §7.3.2)", (_, edge, to, told) => {
+    const flag = (value: boolean): LwM2mNode => ({ type: "singleResource", id: 6, value: { type: "BOOLEAN", value } });
+    expect(isSignificant(flag(!to), flag(to), { edge })).toBe(told);
+  });
+
   it("tells every change of what is no number", () => {
     expect(isSignificant(text("a"), text("b"), { gt: 25 })).toBe(true);
   });

@@ -35,8 +35,10 @@ export class AttributeTable {
   }
 }
 
-/** Whether the step from the value last notified to the one now is to be told: it crosses `gt` or `lt`, or is `st` wide; every change where none of them is set. */
-export function isSignificant(before: LwM2mNode, after: LwM2mNode, { gt, lt, st }: AssignedAttributes): boolean {
+/** Whether the step from the value last notified to the one now is to be told: it crosses `gt` or `lt`, is `st` wide, or is the `edge` of a Boolean; every change where none of them is set. */
+export function isSignificant(before: LwM2mNode, after: LwM2mNode, { gt, lt, st, edge }: AssignedAttributes): boolean {
+  if (edge !== undefined && "value" in after && after.value.type === "BOOLEAN")
+    return after.value.value === (edge === 1);
   if (gt === undefined && lt === undefined && st === undefined) return true;
   const [from, to] = [numberOf(before), numberOf(after)];
   if (from === undefined || to === undefined) return true;

@@ -107,11 +107,14 @@ describe("ObjectTree", () => {
 
   it("creates and deletes instances of objects that can have several, and only those", () => {
     const it = tree();
-    expect(it.create(19, { type: "objectInstance", id: it.freeInstanceId(19), resources: [] })).toEqual([19, 2]);
-    expect(refusal(() => it.create(19, { type: "objectInstance", id: 2, resources: [] }))).toBe(CODE.BAD_REQUEST);
+    expect(it.freeInstanceId(19)).toBe(2);
+    it.create(19, [{ type: "objectInstance", id: 2, resources: [] }]);
+    expect(refusal(() => it.create(19, [{ type: "objectInstance", id: 2, resources: [] }]))).toBe(CODE.BAD_REQUEST);
     it.delete([19, 2]);
     expect(refusal(() => it.read([19, 2]))).toBe(CODE.NOT_FOUND);
-    expect(refusal(() => it.create(3, { type: "objectInstance", id: 1, resources: [] }))).toBe(CODE.METHOD_NOT_ALLOWED);
+    expect(refusal(() => it.create(3, [{ type: "objectInstance", id: 1, resources: [] }]))).toBe(
+      CODE.METHOD_NOT_ALLOWED,
+    );
     expect(refusal(() => it.delete([3, 0]))).toBe(CODE.METHOD_NOT_ALLOWED);
   });
 

@@ -13,6 +13,7 @@ import {
   type ResourceModel,
   type ResourceNode,
   type ResourceValue,
+  type TimedValue,
 } from "@ferry/lwm2m";
 import { badRequest, notAllowed, notFound, RequestRefusedError } from "./errors.ts";
 
@@ -76,6 +77,16 @@ export class ObjectTree implements ModelView {
     return instance;
   }
 
+  /** What a server may read at `path`; undefined when that is nothing. */
+  readable(path: LwM2mPath): LwM2mNode | undefined {
+    try {
+      return this.read(path);
+    } catch (error) {
+      if (error instanceof RequestRefusedError) return undefined;
+      throw error;
+    }
+  }
+
   /** Writes `node`, which is what `path` names: replaces, or updates what is named and keeps the rest. */
   write(path: LwM2mPath, mode: "replace" | "update", node: LwM2mNode): void {
     const object = this.#entry(path);
@@ -105,6 +116,22 @@ export class ObjectTree implements ModelView {
     }
   }
 
+  /** Writes single values: all of them, or none when one is refused (OMA LwM2M Core 1.1.1 §6.3.9). */
+  writeValues(values: readonly TimedValue[]): void {
+    for (const { path } of values) {
+      const [objectId, instanceId = -1] = path;
+      if (!this.#entry(path).instances.has(instanceId)) {
+        const why = `object instance /${objectId}/${instanceId} not found`;
+        throw new RequestRefusedError(CODE.NOT_FOUND, why);
+      }
+      this.#writable(path);
+    }
+    for (const { path, value } of values) {
+      const isMultiple = resourceModel(this.#entry(path).model, path).multiple;
+      this.set(isMultiple && path.length === 3 ? [...path, 0] : path, value);
+    }
+  }
+
   /** Checks that `path` names what can be executed. */
   execute(path: LwM2mPath): void {
     const object = this.#entry(path);
@@ -112,14 +139,16 @@ export class ObjectTree implements ModelView {
     if (!resourceModel(object.model, path).operations.includes("E")) throw notAllowed(`executing ${formatPath(path)}`);
   }
 
-  /** Creates an Object Instance; returns its path. */
-  create(objectId: number, instance: ObjectInstanceNode): LwM2mPath {
+  /** Creates Object Instances: all of them, or none when one is refused. */
+  create(objectId: number, created: readonly ObjectInstanceNode[]): void {
     const { model, instances } = this.#entry([objectId]);
-    if (!model.multiple && instances.size > 0) throw notAllowed(`another instance of object ${objectId}`);
-    if (instances.has(instance.id)) throw badRequest(`/${objectId}/${instance.id} is here already`);
-    for (const { id } of instance.resources) resourceModel(model, [objectId, instance.id, id]);
-    instances.set(instance.id, toMap(instance.resources));
-    return [objectId, instance.id];
+    if (!model.multiple && instances.size + created.length > 1)
+      throw notAllowed(`another instance of object ${objectId}`);
+    for (const { id, resources } of created) {
+      if (instances.has(id)) throw badRequest(`instance ${id} already exists`);
+      for (const resource of resources) resourceModel(model, [objectId, id, resource.id]);
+    }
+    for (const { id, resources } of created) instances.set(id, toMap(resources));
   }
 
   /** The lowest id that no instance of the object has. */

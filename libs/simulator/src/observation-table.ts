@@ -7,11 +7,12 @@ import { type AssignedAttributes, isSignificant } from "./notification-attribute
 /** One relation by which the server observes the device (RFC 7641), and what it was told last. */
 export interface Observation extends DeviceObservation {
   readonly tokenBytes: Uint8Array;
-  /** Content-Format of its notifications. */
-  readonly format: number;
+  /** Content-Format that the server asked for; undefined leaves it to the device. */
+  readonly accept: number | undefined;
   sequence: number;
   lastSentMs: number;
-  lastNode: LwM2mNode;
+  /** By path; undefined where there was nothing to tell. */
+  lastNodes: readonly (LwM2mNode | undefined)[];
   /** What it observes changed since, and so that its attributes want it told. */
   changed: boolean;
   /** A CON notification waits for its ACK; the next one waits for that (RFC 7641 §4.5.1). */
@@ -35,16 +36,20 @@ export class ObservationTable {
     return this.#byToken.size >= MAX_OBSERVATIONS;
   }
 
-  /** Starts a relation; `node` is what the answer to the Observe tells. */
-  add(token: Uint8Array, path: LwM2mPath, format: number, node: LwM2mNode, nowMs: number): Observation {
+  /** Starts a relation; `nodes` are what the answer to the Observe tells. */
+  add(
+    token: Uint8Array,
+    what: Pick<Observation, "paths" | "composite" | "accept">,
+    nodes: Observation["lastNodes"],
+    nowMs: number,
+  ): Observation {
     const observation: Observation = {
+      ...what,
       token: toHex(token),
       tokenBytes: Uint8Array.from(token),
-      path,
-      format,
       sequence: 1,
       lastSentMs: nowMs,
-      lastNode: node,
+      lastNodes: nodes,
       changed: false,
       outstanding: false,
     };
@@ -68,12 +73,13 @@ export class ObservationTable {
   /** Something at `path` changed: marks the relations that are to be told. `read` gives undefined for what is gone. */
   mark(path: LwM2mPath, read: (path: LwM2mPath) => LwM2mNode | undefined): void {
     for (const observation of this.#byToken.values()) {
-      if (observation.changed || !pathsOverlap(path, observation.path)) continue;
-      const node = read(observation.path);
-      observation.changed =
-        node === undefined ||
-        (!isDeepStrictEqual(observation.lastNode, node) &&
-          isSignificant(observation.lastNode, node, this.#attributesOf(observation.path)));
+      if (observation.changed) continue;
+      observation.changed = observation.paths.some((observed, index) => {
+        if (!pathsOverlap(path, observed)) return false;
+        const [before, after] = [observation.lastNodes[index], read(observed)];
+        if (before === undefined || after === undefined) return before !== after;
+        return !isDeepStrictEqual(before, after) && isSignificant(before, after, this.#attributesOf(observed));
+      });
     }
   }
 
@@ -86,12 +92,14 @@ export class ObservationTable {
     return earliest(this.list().map((observation) => this.#dueMs(observation)));
   }
 
-  /** A change waits for `pmin`; without one, `pmax` repeats what is (OMA LwM2M Core 1.1.1 §5.1.2). */
-  #dueMs({ path, lastSentMs, changed, outstanding }: Observation): number | undefined {
+  /** A change waits for `pmin`; without one, `pmax` repeats what is (OMA LwM2M Core 1.1.1 §5.1.2). Of several paths the shortest periods count. */
+  #dueMs({ paths, lastSentMs, changed, outstanding }: Observation): number | undefined {
     if (outstanding) return undefined;
-    const { pmin = 0, pmax = 0 } = this.#attributesOf(path);
-    if (changed) return lastSentMs + pmin * 1000;
-    return pmax > 0 ? lastSentMs + Math.max(pmin, pmax) * 1000 : undefined;
+    const periods = paths.map((path) => this.#attributesOf(path));
+    const pminS = Math.min(...periods.map(({ pmin = 0 }) => pmin));
+    if (changed) return lastSentMs + pminS * 1000;
+    const pmaxS = Math.min(...periods.map(({ pmax = 0 }) => (pmax > 0 ? pmax : Number.POSITIVE_INFINITY)));
+    return Number.isFinite(pmaxS) ? lastSentMs + Math.max(pminS, pmaxS) * 1000 : undefined;
   }
 }
 

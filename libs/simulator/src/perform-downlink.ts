@@ -10,8 +10,12 @@ import {
   uintOption,
 } from "@ferry/coap";
 import {
+  COMPOSITE_FORMATS,
   decodeContent,
+  decodeTimedValues,
   encodeContent,
+  encodeTimedValues,
+  flattenNode,
   formatPath,
   type LwM2mNode,
   type LwM2mPath,
@@ -21,7 +25,7 @@ import {
   UnencodableContentError,
 } from "@ferry/lwm2m";
 import type { DeviceEvent } from "./device-io.ts";
-import type { DeviceOperation } from "./downlink.ts";
+import { type Abilities, type DeviceOperation, requireFormat } from "./downlink.ts";
 import { badRequest, RequestRefusedError } from "./errors.ts";
 import type { AssignedAttributes, AttributeTable } from "./notification-attributes.ts";
 import type { ObjectTree } from "./object-tree.ts";
@@ -38,31 +42,35 @@ export interface Performed {
   readonly answer: Answer;
   readonly event: DeviceEvent;
   /** What the request changed, for observers. */
-  readonly changed?: LwM2mPath;
+  readonly changed?: readonly LwM2mPath[];
 }
 
-/** Content formats of the device, by preference. */
-export const DEVICE_FORMATS: readonly number[] = [
-  CONTENT_FORMAT.LWM2M_TLV,
-  CONTENT_FORMAT.SENML_CBOR,
-  CONTENT_FORMAT.SENML_JSON,
-  CONTENT_FORMAT.CBOR,
-  CONTENT_FORMAT.TEXT_PLAIN,
-  CONTENT_FORMAT.OCTET_STREAM,
-];
+/** What a request is performed on. */
+export interface Target extends Abilities {
+  readonly tree: ObjectTree;
+  readonly attributes: AttributeTable;
+}
 
 /** Bits 7 and 6 of a TLV of an Object Instance (OMA LwM2M Core 1.1.1 §7.4.3). */
 const TLV_OBJECT_INSTANCE = 0;
 
 const CHANGED: Answer = { code: CODE.CHANGED };
 
-/** Performs a request of the server on the objects of the device. @throws {RequestRefusedError} */
-export function performDownlink(operation: DeviceOperation, tree: ObjectTree, attributes: AttributeTable): Performed {
-  const { path } = operation;
+/** Performs a request of the server on the objects of the device. @throws {RequestRefusedError | Lwm2mError} */
+export function performDownlink(operation: DeviceOperation, target: Target): Performed {
+  const { tree, attributes } = target;
   switch (operation.type) {
-    case "read":
-      return { answer: contentAnswer(tree.read(path), path, operation.accept), event: { type: "read", path } };
-    case "discover":
+    case "read": {
+      const { path, accept } = operation;
+      return { answer: contentAnswer(tree.read(path), path, accept, target), event: { type: "read", path } };
+    }
+    case "readComposite": {
+      const { paths, accept } = operation;
+      const nodes = paths.map((path) => tree.readable(path));
+      return { answer: compositeAnswer(paths, nodes, accept, target), event: { type: "readComposite", paths } };
+    }
+    case "discover": {
+      const { path } = operation;
       return {
         answer: {
           code: CODE.CONTENT,
@@ -71,47 +79,86 @@ export function performDownlink(operation: DeviceOperation, tree: ObjectTree, at
         },
         event: { type: "discovered", path },
       };
+    }
     case "write": {
-      const node = decode(operation.contentFormat, operation.payload, path, tree);
-      tree.write(path, operation.mode, node);
-      return { answer: CHANGED, event: { type: "written", path, mode: operation.mode, node }, changed: path };
+      const { path, mode, contentFormat, payload } = operation;
+      const node = decodeContent(requireFormat(contentFormat, target), payload, path, tree);
+      tree.write(path, mode, node);
+      return { answer: CHANGED, event: { type: "written", path, mode, node }, changed: [path] };
+    }
+    case "writeComposite": {
+      const values = decodeTimedValues(requireFormat(operation.contentFormat, target), operation.payload, [], tree, 0);
+      tree.writeValues(values);
+      return { answer: CHANGED, event: { type: "writtenComposite", values }, changed: values.map(({ path }) => path) };
     }
     case "writeAttributes": {
+      const { path, query } = operation;
       tree.expect(path);
-      const written = parseAttributes(operation.query);
+      const written = parseAttributes(query);
+      const unknown = Object.keys(written).find((name) => !target.attributeNames.includes(name));
+      if (unknown !== undefined) throw badRequest(`attribute ${unknown} is not known`);
       attributes.write(path, written);
       return { answer: CHANGED, event: { type: "attributesWritten", path, attributes: written } };
     }
-    case "execute":
+    case "execute": {
+      const { path } = operation;
       tree.execute(path);
       return { answer: CHANGED, event: { type: "executed", path, arguments: operation.arguments } };
-    case "create": {
-      const created = tree.create(path[0] as number, decodeInstance(operation, tree)); // A Create has a path of one.
-      const options = created.map((id) => stringOption(OPTION.LOCATION_PATH, String(id)));
-      return {
-        answer: { code: CODE.CREATED, options },
-        event: { type: "created", path: created },
-        changed: created,
-      };
     }
-    case "delete":
+    case "create": {
+      const [objectId] = operation.path as [number]; // A Create has a path of one.
+      const { instances, isIdOwn } = decodeInstances(objectId, operation, target);
+      tree.create(objectId, instances);
+      const paths = instances.map(({ id }) => [objectId, id]);
+      // The device names the instance only where it chose the id (OMA LwM2M Core 1.1.1 §6.3.6).
+      const location = isIdOwn ? (paths[0] ?? []) : [];
+      const options = location.map((id) => stringOption(OPTION.LOCATION_PATH, String(id)));
+      return { answer: { code: CODE.CREATED, options }, event: { type: "created", paths }, changed: paths };
+    }
+    case "delete": {
+      const { path } = operation;
       tree.delete(path);
-      return { answer: { code: CODE.DELETED }, event: { type: "deleted", path }, changed: path };
+      return { answer: { code: CODE.DELETED }, event: { type: "deleted", path }, changed: [path] };
+    }
   }
 }
 
-/** The answer that carries a node, in the format asked for or the one the device prefers. @throws {RequestRefusedError} */
-export function contentAnswer(node: LwM2mNode, path: LwM2mPath, accept: number | undefined): Required<Answer> {
-  const format = accept ?? CONTENT_FORMAT.LWM2M_TLV;
-  const unacceptable = new RequestRefusedError(CODE.NOT_ACCEPTABLE, `${formatPath(path)} in content format ${format}`);
-  if (!DEVICE_FORMATS.includes(format)) throw unacceptable;
-  try {
-    const payload = encodeContent(format, node, path);
-    return { code: CODE.CONTENT, options: [uintOption(OPTION.CONTENT_FORMAT, format)], payload };
-  } catch (error) {
-    if (error instanceof UnencodableContentError) throw unacceptable;
-    throw error;
+/** The answer that carries a node, in the format asked for or else the first of the device's that can. @throws {RequestRefusedError} */
+export function contentAnswer(
+  node: LwM2mNode,
+  path: LwM2mPath,
+  accept: number | undefined,
+  { contentFormats }: Target,
+): Required<Answer> {
+  return encodedAnswer(accept, contentFormats, (format) => encodeContent(format, node, path));
+}
+
+/** The answer that carries what there is of several paths. @throws {RequestRefusedError} */
+export function compositeAnswer(
+  paths: readonly LwM2mPath[],
+  nodes: readonly (LwM2mNode | undefined)[],
+  accept: number | undefined,
+  { contentFormats }: Target,
+): Required<Answer> {
+  const values = nodes.flatMap((node, index) => (node === undefined ? [] : flattenNode(paths[index] ?? [], node)));
+  const formats = contentFormats.filter((format) => COMPOSITE_FORMATS.includes(format));
+  return encodedAnswer(accept, formats, (format) => encodeTimedValues(format, values));
+}
+
+function encodedAnswer(
+  accept: number | undefined,
+  formats: readonly number[],
+  encode: (format: number) => Uint8Array,
+): Required<Answer> {
+  for (const format of accept === undefined ? formats : formats.filter((it) => it === accept)) {
+    try {
+      const payload = encode(format);
+      return { code: CODE.CONTENT, options: [uintOption(OPTION.CONTENT_FORMAT, format)], payload };
+    } catch (error) {
+      if (!(error instanceof UnencodableContentError)) throw error;
+    }
   }
+  throw new RequestRefusedError(CODE.NOT_ACCEPTABLE, `content format ${accept}`, "");
 }
 
 /** The refusal that an error means to the server; rethrows what is our own fault. */
@@ -121,27 +168,24 @@ export function toRefusal(error: unknown): RequestRefusedError {
   throw error;
 }
 
-function decode(format: number | undefined, payload: Uint8Array, path: LwM2mPath, tree: ObjectTree): LwM2mNode {
-  if (format === undefined || !DEVICE_FORMATS.includes(format)) {
-    throw new RequestRefusedError(CODE.UNSUPPORTED_CONTENT_FORMAT, `content format ${format}`);
-  }
-  return decodeContent(format, payload, path, tree);
-}
-
-/** The instance that a Create describes; TLV may list its resources only and leave its id to the device (OMA LwM2M Core 1.1.1 §6.3.6). */
-function decodeInstance(
-  { path, contentFormat, payload }: Extract<DeviceOperation, { readonly type: "create" }>,
-  tree: ObjectTree,
-): ObjectInstanceNode {
-  const [objectId] = path as [number]; // A Create has a path of one.
-  const freeId = tree.freeInstanceId(objectId);
+/** The instances that a Create describes; TLV may list the resources of one only and leave its id to the device (OMA LwM2M Core 1.1.1 §6.3.6). */
+function decodeInstances(
+  objectId: number,
+  { contentFormat, payload }: Extract<DeviceOperation, { readonly type: "create" }>,
+  target: Target,
+): { readonly instances: readonly ObjectInstanceNode[]; readonly isIdOwn: boolean } {
+  const { tree } = target;
+  const ownId = tree.freeInstanceId(objectId);
   const [firstByte] = payload;
-  if (firstByte === undefined) return { type: "objectInstance", id: freeId, resources: [] };
-  const namesInstance = contentFormat !== CONTENT_FORMAT.LWM2M_TLV || firstByte >> 6 === TLV_OBJECT_INSTANCE;
-  const node = decode(contentFormat, payload, namesInstance ? path : [objectId, freeId], tree);
-  const instance = node.type === "object" ? node.instances[0] : node;
-  if (instance?.type !== "objectInstance") throw badRequest("a Create needs an Object Instance");
-  return instance;
+  if (firstByte === undefined) {
+    return { instances: [{ type: "objectInstance", id: ownId, resources: [] }], isIdOwn: true };
+  }
+  const format = requireFormat(contentFormat, target);
+  const isIdOwn = format === CONTENT_FORMAT.LWM2M_TLV && firstByte >> 6 !== TLV_OBJECT_INSTANCE;
+  const node = decodeContent(format, payload, isIdOwn ? [objectId, ownId] : [objectId], tree);
+  const instances = node.type === "object" ? node.instances : [node as ObjectInstanceNode]; // By the path that was asked for.
+  if (instances.length === 0) throw badRequest("a Create needs an Object Instance");
+  return { instances, isIdOwn };
 }
 
 /** Links of what is at `path` and below, with the attributes written to them (OMA LwM2M Core 1.1.1 §6.3.2). */

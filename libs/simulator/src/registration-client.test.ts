@@ -16,6 +16,7 @@ const client = (): RegistrationClient =>
     endpoint: "demo",
     lwm2mVersion: "1.1",
     bindingMode: "U",
+    queueMode: false,
     lifetimeS: 100,
     random: (size) => new Uint8Array(size),
   });

@@ -12,6 +12,7 @@ import {
   stringOption,
   uintOption,
 } from "@ferry/coap";
+import type { LwM2mVersion } from "@ferry/lwm2m";
 import type { DeviceEvent, UplinkType } from "./device-io.ts";
 
 /** A request to the server, ready to be sent. */
@@ -24,8 +25,9 @@ export interface UplinkRequest {
 
 export interface RegistrationSettings {
   readonly endpoint: string;
-  readonly lwm2mVersion: string;
+  readonly lwm2mVersion: LwM2mVersion;
   readonly bindingMode: string;
+  readonly queueMode: boolean;
   readonly lifetimeS: number;
   readonly random: Random;
 }
@@ -68,11 +70,11 @@ export class RegistrationClient {
   }
 
   register(objectLinks: string): UplinkRequest {
-    const { endpoint, lwm2mVersion, bindingMode } = this.#settings;
+    const { endpoint, lwm2mVersion } = this.#settings;
     this.#location = undefined;
     this.#next = undefined;
     this.#objectLinks = objectLinks;
-    const query = [`ep=${endpoint}`, `lt=${this.lifetimeS}`, `lwm2m=${lwm2mVersion}`, `b=${bindingMode}`];
+    const query = [`ep=${endpoint}`, `lt=${this.lifetimeS}`, `lwm2m=${lwm2mVersion}`, ...this.#binding()];
     return {
       uplink: "register",
       code: CODE.POST,
@@ -83,6 +85,18 @@ export class RegistrationClient {
       ],
       payload: Buffer.from(objectLinks),
     };
+  }
+
+  /** Queue mode is a letter of the binding mode in LwM2M 1.0, and a parameter of its own since (OMA LwM2M Core 1.1.1 §6.2.1). */
+  #binding(): string[] {
+    const { lwm2mVersion, bindingMode, queueMode } = this.#settings;
+    if (!queueMode) return [`b=${bindingMode}`];
+    return lwm2mVersion === "1.0" ? [`b=${bindingMode}Q`] : [`b=${bindingMode}`, "Q"];
+  }
+
+  /** Registers again at `dueMs`. */
+  comeBackAt(dueMs: number): void {
+    this.#next = { uplink: "register", dueMs };
   }
 
   /** The Update; it carries the object links when they changed. Undefined without a registration. */
