@@ -8,6 +8,7 @@ import {
   diffRecords,
   formatDocument,
   type ProvisioningDocument,
+  type PublishOptions,
   type PublishOutcome,
   type RecordChange,
   readCurrent,
@@ -180,7 +181,7 @@ export class BusClient implements FerryClient {
     if (answer !== undefined) this.#waiting.get(answer.requestId)?.(answer);
   }
 
-  #publishOptions(onOutcome: (outcome: PublishOutcome) => void): Parameters<typeof publishRecords>[2] {
+  #publishOptions(onOutcome: (outcome: PublishOutcome) => void): PublishOptions {
     return { timeoutMs: APPLY_TIMEOUT_MS, topicPrefix: this.#topicPrefix, sender: this.#sender, onOutcome };
   }
 

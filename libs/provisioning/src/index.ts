@@ -26,6 +26,6 @@ export {
   type PublishOutcome,
   publishRecords,
 } from "./publish-records.ts";
-export { type ReadOptions, readDocuments } from "./read-documents.ts";
+export { type ReadOptions, type ReadResult, readDocuments, readValidDocuments } from "./read-documents.ts";
 export { sealCredentials } from "./seal-credentials.ts";
 export { parseSealingKeys, type SealingKeys, sealSecret, unsealSecret } from "./sealing.ts";

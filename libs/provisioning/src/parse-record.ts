@@ -91,6 +91,13 @@ export function parseBody(
 }
 
 function parseModel(id: string, xml: string): ObjectModel {
+  const model = parseModelXml(xml);
+  if (modelId(model) !== id) throw new ProvisioningError("id", `"${id}" is not that of the XML: "${modelId(model)}"`);
+  return model;
+}
+
+/** Parses the XML of one object model. @throws {ProvisioningError} */
+export function parseModelXml(xml: string): ObjectModel {
   const sizeBytes = Buffer.byteLength(xml);
   if (sizeBytes > MAX_MODEL_BYTES) {
     throw new ProvisioningError("xml", `has ${sizeBytes} bytes, at most ${MAX_MODEL_BYTES} are possible`);
@@ -100,12 +107,10 @@ function parseModel(id: string, xml: string): ObjectModel {
   if (model === undefined || models.length > 1) {
     throw new ProvisioningError("xml", `defines ${models.length} objects, a record holds exactly one`);
   }
-  if (modelId(model) !== id) throw new ProvisioningError("id", `"${id}" is not that of the XML: "${modelId(model)}"`);
   return model;
 }
 
-/** Parses the XML of object models. @throws {ProvisioningError} */
-export function parseDdfText(xml: string): readonly ObjectModel[] {
+function parseDdfText(xml: string): readonly ObjectModel[] {
   try {
     return parseDdf(xml);
   } catch (error) {

@@ -1,11 +1,11 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import type { ProvisioningDocument } from "./document.ts";
 import { InvalidDocumentsError } from "./errors.ts";
 import { formatDocument } from "./format-document.ts";
-import { readDocuments } from "./read-documents.ts";
+import { readDocuments, readValidDocuments } from "./read-documents.ts";
 import { parseSealingKeys, unsealSecret } from "./sealing.ts";
 
 const QUICKSTART = join(import.meta.dirname, "../../../examples/quickstart");
@@ -177,6 +177,102 @@ describe("a problem is told with file, line and field", () => {
   it("says so when there is nothing to read, or nowhere", async () => {
     await expect(readDocuments([directory])).rejects.toThrow(/holds no \*\.xml/);
     await expect(readDocuments([join(directory, "nowhere")])).rejects.toThrow(/nowhere: does not exist/);
+  });
+});
+
+describe("reading what is valid of many files", () => {
+  const write = (name: string, content: string | Uint8Array) => writeFile(join(directory, name), content);
+  const readAll = async () => {
+    const { documents, errors } = await readValidDocuments([directory]);
+    return {
+      ids: documents.map(({ kind, id }) => `${kind} ${id}`),
+      problems: errors.map(({ file, reason }) => `${file.replace(`${directory}/`, "")}: ${reason}`),
+    };
+  };
+  const model = (id: number, version = "1.0") =>
+    MODEL.replaceAll("26241", String(id)).replace("<ObjectVersion>1.0", `<ObjectVersion>${version}`);
+
+  it("names each bad file with its reason, and takes the others", async () => {
+    await write("good.xml", model(26241));
+    await write("good-1.1.xml", model(26241, "1.1"));
+    await write("doctype.xml", `<!DOCTYPE x>${model(26242)}`);
+    await write("empty.xml", "");
+    await write("html.xml", "<html><body></body></html>");
+    await write("no-object.xml", "<LWM2M></LWM2M>");
+    await write("other-type.xml", model(26243).replace("MODefinition", "Other"));
+    await write(
+      "twice.xml",
+      model(26244).replace(
+        "<Resources>",
+        '<Resources><Item ID="0"><Name>a</Name><Operations>E</Operations><MultipleInstances>Single</MultipleInstances><Mandatory>Optional</Mandatory><Type></Type></Item>',
+      ),
+    );
+    await write("id.xml", model(26245).replace("<ObjectID>26245", "<ObjectID>0x3"));
+    await write("version.xml", model(26246, "1"));
+    await write("large.xml", " ".repeat(8_388_609));
+    await write("larger-model.xml", `${model(26247)}${" ".repeat(1_048_576)}`);
+    await write("latin1.xml", Buffer.from(model(26248).replace("Pump", "P\u00fcmp"), "latin1"));
+    await write("bad.yaml", "kind: gadget");
+    await write("notes.txt", "not looked at");
+    const { ids, problems } = await readAll();
+    expect(ids).toEqual(["model 26241_1.1", "model 26241_1.0"]);
+    expect(problems).toEqual([
+      "bad.yaml: is not profile, device or model",
+      expect.stringMatching(/^doctype\.xml: .*DOCTYPE/),
+      expect.stringMatching(/^empty\.xml: .*Start tag expected/),
+      expect.stringMatching(/^html\.xml: .*root element is not <LWM2M>/),
+      expect.stringMatching(/^id\.xml: .*<ObjectID> of <Object> 1: 0x3 is not in 0\.\.65535/),
+      "large.xml: has 8388609 bytes, at most 8388608 are read",
+      expect.stringMatching(/^larger-model\.xml: has \d+ bytes, at most 1048576 are possible/),
+      "latin1.xml: is not a text in UTF-8, or UTF-16 with a byte order mark",
+      expect.stringMatching(/^no-object\.xml: .*root element is not <LWM2M>/),
+      expect.stringMatching(/^other-type\.xml: .*ObjectType of object 26243: Other is not MODefinition/),
+      expect.stringMatching(/^twice\.xml: .*<Item ID="0"> of object 26244 is there twice/),
+      expect.stringMatching(/^version\.xml: .*<ObjectVersion> of object 26246: 1 is not major\.minor/),
+    ]);
+  });
+
+  it("takes neither of two files that define a model differently, and one of two that are the same", async () => {
+    await write("a.xml", model(26241));
+    await write("b.xml", model(26241).replace("Pump", "Valve"));
+    await write("c.xml", model(26242));
+    await write("d.xml", model(26242));
+    const { ids, problems } = await readAll();
+    expect(ids).toEqual(["model 26242_1.0"]);
+    expect(problems).toEqual([
+      expect.stringMatching(
+        /^a\.xml: model\/default\/26241_1\.0 stands also in .*b\.xml, with other content: keep one/,
+      ),
+      expect.stringMatching(
+        /^b\.xml: model\/default\/26241_1\.0 stands also in .*a\.xml, with other content: keep one/,
+      ),
+    ]);
+  });
+
+  it("takes each of several objects in one file, whatever one of them lacks", async () => {
+    const objects = [model(26241), model(26242, "x"), model(26243, "2.0")].join("").replaceAll("</LWM2M><LWM2M>", "");
+    await write("all.xml", objects);
+    const { ids, problems } = await readAll();
+    expect(ids).toEqual(["model 26241_1.0", "model 26243_2.0"]);
+    expect(problems).toEqual([expect.stringMatching(/^all\.xml: .*of object 26242/)]);
+  });
+
+  it("takes files with a byte order mark, in UTF-16, and with letters of any size in their names", async () => {
+    await write("bom.XML", `\uFEFF${model(26241)}`);
+    await write("utf16.xml", Buffer.from(`\uFEFF${model(26242)}`, "utf16le"));
+    expect(await readAll()).toEqual({ ids: ["model 26241_1.0", "model 26242_1.0"], problems: [] });
+  });
+
+  it("names a link that leads nowhere", async () => {
+    await write("a.xml", model(26241));
+    await symlink(join(directory, "gone.xml"), join(directory, "link.xml"));
+    expect((await readAll()).problems).toEqual([expect.stringMatching(/^link\.xml: cannot be read: ENOENT/)]);
+  });
+
+  it("refuses a tenant that none can have, before it reads", async () => {
+    await expect(readValidDocuments([directory], { tenant: "a/b" })).rejects.toThrow(
+      /tenant: "a\/b" is not 1 to 64 letters/,
+    );
   });
 });
 

@@ -1,21 +1,21 @@
 import { randomBytes } from "node:crypto";
-import { readdir, readFile, stat } from "node:fs/promises";
-import { extname, join } from "node:path";
+import { extname } from "node:path";
+import { splitDdf } from "@ferry/lwm2m";
 import { deviceKey, provisioningKey } from "@ferry/proto";
 import { LineCounter, parseAllDocuments } from "yaml";
 import { parseDeviceDocument } from "./device-document.ts";
 import { DEFAULT_TENANT, type DocumentError, type ProvisioningDocument } from "./document.ts";
 import { InvalidDocumentsError, ProvisioningError } from "./errors.ts";
 import { checkTenant } from "./names.ts";
-import { modelId, parseBody, parseDdfText } from "./parse-record.ts";
+import { modelId, parseBody, parseModelXml } from "./parse-record.ts";
+import { listFiles, readText } from "./read-files.ts";
 import { sealCredentials } from "./seal-credentials.ts";
 import type { SealingKeys } from "./sealing.ts";
 
-/** Largest file that is read, bytes. */
-const MAX_FILE_BYTES = 8_388_608;
+/** Most that is read at once, characters: documents are held until they are applied. */
+const MAX_CHARACTERS = 268_435_456;
 /** How many times a document may use what it has anchored (`&a`, `*a`): more would let a small file unfold into a huge one. */
 const MAX_ALIASES = 100;
-const EXTENSIONS: ReadonlySet<string> = new Set([".xml", ".yaml", ".yml", ".json"]);
 /** A record can be in force only when what it refers to is. */
 const ORDER = { model: 0, profile: 1, device: 2, credential: 3 } as const;
 
@@ -26,29 +26,57 @@ export interface ReadOptions {
   readonly sealingKeys?: SealingKeys;
 }
 
+/** What was found in files. */
+export interface ReadResult {
+  /** Models first, then profiles, then devices, each in the order of the files. */
+  readonly documents: readonly ProvisioningDocument[];
+  /** What is wrong, document by document; the others are not affected. */
+  readonly errors: readonly DocumentError[];
+}
+
 /**
- * Reads files and directories: `*.xml` are object models, `*.yaml`, `*.yml` and `*.json` hold profiles, devices and models.
+ * Reads files and directories as {@link readValidDocuments} does, all or nothing.
  *
- * Directories are read with what lies below them, hidden files left out. Models come first, then profiles, then devices, each in the order of the files.
  * @throws {InvalidDocumentsError} names every problem with file, line and field
  */
 export async function readDocuments(
   paths: readonly string[],
-  { tenant = DEFAULT_TENANT, sealingKeys }: ReadOptions = {},
+  options: ReadOptions = {},
 ): Promise<readonly ProvisioningDocument[]> {
+  const { documents, errors } = await readValidDocuments(paths, options);
+  if (errors.length > 0) throw new InvalidDocumentsError(errors);
+  return documents;
+}
+
+/**
+ * Reads files and directories: `*.xml` are object models, `*.yaml`, `*.yml` and `*.json` hold profiles, devices and models.
+ *
+ * Directories are read with what lies below them, hidden files left out. An XML file may define several objects; the same model in two files counts once.
+ * @throws {InvalidDocumentsError} a path names nothing that can be read, or there is nothing valid
+ */
+export async function readValidDocuments(
+  paths: readonly string[],
+  { tenant = DEFAULT_TENANT, sealingKeys }: ReadOptions = {},
+): Promise<ReadResult> {
   const errors: DocumentError[] = [];
+  checkTenantOf(paths, tenant);
+  const files = await listFiles(paths, errors);
+  if (errors.length > 0) throw new InvalidDocumentsError(errors);
   const read: ProvisioningDocument[] = [];
-  for (const file of await listFiles(paths, errors)) {
+  let characters = 0;
+  for (const file of files) {
     const text = await readText(file, errors);
     if (text === undefined) continue;
-    read.push(
-      ...(extname(file) === ".xml"
-        ? parseModelFile(file, text, tenant, errors)
-        : parseYamlFile(file, text, tenant, errors)),
-    );
+    characters += text.length;
+    if (characters > MAX_CHARACTERS) {
+      const reason = `with it the files have more than ${MAX_CHARACTERS} characters: apply them in parts`;
+      throw new InvalidDocumentsError([{ file, line: undefined, field: "", reason }]);
+    }
+    const parse = extname(file).toLowerCase() === ".xml" ? parseModelFile : parseYamlFile;
+    read.push(...parse(file, text, tenant, errors));
   }
-  refuseRepeats(read, errors);
-  if (read.length === 0 && errors.length === 0) {
+  const documents = withoutRepeats(read, errors);
+  if (documents.length === 0 && errors.length === 0) {
     errors.push({
       file: paths.join(", "),
       line: undefined,
@@ -56,62 +84,43 @@ export async function readDocuments(
       reason: "holds no *.xml, *.yaml, *.yml or *.json document",
     });
   }
-  if (errors.length > 0) throw new InvalidDocumentsError(errors);
-  const sorted = read.toSorted((a, b) => ORDER[a.kind] - ORDER[b.kind]);
-  return sealingKeys === undefined ? sorted : sorted.map((document) => seal(document, sealingKeys));
+  if (documents.length === 0) throw new InvalidDocumentsError(errors);
+  const sorted = documents.toSorted((a, b) => ORDER[a.kind] - ORDER[b.kind]);
+  return { documents: sealingKeys === undefined ? sorted : sorted.map((one) => seal(one, sealingKeys)), errors };
 }
 
-async function listFiles(paths: readonly string[], errors: DocumentError[]): Promise<readonly string[]> {
-  const files: string[] = [];
-  for (const path of paths) {
-    const found = await stat(path).catch(notFound);
-    if (found === undefined) errors.push({ file: path, line: undefined, field: "", reason: "does not exist" });
-    else if (found.isDirectory()) files.push(...(await listDirectory(path)));
-    else if (EXTENSIONS.has(extname(path))) files.push(path);
-    else errors.push({ file: path, line: undefined, field: "", reason: "is not *.xml, *.yaml, *.yml or *.json" });
+function checkTenantOf(paths: readonly string[], tenant: string): void {
+  try {
+    checkTenant(tenant);
+  } catch (error) {
+    if (!(error instanceof ProvisioningError)) throw error;
+    const { field, reason } = error;
+    throw new InvalidDocumentsError([{ file: paths.join(", "), line: undefined, field, reason }]);
   }
-  return [...new Set(files)];
 }
 
-async function listDirectory(path: string): Promise<readonly string[]> {
-  const names = (await readdir(path)).filter((name) => !name.startsWith(".")).sort();
-  const files: string[] = [];
-  for (const name of names) {
-    const full = join(path, name);
-    // stat, not the directory entry: a mounted ConfigMap is made of links.
-    if ((await stat(full)).isDirectory()) files.push(...(await listDirectory(full)));
-    else if (EXTENSIONS.has(extname(name))) files.push(full);
-  }
-  return files;
-}
-
-async function readText(file: string, errors: DocumentError[]): Promise<string | undefined> {
-  const { size } = await stat(file);
-  if (size <= MAX_FILE_BYTES) return await readFile(file, "utf8");
-  errors.push({ file, line: undefined, field: "", reason: `has ${size} bytes, at most ${MAX_FILE_BYTES} are read` });
-  return undefined;
-}
-
-function notFound(error: NodeJS.ErrnoException): undefined {
-  if (error.code === "ENOENT" || error.code === "ENOTDIR") return undefined;
-  throw error;
-}
-
+/** One record for each object that the file defines. */
 function parseModelFile(
   file: string,
-  xml: string,
+  text: string,
   tenant: string,
   errors: DocumentError[],
 ): readonly ProvisioningDocument[] {
-  try {
-    return parseDdfText(xml).map((model) =>
-      checked({ kind: "model", tenant, id: modelId(model), body: { model: { xml } }, source: file }),
-    );
-  } catch (error) {
-    if (!(error instanceof ProvisioningError)) throw error;
-    errors.push({ file, line: undefined, field: "", reason: error.reason });
-    return [];
-  }
+  return splitDdf(text).flatMap((xml) => {
+    try {
+      return [{ ...modelDocument(tenant, xml), source: file }];
+    } catch (error) {
+      if (!(error instanceof ProvisioningError)) throw error;
+      errors.push({ file, line: undefined, field: "", reason: error.reason });
+      return [];
+    }
+  });
+}
+
+/** @throws {ProvisioningError} */
+function modelDocument(tenant: string, xml: string): ProvisioningDocument {
+  const model = parseModelXml(xml);
+  return { kind: "model", tenant, id: modelId(model), body: { model: { xml } } };
 }
 
 function parseYamlFile(
@@ -186,16 +195,8 @@ function parseDocument(value: unknown, defaultTenant: string): ProvisioningDocum
       const id = requireText("name", name);
       return checked({ kind: "profile", tenant, id, body: { profile: { json: JSON.stringify(profile) } } });
     }
-    case "model": {
-      const { xml } = members;
-      const [model] = parseDdfText(requireText("xml", xml));
-      return checked({
-        kind: "model",
-        tenant,
-        id: model === undefined ? "" : modelId(model),
-        body: { model: { xml: String(xml) } },
-      });
-    }
+    case "model":
+      return modelDocument(tenant, requireText("xml", members.xml));
   }
 }
 
@@ -225,20 +226,24 @@ function checked(document: ProvisioningDocument): ProvisioningDocument {
   return document;
 }
 
-function refuseRepeats(documents: readonly ProvisioningDocument[], errors: DocumentError[]): void {
-  const seen = new Map<string, ProvisioningDocument>();
-  for (const document of documents) {
-    const key = provisioningKey(document.kind, document.tenant, document.id);
-    const first = seen.get(key);
-    if (first === undefined) seen.set(key, document);
-    else
-      errors.push({
-        file: document.source ?? "",
-        line: undefined,
-        field: "",
-        reason: `${key} stands also in ${first.source}`,
-      });
-  }
+/** What is declared twice counts for nothing, for nobody knows which is meant; a model that is the same in two files counts once. */
+function withoutRepeats(
+  documents: readonly ProvisioningDocument[],
+  errors: DocumentError[],
+): readonly ProvisioningDocument[] {
+  return [...Map.groupBy(documents, ({ kind, tenant, id }) => provisioningKey(kind, tenant, id))].flatMap(
+    ([key, [first, ...others]]) => {
+      if (first === undefined) return [];
+      const { xml } = first.body.model ?? {};
+      if (others.every(({ body }) => xml !== undefined && body.model?.xml === xml)) return [first];
+      const isModel = first.kind === "model";
+      for (const [index, { source = "" }] of [first, ...others].entries()) {
+        const reason = `${key} stands also in ${(index === 0 ? others[0] : first)?.source}${isModel ? ", with other content: keep one" : ""}`;
+        errors.push({ file: source, line: undefined, field: "", reason });
+      }
+      return [];
+    },
+  );
 }
 
 function seal(document: ProvisioningDocument, keys: SealingKeys): ProvisioningDocument {
