@@ -56,6 +56,17 @@ export interface Observation {
   readonly contentFormat?: number;
 }
 
+/**
+ * What waits in the store for a device; whoever becomes its owner fetches it. `requests` may still count one that lapsed unanswered,
+ * until `openRequests` is asked.
+ */
+export interface Waiting {
+  /** Open requests, also those that are dispatched. */
+  readonly requests: number;
+  /** Desired values that are not fulfilled. */
+  readonly values: number;
+}
+
 /** All that a node needs to serve a device. */
 export interface DeviceState {
   readonly registration: Registration;
@@ -65,6 +76,7 @@ export interface DeviceState {
   readonly firstMessageId: number;
   /** When an authenticated datagram of the device last changed or confirmed its owner, ms since 1970. */
   readonly lastSeenMs: number;
+  readonly waiting: Waiting;
 }
 
 /** How long after its lifetime a registration is kept, so that a late retransmission still finds it: EXCHANGE_LIFETIME (RFC 7252 §4.8.2). */
@@ -160,25 +172,37 @@ export interface OpenRequest {
   readonly expiresAtMs: number;
 }
 
-/** An open request as its shard lists it. */
+/** An open request as its shard holds it. */
 export interface ShardRequest extends OpenRequest {
   readonly device: DeviceRef;
-  /** It passed `dispatch`: whether the device carried it out is unknown until the answer comes. */
-  readonly dispatched: boolean;
+  /** Who passed `dispatch` with it: whether the device carried it out is unknown until the answer comes. */
+  readonly dispatchedBy?: NodeRef;
 }
 
 export type AcceptOutcome =
-  | { readonly type: "accepted" }
+  | {
+      readonly type: "accepted";
+      /** The device as it is in this step; undefined when it is not registered, or lapsed beyond the grace. */
+      readonly state?: DeviceState;
+      /**
+       * The oldest requests that nobody dispatched, as many as are open beyond the limit. Nobody can dispatch them any more, and they stay open
+       * until the caller finishes them: should it die before, the next `accept` names them again.
+       */
+      readonly displaced: readonly ShardRequest[];
+    }
   /** Another request with this id is open. */
   | { readonly type: "open" }
   /** This id has its final answer: `lwm2m.v1.RpcResponse`, encoded as `contentType` says. */
-  | { readonly type: "finished"; readonly response: Uint8Array; readonly contentType: string };
+  | { readonly type: "finished"; readonly response: Uint8Array; readonly contentType: string }
+  /** As many as the limit are open, and all were dispatched: nothing was stored. */
+  | { readonly type: "full" };
 
 export type DispatchOutcome =
   /** The first datagram may leave, within 1 s. */
   | { readonly type: "go" }
   /** Somebody dispatched it before, or it is finished, or ownership moved (or its memory lapsed: `stale`): it must not be sent (again). */
   | { readonly type: "dispatched" }
+  /** Also when it was displaced: its final answer is on its way. */
   | { readonly type: "finished" }
   | { readonly type: "stale" };
 
@@ -188,6 +212,44 @@ export type FinishOutcome =
   | { readonly type: "lost"; readonly response: Uint8Array }
   /** No such request, or its memory lapsed. */
   | { readonly type: "unknown" };
+
+/** A value that a resource of a device is wanted to have. */
+export interface DesiredValue {
+  /** Key name that the device's profile gives the resource. */
+  readonly key: string;
+  /** As the caller of `desire` wrote it: JSON text. */
+  readonly value: string;
+  /** Offset of the record that asked for it: a later one of the same key replaces it. */
+  readonly version: number;
+}
+
+export type DesireOutcome =
+  /** `state` as `accept` answers it, so that the owner can be told: `state.waiting.values` says whether there is anything to tell. */
+  | { readonly type: "stored"; readonly state?: DeviceState }
+  /** This version or a newer one of the key was stored before, fulfilled or not. */
+  | { readonly type: "older"; readonly state?: DeviceState }
+  /** `MAX_DESIRED_VALUES` keys of the device wait already. */
+  | { readonly type: "full" };
+
+export type FulfilOutcome =
+  | { readonly type: "done" }
+  /** Meanwhile the key has a newer version, or that was withdrawn: `desiredValues` tells. */
+  | { readonly type: "newer" };
+
+/** A device to be stored again after the store was emptied or rolled back. */
+export interface RestoreRequest {
+  readonly registration: Registration;
+  readonly observations: readonly Observation[];
+  /** Who has the device, as that node or its last record says; nobody when undefined. */
+  readonly owner?: Owner;
+  readonly nowMs: number;
+}
+
+export type RestoreOutcome =
+  /** An owner of an older epoch than one that the store has given meanwhile is not restored: `state.owner` says who has the device. */
+  | { readonly type: "restored"; readonly state: DeviceState }
+  /** The store has this generation or a newer one, `state`, or knows that the device ended at it (no `state`). */
+  | { readonly type: "known"; readonly state?: DeviceState };
 
 /** A record that must reach Kafka because the state it tells of is stored: written in the same atomic step. */
 export interface OutboxEntry {
@@ -225,6 +287,8 @@ export type SweepOutcome =
 /**
  * The state of devices: every method is one atomic step in the device's slot and safe to repeat.
  *
+ * Requests and desired values are for the device, not for one of its registrations: Register, Deregister, removal and expiry leave them.
+ *
  * Time is the later one of the given `nowMs` and the store's own clock (in Redis: `TIME`), so that a node whose clock lags
  * neither ends a registration late nor makes an epoch that is behind.
  *
@@ -251,6 +315,11 @@ export interface DeviceStore {
   release(request: { readonly device: DeviceRef; readonly owner: Owner }): Promise<OwnedOutcome>;
   /** Reads without changing anything; `undefined` when not registered or lapsed beyond the grace. */
   get(device: DeviceRef): Promise<DeviceState | undefined>;
+  /**
+   * The device without DTLS whose registration names this source address; "ambiguous" when several do. Not one step: it follows a hint that is written
+   * after Register, Update and claim, and may lag behind them or be lost; what it leads to is proven by the registration.
+   */
+  findByPeer(peer: string): Promise<DeviceState | "ambiguous" | undefined>;
   /** Adds and removes observations of an owned device in one step. */
   observe(request: {
     readonly device: DeviceRef;
@@ -259,10 +328,14 @@ export interface DeviceStore {
     readonly remove: readonly Token[];
   }): Promise<OwnedOutcome>;
 
-  /** Remembers a request until its final answer, and that until 10 minutes after it or its expiry, whichever is later. */
+  /**
+   * Remembers a request until its final answer, and that until 10 minutes after it or its expiry, whichever is later. Beyond `limit` open requests
+   * of the device (at least 1) it displaces the oldest that were not dispatched.
+   */
   accept(request: {
     readonly device: DeviceRef;
     readonly open: OpenRequest;
+    readonly limit: number;
     readonly nowMs: number;
   }): Promise<AcceptOutcome>;
   /** Passed just before the first transmission of Execute, Create, Delete: at most one caller is told to go. */
@@ -279,11 +352,36 @@ export interface DeviceStore {
     readonly response: Uint8Array;
     readonly nowMs: number;
   }): Promise<FinishOutcome>;
-  /** Requests of a device that have no final answer. */
-  openRequests(device: DeviceRef): Promise<readonly (OpenRequest & { readonly dispatched: boolean })[]>;
+  /** Requests of a device that have no final answer, in order of acceptance. */
+  openRequests(device: DeviceRef): Promise<readonly ShardRequest[]>;
 
-  /** Open requests of a shard, the first to expire first: so that routers can end those whose node and router died. */
-  listOpenRequests(request: { readonly shard: number; readonly limit: number }): Promise<readonly ShardRequest[]>;
+  /** Open requests of a shard, the first to expire first, after the first `offset` (0): so that routers can end those whose node and router died. */
+  listOpenRequests(request: {
+    readonly shard: number;
+    readonly limit: number;
+    readonly offset?: number;
+  }): Promise<readonly ShardRequest[]>;
+
+  /** Stores what a resource is to be set to; `value` undefined withdraws it. Forgotten `DESIRED_MEMORY_MS` after the device's last desire. */
+  desire(request: {
+    readonly device: DeviceRef;
+    readonly key: string;
+    readonly value: string | undefined;
+    readonly version: number;
+    readonly nowMs: number;
+  }): Promise<DesireOutcome>;
+  /** What is desired of a device and not fulfilled, the oldest version first. */
+  desiredValues(device: DeviceRef): Promise<readonly DesiredValue[]>;
+  /** The device has the value: it waits no longer. Its version stays, so that a repeat of the same record is `older`. */
+  fulfil(request: {
+    readonly device: DeviceRef;
+    readonly key: string;
+    readonly version: number;
+    readonly nowMs: number;
+  }): Promise<FulfilOutcome>;
+
+  /** Stores a device that the store lost, unless it knows this generation or a newer one. Tells nobody: nothing happened to the device. */
+  restore(request: RestoreRequest): Promise<RestoreOutcome>;
 
   /** Ends what lapsed and hands over what the outbox holds, if no other live node has the shard's lease. */
   sweep(request: SweepRequest): Promise<SweepOutcome>;
@@ -291,7 +389,7 @@ export interface DeviceStore {
   settle(shard: number, outboxIds: readonly string[]): Promise<void>;
   /** Tells which life of the store this is; called now and then, it notices a roll-back. */
   incarnation(): Promise<Incarnation>;
-  /** Lists registrations, for the console and the CLI; never on a serving path. `cursor` continues where the last page ended. */
+  /** Lists registrations, for the console and the CLI; never on a serving path. `cursor` continues where the last page ended. `waiting` is left at 0. */
   list(request: {
     readonly tenant?: string;
     readonly cursor?: string;

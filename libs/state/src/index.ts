@@ -5,12 +5,15 @@ export {
   type ClaimProof,
   type ClaimRequest,
   type DeregisterOutcome,
+  type DesiredValue,
+  type DesireOutcome,
   type DeviceRef,
   type DeviceState,
   type DeviceStore,
   type DispatchOutcome,
   EXPIRY_GRACE_MS,
   type FinishOutcome,
+  type FulfilOutcome,
   type Incarnation,
   type NodeRef,
   type Observation,
@@ -21,16 +24,20 @@ export {
   type RegisterOutcome,
   type RegisterRequest,
   type Registration,
+  type RestoreOutcome,
+  type RestoreRequest,
   type ShardRequest,
   type SweepOutcome,
   type SweepRequest,
   type UpdateOutcome,
   type UpdateRequest,
+  type Waiting,
 } from "./device-store.ts";
 export { type Epoch, epochSlot, nextEpoch } from "./epoch.ts";
 export { StateUnavailableError } from "./errors.ts";
 export { type EventSource, eventId, namedEventId } from "./event-id.ts";
 export { type LifecycleChange, lifecycleRecord } from "./lifecycle.ts";
+export { MAX_DESIRED_VALUES } from "./limits.ts";
 export { type NodeDirectory, type NodeEntry, TRANSPORT_SLOTS } from "./node-directory.ts";
 export type {
   CredentialIdentity,

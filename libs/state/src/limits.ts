@@ -15,3 +15,18 @@ export const OUTBOX_MAX_ENTRIES = 1_000;
 
 /** How long a value that did not parse is kept for inspection. */
 export const QUARANTINE_MS = 604_800_000;
+
+/** Most keys of a device that have a desired value, and most whose last version is remembered. */
+export const MAX_DESIRED_VALUES = 64;
+
+/** How long a device's desired values and their versions are kept after the last change, for a device that never comes: 30 days. */
+export const DESIRED_MEMORY_MS = 2_592_000_000;
+
+/** How long the end of a registration is remembered, so that nobody restores it: longer than restoring takes after a lost store. */
+export const ENDED_MEMORY_MS = 3_600_000;
+
+/** How long the hint from a source address to its device is kept at least; twice the lifetime when that is longer. */
+export const PEER_HINT_MIN_MS = 86_400_000;
+
+/** Most devices that the hint of a source address names; of more it only says that they are several. */
+export const PEER_HINT_MAX_DEVICES = 4;

@@ -96,9 +96,9 @@ describe("a request that its node does not answer", () => {
     const open = { contentType: CONTENT_TYPE.json, expiresAtMs };
     const wire = lwm2m.v1.RpcRequest.encode({ requestId: "r-1", ...DEVICE, method: "Read" }).finish();
     const damaged = { ...open, requestId: "r-0", request: Uint8Array.of(0xff), expiresAtMs: expiresAtMs - 1 };
-    await fixture.devices.accept({ device: DEVICE, open: damaged, nowMs: fixture.nowMs });
+    await fixture.devices.accept({ device: DEVICE, open: damaged, limit: 100, nowMs: fixture.nowMs });
     const sound = { ...open, requestId: "r-1", request: wire };
-    await fixture.devices.accept({ device: DEVICE, open: sound, nowMs: fixture.nowMs });
+    await fixture.devices.accept({ device: DEVICE, open: sound, limit: 100, nowMs: fixture.nowMs });
     fixture.nowMs += 3001;
     for (let step = 0; step < PACE.roundMs / PACE.stepMs; step++) await expiry.step();
     expect(await answers()).toEqual(["TIMEOUT"]);
@@ -107,7 +107,7 @@ describe("a request that its node does not answer", () => {
   it("is found within a round by a router that never heard of it, when node and router died", async () => {
     const wire = lwm2m.v1.RpcRequest.encode({ requestId: "r-1", ...DEVICE, method: "Read" }).finish();
     const open = { requestId: "r-1", request: wire, contentType: CONTENT_TYPE.json, expiresAtMs: fixture.nowMs + 1000 };
-    await fixture.devices.accept({ device: DEVICE, open, nowMs: fixture.nowMs });
+    await fixture.devices.accept({ device: DEVICE, open, limit: 100, nowMs: fixture.nowMs });
     fixture.nowMs += 3000;
     for (let step = 0; step < PACE.roundMs / PACE.stepMs; step++) await expiry.step();
     expect(await answers()).toEqual(["TIMEOUT"]);

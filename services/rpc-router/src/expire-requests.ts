@@ -78,7 +78,7 @@ export class RequestExpiry {
 
   /** A node died: what it had in hand goes to the device's new owner, or ends. */
   async #resolveAgain(request: ShardRequest): Promise<void> {
-    if (!request.dispatched) {
+    if (request.dispatchedBy === undefined) {
       await forward(request, 2, "", this.#ports);
       return;
     }
@@ -97,8 +97,8 @@ const INDETERMINATE: Answer = {
 };
 
 /** What is true of a request that nobody answered. */
-function lapsedAnswer({ request, dispatched }: ShardRequest): Answer {
-  if (dispatched) return INDETERMINATE;
+function lapsedAnswer({ request, dispatchedBy }: ShardRequest): Answer {
+  if (dispatchedBy !== undefined) return INDETERMINATE;
   const { method } = lwm2m.v1.RpcRequest.decode(request);
   // Without having passed the gate an operation of this kind was not sent.
   if (findMethod(method)?.sideEffect === "atMostOnce") {

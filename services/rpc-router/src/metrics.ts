@@ -12,7 +12,18 @@ export const RPC_ROUTER_METRICS = {
     type: "counter",
     name: "lwm2m_rpc_router_answers_total",
     help: "Final answers that the router decided, by status.",
-    labels: { status: ["FAILED", "REJECTED", "NOT_REGISTERED", "UNREACHABLE", "TIMEOUT", "EXPIRED", "INDETERMINATE"] },
+    labels: {
+      status: [
+        "FAILED",
+        "REJECTED",
+        "NOT_REGISTERED",
+        "UNREACHABLE",
+        "TIMEOUT",
+        "EXPIRED",
+        "DISPLACED",
+        "INDETERMINATE",
+      ],
+    },
   },
   routeSeconds: {
     type: "histogram",

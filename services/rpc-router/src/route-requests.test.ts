@@ -96,7 +96,7 @@ describe("a request to a registered device", () => {
       expiresAtMs: fixture.nowMs + 10_000,
     }).finish();
     const open = { requestId: "r-1", request, contentType: CONTENT_TYPE.json, expiresAtMs: fixture.nowMs + 10_000 };
-    await fixture.devices.accept({ device, open, nowMs: fixture.nowMs });
+    await fixture.devices.accept({ device, open, limit: 100, nowMs: fixture.nowMs });
     await fixture.publishRequest(DEMO, READ);
     await fixture.until(() => fixture.commands.length === 1);
   });

@@ -110,7 +110,7 @@ async function accept(
     contentType,
     expiresAtMs,
   };
-  const accepted = await devices.accept({ device, open, nowMs });
+  const accepted = await devices.accept({ device, open, limit: MAX_OPEN_REQUESTS, nowMs });
   switch (accepted.type) {
     case "finished":
       await repeatAnswer({ ...open, contentType: accepted.contentType }, accepted.response, ports);
@@ -118,13 +118,33 @@ async function accept(
     case "open":
       await forwardAgain(device, requestId, ports);
       return "repeated";
+    case "full":
+      await publishResponse(device, encodeAnswer(open, QUEUE_FULL, nowMs, ports), contentType, ports);
+      ports.metrics.answers.with({ status: QUEUE_FULL.status }).inc();
+      return "answered";
     case "accepted": {
       onAccepted(open);
+      for (const each of accepted.displaced) await finish(each, DISPLACED, ports);
       const [outcome] = await Promise.all([forward(open, 1, traceParent, ports), publishQueued(open, ports)]);
       return outcome;
     }
   }
 }
+
+/** Most requests of one device that are open at a time; one more displaces the oldest. */
+const MAX_OPEN_REQUESTS = 100;
+
+const DISPLACED: Answer = {
+  status: "DISPLACED",
+  result: "",
+  error: `More than ${MAX_OPEN_REQUESTS} requests of the device were open: the oldest made room for a later one`,
+};
+
+const QUEUE_FULL: Answer = {
+  status: "REJECTED",
+  result: "",
+  error: `${MAX_OPEN_REQUESTS} requests of the device were sent and have no answer yet: ask again later`,
+};
 
 const ANSWER_TOO_LARGE: Answer = {
   status: "FAILED",
@@ -150,7 +170,7 @@ async function repeatAnswer(request: Accepted, response: Uint8Array, ports: Rout
  */
 async function forwardAgain(device: DeviceRef, requestId: string, ports: RouterPorts): Promise<void> {
   const open = (await ports.devices.openRequests(device)).find((one) => one.requestId === requestId);
-  if (open !== undefined && !open.dispatched) await forward({ ...open, device }, 1, "", ports);
+  if (open !== undefined && open.dispatchedBy === undefined) await forward({ ...open, device }, 1, "", ports);
 }
 
 /** Sends an accepted request where `route` says. `attempt` counts the hand-overs of one request, from 1. */

@@ -40,6 +40,7 @@ function state(changes: { lastSeenMs?: number; bootId?: string; expiresAtMs?: nu
     observations: [],
     firstMessageId: 0,
     lastSeenMs,
+    waiting: { requests: 0, values: 0 },
   };
 }
 

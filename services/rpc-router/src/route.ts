@@ -3,7 +3,15 @@ import type { DeviceState, NodeEntry } from "@ferry/state";
 
 /** How a request ends that no device sees, by the names of `lwm2m.v1.RpcFinalStatus`. */
 export interface Answer {
-  readonly status: "FAILED" | "REJECTED" | "NOT_REGISTERED" | "UNREACHABLE" | "TIMEOUT" | "EXPIRED" | "INDETERMINATE";
+  readonly status:
+    | "FAILED"
+    | "REJECTED"
+    | "NOT_REGISTERED"
+    | "UNREACHABLE"
+    | "TIMEOUT"
+    | "EXPIRED"
+    | "DISPLACED"
+    | "INDETERMINATE";
   /** Name of a CoAP code where the RPC specification has one; else empty. */
   readonly result: string;
   readonly error: string;

@@ -90,6 +90,7 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
         expect(state.owner).toEqual({ ...c, epoch: nowMs * 256 + 63 });
         expect(byPath(state)).toEqual(byPath({ observations }));
         expect(state.lastSeenMs).toBe(nowMs);
+        expect(state.waiting).toEqual(NOTHING_WAITS);
         expect(state.firstMessageId).toBeLessThan(0x10000);
         expect(await store.get(device)).toEqual(state);
       });
@@ -311,6 +312,7 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
               observations: state.observations,
               firstMessageId: (state.firstMessageId + 256) % 0x10000,
               lastSeenMs: nowMs,
+              waiting: NOTHING_WAITS,
             },
             previousOwner: state.owner,
           });
@@ -420,16 +422,21 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
         expiresAtMs,
       });
       const response = Uint8Array.of(9, 8, 0, 7);
+      const accept = (
+        device: DeviceRef,
+        request: Parameters<DeviceStore["accept"]>[0]["open"] = open(),
+        limit = 100,
+      ): ReturnType<DeviceStore["accept"]> => store.accept({ device, open: request, limit, nowMs });
 
       it("A request is accepted once, open until its final answer, and then answered the same again", async () => {
         const device = newDevice();
-        expect(await store.accept({ device, open: open(), nowMs })).toEqual({ type: "accepted" });
-        expect(await store.accept({ device, open: open(), nowMs })).toEqual({ type: "open" });
-        expect(await store.openRequests(device)).toEqual([{ ...open(), dispatched: false }]);
+        expect(await accept(device, open())).toEqual({ type: "accepted", displaced: [] });
+        expect(await accept(device, open())).toEqual({ type: "open" });
+        expect(await store.openRequests(device)).toEqual([{ device, ...open() }]);
         const won = await store.finish({ device, requestId: "r1", response, nowMs });
         expect(won).toEqual({ type: "won", outboxId: expect.any(String), contentType: "application/json" });
         expect(await store.openRequests(device)).toEqual([]);
-        expect(await store.accept({ device, open: open(), nowMs })).toEqual({
+        expect(await accept(device, open())).toEqual({
           type: "finished",
           response,
           contentType: "application/json",
@@ -438,7 +445,7 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
 
       it("The first final answer wins and is in the outbox; another is void", async () => {
         const device = newDevice();
-        await store.accept({ device, open: open(), nowMs });
+        await accept(device, open());
         const won = await store.finish({ device, requestId: "r1", response, nowMs });
         expect(await store.finish({ device, requestId: "r1", response: Uint8Array.of(1), nowMs })).toEqual({
           type: "lost",
@@ -467,33 +474,33 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
         const device = newDevice();
         const { state } = await register(device);
         const { owner } = state;
-        await store.accept({ device, open: open(), nowMs });
+        await accept(device, open());
         const stranger = { ...b, epoch: owner.epoch + 1 };
         expect(await store.dispatch({ device, requestId: "r1", owner: stranger, nowMs })).toEqual({ type: "stale" });
         expect(await store.dispatch({ device, requestId: "r1", owner, nowMs })).toEqual({ type: "go" });
         expect(await store.dispatch({ device, requestId: "r1", owner, nowMs })).toEqual({ type: "dispatched" });
-        expect(await store.openRequests(device)).toMatchObject([{ requestId: "r1", dispatched: true }]);
+        expect(await store.openRequests(device)).toMatchObject([{ requestId: "r1", dispatchedBy: a }]);
         await store.finish({ device, requestId: "r1", response, nowMs });
         expect(await store.dispatch({ device, requestId: "r1", owner, nowMs })).toEqual({ type: "finished" });
       });
 
       it("A final answer is remembered for 10 minutes, or until the request expires when that is later", async () => {
         const device = newDevice();
-        await store.accept({ device, open: open("short"), nowMs });
-        await store.accept({ device, open: open("long", nowMs + 2 * ANSWER_MEMORY_MS), nowMs });
+        await accept(device, open("short"));
+        await accept(device, open("long", nowMs + 2 * ANSWER_MEMORY_MS));
         for (const requestId of ["short", "long"]) await store.finish({ device, requestId, response, nowMs });
         pass(ANSWER_MEMORY_MS - 1);
-        expect(await store.accept({ device, open: open("short"), nowMs })).toMatchObject({ type: "finished" });
+        expect(await accept(device, open("short"))).toMatchObject({ type: "finished" });
         pass(1);
-        expect(await store.accept({ device, open: open("short"), nowMs })).toEqual({ type: "accepted" });
-        expect(await store.accept({ device, open: open("long"), nowMs })).toMatchObject({ type: "finished" });
+        expect(await accept(device, open("short"))).toEqual({ type: "accepted", displaced: [] });
+        expect(await accept(device, open("long"))).toMatchObject({ type: "finished" });
         pass(ANSWER_MEMORY_MS);
-        expect(await store.accept({ device, open: open("long"), nowMs })).toEqual({ type: "accepted" });
+        expect(await accept(device, open("long"))).toEqual({ type: "accepted", displaced: [] });
       });
 
       it("A request that never gets an answer is forgotten 10 minutes after it expires", async () => {
         const device = newDevice();
-        await store.accept({ device, open: open(), nowMs });
+        await accept(device, open());
         pass(30_000 + ANSWER_MEMORY_MS - 1);
         expect(await store.openRequests(device)).toHaveLength(1);
         pass(1);
@@ -503,8 +510,8 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
 
       it("A request id belongs to its device", async () => {
         const [one, two] = [newDevice("x"), newDevice("y/x")];
-        await store.accept({ device: one, open: open("a:b/c"), nowMs });
-        expect(await store.accept({ device: two, open: open("a:b/c"), nowMs })).toEqual({ type: "accepted" });
+        await accept(one, open("a:b/c"));
+        expect(await accept(two, open("a:b/c"))).toEqual({ type: "accepted", displaced: [] });
         await store.finish({ device: one, requestId: "a:b/c", response, nowMs });
         expect(await store.openRequests(two)).toMatchObject([{ requestId: "a:b/c" }]);
       });
@@ -512,9 +519,9 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
       it("A shard lists its open requests, the first to expire first", async () => {
         const device = newDevice();
         const shard = shardOf(device.tenant, device.endpoint);
-        await store.accept({ device, open: open("later", nowMs + 20), nowMs });
-        await store.accept({ device, open: open("first", nowMs + 10), nowMs });
-        await store.accept({ device, open: open("last", nowMs + 30), nowMs });
+        await accept(device, open("later", nowMs + 20));
+        await accept(device, open("first", nowMs + 10));
+        await accept(device, open("last", nowMs + 30));
         const listed = await store.listOpenRequests({ shard, limit: 2 });
         expect(listed.map(({ requestId }) => requestId)).toEqual(["first", "later"]);
         expect(listed[0]?.device).toEqual(device);
@@ -655,6 +662,7 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
   });
 }
 
+const NOTHING_WAITS = { requests: 0, values: 0 };
 const SWEEP = { outboxAgeMs: 0, graceMs: EXPIRY_GRACE_MS, limit: 100 } as const;
 
 function byPath({ observations }: Pick<DeviceState, "observations">): unknown[] {

@@ -131,7 +131,7 @@ async function run(
         contentType: "application/json",
         expiresAtMs: nowMs + 60_000,
       };
-      await store.accept({ device, open, nowMs });
+      await store.accept({ device, open, limit: 2, nowMs });
       return;
     }
     case "dispatch": {

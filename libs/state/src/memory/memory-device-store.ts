@@ -6,12 +6,15 @@ import {
   type ClaimProof,
   type ClaimRequest,
   type DeregisterOutcome,
+  type DesiredValue,
+  type DesireOutcome,
   type DeviceRef,
   type DeviceState,
   type DeviceStore,
   type DispatchOutcome,
   EXPIRY_GRACE_MS,
   type FinishOutcome,
+  type FulfilOutcome,
   type Incarnation,
   type NodeRef,
   type Observation,
@@ -22,6 +25,8 @@ import {
   type RegisterOutcome,
   type RegisterRequest,
   type Registration,
+  type RestoreOutcome,
+  type RestoreRequest,
   type ShardRequest,
   type SweepOutcome,
   type SweepRequest,
@@ -32,6 +37,9 @@ import { nextEpoch } from "../epoch.ts";
 import { EXPIRED_REASON, type LifecycleChange, lifecycleRecord } from "../lifecycle.ts";
 import {
   ANSWER_MEMORY_MS,
+  DESIRED_MEMORY_MS,
+  ENDED_MEMORY_MS,
+  MAX_DESIRED_VALUES,
   MESSAGE_ID_JUMP,
   OUTBOX_MAX_ENTRIES,
   REGISTER_MEMORY_MS,
@@ -62,8 +70,17 @@ interface Device {
 
 interface Request extends OpenRequest {
   readonly device: DeviceRef;
-  dispatched: boolean;
+  dispatchedBy: NodeRef | undefined;
+  displaced: boolean;
   response: Uint8Array | undefined;
+  untilMs: number;
+}
+
+interface Desires {
+  /** Not fulfilled, by key. */
+  readonly values: Map<string, string>;
+  /** Last version by key, also of what is fulfilled or withdrawn. */
+  readonly versions: Map<string, number>;
   untilMs: number;
 }
 
@@ -71,8 +88,12 @@ interface Request extends OpenRequest {
 interface Shard {
   readonly devices: Set<string>;
   readonly outbox: (OutboxEntry & { readonly atMs: number })[];
-  /** By device key, then request id. */
+  /** By device key, then request id, in order of acceptance. */
   readonly requests: Map<string, Map<string, Request>>;
+  /** By device key. */
+  readonly desires: Map<string, Desires>;
+  /** By device key: the generation or epoch, ms since 1970, that the device's next ones begin beyond. */
+  readonly ended: Map<string, { readonly endedMs: number; readonly untilMs: number }>;
   lease: { readonly bootId: string; readonly untilMs: number };
 }
 
@@ -81,9 +102,8 @@ export class MemoryDeviceStore implements DeviceStore {
   readonly #devices = new Map<string, Device>();
   readonly #byRegistrationId = new Map<string, string>();
   readonly #byToken = new Map<string, string>();
+  readonly #byPeer = new Map<string, Set<string>>();
   readonly #shards = new Map<number, Shard>();
-  /** Generations and epochs of new registrations begin beyond those that ended, ms since 1970. */
-  #endedMs = 0;
   #outboxCount = 0;
   readonly #incarnation = randomBytes(8).toString("hex");
   readonly #now: () => number;
@@ -101,28 +121,26 @@ export class MemoryDeviceStore implements DeviceStore {
     const key = keyOf(request.registration);
     const old = this.#devices.get(key);
     if (old?.digest === request.digest && nowMs - old.registration.registeredAtMs < REGISTER_MEMORY_MS) {
-      return { type: "repeated", state: stateOf(old) };
+      return { type: "repeated", state: this.#state(old) };
     }
     if (old !== undefined) this.#forget(key, old);
 
+    const endedMs = this.#endedMs(request.registration, nowMs);
     const device: Device = {
       registration: {
         ...request.registration,
-        generation: Math.max((old?.registration.generation ?? this.#endedMs) + 1, nowMs),
+        generation: Math.max((old?.registration.generation ?? endedMs) + 1, nowMs),
         registeredAtMs: nowMs,
         updatedAtMs: nowMs,
         expiresAtMs: nowMs + request.registration.lifetimeS * 1000,
       },
-      owner: ownerAfter(old?.owner.epoch ?? this.#endedMs * 256, request.node, nowMs),
+      owner: ownerAfter(old?.owner.epoch ?? endedMs * 256, request.node, nowMs),
       firstMessageId: old === undefined ? randomInt(0x10000) : nextMessageId(old.firstMessageId),
       lastSeenMs: nowMs,
       digest: request.digest,
       observations: new Map(),
     };
-    this.#devices.set(key, device);
-    this.#byRegistrationId.set(device.registration.registrationId, key);
-    this.#shard(request.registration).devices.add(key);
-    this.#addObservations(key, device, request.observations ?? []);
+    this.#keep(key, device, request.observations ?? []);
     const outboxId = this.#publishLater({
       event: "registered",
       registration: device.registration,
@@ -132,7 +150,7 @@ export class MemoryDeviceStore implements DeviceStore {
     });
     return {
       type: "registered",
-      state: stateOf(device),
+      state: this.#state(device),
       ...(old === undefined ? {} : { replaced: { registration: old.registration, owner: old.owner } }),
       outboxId,
     };
@@ -144,7 +162,7 @@ export class MemoryDeviceStore implements DeviceStore {
     if (device === undefined) return { type: "notFound" };
 
     const previousOwner = this.#take(device, request.node, nowMs);
-    device.registration = applyUpdate(device.registration, request, nowMs);
+    this.#change(device, applyUpdate(device.registration, request, nowMs));
     const outboxId = this.#publishLater({
       event: "updated",
       registration: device.registration,
@@ -153,7 +171,7 @@ export class MemoryDeviceStore implements DeviceStore {
     });
     return {
       type: "updated",
-      state: stateOf(device),
+      state: this.#state(device),
       ...(previousOwner === undefined ? {} : { previousOwner }),
       outboxId,
     };
@@ -175,8 +193,8 @@ export class MemoryDeviceStore implements DeviceStore {
     if (device === undefined || isGone(device, nowMs)) return { type: "notFound" };
 
     const previousOwner = this.#take(device, request.node, nowMs);
-    device.registration = { ...device.registration, peer: request.peer };
-    const state = stateOf(device);
+    this.#change(device, { ...device.registration, peer: request.peer });
+    const state = this.#state(device);
     return previousOwner === undefined ? { type: "owned", state } : { type: "claimed", state, previousOwner };
   }
 
@@ -192,7 +210,16 @@ export class MemoryDeviceStore implements DeviceStore {
 
   async get(ref: DeviceRef): Promise<DeviceState | undefined> {
     const device = this.#devices.get(keyOf(ref));
-    return device === undefined || isGone(device, this.#now()) ? undefined : stateOf(device);
+    return device === undefined || isGone(device, this.#now()) ? undefined : this.#state(device);
+  }
+
+  async findByPeer(peer: string): Promise<DeviceState | "ambiguous" | undefined> {
+    const devices = [...(this.#byPeer.get(peer) ?? [])]
+      .map((key) => this.#devices.get(key) as Device) // A key is in the index as long as its device is in the map.
+      .filter((device) => device.registration.securityMode === "NO_SEC" && !isGone(device, this.#now()));
+    const [device] = devices;
+    if (device === undefined) return undefined;
+    return devices.length > 1 ? "ambiguous" : this.#state(device);
   }
 
   async observe(request: {
@@ -211,22 +238,40 @@ export class MemoryDeviceStore implements DeviceStore {
     return { type: "done" };
   }
 
-  async accept(request: { device: DeviceRef; open: OpenRequest; nowMs: number }): Promise<AcceptOutcome> {
+  async accept(request: {
+    device: DeviceRef;
+    open: OpenRequest;
+    limit: number;
+    nowMs: number;
+  }): Promise<AcceptOutcome> {
     const nowMs = this.#time(request.nowMs);
-    const key = keyOf(request.device);
+    const { tenant, endpoint } = request.device;
     const known = this.#request(request.device, request.open.requestId, nowMs);
     if (known?.response !== undefined) {
       return { type: "finished", response: known.response, contentType: known.contentType };
     }
     if (known !== undefined) return { type: "open" };
-    const untilMs = Math.max(request.open.expiresAtMs, nowMs) + ANSWER_MEMORY_MS;
+
+    const open = this.#openRequests(request.device, nowMs);
+    const excess = Math.max(open.length + 1 - request.limit, 0);
+    const displaced = open.filter(({ dispatchedBy }) => dispatchedBy === undefined).slice(0, excess);
+    if (excess > 0 && displaced.length === 0) return { type: "full" };
+    for (const each of displaced) each.displaced = true;
+
     const { requests } = this.#shard(request.device);
+    const key = keyOf(request.device);
     const ofDevice = requests.get(key) ?? new Map<string, Request>();
-    const { tenant, endpoint } = request.device;
-    const entry = { ...request.open, device: { tenant, endpoint }, dispatched: false, response: undefined, untilMs };
-    ofDevice.set(request.open.requestId, entry);
+    ofDevice.delete(request.open.requestId); // One that lapsed would keep its place.
+    ofDevice.set(request.open.requestId, {
+      ...request.open,
+      device: { tenant, endpoint },
+      dispatchedBy: undefined,
+      displaced: false,
+      response: undefined,
+      untilMs: Math.max(request.open.expiresAtMs, nowMs) + ANSWER_MEMORY_MS,
+    });
     requests.set(key, ofDevice);
-    return { type: "accepted" };
+    return { type: "accepted", ...this.#stateOf(request.device, nowMs), displaced: displaced.map(listed) };
   }
 
   async dispatch(request: {
@@ -237,10 +282,10 @@ export class MemoryDeviceStore implements DeviceStore {
   }): Promise<DispatchOutcome> {
     const device = this.#devices.get(keyOf(request.device));
     const open = this.#request(request.device, request.requestId, this.#time(request.nowMs));
-    if (open?.response !== undefined) return { type: "finished" };
+    if (open?.response !== undefined || open?.displaced) return { type: "finished" };
     if (open === undefined || device === undefined || !sameOwner(device.owner, request.owner)) return { type: "stale" };
-    if (open.dispatched) return { type: "dispatched" };
-    open.dispatched = true;
+    if (open.dispatchedBy !== undefined) return { type: "dispatched" };
+    open.dispatchedBy = { slot: request.owner.slot, bootId: request.owner.bootId };
     return { type: "go" };
   }
 
@@ -265,28 +310,92 @@ export class MemoryDeviceStore implements DeviceStore {
     return { type: "won", outboxId, contentType };
   }
 
-  async openRequests(device: DeviceRef): Promise<readonly (OpenRequest & { readonly dispatched: boolean })[]> {
-    const requests = await this.listOpenRequests({ shard: shardOf(device.tenant, device.endpoint), limit: Infinity });
-    return requests
-      .filter((request) => keyOf(request.device) === keyOf(device))
-      .map(({ device: _, ...request }) => request);
+  async openRequests(device: DeviceRef): Promise<readonly ShardRequest[]> {
+    return this.#openRequests(device, this.#now()).map(listed);
   }
 
-  async listOpenRequests({ shard, limit }: { shard: number; limit: number }): Promise<readonly ShardRequest[]> {
+  async listOpenRequests({
+    shard,
+    limit,
+    offset = 0,
+  }: {
+    shard: number;
+    limit: number;
+    offset?: number;
+  }): Promise<readonly ShardRequest[]> {
     const nowMs = this.#now();
     return [...this.#shardNumber(shard).requests.values()]
       .flatMap((ofDevice) => [...ofDevice.values()])
-      .filter(({ response, untilMs }) => response === undefined && nowMs < untilMs)
+      .filter((request) => isOpen(request, nowMs))
       .sort((a, b) => a.expiresAtMs - b.expiresAtMs)
-      .slice(0, limit)
-      .map(({ device, requestId, request, contentType, expiresAtMs, dispatched }) => ({
-        device,
-        requestId,
-        request,
-        contentType,
-        expiresAtMs,
-        dispatched,
-      }));
+      .slice(offset, offset + limit)
+      .map(listed);
+  }
+
+  async desire(request: {
+    device: DeviceRef;
+    key: string;
+    value: string | undefined;
+    version: number;
+    nowMs: number;
+  }): Promise<DesireOutcome> {
+    const nowMs = this.#time(request.nowMs);
+    const { key, value, version } = request;
+    const desires = this.#desires(request.device, nowMs);
+    const { values, versions } = desires;
+    if (version <= (versions.get(key) ?? -1)) return { type: "older", ...this.#stateOf(request.device, nowMs) };
+    if (value !== undefined && !values.has(key) && values.size >= MAX_DESIRED_VALUES) return { type: "full" };
+
+    if (value === undefined) values.delete(key);
+    else values.set(key, value);
+    rememberVersion(desires, key, version);
+    desires.untilMs = nowMs + DESIRED_MEMORY_MS;
+    this.#shard(request.device).desires.set(keyOf(request.device), desires);
+    return { type: "stored", ...this.#stateOf(request.device, nowMs) };
+  }
+
+  async desiredValues(device: DeviceRef): Promise<readonly DesiredValue[]> {
+    const { values, versions } = this.#desires(device, this.#now());
+    return [...values]
+      .map(([key, value]) => ({ key, value, version: versions.get(key) as number })) // Every value has its version.
+      .sort((a, b) => a.version - b.version || (a.key < b.key ? -1 : 1));
+  }
+
+  async fulfil(request: { device: DeviceRef; key: string; version: number; nowMs: number }): Promise<FulfilOutcome> {
+    const nowMs = this.#time(request.nowMs);
+    const desires = this.#desires(request.device, nowMs);
+    const last = desires.versions.get(request.key);
+    if (last !== undefined && last > request.version) return { type: "newer" };
+    desires.values.delete(request.key);
+    rememberVersion(desires, request.key, request.version);
+    desires.untilMs = nowMs + DESIRED_MEMORY_MS;
+    this.#shard(request.device).desires.set(keyOf(request.device), desires);
+    return { type: "done" };
+  }
+
+  async restore(request: RestoreRequest): Promise<RestoreOutcome> {
+    const nowMs = this.#time(request.nowMs);
+    const { registration, owner } = request;
+    const key = keyOf(registration);
+    const old = this.#devices.get(key);
+    if (old !== undefined && old.registration.generation >= registration.generation) {
+      return { type: "known", state: this.#state(old) };
+    }
+    const endedMs = this.#endedMs(registration, nowMs);
+    if (endedMs >= registration.generation) return { type: "known" };
+    if (old !== undefined) this.#forget(key, old);
+
+    const epoch = old?.owner.epoch ?? endedMs * 256;
+    const device: Device = {
+      registration,
+      owner: owner !== undefined && owner.epoch > epoch ? owner : ownerAfter(epoch, NOBODY, nowMs),
+      firstMessageId: old === undefined ? randomInt(0x10000) : nextMessageId(old.firstMessageId),
+      lastSeenMs: registration.updatedAtMs,
+      digest: "",
+      observations: new Map(),
+    };
+    this.#keep(key, device, request.observations);
+    return { type: "restored", state: this.#state(device) };
   }
 
   async sweep(request: SweepRequest): Promise<SweepOutcome> {
@@ -295,7 +404,7 @@ export class MemoryDeviceStore implements DeviceStore {
     if (shard.lease.bootId !== request.node.bootId && nowMs < shard.lease.untilMs) return { type: "leased" };
     shard.lease = { bootId: request.node.bootId, untilMs: nowMs + SWEEP_LEASE_MS };
 
-    forgetLapsed(shard.requests, nowMs);
+    forgetLapsed(shard, nowMs);
     const old = shard.outbox.filter(({ atMs }) => atMs <= nowMs - request.outboxAgeMs);
     const lapsed = [...shard.devices]
       .map((key) => this.#devices.get(key) as Device) // A key is in the shard as long as its device is in the map.
@@ -338,7 +447,10 @@ export class MemoryDeviceStore implements DeviceStore {
       .filter((key) => request.cursor === undefined || key > request.cursor)
       .sort();
     const page = keys.slice(0, request.limit);
-    const devices = page.map((key) => stateOf(this.#devices.get(key) as Device)); // Keys of the map just listed.
+    const devices = page.map((key) => ({
+      ...this.#state(this.#devices.get(key) as Device), // Keys of the map just listed.
+      waiting: { requests: 0, values: 0 },
+    }));
     const cursor = page.at(-1);
     return keys.length > page.length && cursor !== undefined ? { devices, cursor } : { devices };
   }
@@ -368,6 +480,64 @@ export class MemoryDeviceStore implements DeviceStore {
     return previous;
   }
 
+  /** Stores a device with all that leads to it. */
+  #keep(key: string, device: Device, observations: readonly Observation[]): void {
+    this.#devices.set(key, device);
+    this.#byRegistrationId.set(device.registration.registrationId, key);
+    this.#shard(device.registration).devices.add(key);
+    this.#addObservations(key, device, observations);
+    this.#addPeer(key, device);
+  }
+
+  #change(device: Device, registration: Registration): void {
+    const key = keyOf(registration);
+    this.#removePeer(key, device);
+    device.registration = registration;
+    this.#addPeer(key, device);
+  }
+
+  #addPeer(key: string, { registration: { peer } }: Device): void {
+    const keys = this.#byPeer.get(peer) ?? new Set();
+    this.#byPeer.set(peer, keys.add(key));
+  }
+
+  #removePeer(key: string, { registration: { peer } }: Device): void {
+    const keys = this.#byPeer.get(peer);
+    keys?.delete(key);
+    if (keys?.size === 0) this.#byPeer.delete(peer);
+  }
+
+  /** The state of a device that is there, as a member of an outcome. */
+  #stateOf(ref: DeviceRef, nowMs: number): { state?: DeviceState } {
+    const device = this.#devices.get(keyOf(ref));
+    return device === undefined || isGone(device, nowMs) ? {} : { state: this.#state(device) };
+  }
+
+  #state(device: Device): DeviceState {
+    const { registration, owner, observations, firstMessageId, lastSeenMs } = device;
+    const waiting = {
+      requests: this.#openRequests(registration, this.#now()).length,
+      values: this.#desires(registration, this.#now()).values.size,
+    };
+    return { registration, owner, observations: [...observations.values()], firstMessageId, lastSeenMs, waiting };
+  }
+
+  #openRequests(device: DeviceRef, nowMs: number): Request[] {
+    const ofDevice = this.#shard(device).requests.get(keyOf(device)) ?? new Map<string, Request>();
+    return [...ofDevice.values()].filter((request) => isOpen(request, nowMs));
+  }
+
+  #desires(device: DeviceRef, nowMs: number): Desires {
+    const desires = this.#shard(device).desires.get(keyOf(device));
+    if (desires !== undefined && nowMs < desires.untilMs) return desires;
+    return { values: new Map(), versions: new Map(), untilMs: 0 };
+  }
+
+  #endedMs(device: DeviceRef, nowMs: number): number {
+    const ended = this.#shard(device).ended.get(keyOf(device));
+    return ended === undefined || nowMs >= ended.untilMs ? 0 : ended.endedMs;
+  }
+
   #request(device: DeviceRef, requestId: string, nowMs: number): Request | undefined {
     const open = this.#shard(device).requests.get(keyOf(device))?.get(requestId);
     return open !== undefined && nowMs < open.untilMs ? open : undefined;
@@ -394,7 +564,9 @@ export class MemoryDeviceStore implements DeviceStore {
   #endNow(device: Device, event: "deregistered" | "expired", nowMs: number, reason?: string): string {
     const { registration, owner } = device;
     this.#forget(keyOf(registration), device);
-    this.#endedMs = Math.max(this.#endedMs, registration.generation, Math.floor(owner.epoch / 256));
+    const endedMs = Math.max(registration.generation, Math.floor(owner.epoch / 256));
+    const untilMs = Math.max(endedMs + 1, nowMs + ENDED_MEMORY_MS);
+    this.#shard(registration).ended.set(keyOf(registration), { endedMs, untilMs });
     return this.#publishLater({ event, registration, owner, atMs: nowMs, ...(reason === undefined ? {} : { reason }) });
   }
 
@@ -403,6 +575,7 @@ export class MemoryDeviceStore implements DeviceStore {
     this.#byRegistrationId.delete(device.registration.registrationId);
     for (const token of device.observations.keys()) this.#byToken.delete(token);
     this.#shard(device.registration).devices.delete(key);
+    this.#removePeer(key, device);
   }
 
   #publishLater(change: LifecycleChange): string {
@@ -434,18 +607,48 @@ export class MemoryDeviceStore implements DeviceStore {
   #shardNumber(number: number): Shard {
     let shard = this.#shards.get(number);
     if (shard === undefined) {
-      shard = { devices: new Set(), outbox: [], requests: new Map(), lease: { bootId: "", untilMs: 0 } };
+      shard = {
+        devices: new Set(),
+        outbox: [],
+        requests: new Map(),
+        desires: new Map(),
+        ended: new Map(),
+        lease: { bootId: "", untilMs: 0 },
+      };
       this.#shards.set(number, shard);
     }
     return shard;
   }
 }
 
-function forgetLapsed(requests: Map<string, Map<string, Request>>, nowMs: number): void {
+function forgetLapsed({ requests, desires, ended }: Shard, nowMs: number): void {
   for (const [key, ofDevice] of requests) {
     for (const [requestId, { untilMs }] of ofDevice) if (nowMs >= untilMs) ofDevice.delete(requestId);
     if (ofDevice.size === 0) requests.delete(key);
   }
+  for (const [key, { untilMs }] of desires) if (nowMs >= untilMs) desires.delete(key);
+  for (const [key, { untilMs }] of ended) if (nowMs >= untilMs) ended.delete(key);
+}
+
+/** Who owns a device that nobody has. */
+const NOBODY: NodeRef = { slot: 0, bootId: "" };
+
+function isOpen({ response, untilMs }: Request, nowMs: number): boolean {
+  return response === undefined && nowMs < untilMs;
+}
+
+function listed({ device, requestId, request, contentType, expiresAtMs, dispatchedBy }: Request): ShardRequest {
+  const open = { device, requestId, request, contentType, expiresAtMs };
+  return dispatchedBy === undefined ? open : { ...open, dispatchedBy };
+}
+
+/** Remembers the last version of a key; where versions are too many, that of the oldest one that waits for nothing goes. */
+function rememberVersion({ values, versions }: Desires, key: string, version: number): void {
+  versions.set(key, version);
+  if (versions.size <= MAX_DESIRED_VALUES) return;
+  const idle = [...versions].filter(([each]) => !values.has(each));
+  const [oldest] = idle.sort(([a, x], [b, y]) => x - y || (a < b ? -1 : 1));
+  if (oldest !== undefined) versions.delete(oldest[0]);
 }
 
 function keyOf({ tenant, endpoint }: DeviceRef): string {
@@ -470,11 +673,6 @@ function nextMessageId(messageId: number): number {
 
 function isGone({ registration }: Device, nowMs: number): boolean {
   return nowMs >= registration.expiresAtMs + EXPIRY_GRACE_MS;
-}
-
-function stateOf(device: Device): DeviceState {
-  const { registration, owner, observations, firstMessageId, lastSeenMs } = device;
-  return { registration, owner, observations: [...observations.values()], firstMessageId, lastSeenMs };
 }
 
 /** The registration after an Update: what it does not name stays as it was; the lifetime always starts anew. */

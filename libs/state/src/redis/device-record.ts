@@ -14,7 +14,7 @@ import { fromWireRegistration, queueModeAfter, toWireRegistration } from "../reg
  * ```
  * What scripts change has a place of its own; `scripts/device.lua` packs and unpacks the same layout. Times are ms since 1970.
  */
-export type DeviceRecord = DeviceState & { readonly digest: string };
+export type DeviceRecord = Omit<DeviceState, "waiting"> & { readonly digest: string };
 
 const VERSION = 1;
 /** Few texts, such as object lists, describe many devices: a process holds each once, not once for each device. */

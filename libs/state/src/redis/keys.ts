@@ -20,12 +20,18 @@ export const SHARD_KEYS = {
   OUTBOX: "out",
   /** Who sweeps the shard until when. */
   LEASE: "lease",
-  /** Generation or epoch ms of an ended registration that lies beyond Redis' clock; lapses when the clock is there. */
-  ENDED: "ended",
+  /** `ended:<name>`: generation or epoch ms of an ended registration, for a while and until Redis' clock is there. */
+  ENDED: "ended:",
   /** `rpc:<request id, percent-encoded>:<name>`: a request, then its final answer. */
   REQUEST: "rpc:",
   /** Sorted set of open requests, `<request id, percent-encoded>:<name>`, by when they expire. */
   OPEN_REQUESTS: "open",
+  /** `q:<name>`: sorted set of the device's open requests, by percent-encoded id, in order of acceptance. */
+  QUEUE: "q:",
+  /** `v:<name>`: hash of the desired values that are not fulfilled, by key. */
+  DESIRED_VALUES: "v:",
+  /** `vv:<name>`: hash of the last version of desired values, also of those that are fulfilled or withdrawn, by key. */
+  DESIRED_VERSIONS: "vv:",
   /** `bad:<key>`: what could not be parsed, for a week. */
   BAD: "bad:",
 } as const;
@@ -44,6 +50,15 @@ export function nameOf({ tenant, endpoint }: DeviceRef): string {
 export function parseName(name: Buffer): DeviceRef {
   const slash = name.indexOf("/");
   return { tenant: name.toString("utf8", 0, slash), endpoint: name.toString("utf8", slash + 1) };
+}
+
+/** Slots that hints from source addresses are spread over. */
+const PEER_SLOTS = 256;
+
+/** `lw:{a3f}:a:<peer>`: names of the devices that may use a source address, see peer-hints.ts. */
+export function peerKey(peer: string): string {
+  const slot = hash("sha256", peer, "buffer").readUInt8(0) % PEER_SLOTS;
+  return `lw:{a${slot.toString(16).padStart(2, "0")}}:a:${peer}`;
 }
 
 /** What the leases of the node directory begin with; the slot follows. */

@@ -6,11 +6,14 @@ import type {
   ClaimProof,
   ClaimRequest,
   DeregisterOutcome,
+  DesiredValue,
+  DesireOutcome,
   DeviceRef,
   DeviceState,
   DeviceStore,
   DispatchOutcome,
   FinishOutcome,
+  FulfilOutcome,
   Incarnation,
   NodeRef,
   Observation,
@@ -20,13 +23,15 @@ import type {
   RegisterOutcome,
   RegisterRequest,
   Registration,
+  RestoreOutcome,
+  RestoreRequest,
   ShardRequest,
   SweepOutcome,
   SweepRequest,
   UpdateOutcome,
   UpdateRequest,
 } from "../device-store.ts";
-import { StoredValueError } from "../errors.ts";
+import { StateUnavailableError, StoredValueError } from "../errors.ts";
 import { OUTBOX_MAX_ENTRIES } from "../limits.ts";
 import { registrationIdShard } from "../registration-id.ts";
 import { SHARDS, shardOf } from "../shard.ts";
@@ -35,6 +40,7 @@ import type { RedisConnection } from "./connection.ts";
 import { decodeDevice, decodeOwner, encodeObservation, encodeObservations, encodeRest } from "./device-record.ts";
 import { INCARNATION_KEY, nameOf, parseName, SHARD_KEYS, shardPrefix } from "./keys.ts";
 import { parseEntry, type StoredEntry } from "./outbox-entry.ts";
+import { hintIsDue, hintMs, PeerHints } from "./peer-hints.ts";
 import { devicePrelude, type ScriptArgument, type ScriptReply, Scripts } from "./scripts.ts";
 
 /** Settings of a `RedisDeviceStore`. */
@@ -61,6 +67,11 @@ const STEPS = [
   "dispatch",
   "finish",
   "open-requests",
+  "list-open-requests",
+  "desire",
+  "desired-values",
+  "fulfil",
+  "restore",
   "sweep",
   "list",
   "quarantine",
@@ -86,6 +97,7 @@ export class RedisDeviceStore implements DeviceStore {
   readonly #connection: RedisConnection;
   readonly #steps: Scripts<Step>;
   readonly #incarnations: Scripts<"incarnation">;
+  readonly #hints: PeerHints;
   readonly #now: () => number;
   readonly #onOutboxDropped: (count: number) => void;
   readonly #onQuarantine: (count: number) => void;
@@ -97,6 +109,7 @@ export class RedisDeviceStore implements DeviceStore {
     this.#connection = connection;
     this.#steps = new Scripts(connection, STEPS, devicePrelude(options.outboxMaxEntries ?? OUTBOX_MAX_ENTRIES));
     this.#incarnations = new Scripts(connection, ["incarnation"]);
+    this.#hints = new PeerHints(connection);
     this.#now = options.now ?? Date.now;
     this.#onOutboxDropped = options.onOutboxDropped ?? (() => {});
     this.#onQuarantine = options.onQuarantine ?? (() => {});
@@ -108,7 +121,7 @@ export class RedisDeviceStore implements DeviceStore {
     const shard = shardOf(registration.tenant, registration.endpoint);
     ok(registrationIdShard(registrationId) === shard, "a registration id names its device's shard");
     assertFits(digest, peer, bindingMode, smsNumber);
-    const [type, packed, outboxId, replaced] = await this.#run(
+    const [type, stored, outboxId, replaced] = await this.#run(
       "register",
       shard,
       nameOf(registration),
@@ -127,10 +140,11 @@ export class RedisDeviceStore implements DeviceStore {
       randomInt(0x10000),
       ...observations.map(({ token }) => asBuffer(token)),
     );
-    const state = await this.#state(shard, "name", nameOf(registration), packed);
+    const state = await this.#state(shard, "name", nameOf(registration), stored);
     if (state === undefined) return this.register(request); // What was stored is out of the way now.
     if (type === "repeated") return { type, state };
     const old = replaced === null ? undefined : this.#ended(replaced);
+    this.#peerMoved(state.registration, old?.registration.peer);
     return { type: "registered", state, ...(old === undefined ? {} : { replaced: old }), outboxId: text(outboxId) };
   }
 
@@ -139,7 +153,7 @@ export class RedisDeviceStore implements DeviceStore {
     const shard = registrationIdShard(registrationId);
     if (shard === undefined) return { type: "notFound" };
     assertFits(peer, bindingMode, smsNumber);
-    const [type, packed, outboxId, previous] = await this.#run(
+    const [type, stored, outboxId, previous, before] = await this.#run(
       "update",
       shard,
       registrationId,
@@ -153,8 +167,12 @@ export class RedisDeviceStore implements DeviceStore {
       request.objectLinks ?? "",
     );
     if (type === "notFound") return { type };
-    const state = await this.#state(shard, "id", registrationId, packed);
+    const state = await this.#state(shard, "id", registrationId, stored);
     if (state === undefined) return { type: "notFound" };
+    const [peerBefore, updatedAtMs, lifetimeS] = before as [Buffer, number, number];
+    if (text(peerBefore) !== peer || hintIsDue(state.registration, { updatedAtMs, lifetimeS })) {
+      this.#peerMoved(state.registration, text(peerBefore));
+    }
     return {
       type: "updated",
       state,
@@ -177,10 +195,20 @@ export class RedisDeviceStore implements DeviceStore {
     if (target === undefined) return { type: "notFound" };
     assertFits(peer);
     const { shard, kind, value } = target;
-    const [type, packed, previous] = await this.#run("claim", shard, kind, value, nowMs, node.slot, node.bootId, peer);
+    const [type, stored, previous, peerBefore] = await this.#run(
+      "claim",
+      shard,
+      kind,
+      value,
+      nowMs,
+      node.slot,
+      node.bootId,
+      peer,
+    );
     if (type === "notFound") return { type };
-    const state = await this.#state(shard, kind, value, packed);
+    const state = await this.#state(shard, kind, value, stored);
     if (state === undefined) return { type: "notFound" };
+    if (text(peerBefore) !== peer) this.#peerMoved(state.registration, text(peerBefore));
     return type === "claimed"
       ? { type, state, previousOwner: ownerOf(previous as ScriptReply) } // A claim always has one.
       : { type: "owned", state };
@@ -191,9 +219,15 @@ export class RedisDeviceStore implements DeviceStore {
   }
 
   async get(device: DeviceRef): Promise<DeviceState | undefined> {
-    const [type, packed] = await this.#runFor(device, "get", this.#now());
-    if (type === "notFound") return undefined;
-    return this.#state(shardOf(device.tenant, device.endpoint), "name", nameOf(device), packed);
+    const [type, stored] = await this.#runFor(device, "get", this.#now());
+    return type === "notFound" ? undefined : this.#stateAt(device, stored);
+  }
+
+  async findByPeer(peer: string): Promise<DeviceState | "ambiguous" | undefined> {
+    const hint = await this.#hints.get(peer);
+    if (hint === "many") return "ambiguous";
+    const [state, ...others] = await this.#usersOf(peer, hint);
+    return others.length > 0 ? "ambiguous" : state;
   }
 
   async observe(request: {
@@ -216,9 +250,14 @@ export class RedisDeviceStore implements DeviceStore {
     );
   }
 
-  async accept(request: { device: DeviceRef; open: OpenRequest; nowMs: number }): Promise<AcceptOutcome> {
-    const { device, open, nowMs } = request;
-    const [type, response, contentType] = await this.#runFor(
+  async accept(request: {
+    device: DeviceRef;
+    open: OpenRequest;
+    limit: number;
+    nowMs: number;
+  }): Promise<AcceptOutcome> {
+    const { device, open, limit, nowMs } = request;
+    const [type, first, second] = await this.#runFor(
       device,
       "accept",
       encodeURIComponent(open.requestId),
@@ -226,9 +265,11 @@ export class RedisDeviceStore implements DeviceStore {
       asBuffer(open.request),
       open.contentType,
       open.expiresAtMs,
+      limit,
     );
-    if (type === "finished") return { type, response: bytes(response), contentType: text(contentType) };
-    return { type: type as "accepted" | "open" };
+    if (type === "finished") return { type, response: bytes(first), contentType: text(second) };
+    if (type !== "accepted") return { type: type as "open" | "full" };
+    return { type, ...stateMember(await this.#stateAt(device, first)), displaced: parseRequests(second) };
   }
 
   async dispatch(request: {
@@ -267,13 +308,84 @@ export class RedisDeviceStore implements DeviceStore {
     return type === "lost" ? { type, response: bytes(first) } : { type: "unknown" };
   }
 
-  async openRequests(device: DeviceRef): Promise<readonly (OpenRequest & { readonly dispatched: boolean })[]> {
-    const requests = await this.#openRequests(shardOf(device.tenant, device.endpoint), nameOf(device), 0);
-    return requests.map(({ device: _, ...request }) => request);
+  async openRequests(device: DeviceRef): Promise<readonly ShardRequest[]> {
+    const [, open] = await this.#runFor(device, "open-requests", this.#now());
+    return parseRequests(open);
   }
 
-  listOpenRequests({ shard, limit }: { shard: number; limit: number }): Promise<readonly ShardRequest[]> {
-    return this.#openRequests(shard, "", limit);
+  async listOpenRequests({
+    shard,
+    limit,
+    offset = 0,
+  }: {
+    shard: number;
+    limit: number;
+    offset?: number;
+  }): Promise<readonly ShardRequest[]> {
+    const [, open] = await this.#run("list-open-requests", shard, this.#now(), limit, offset);
+    return parseRequests(open);
+  }
+
+  async desire(request: {
+    device: DeviceRef;
+    key: string;
+    value: string | undefined;
+    version: number;
+    nowMs: number;
+  }): Promise<DesireOutcome> {
+    const { device, key, value, version, nowMs } = request;
+    const given = value === undefined ? [] : [value];
+    const [type, stored] = await this.#runFor(device, "desire", key, version, nowMs, ...given);
+    if (type === "full") return { type };
+    return { type: type as "stored" | "older", ...stateMember(await this.#stateAt(device, stored)) };
+  }
+
+  async desiredValues(device: DeviceRef): Promise<readonly DesiredValue[]> {
+    const [, found] = await this.#runFor(device, "desired-values");
+    return (found as ScriptReply[][])
+      .map(([key, value, version]) => ({ key: text(key), value: text(value), version: Number(text(version)) }))
+      .sort((a, b) => a.version - b.version || (a.key < b.key ? -1 : 1));
+  }
+
+  async fulfil(request: { device: DeviceRef; key: string; version: number; nowMs: number }): Promise<FulfilOutcome> {
+    const { device, key, version, nowMs } = request;
+    const [type] = await this.#runFor(device, "fulfil", key, version, nowMs);
+    return { type: type as FulfilOutcome["type"] };
+  }
+
+  async restore(request: RestoreRequest): Promise<RestoreOutcome> {
+    const { registration, observations, owner, nowMs } = request;
+    const { registrationId, peer, bindingMode, smsNumber = "" } = registration;
+    const shard = shardOf(registration.tenant, registration.endpoint);
+    ok(registrationIdShard(registrationId) === shard, "a registration id names its device's shard");
+    assertFits(registrationId, peer, bindingMode, smsNumber);
+    const [type, stored, peerBefore] = await this.#runFor(
+      registration,
+      "restore",
+      nowMs,
+      registration.generation,
+      registration.registeredAtMs,
+      registration.updatedAtMs,
+      registration.expiresAtMs,
+      registration.lifetimeS,
+      owner?.epoch ?? 0,
+      owner?.bootId ?? "",
+      registrationId,
+      peer,
+      bindingMode,
+      smsNumber,
+      registration.objectLinks,
+      encodeObservations(observations),
+      encodeRest(registration),
+      randomInt(0x10000),
+      ...observations.map(({ token }) => asBuffer(token)),
+    );
+    if (type === "known" && stored === null) return { type };
+    const state = await this.#stateAt(registration, stored);
+    if (state === undefined) return this.restore(request); // What was stored is out of the way now.
+    if (type === "known") return { type, state };
+    this.#peerMoved(state.registration, peerBefore === null ? undefined : text(peerBefore));
+    return { type: "restored", state };
   }
 
   async sweep(request: SweepRequest): Promise<SweepOutcome> {
@@ -331,7 +443,7 @@ export class RedisDeviceStore implements DeviceStore {
       );
       for (const [index, [, found]] of replies.entries()) {
         for (const [name, packed] of found as [Buffer, Buffer][]) {
-          const state = await this.#state(shard + index, "name", name, packed);
+          const state = await this.#state(shard + index, "name", name, [packed, 0, 0]);
           if (state !== undefined) devices.push(state);
           if (devices.length === limit) return { devices, cursor: `${shard + index}:${name}` };
         }
@@ -342,17 +454,27 @@ export class RedisDeviceStore implements DeviceStore {
     return { devices };
   }
 
-  /** Open requests of a device or, without its name, of the shard. */
-  async #openRequests(shard: number, name: string, limit: number): Promise<ShardRequest[]> {
-    const [, open] = await this.#run("open-requests", shard, name, this.#now(), limit);
-    return (open as ScriptReply[][]).map(([id, of, request, contentType, expires, dispatched]) => ({
-      device: parseName(of as Buffer),
-      requestId: decodeURIComponent(text(id)),
-      request: bytes(request),
-      contentType: text(contentType),
-      expiresAtMs: Number(text(expires)),
-      dispatched: dispatched !== null,
-    }));
+  /** Those of the devices whose registration names the address. */
+  async #usersOf(peer: string, devices: readonly DeviceRef[]): Promise<DeviceState[]> {
+    const states = await Promise.all(devices.map((device) => this.get(device)));
+    return states.flatMap((state) => (state !== undefined && usesPeer(state.registration, peer) ? [state] : []));
+  }
+
+  /** Lets hints follow a device. Nobody waits for it, and what an outage costs is only a hint. */
+  #peerMoved(registration: Registration, before: string | undefined): void {
+    if (registration.securityMode !== "NO_SEC") return; // With DTLS the association names the device.
+    void ignoreOutage(this.#movePeer(registration, before));
+  }
+
+  async #movePeer(registration: Registration, before: string | undefined): Promise<void> {
+    const { peer } = registration;
+    if (before !== undefined && before !== peer) await this.#hints.remove(before, [registration]);
+    const others = await this.#hints.add(peer, registration, hintMs(registration));
+    if (others.length === 0) return;
+    // Addresses are used again, by other devices: only those that still use this one stay in its hint.
+    const users = new Set((await this.#usersOf(peer, others)).map((state) => nameOf(state.registration)));
+    const left = others.filter((other) => !users.has(nameOf(other)));
+    await this.#hints.remove(peer, left);
   }
 
   async #end(
@@ -366,24 +488,35 @@ export class RedisDeviceStore implements DeviceStore {
     const [type, packed, outboxId] = await this.#run("end", shard, proof, value, nowMs, why);
     if (type === "notFound") return { type };
     const ended = this.#ended(packed);
-    return ended === undefined ? { type: "notFound" } : { type: "deregistered", ...ended, outboxId: text(outboxId) };
+    if (ended === undefined) return { type: "notFound" };
+    const { registration, owner } = ended;
+    if (registration.securityMode === "NO_SEC")
+      void ignoreOutage(this.#hints.remove(registration.peer, [registration]));
+    return { type: "deregistered", registration, owner, outboxId: text(outboxId) };
   }
 
-  /** A device's state as a step answered it. What does not parse is quarantined and counts as absent. */
+  /** A device's state as a step answered it: packed, with what waits. What does not parse is quarantined and counts as absent. */
   async #state(
     shard: number,
     proof: Proof,
     value: string | Buffer,
-    packed: ScriptReply | undefined,
+    stored: ScriptReply | undefined,
   ): Promise<DeviceState | undefined> {
+    const [packed, requests, values] = stored as [Buffer, number, number];
     try {
-      const { digest: _, ...state } = decodeDevice(packed as Buffer);
-      return state;
+      const { digest: _, ...device } = decodeDevice(packed);
+      return { ...device, waiting: { requests, values } };
     } catch (error) {
       if (!(error instanceof StoredValueError)) throw error;
       await this.#run("quarantine", shard, proof, value);
       return undefined;
     }
+  }
+
+  /** The state of a device that a step named; undefined where there was none. */
+  async #stateAt(device: DeviceRef, stored: ScriptReply | undefined): Promise<DeviceState | undefined> {
+    if (stored === null) return undefined;
+    return this.#state(shardOf(device.tenant, device.endpoint), "name", nameOf(device), stored);
   }
 
   /** What a registration was that a step has ended; undefined, and counted, when it does not parse. */
@@ -424,6 +557,40 @@ function proofTarget(proof: ClaimProof): { shard: number; kind: Proof; value: st
     }
     case "identity":
       return { shard: shardOf(proof.device.tenant, proof.device.endpoint), kind: "name", value: nameOf(proof.device) };
+  }
+}
+
+/** A datagram without DTLS from this address may be the device's. */
+function usesPeer({ securityMode, peer }: Registration, address: string): boolean {
+  return securityMode === "NO_SEC" && peer === address;
+}
+
+function stateMember(state: DeviceState | undefined): { state?: DeviceState } {
+  return state === undefined ? {} : { state };
+}
+
+function parseRequests(reply: ScriptReply | undefined): ShardRequest[] {
+  return (reply as ScriptReply[][]).map(([id, name, request, contentType, expires, dispatched]) => ({
+    device: parseName(name as Buffer),
+    requestId: decodeURIComponent(text(id)),
+    request: bytes(request),
+    contentType: text(contentType),
+    expiresAtMs: Number(text(expires)),
+    ...(dispatched === null || dispatched === undefined ? {} : { dispatchedBy: parseNode(text(dispatched)) }),
+  }));
+}
+
+/** Slot and boot id of who dispatched a request, such as `3 00000000000000a0`; of a life that is over where there is no boot id. */
+function parseNode(stored: string): NodeRef {
+  const [slot, bootId = ""] = stored.split(" ");
+  return { slot: Number(slot), bootId };
+}
+
+async function ignoreOutage(step: Promise<void>): Promise<void> {
+  try {
+    await step;
+  } catch (error) {
+    if (!(error instanceof StateUnavailableError)) throw error;
   }
 }
 

@@ -2,7 +2,16 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { EXPIRY_GRACE_MS } from "../device-store.ts";
 import { EXPIRED_REASON } from "../lifecycle.ts";
-import { ANSWER_MEMORY_MS, MESSAGE_ID_JUMP, QUARANTINE_MS, REGISTER_MEMORY_MS, SWEEP_LEASE_MS } from "../limits.ts";
+import {
+  ANSWER_MEMORY_MS,
+  DESIRED_MEMORY_MS,
+  ENDED_MEMORY_MS,
+  MAX_DESIRED_VALUES,
+  MESSAGE_ID_JUMP,
+  QUARANTINE_MS,
+  REGISTER_MEMORY_MS,
+  SWEEP_LEASE_MS,
+} from "../limits.ts";
 import type { RedisConnection } from "./connection.ts";
 import { SHARD_KEYS } from "./keys.ts";
 
@@ -47,6 +56,9 @@ export function devicePrelude(outboxMaxEntries: number): string {
     ...SHARD_KEYS,
     REGISTER_MEMORY_MS,
     ANSWER_MEMORY_MS,
+    DESIRED_MEMORY_MS,
+    ENDED_MEMORY_MS,
+    MAX_DESIRED_VALUES,
     SWEEP_LEASE_MS,
     MESSAGE_ID_JUMP,
     QUARANTINE_MS,

@@ -59,7 +59,7 @@ async function startAsked(change: Partial<TransportSettings> = {}): Promise<{
       contentType: CONTENT_TYPE.json,
       expiresAtMs: request.expiresAtMs,
     };
-    await system.state.devices.accept({ device: request, open, nowMs });
+    await system.state.devices.accept({ device: request, open, limit: 100, nowMs });
     const command = {
       bootId: node.node.bootId,
       deadlineMs: request.expiresAtMs,
@@ -115,7 +115,7 @@ describe("an RPC request at the device's owner", () => {
       contentType: CONTENT_TYPE.json,
       expiresAtMs: nowMs + 5_000,
     };
-    await system.state.devices.accept({ device: state.registration, open, nowMs });
+    await system.state.devices.accept({ device: state.registration, open, limit: 100, nowMs });
     await system.state.devices.dispatch({ device: state.registration, requestId: "r-1", owner: state.owner, nowMs });
     await ask("r-1", "Execute", { id: "/3/0/4" });
     await until(() => answers.length === 1, "the answer");

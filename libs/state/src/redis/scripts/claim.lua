@@ -5,6 +5,7 @@ local now = clock(given)
 if not device or now >= device.expires + EXPIRY_GRACE_MS then return reply("notFound") end
 
 local previous = take(device, tonumber(slot), boot, now)
+local peer_before = device.peer
 device.peer = peer
 save(device)
-return reply(previous and "claimed" or "owned", device.packed, previous)
+return reply(previous and "claimed" or "owned", state_of(device), previous, peer_before)

@@ -3,6 +3,6 @@ local proof, value, given, why = unpack(ARGV)
 local device = find(proof, value)
 if not device then return reply("notFound") end
 
-local now, server = clock(given)
-local entry = finish_registration(device, "deregistered", now, server, why)
+local now = clock(given)
+local entry = finish_registration(device, "deregistered", now, why)
 return reply("deregistered", device.packed, entry)

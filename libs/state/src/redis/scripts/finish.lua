@@ -9,5 +9,5 @@ local lapses = string.format("%.0f", math.max(known.expires, now + ANSWER_MEMORY
 redis.call("HDEL", request, "request")
 redis.call("HSET", request, "response", response, "until", lapses)
 redis.call("PEXPIREAT", request, lapses)
-redis.call("ZREM", key(OPEN_REQUESTS), id .. ":" .. name)
+forget_open(name, id)
 return reply("won", publish_later(now, "response", name, response, known.type), known.type)

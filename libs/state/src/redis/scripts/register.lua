@@ -3,14 +3,14 @@ local name, given, slot, boot, id, digest, peer, binding, sms, lifetime, links, 
 local now = clock(given)
 local old = load(name)
 if old and old.digest == digest and now - old.registered < REGISTER_MEMORY_MS then
-  return reply("repeated", old.packed)
+  return reply("repeated", state_of(old))
 end
 
 local ended = 0
 if old then
   forget(old)
 else
-  ended = tonumber(redis.call("GET", key(ENDED)) or 0)
+  ended = ended_at(name)
 end
 local device = {
   name = name, generation = math.max((old and old.generation or ended) + 1, now), registered = now, updated = now, seen = now,
@@ -18,9 +18,6 @@ local device = {
   message_id = old and (old.message_id + MESSAGE_ID_JUMP) % 65536 or tonumber(message_id),
   id = id, digest = digest, peer = peer, binding = binding, sms = sms, links = links, observed = observed, rest = rest,
 }
-set_expiry(device, now + lifetime * 1000)
-save(device)
-redis.call("SET", key(REGISTRATION_ID, id), name)
-for i = 15, #ARGV do redis.call("HSET", key(TOKENS), ARGV[i], name) end
+keep(device, now + lifetime * 1000, { unpack(ARGV, 15) })
 local entry = publish_later(now, "registered", name, device.packed, old and old.id or "")
-return reply("registered", device.packed, entry, old and old.packed or false)
+return reply("registered", state_of(device), entry, old and old.packed or false)

@@ -1,7 +1,7 @@
 -- Ends what lapsed and hands over the outbox, if no other live node sweeps the shard. The lease is checked in the step that acts
 -- under it, so a node that lost it unawares does nothing.
 local boot, given, age, grace, limit = unpack(ARGV)
-local now, server = clock(given)
+local now = clock(given)
 limit = tonumber(limit)
 local holder, held_until = string.match(redis.call("GET", key(LEASE)) or "", "^(.*) (%d+)$")
 if holder and holder ~= boot and now < tonumber(held_until) then return reply("leased") end
@@ -26,7 +26,7 @@ for _, name in ipairs(lapsed) do
   elseif device.expires > now - grace then
     set_expiry(device, device.expires)
   else
-    local entry = finish_registration(device, "expired", now, server, EXPIRED_REASON)
+    local entry = finish_registration(device, "expired", now, EXPIRED_REASON)
     expired[#expired + 1] = { entry, { "k", "expired", "n", name, "v", device.packed, "w", EXPIRED_REASON } }
   end
 end

@@ -5,6 +5,7 @@ if not device then return reply("notFound") end
 
 local now = clock(given)
 local previous = take(device, tonumber(slot), boot, now)
+local before = { device.peer, device.updated, device.lifetime }
 device.peer = peer
 device.updated = now
 if binding ~= "" then device.binding = binding end
@@ -14,4 +15,4 @@ if links ~= "" then device.links = links end
 set_expiry(device, now + device.lifetime * 1000)
 save(device)
 local entry = publish_later(now, "updated", device.name, device.packed, "")
-return reply("updated", device.packed, entry, previous)
+return reply("updated", state_of(device), entry, previous, before)
