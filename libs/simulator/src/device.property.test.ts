@@ -28,7 +28,9 @@ const request = fc.record({
   token: fc.uint8Array({ maxLength: 2 }),
   payload: fc.oneof(
     fc.uint8Array({ maxLength: 40 }),
-    fc.constantFrom('[{"bn":"/19/","n":"0/1","v":1}]', '[{"n":"/3/0/9"},{"n":"/19/0"}]', "0='a'", "1").map((text) => Buffer.from(text)),
+    fc
+      .constantFrom('[{"bn":"/19/","n":"0/1","v":1}]', '[{"n":"/3/0/9"},{"n":"/19/0"}]', "0='a'", "1")
+      .map((text) => Buffer.from(text)),
   ),
 });
 

@@ -396,21 +396,17 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
     }
   }
 
+  /** The root is quoted as OMA LwM2M Core 1.1.1 §6.2.1 shows it; a single Content-Format needs no quotes. */
   #objectLinks(): string {
-    const root = {
-      target: "/",
-      attributes: [
-        { name: "rt", value: "oma.lwm2m" },
-        { name: "ct", value: this.#target.contentFormats.join(" ") },
-      ],
-    };
+    const { contentFormats } = this.#target;
+    const formats = contentFormats.length === 1 ? contentFormats[0] : `"${contentFormats.join(" ")}"`;
     const objects = this.#tree
       .list()
       .flatMap(({ model, instances }) => [
         { target: `/${model.id}`, attributes: [{ name: "ver", value: model.version }] },
         ...instances.map((id) => ({ target: `/${model.id}/${id}`, attributes: [] })),
       ]);
-    return formatLinkFormat([root, ...objects]);
+    return `</>;rt="oma.lwm2m";ct=${formats},${formatLinkFormat(objects)}`;
   }
 
   /** Answers a request of the server, then does what follows from it. */

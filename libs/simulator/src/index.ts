@@ -9,12 +9,15 @@ export type {
   SentNotification,
   UplinkType,
 } from "./device-io.ts";
+export { blackBoxDevice } from "./fixtures/black-box-device.ts";
+export type { DeviceFixture } from "./fixtures/device-fixture.ts";
+export { seedDevice } from "./fixtures/seed-device.ts";
 export { type Fleet, type FleetOptions, type FleetProgress, runFleet, startFleet } from "./fleet.ts";
 export { ImpairedMachine, type Impairment } from "./impaired-machine.ts";
 export type { SimulatedObject } from "./object-tree.ts";
 export { binaryAppDataObject } from "./objects/binary-app-data.ts";
 export { connectivityObject } from "./objects/connectivity.ts";
-export { coreObject, type PlainInstance, type PlainValue } from "./objects/core-object.ts";
+export { coreObject, objectOf, type PlainInstance, type PlainValue } from "./objects/core-object.ts";
 export { deviceObject } from "./objects/device.ts";
 export { firmwareObject } from "./objects/firmware.ts";
 export { locationObject } from "./objects/location.ts";

@@ -194,23 +194,24 @@ function discover(path: LwM2mPath, tree: ObjectTree, attributes: AttributeTable)
   const [objectId] = path;
   const object = tree.list().find(({ model }) => model.id === objectId);
   if (object === undefined) return ""; // Only the root, which `expect` refuses.
-  const link = (target: LwM2mPath, own: readonly LinkAttribute[], assigned: AssignedAttributes) => ({
+  const link = (target: LwM2mPath, assigned: AssignedAttributes, own: readonly LinkAttribute[] = []) => ({
     target: formatPath(target),
-    attributes: [...own, ...Object.entries(assigned).map(([name, value]) => ({ name, value: String(value) }))],
+    attributes: [...Object.entries(assigned).map(([name, value]) => ({ name, value: String(value) })), ...own],
   });
   const resource = (target: LwM2mPath, assigned: AssignedAttributes) => {
     const dimension = tree.dimension(target);
-    return link(target, dimension === undefined ? [] : [{ name: "dim", value: String(dimension) }], assigned);
+    return link(target, assigned, dimension === undefined ? [] : [{ name: "dim", value: String(dimension) }]);
   };
   const instance = (target: LwM2mPath) => [
-    link(target, [], attributes.assigned(target)),
+    link(target, attributes.assigned(target)),
     ...tree.resourceIds(target).map((id) => resource([...target, id], attributes.assigned([...target, id]))),
   ];
   switch (path.length) {
     case 1: {
+      const { target, attributes: assigned } = link(path, attributes.assigned(path));
       const version = { name: "ver", value: object.model.version };
       const instances = object.instances.flatMap((id) => instance([...path, id]));
-      return formatLinkFormat([link(path, [version], attributes.assigned(path)), ...instances]);
+      return formatLinkFormat([{ target, attributes: [version, ...assigned] }, ...instances]);
     }
     case 2:
       return formatLinkFormat(instance(path));

@@ -21,11 +21,16 @@ export function coreObject(
 ): SimulatedObject {
   const model = CORE_MODELS.find((it) => it.id === objectId && it.version === version);
   assert(model !== undefined, `no core model of object ${objectId} version ${version}`);
+  return objectOf(model, instances);
+}
+
+/** An object of any definition with these instances. */
+export function objectOf(model: ObjectModel, instances: Readonly<Record<number, PlainInstance>>): SimulatedObject {
   return {
     model,
     node: {
       type: "object",
-      id: objectId,
+      id: model.id,
       instances: Object.entries(instances).map(([id, resources]) => ({
         type: "objectInstance",
         id: Number(id),
