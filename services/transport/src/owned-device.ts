@@ -1,5 +1,5 @@
 import type { Operation } from "@ferry/lwm2m";
-import type { DeviceState, Observation, Owner, Registration } from "@ferry/state";
+import type { BucketState, DeviceState, Observation, Owner, Registration } from "@ferry/state";
 import { WorkQueue } from "./downlink/work-queue.ts";
 import type { Serving } from "./serving.ts";
 import { type TokenKey, tokenKey } from "./token-key.ts";
@@ -50,6 +50,12 @@ export class OwnedDevice {
   flowStartMs: number;
   lastUplinkMs: number;
 
+  /** What its rate limits have let through: uplinks, and lines of its communication log. Undefined until one counts. */
+  uplinks: BucketState | undefined = undefined;
+  logLines: BucketState | undefined = undefined;
+  /** Lines that were left out since the last that passed. */
+  linesLeftOut = 0;
+
   constructor(state: DeviceState, serving: Serving, peer: string, monotonicMs: number) {
     this.registration = state.registration;
     this.owner = state.owner;
@@ -74,6 +80,13 @@ export class OwnedDevice {
     if (peer !== this.peer || nowMs - this.lastUplinkMs > flowWindowMs) this.flowStartMs = nowMs;
     this.peer = peer;
     this.lastUplinkMs = nowMs;
+  }
+
+  /** Goes on with what was counted of the device before it registered anew: a Register does not fill its buckets. */
+  inherit(before: OwnedDevice): void {
+    this.uplinks = before.uplinks;
+    this.logLines = before.logLines;
+    this.linesLeftOut = before.linesLeftOut;
   }
 
   hold(observation: Observation): HeldObservation {

@@ -1,5 +1,7 @@
+import type { PeerKey } from "@ferry/coap";
 import type { Token } from "@ferry/state";
 import type { OwnedDevice } from "./owned-device.ts";
+import { PeerIndex } from "./peer-index.ts";
 import { type TokenKey, tokenKey } from "./token-key.ts";
 
 /** The devices that this node owns, found by what their datagrams show. */
@@ -7,6 +9,7 @@ export class Ownership {
   readonly #byDevice = new Map<string, OwnedDevice>();
   readonly #byRegistrationId = new Map<string, OwnedDevice>();
   readonly #byToken = new Map<TokenKey, OwnedDevice>();
+  readonly #byPeer = new PeerIndex();
 
   get size(): number {
     return this.#byDevice.size;
@@ -32,14 +35,30 @@ export class Ownership {
     return this.#byToken.get(tokenKey(token));
   }
 
+  /** The device that was last heard at an address, which over NoSec proves nothing; `ambiguous` when there are several. */
+  byPeer(peer: PeerKey): OwnedDevice | "ambiguous" | undefined {
+    return this.#byPeer.find(peer);
+  }
+
+  /** The device is no longer where it was, see `hear`. Nothing happens for a device that was dropped meanwhile. */
+  moved(device: OwnedDevice, before: PeerKey): void {
+    if (!this.has(device)) return;
+    this.#byPeer.remove(before, device);
+    this.#byPeer.add(device.peer, device);
+  }
+
   /** Takes a device in, in place of what was known of it, whose pending work is dropped. What is known is kept, and returned, when it is of a newer epoch. */
   adopt(device: OwnedDevice): OwnedDevice {
     const known = this.byDevice(device.tenant, device.endpoint);
     if (known !== undefined && known.owner.epoch > device.owner.epoch) return known;
     // The new one is in place before the old one's work is dropped: who asks again finds it.
-    if (known !== undefined) this.#forget(known);
+    if (known !== undefined) {
+      this.#forget(known);
+      device.inherit(known);
+    }
     this.#byDevice.set(`${device.tenant}/${device.endpoint}`, device);
     this.#byRegistrationId.set(device.registration.registrationId, device);
+    this.#byPeer.add(device.peer, device);
     for (const key of device.observations.keys()) this.#byToken.set(key, device);
     known?.work.clear();
     return device;
@@ -55,6 +74,7 @@ export class Ownership {
   #forget(device: OwnedDevice): void {
     this.#byDevice.delete(`${device.tenant}/${device.endpoint}`);
     this.#byRegistrationId.delete(device.registration.registrationId);
+    this.#byPeer.remove(device.peer, device);
     for (const key of device.observations.keys()) this.#byToken.delete(key);
   }
 
@@ -80,6 +100,7 @@ export class Ownership {
     this.#byDevice.clear();
     this.#byRegistrationId.clear();
     this.#byToken.clear();
+    this.#byPeer.clear();
     for (const device of devices) device.work.clear();
   }
 }

@@ -13,13 +13,6 @@ export function adopt(state: DeviceState, peer: PeerKey, ports: TransportPorts):
   return current;
 }
 
-/** Notes an authenticated datagram. A device that came from elsewhere is no longer where it was: what was sent there is not waited for, or it would hold the device's queue for minutes. */
-export function hear(device: OwnedDevice, peer: PeerKey, ports: TransportPorts): void {
-  const before = device.peer;
-  device.heard(peer, ports.clock.monotonicMs(), ports.settings.reachability.flowWindowMs);
-  if (before !== peer) ports.coap.forget(before);
-}
-
 /** Tells the node that served the device before, if it is another one, to forget it. It may be gone: nobody waits. */
 export function forgetElsewhere(
   device: DeviceRef & { readonly owner?: Owner },

@@ -18,6 +18,7 @@ import { lwm2m } from "@ferry/proto";
 import { requestName, resultName } from "@ferry/rpc";
 import { namedEventId, requestToken, shardOf } from "@ferry/state";
 import { logLine } from "../communication-log.ts";
+import { hear } from "../hear.ts";
 import type { OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
 import { isReachable } from "../reachability.ts";
@@ -104,7 +105,7 @@ async function attempt(
       logLine(device, `[error]: Request [${id}] processing failed. Reason: ${result.reason}`, ports);
       return result;
     }
-    device.heard(result.response.peer, ports.clock.monotonicMs(), ports.settings.reachability.flowWindowMs);
+    hear(device, result.response.peer, ports);
     const outcome = fromCoapResponse(operation, result.response, device.serving.models, ports.clock.wallMs());
     ports.metrics.operations
       .with({ operation: operation.type, outcome: outcome.code < 300 ? "success" : "refused" })

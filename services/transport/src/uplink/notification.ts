@@ -15,10 +15,11 @@ import { tokenFor } from "../downlink/perform.ts";
 import { isUnsettled, reconcile } from "../downlink/reconcile.ts";
 import { PRIORITY } from "../downlink/work-queue.ts";
 import { forwardResponse } from "../forward-response.ts";
+import { hear } from "../hear.ts";
 import type { HeldObservation, OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
 import { nextHead } from "../record-writer.ts";
-import { hear, type TakeOver } from "../take-over.ts";
+import type { TakeOver } from "../take-over.ts";
 import { publishValues } from "../telemetry.ts";
 import { tokenKey } from "../token-key.ts";
 

@@ -5,9 +5,10 @@ import type { IncomingRequest } from "../coap-server.ts";
 import { logLine } from "../communication-log.ts";
 import { reconcile, resume } from "../downlink/reconcile.ts";
 import { serveAnew } from "../follow-changes.ts";
+import { hear } from "../hear.ts";
 import { publishChange } from "../lifecycle.ts";
 import type { TransportPorts } from "../ports.ts";
-import { adopt, forgetElsewhere, hear } from "../take-over.ts";
+import { adopt, forgetElsewhere } from "../take-over.ts";
 import type { UplinkResponse } from "./response.ts";
 
 /**
