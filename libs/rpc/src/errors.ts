@@ -2,6 +2,8 @@
 export type ResultName =
   | "CREATED"
   | "DELETED"
+  /** What ThingsBoard's page of 2021 prints for DELETED. */
+  | "DELETE"
   | "CHANGED"
   | "CONTENT"
   | "BAD_REQUEST"
@@ -41,6 +43,15 @@ function failed(error: string): Refusal {
   return { type: "refused", status: "FAILED", result: "BAD_REQUEST", error };
 }
 
+/** Names in a list that a text shows; the rest is counted. */
+const MAX_QUOTED_NAMES = 32;
+
+/** `[/5/0, /19/1]` */
+function quoteList(names: readonly string[]): string {
+  const more = names.length > MAX_QUOTED_NAMES ? `, … ${names.length - MAX_QUOTED_NAMES} more` : "";
+  return `[${names.slice(0, MAX_QUOTED_NAMES).map(quote).join(", ")}${more}]`;
+}
+
 const WRITE_REPLACE_TARGET = "This operation can only be used for Resource or ResourceInstance!";
 const WRITE_UPDATE_TARGET = "This operation can only be used for ObjectInstance or Resource (multiple)";
 const WRITE_UPDATE_RESOURCE = "This operation can only be used for ObjectInstance or Multi-Instance Resource !";
@@ -52,7 +63,7 @@ export interface BadValue {
   readonly className: string;
 }
 
-/** Every text of a refusal, in one table. `id` is a path as the caller gave it, `path` a plain one. */
+/** Every refusal, in one table: what is wrong with a request, or with it for this device. `id` is a path as the caller gave it, `path` a plain one. */
 export const REFUSALS = {
   unsupportedMethod: (method: string): Refusal => ({
     ...rejected(`Unsupported operation type: ${quote(method)}`),
@@ -60,7 +71,15 @@ export const REFUSALS = {
   }),
   notJsonObject: (params: string): Refusal =>
     rejected(`The given string value cannot be transformed to Json object: ${quote(params)}`),
+  paramsTooLarge: (characters: number, most: number): Refusal =>
+    rejected(
+      `The requestParams parameters have ${characters} characters, more than the ${most} that are read: split the request`,
+    ),
+  repeatedMember: (name: string): Refusal =>
+    rejected(`Member '${quote(name)}' occurs more than once in the requestParams parameters: name it once`),
   missingTarget: (): Refusal => rejected("Can't find 'key' or 'id' in the requestParams parameters!"),
+  tooManyPaths: (member: string, count: number, most: number): Refusal =>
+    rejected(`'${member}' names ${count} paths, more than the ${most} of one request: split the request`),
   invalidPath: (message: string): Refusal => rejected(message),
 
   unknownKey: (key: string): Refusal => failed(`${quote(key)} is not configured in the device profile!`),
@@ -72,6 +91,15 @@ export const REFUSALS = {
     failed(`Specified object id ${objectId} absent in the list supported objects of the client or is security object!`),
   otherVersion: (id: string, registered: string): Refusal =>
     failed(`Specified resource id ${id} is not valid version! Must be version: ${registered}`),
+
+  unknownContentFormat: (name: string, known: readonly string[]): Refusal =>
+    rejected(`'contentFormat' ${quote(name)} is not known: use one of ${known.join(", ")}`),
+  contentFormatOfNode: (name: string, path: string, usable: readonly string[]): Refusal =>
+    rejected(`'contentFormat' ${name} cannot carry ${path} here: use one of ${usable.join(", ")}`),
+
+  overlappedPaths: (path: string, other: string): Refusal =>
+    rejected(`Invalid path list :  ${path} and ${other} are overlapped paths`),
+  noCompositeSupport: (): Refusal => failed("This device does not support Composite Operation"),
 
   discoverResourceInstance: (path: string): Refusal =>
     rejected(`Discover request cannot target resource instance path: ${path}`),
@@ -102,6 +130,32 @@ export const REFUSALS = {
   badMemberValue: (path: string, expected: string, got: string): Refusal =>
     failed(`Invalid value type for resource ${path}, expected ${expected}, got ${got}`),
 
+  createTarget: (id: string): Refusal => rejected(`Path ${id}. Object must be Multiple !`),
+  createSingleObject: (id: string): Refusal => failed(`Path ${id}. Object must be Multiple !`),
+  createUnknownMember: (id: string, member: string): Refusal =>
+    failed(`Resource ${id}/${quote(member)} is not configured in the device profile!`),
+  createBadInstanceId: (id: string, member: string): Refusal =>
+    rejected(`Invalid path ${id}/${quote(member)}: object instance id ${quote(member)} is not in 0..65534`),
+  createMandatory: (resourceId: number): Refusal =>
+    failed(`Resource id=${resourceId} is mandatory. The value of this resource must not be null.`),
+  createWithoutId: (path: string, format: string): Refusal =>
+    failed(
+      `Missing object instance id for CREATE request (${path}) using ${format} content format. Name the instance in 'id': ${path}/<instance>`,
+    ),
+  deleteTarget: (path: string): Refusal => rejected(`Invalid path ${path} : Only object instances can be delete`),
+
+  noNodes: (nodes: string): Refusal => rejected(`nodes: ${quote(nodes)} is not validate value`),
+  badNodes: (nodes: string): Refusal =>
+    rejected(
+      `nodes: ${quote(nodes)} is not validate value. The WriteComposite operation is only used for SingleResources or/and ResourceInstance.`,
+    ),
+  badNodeType: (className: string, name: string): Refusal =>
+    rejected(`Unsupported type: ${className}. The value of ${quote(name)} must be a string, a number or a boolean.`),
+  nullNode: (name: string): Refusal =>
+    rejected(`The value of this resource must not be null. Give ${quote(name)} a value.`),
+  badNodeNumber: (text: string, path: string, type: string): Refusal =>
+    failed(`For input string: "${quote(text)}". The value of ${path} must be ${type}.`),
+
   executeTarget: (path: string): Refusal => rejected(`Invalid path ${path} : Only resource can be executed.`),
   executeNoModel: (id: string, objectId: number, version: string): Refusal =>
     failed(
@@ -125,9 +179,36 @@ export const REFUSALS = {
 
   noActiveObservation: (id: string): Refusal =>
     failed(`Could not find active Observe component with path: ${quote(id)}`),
+  noActiveCompositeObservation: (ids: readonly string[]): Refusal =>
+    failed(`Could not find active Observe Composite component with paths: ${quoteList(ids)}`),
+  registeredSingle: (path: string): Refusal => failed(`Resource [${path}] is already registered as SingleObservation.`),
+  registeredComposite: (path: string): Refusal =>
+    failed(`Resource [${path}] is already registered in CompositeObservation.`),
   observationConflict: (path: string, existing: string): Refusal =>
     failed(`Resource [${path}] conflict with is already registered as SingleObservation [${existing}].`),
 };
+
+/** Every other failure: what came of a request that was sent, or could not be. `uri` is what it was about. */
+export const FAILURES = {
+  timeout: (uri: string): string => `Request ${uri} timed out`,
+  reset: (uri: string): string => `Request ${uri} rejected`,
+  cancelled: (uri: string): string => `Request ${uri} cancelled`,
+  notConnected: (uri: string): string => `Unable to send request ${uri} : peer is not connected`,
+  notSent: (uri: string): string => `Unable to send request ${uri}`,
+  unexpectedCode: (endpoint: string, code: string, request: string): string =>
+    `Client [${endpoint}] returned unexpected response code [${code}] for [${request}]`,
+  unexpectedFormat: (endpoint: string, format: number | undefined, request: string): string =>
+    `Client [${endpoint}] returned unexpected content format [${format}] for [${request}]`,
+  undecodable: (endpoint: string, request: string): string =>
+    `Unable to decode response payload of request [${request}] from client [${endpoint}]`,
+  /** A code without a name: `5.01`, or `5.03 busy` with the device's text. */
+  unnamedCode: (code: string, diagnostic: string): string => [code, diagnostic].filter((part) => part !== "").join(" "),
+};
+
+/** What a request was about, as texts have it: `/3/0/9`; of a composite one its paths: `/3/0/9, /1`. */
+export function quotePaths(paths: readonly string[]): string {
+  return quoteList(paths).slice(1, -1);
+}
 
 function badInstances(path: string, { text, className }: BadValue): string {
   return `Resource id=${path}, class = ${className}, value = ${quote(text)} is bad. Value of Multi-Instance Resource must be in Json format!`;

@@ -1,29 +1,62 @@
 import type {
+  CompositeNode,
   LwM2mNode,
   MultipleResourceNode,
   ResourceInstanceNode,
   ResourceValue,
   SingleResourceNode,
 } from "@ferry/lwm2m";
-import { inHashOrder } from "./hash-order.ts";
+import { comparePaths, formatPath } from "@ferry/lwm2m";
+import { inHashOrder, inPathHashOrder } from "./hash-order.ts";
 import { formatJavaDouble } from "./java-text.ts";
+import { splitLinks } from "./link-text.ts";
 import type { FormatTime } from "./time-text.ts";
 
 /** How values are printed. */
 export interface FormatOptions {
   readonly formatTime: FormatTime;
-  /** Order of children: by id, or as a Java hash table has them, for callers that compare texts of ThingsBoard byte by byte. */
-  readonly order: "ascending" | "hash";
+  readonly compat: Compat;
 }
+
+/**
+ * Which of ThingsBoard's texts are printed where they differ: `seed`, those of its page of 2021, or `now`.
+ *
+ * They differ in the shapes of DiscoverAll and ObserveReadAll, in the name of a Delete's result, and in the order of children:
+ * `seed` has them as a Java hash table does, for callers that compare texts byte by byte, `now` by id.
+ */
+export type Compat = "seed" | "now";
 
 /** Longest OPAQUE value that is printed, in hex digits. */
 const MAX_HEX_DIGITS = 1024;
 
 /** Text of a node: `LwM2mSingleResource [id=9, value=75, type=INTEGER]`. Nothing inside is escaped. A resource that is OPAQUE as a whole prints its bytes. */
 export function formatNode(node: LwM2mNode, options: FormatOptions): string {
-  if (node.type === "singleResource" && node.value.type === "OPAQUE") return formatOpaque(node, node.value.value);
-  if (node.type === "multipleResource" && node.dataType === "OPAQUE") return formatOpaques(node, options);
-  return formatNested(node, options);
+  return formatBytes(node, `id=${node.id}`, options) ?? formatNested(node, options);
+}
+
+/** Text of what a composite operation answered: `{/3/0/9=LwM2mSingleResource […], /1/0/2=null}`. One OPAQUE resource alone prints its bytes. */
+export function formatComposite(nodes: readonly CompositeNode[], options: FormatOptions): string {
+  const [first] = nodes;
+  if (nodes.length === 1 && first?.node !== undefined) {
+    const bytes = formatBytes(first.node, `key=${formatPath(first.path)}`, options);
+    if (bytes !== undefined) return bytes;
+  }
+  const ordered = options.compat === "seed" ? inPathHashOrder(nodes) : byPath(nodes);
+  const entries = ordered.map(
+    ({ path, node }) => `${formatPath(path)}=${node === undefined ? "null" : formatNested(node, options)}`,
+  );
+  return `{${entries.join(", ")}}`;
+}
+
+function byPath(nodes: readonly CompositeNode[]): readonly CompositeNode[] {
+  return nodes.toSorted((a, b) => comparePaths(a.path, b.path));
+}
+
+/** Text of a resource that is OPAQUE as a whole; undefined for other nodes. */
+function formatBytes(node: LwM2mNode, label: string, options: FormatOptions): string | undefined {
+  if (node.type === "singleResource" && node.value.type === "OPAQUE") return formatOpaque(label, node.value.value);
+  if (node.type === "multipleResource" && node.dataType === "OPAQUE") return formatOpaques(label, node, options);
+  return undefined;
 }
 
 function formatNested(node: LwM2mNode, options: FormatOptions): string {
@@ -50,8 +83,8 @@ function formatMap(children: readonly LwM2mNode[], options: FormatOptions): stri
   return `{${entries.join(", ")}}`;
 }
 
-function ordered<Child extends LwM2mNode>(children: readonly Child[], { order }: FormatOptions): readonly Child[] {
-  return order === "hash" ? inHashOrder(children) : children;
+function ordered<Child extends LwM2mNode>(children: readonly Child[], { compat }: FormatOptions): readonly Child[] {
+  return compat === "seed" ? inHashOrder(children) : children;
 }
 
 function formatValue(value: ResourceValue, { formatTime }: FormatOptions): string {
@@ -75,21 +108,16 @@ function formatValue(value: ResourceValue, { formatTime }: FormatOptions): strin
   }
 }
 
-/** Links of link-format text; commas inside targets and quoted strings do not part them (RFC 6690 §2). */
-function splitLinks(text: string): readonly string[] {
-  return text.match(/(?:<[^>]*>?|"(?:\\.|[^"\\])*"?|[^,<"])+/g) ?? [];
-}
-
-function formatOpaque({ id }: SingleResourceNode, bytes: Uint8Array): string {
+function formatOpaque(label: string, bytes: Uint8Array): string {
   const hex = toHex(bytes.subarray(0, MAX_HEX_DIGITS / 2));
-  return `LwM2mSingleResource id=${id} value=${hex} type=OPAQUE`;
+  return `LwM2mSingleResource ${label} value=${hex} type=OPAQUE`;
 }
 
-function formatOpaques(node: MultipleResourceNode, options: FormatOptions): string {
+function formatOpaques(label: string, node: MultipleResourceNode, options: FormatOptions): string {
   const instances = ordered(node.instances, options).map(
     ({ id, value }) => ` id=${id} value=${value.type === "OPAQUE" ? toHex(value.value) : formatValue(value, options)}`,
   );
-  return `LwM2mMultipleResource id=${node.id} values={${instances.join(", ")}} type=OPAQUE`;
+  return `LwM2mMultipleResource ${label} values={${instances.join(", ")}} type=OPAQUE`;
 }
 
 function toHex(bytes: Uint8Array): string {

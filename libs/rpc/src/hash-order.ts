@@ -1,16 +1,31 @@
-/**
- * Children in the order in which a Java hash table made for as many entries iterates over their ids: 0, 1, 6, 22, 7.
- *
- * The table has the least power of two of slots that is not below the number of entries, doubled when they fill more than three quarters of it.
- */
+import type { LwM2mPath } from "@ferry/lwm2m";
+
+/** Children in the order in which a Java hash table made for as many entries iterates over their ids: 0, 1, 6, 22, 7. */
 export function inHashOrder<Child extends { readonly id: number }>(children: readonly Child[]): readonly Child[] {
-  const slots = slotCount(children.length);
-  // Ids are below 2^16, so Java's spreading of the upper bits changes nothing. The sort is stable: insertion order within a slot.
-  return [...children].sort((a, b) => (a.id & (slots - 1)) - (b.id & (slots - 1)));
+  return inSlots(children, 1, ({ id }) => id);
 }
 
-function slotCount(entries: number): number {
-  let slots = 1;
-  while (slots < entries) slots *= 2;
-  return entries > 0.75 * slots ? slots * 2 : slots;
+/** Entries in the order in which a Java hash table iterates over their paths: /5/0/7, /5/0/5, /5/0/3, /3/0/9. */
+export function inPathHashOrder<Entry extends { readonly path: LwM2mPath }>(
+  entries: readonly Entry[],
+): readonly Entry[] {
+  return inSlots(entries, JAVA_DEFAULT_SLOTS, ({ path }) => hashOf(path));
+}
+
+/** Slots of a table that was made without a size. */
+const JAVA_DEFAULT_SLOTS = 16;
+const LEVELS = [0, 1, 2, 3] as const;
+
+/** Levels that a path does not have count as 0. */
+function hashOf(path: LwM2mPath): number {
+  return LEVELS.reduce((hash: number, level) => (31 * hash + (path[level] ?? 0)) | 0, 1);
+}
+
+/** The table has `least` slots, doubled while entries fill more than three quarters of them. */
+function inSlots<Entry>(entries: readonly Entry[], least: number, hash: (entry: Entry) => number): readonly Entry[] {
+  let slots = least;
+  while (entries.length > 0.75 * slots) slots *= 2;
+  const slotOf = (entry: Entry) => (hash(entry) ^ (hash(entry) >>> 16)) & (slots - 1);
+  // The sort is stable: insertion order within a slot.
+  return entries.toSorted((a, b) => slotOf(a) - slotOf(b));
 }

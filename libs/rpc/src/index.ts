@@ -1,12 +1,14 @@
 export { convertValue } from "./convert-value.ts";
-export { REFUSALS, type Refusal, type ResultName } from "./errors.ts";
-export { type FormatOptions, formatNode } from "./format-node.ts";
+export { FAILURES, REFUSALS, type Refusal, type ResultName } from "./errors.ts";
+export { type Compat, type FormatOptions, formatComposite, formatNode } from "./format-node.ts";
 export { type Json, JsonNumber, type JsonObject, parseJson } from "./json.ts";
-export { findMethod, METHODS, type Method, type OfferedMethod } from "./method.ts";
-export { buildOperation, type OperationContext, type RpcOperation } from "./parameters.ts";
+export { MAX_PARAMS_CHARACTERS, MAX_PATHS } from "./limits.ts";
+export { formatDiscoverAll, formatLocalValue, formatObserveReadAll } from "./local-answer.ts";
+export { findMethod, METHODS, type Method, type MethodName } from "./method.ts";
+export { findObservation, findObservationConflict, type ObservedPaths } from "./observations.ts";
+export { buildOperation, type LocalAsk, type LocalRequest, type RpcOperation } from "./parameters.ts";
 export {
   type FinalStatus,
-  formatLocalValue,
   formatNoAnswer,
   formatOutcome,
   formatRefusal,
@@ -17,5 +19,6 @@ export {
   requestName,
   resultName,
 } from "./result.ts";
+export type { OperationContext } from "./target.ts";
 export { parseTerminalLine, type TerminalRequest } from "./terminal.ts";
 export { createTimeFormat, type FormatTime } from "./time-text.ts";

@@ -2,13 +2,15 @@ import type { LwM2mNode, LwM2mPath, ResourceNode, ResourceValue } from "@ferry/l
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { METHODS } from "./method.ts";
-import { buildOperation, type OperationContext } from "./parameters.ts";
+import { buildOperation } from "./parameters.ts";
+import type { OperationContext } from "./target.ts";
 import { FS, FT } from "./test-devices.ts";
 
 /** The operation of a request, or `RESULT: error` of its refusal. */
 function build(context: OperationContext, method: string, params: string): unknown {
   const built = buildOperation(method, params, context);
-  return built.type === "refused" ? `${built.result}: ${built.error}` : built.operation;
+  if (built.type === "refused") return `${built.result}: ${built.error}`;
+  return built.type === "local" ? built.ask : built.operation;
 }
 
 const bytes = (hex: string): ResourceValue => ({ type: "OPAQUE", value: Uint8Array.from(Buffer.from(hex, "hex")) });
@@ -64,8 +66,8 @@ const SEED_ROWS: [row: string, method: string, params: string, operation: object
   ["S22", "Execute", '{"id":"5/0/2"}', { type: "execute", path: [5, 0, 2], arguments: undefined }],
   ["S24", "Observe", '{"id":"/3/0/9"}', { type: "observe", path: [3, 0, 9] }],
   ["S25", "Observe", '{"id":"/3/0"}', { type: "observe", path: [3, 0] }],
-  ["S26", "ObserveCancel", '{"id":"/5/0/7"}', { type: "cancelObservation", path: [5, 0, 7] }],
-  ["S27", "ObserveCancel", '{"key":"updateResult"}', { type: "cancelObservation", path: [5, 0, 5] }],
+  ["S26", "ObserveCancel", '{"id":"/5/0/7"}', { type: "observeCancel", path: [5, 0, 7], id: "/5/0/7" }],
+  ["S27", "ObserveCancel", '{"key":"updateResult"}', { type: "observeCancel", path: [5, 0, 5], id: "/5_1.0/0/5" }],
 ];
 
 const METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED: Unsupported operation type:";
@@ -168,7 +170,6 @@ const FT_ROWS: [row: string, method: string, params: string, outcome: unknown][]
   ["C1", "read", '{"id":"/3/0/9"}', `${METHOD_NOT_ALLOWED} read`],
   ["C1", "FirmwareUpdate", "{}", `${METHOD_NOT_ALLOWED} FirmwareUpdate`],
   ["C1", "ReadDiscover", "{}", `${METHOD_NOT_ALLOWED} ReadDiscover`],
-  ["not offered yet", "ReadComposite", '{"ids":["/3/0/9"]}', `${METHOD_NOT_ALLOWED} ReadComposite`],
   ["C2", "Read", "{}", NO_TARGET],
   ["C2", "Read", '{"id":""}', NO_TARGET],
   ["C3", "Read", '"abc"', `${NOT_JSON} "abc"`],
@@ -446,12 +447,14 @@ describe("buildOperation", () => {
   });
 
   it("cancels an observation whatever version its path names: it is found by its plain path", () => {
-    expect(build(FT, "ObserveCancel", '{"id":"/3_9.9/0/9"}')).toEqual({ type: "cancelObservation", path: [3, 0, 9] });
+    expect(build(FT, "ObserveCancel", '{"id":"/3_9.9/0/9"}')).toMatchObject({ path: [3, 0, 9] });
   });
 
   it("gives the target as the caller wrote it, or as the profile has it for a key", () => {
-    expect(buildOperation("ObserveCancel", '{"id":"3/0/9"}', FT)).toMatchObject({ id: "3/0/9" });
-    expect(buildOperation("ObserveCancel", '{"key":"batteryLevel"}', FT)).toMatchObject({ id: "/3_1.2/0/9" });
+    expect(buildOperation("ObserveCancel", '{"id":"3/0/9"}', FT)).toMatchObject({ ask: { id: "3/0/9" } });
+    expect(buildOperation("ObserveCancel", '{"key":"batteryLevel"}', FT)).toMatchObject({
+      ask: { id: "/3_1.2/0/9" },
+    });
   });
 
   it("says REJECTED of what no device could do and FAILED of what this one cannot", () => {
@@ -489,7 +492,7 @@ describe("buildOperation", () => {
     );
     fc.assert(
       fc.property(fc.constantFrom(...METHODS.map(({ name }) => name), "?"), params, (method, given) => {
-        expect(["operation", "refused"]).toContain(buildOperation(method, given, FT).type);
+        expect(["operation", "local", "refused"]).toContain(buildOperation(method, given, FT).type);
       }),
       { numRuns: 1000 },
     );

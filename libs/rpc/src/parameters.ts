@@ -1,229 +1,186 @@
-import {
-  ExecuteArgumentsError,
-  formatPath,
-  InvalidAttributesError,
-  InvalidPathError,
-  type LwM2mPath,
-  type ModelView,
-  type NotificationAttributes,
-  type Operation,
-  parseExecuteArguments,
-  parseVersionedPath,
-  type SupportedObjects,
-  type VersionedPath,
-  validateAttributes,
-} from "@ferry/lwm2m";
-import type { KeyMap } from "@ferry/profile";
+import { formatPath, type LwM2mPath, type Operation } from "@ferry/lwm2m";
+import { requestedFormat } from "./content-format.ts";
+import { create } from "./create.ts";
 import { REFUSALS, type Refusal } from "./errors.ts";
-import { javaClassName } from "./java-text.ts";
-import { isJsonObject, type Json, JsonNumber, type JsonObject, parseJson, scalarText } from "./json.ts";
-import { findMethod, type Method, type OfferedMethod } from "./method.ts";
+import { execute } from "./execute.ts";
+import { findRepeatedMember, isJsonObject, type JsonObject, parseJson } from "./json.ts";
+import { MAX_PARAMS_CHARACTERS } from "./limits.ts";
+import { findMethod, type Method, type MethodName } from "./method.ts";
+import { type OperationContext, resolveTarget, resolveTargets, type Target } from "./target.ts";
 import { writeReplace, writeUpdate } from "./write.ts";
+import { writeAttributes } from "./write-attributes.ts";
+import { writeComposite } from "./write-composite.ts";
 
-/** What of a device decides whether and how a request can be carried out. */
-export interface OperationContext {
-  readonly supported: SupportedObjects;
-  readonly models: ModelView;
-  readonly keys: KeyMap;
-}
-
-/** A request that can be carried out. */
+/** A request that the device carries out. */
 export interface RpcOperation {
   readonly type: "operation";
   readonly method: Method;
   readonly operation: Operation;
-  /** The target as the caller gave it, or as the profile has it for a key: `/3_1.2/0/9`. */
+  /** The target as the caller gave it, or as the profile has it for a key: `/3_1.2/0/9`; those of a composite operation with `, ` between. */
   readonly id: string;
+  /** CoAP Content-Format that the request asks for, legal for the operation; absent when that is left to us. */
+  readonly format?: number;
 }
 
-/** The one target of an operation. */
-export interface Target {
-  /** As the caller gave it, or as the profile has it for a key. */
-  readonly id: string;
-  readonly path: LwM2mPath;
+/** A request that is answered from what the server knows. */
+export interface LocalRequest {
+  readonly type: "local";
+  readonly method: Method;
+  readonly ask: LocalAsk;
 }
+
+/** What is asked of the server; `id` and `ids` are paths as the caller gave them, or as the profile has them for keys. */
+export type LocalAsk =
+  | { readonly type: "discoverAll" }
+  | { readonly type: "observeReadAll" }
+  | { readonly type: "observeCancelAll" }
+  | { readonly type: "observeCancel"; readonly path: LwM2mPath; readonly id: string }
+  | { readonly type: "observeCompositeCancel"; readonly paths: readonly LwM2mPath[]; readonly ids: readonly string[] };
 
 /**
- * Builds the operation that a request asks for. Any text may come in; what is wrong with it comes back as a refusal.
+ * Builds what a request asks for. Any text may come in; what is wrong with it comes back as a refusal.
  *
- * Checked in this order: method, parameters, target, version, then what the method needs of model and value.
+ * Checked in this order: method, parameters, target, version, then what the method needs of model and value, then `contentFormat`.
+ * Members that a method does not know are ignored; a member that comes twice is refused.
  */
-export function buildOperation(name: string, params: string, context: OperationContext): RpcOperation | Refusal {
-  const method = findMethod(name);
-  if (method === undefined) return REFUSALS.unsupportedMethod(name);
-  const members = parseParams(params);
-  if (members === undefined) return REFUSALS.notJsonObject(params);
-
-  const target = resolveTarget(members, params, context, method);
-  if ("type" in target) return target;
-  const operation = BUILDERS[name as OfferedMethod](target, members, context, params); // Found, so offered.
-  return operation.type === "refused" ? operation : { type: "operation", method, operation, id: target.id };
-}
-
-/** The members of a JSON object; those of an empty one when there are no parameters. */
-function parseParams(params: string): JsonObject | undefined {
-  if (params === "") return {};
-  const json = parseJson(params);
-  if (json === null) return {};
-  return json !== undefined && isJsonObject(json) ? json : undefined;
-}
-
-type Build = (target: Target, members: JsonObject, context: OperationContext, params: string) => Operation | Refusal;
-
-/** What makes the operation of each method, once its target is known. */
-const BUILDERS: { readonly [Name in OfferedMethod]: Build } = {
-  Read: ({ path }) => ({ type: "read", path }),
-  Discover: ({ path }) =>
-    path.length === 4 ? REFUSALS.discoverResourceInstance(formatPath(path)) : { type: "discover", path },
-  Observe: ({ path }) => ({ type: "observe", path }),
-  ObserveCancel: ({ path }) => ({ type: "cancelObservation", path }),
-  Execute: execute,
-  WriteReplace: (target, { value }, { models }) => writeReplace(target, value, models),
-  WriteUpdate: (target, { value }, { models }) => writeUpdate(target, value, models),
-  WriteAttributes: writeAttributes,
-};
-
-/** Finds the target by `key`, which wins, or `id`. */
-function resolveTarget(
-  members: JsonObject,
+export function buildOperation(
+  name: string,
   params: string,
   context: OperationContext,
-  { local }: Method,
-): Target | Refusal {
-  const key = scalarText(members.key ?? "");
-  const id = scalarText(members.id ?? "");
-  if (key === undefined || id === undefined) return REFUSALS.notJsonObject(params);
-  if (key !== "") return resolveKey(key, context);
-  if (id === "") return REFUSALS.missingTarget();
-  const versioned = parseId(id);
-  if ("type" in versioned) return versioned;
-  // What the server answers by itself concerns what was done before: it needs no check against the registration.
-  const refusal = local ? undefined : checkVersion(id, versioned, context.supported);
-  return refusal ?? { id, path: versioned.path };
+): RpcOperation | LocalRequest | Refusal {
+  const method = findMethod(name);
+  if (method === undefined) return REFUSALS.unsupportedMethod(name);
+  const build = BUILDERS[name as MethodName]; // Found, so it is one of them.
+  if (build.kind === "none") return { type: "local", method, ask: build.ask };
+
+  const parsed = parseParams(params);
+  if (parsed.type === "refused") return parsed;
+  const built = build.kind === "target" ? forTarget(build, parsed, context, method) : forPaths(build, parsed, context);
+  if (built.type === "refused") return built;
+  if (built.type === "local") return { type: "local", method, ask: built.ask };
+  const { operation, id } = built;
+  const requested = requestedFormat(parsed.members.contentFormat, operation, context);
+  if (requested.type === "refused") return requested;
+  const { format } = requested;
+  return { type: "operation", method, operation, id, ...(format === undefined ? {} : { format }) };
 }
 
-function resolveKey(key: string, { keys }: OperationContext): Target | Refusal {
-  const found = keys.pathOfKey(key);
-  switch (found.type) {
-    case "found":
-      return { id: found.entry.id, path: found.entry.path };
-    case "unknown":
-      return REFUSALS.unknownKey(key);
-    case "otherVersion":
-      return found.registered === undefined
-        ? REFUSALS.unsupportedObject(found.entry.path[0] as number) // A key names a resource.
-        : REFUSALS.keyOfOtherVersion(key, found.entry.id, found.registered);
+/** The members of the parameters, and the text that refusals quote. */
+interface Params {
+  readonly type: "params";
+  readonly members: JsonObject;
+  readonly text: string;
+}
+
+/** The members of a JSON object; none when there are no parameters. */
+function parseParams(text: string): Params | Refusal {
+  if (text.length > MAX_PARAMS_CHARACTERS) return REFUSALS.paramsTooLarge(text.length, MAX_PARAMS_CHARACTERS);
+  if (text === "") return { type: "params", members: {}, text };
+  const json = parseJson(text);
+  if (json === null) return { type: "params", members: {}, text };
+  if (json === undefined || !isJsonObject(json)) return REFUSALS.notJsonObject(text);
+  const repeated = findRepeatedMember(text);
+  return repeated === undefined ? { type: "params", members: json, text } : REFUSALS.repeatedMember(repeated);
+}
+
+type Built =
+  | { readonly type: "built"; readonly operation: Operation; readonly id: string }
+  | { readonly type: "local"; readonly ask: LocalAsk }
+  | Refusal;
+
+interface ForTarget {
+  readonly kind: "target";
+  readonly build: (target: Target, params: Params, context: OperationContext) => Operation | LocalAsk | Refusal;
+}
+
+interface ForPaths {
+  readonly kind: "paths";
+  readonly build: (targets: readonly Target[]) => Operation | LocalAsk;
+}
+
+interface ForNodes {
+  readonly kind: "nodes";
+  readonly build: (members: JsonObject, context: OperationContext) => Operation | Refusal;
+}
+
+interface WithoutParams {
+  readonly kind: "none";
+  readonly ask: LocalAsk;
+}
+
+const pathsOf = (targets: readonly Target[]): readonly LwM2mPath[] => targets.map(({ path }) => path);
+
+/** What makes the operation of each method, once its target is known. */
+const BUILDERS: { readonly [Name in MethodName]: ForTarget | ForPaths | ForNodes | WithoutParams } = {
+  Read: { kind: "target", build: ({ path }) => ({ type: "read", path }) },
+  Discover: {
+    kind: "target",
+    build: ({ path }) =>
+      path.length === 4 ? REFUSALS.discoverResourceInstance(formatPath(path)) : { type: "discover", path },
+  },
+  Observe: { kind: "target", build: ({ path }) => ({ type: "observe", path }) },
+  ObserveCancel: { kind: "target", build: ({ path, id }) => ({ type: "observeCancel", path, id }) },
+  Execute: { kind: "target", build: (target, { members }, context) => execute(target, members, context) },
+  WriteReplace: {
+    kind: "target",
+    build: (target, { members }, { models }) => writeReplace(target, members.value, models),
+  },
+  WriteUpdate: {
+    kind: "target",
+    build: (target, { members }, { models }) => writeUpdate(target, members.value, models),
+  },
+  WriteAttributes: { kind: "target", build: (target, { members, text }) => writeAttributes(target, members, text) },
+  Create: { kind: "target", build: (target, { members }, context) => create(target, members, context) },
+  Delete: {
+    kind: "target",
+    build: ({ path }) => (path.length === 2 ? { type: "delete", path } : REFUSALS.deleteTarget(formatPath(path))),
+  },
+  ReadComposite: { kind: "paths", build: (targets) => ({ type: "readComposite", paths: pathsOf(targets) }) },
+  ObserveComposite: { kind: "paths", build: (targets) => ({ type: "observeComposite", paths: pathsOf(targets) }) },
+  ObserveCompositeCancel: {
+    kind: "paths",
+    build: (targets) => ({
+      type: "observeCompositeCancel",
+      paths: pathsOf(targets),
+      ids: targets.map(({ id }) => id),
+    }),
+  },
+  WriteComposite: { kind: "nodes", build: writeComposite },
+  DiscoverAll: { kind: "none", ask: { type: "discoverAll" } },
+  ObserveReadAll: { kind: "none", ask: { type: "observeReadAll" } },
+  ObserveCancelAll: { kind: "none", ask: { type: "observeCancelAll" } },
+};
+
+function forTarget({ build }: ForTarget, params: Params, context: OperationContext, method: Method): Built {
+  const target = resolveTarget(params.members, params.text, context, method);
+  return "type" in target ? target : toBuilt(build(target, params, context), target.id);
+}
+
+function forPaths(builder: ForPaths | ForNodes, params: Params, context: OperationContext): Built {
+  if (builder.kind === "nodes") {
+    const operation = builder.build(params.members, context);
+    return toBuilt(operation, operation.type === "writeComposite" ? idsOf(operation.nodes) : "");
   }
+  const found = resolveTargets(params.members, params.text, context);
+  if (found.type === "refused") return found;
+  return toBuilt(builder.build(found.targets), found.targets.map(({ id }) => id).join(", "));
 }
 
-function parseId(id: string): VersionedPath | Refusal {
-  try {
-    return parseVersionedPath(id);
-  } catch (error) {
-    if (error instanceof InvalidPathError) return REFUSALS.invalidPath(error.message);
-    throw error;
-  }
+function idsOf(nodes: readonly { readonly path: LwM2mPath }[]): string {
+  return nodes.map(({ path }) => formatPath(path)).join(", ");
 }
 
-/** A path without version means the version that the device registered; with one it must be that. */
-function checkVersion(id: string, { path, version }: VersionedPath, supported: SupportedObjects): Refusal | undefined {
-  if (isTrigger(path)) return undefined;
-  const object = supported.objects.get(path[0] ?? -1); // The root has no object.
-  if (object === undefined) return REFUSALS.unsupportedObject(path[0] ?? null);
-  if (version !== undefined && version !== object.version) return REFUSALS.otherVersion(id, object.version);
-  return undefined;
-}
-
-/** The triggers of the Server object for Update and bootstrap, which every device has whatever it registered: `/1/0/8`, `/1/0/9`. */
-function isTrigger(path: LwM2mPath): boolean {
-  const [objectId, instanceId, resourceId, ...deeper] = path;
-  return objectId === 1 && instanceId === 0 && (resourceId === 8 || resourceId === 9) && deeper.length === 0;
-}
-
-function execute({ id, path }: Target, { value }: JsonObject, context: OperationContext): Operation | Refusal {
-  if (path.length !== 3) return REFUSALS.executeTarget(formatPath(path));
-  const [objectId, , resourceId] = path as [number, number, number];
-  if (!isTrigger(path)) {
-    const resource = context.models.object(objectId)?.resources.get(resourceId);
-    const version = context.supported.objects.get(objectId)?.version ?? "";
-    if (resource === undefined) return REFUSALS.executeNoModel(id, objectId, version);
-    if (!resource.operations.includes("E")) return REFUSALS.notExecutable(id);
-  }
-
-  if (value === undefined || value === null) return { type: "execute", path, arguments: undefined };
-  const text = scalarText(value);
-  if (text === undefined) return REFUSALS.executeArgumentType(javaClassName(value));
-  const refusal = checkArguments(text);
-  return refusal ?? { type: "execute", path, arguments: text === "" ? undefined : text };
-}
-
-function checkArguments(text: string): Refusal | undefined {
-  if (text === "") return undefined;
-  try {
-    parseExecuteArguments(text);
-    return undefined;
-  } catch (error) {
-    if (error instanceof ExecuteArgumentsError) return REFUSALS.executeArguments(error.message);
-    throw error;
-  }
-}
-
-/** Attributes that a device tells and nobody writes (OMA LwM2M Core 1.1.1 §5.1.1). */
-const PROPERTIES_ATTRIBUTES = ["dim", "ssid", "uri", "ver", "lwm2m"];
-const NOTIFICATION_ATTRIBUTES = ["pmin", "pmax", "epmin", "epmax", "gt", "lt", "st"] as const;
-const KNOWN_ATTRIBUTES: ReadonlySet<string> = new Set([...PROPERTIES_ATTRIBUTES, ...NOTIFICATION_ATTRIBUTES]);
-
-function writeAttributes(
-  { path }: Target,
-  { attributes: given }: JsonObject,
-  _context: OperationContext,
-  params: string,
-): Operation | Refusal {
-  if (given === undefined || given === null) return REFUSALS.missingAttributes();
-  if (!isJsonObject(given)) return REFUSALS.notJsonObject(params);
-  const attributes = parseAttributeValues(given);
-  if (attributes === undefined) return REFUSALS.notJsonObject(params);
-  const refusal = checkProperties(given) ?? checkAttributes(path, attributes);
-  return refusal ?? { type: "writeAttributes", path, attributes };
-}
-
-/** The attributes that can be written; undefined where a member is unknown or no number. `null` clears an attribute. */
-function parseAttributeValues(given: JsonObject): NotificationAttributes | undefined {
-  if (!Object.keys(given).every((name) => KNOWN_ATTRIBUTES.has(name))) return undefined;
-  const attributes: { -readonly [Name in keyof NotificationAttributes]: NotificationAttributes[Name] } = {};
-  for (const name of NOTIFICATION_ATTRIBUTES) {
-    const value = given[name];
-    if (value === undefined) continue;
-    const number = value === null ? null : attributeNumber(value);
-    if (number === undefined) return undefined;
-    attributes[name] = number;
-  }
-  return attributes;
-}
-
-/** A number, or text that is one. */
-function attributeNumber(value: Json): number | undefined {
-  const text = typeof value === "string" || value instanceof JsonNumber ? scalarText(value) : undefined;
-  if (text === undefined || text.trim() === "") return undefined;
-  const number = Number(text);
-  return Number.isFinite(number) ? number : undefined;
-}
-
-function checkProperties(given: JsonObject): Refusal | undefined {
-  const name = PROPERTIES_ATTRIBUTES.find((property) => (given[property] ?? null) !== null);
-  if (name === undefined) return undefined;
-  const text = scalarText(given[name] ?? null) ?? "";
-  if (name === "dim" && !(Number(text) >= 0 && Number(text) <= 255)) return REFUSALS.badDimension();
-  if (name === "ver" && !/^\d+\.\d+$/.test(text)) return REFUSALS.badVersion(text);
-  return REFUSALS.notNotificationAttribute(name);
-}
-
-function checkAttributes(path: LwM2mPath, attributes: NotificationAttributes): Refusal | undefined {
-  try {
-    validateAttributes(path, attributes);
-    return undefined;
-  } catch (error) {
-    if (error instanceof InvalidAttributesError) return REFUSALS.invalidAttributes(error.message);
-    throw error;
+function toBuilt(built: Operation | LocalAsk | Refusal, id: string): Built {
+  switch (built.type) {
+    case "refused":
+      return built;
+    case "discoverAll":
+    case "observeReadAll":
+    case "observeCancelAll":
+    case "observeCancel":
+    case "observeCompositeCancel":
+      return { type: "local", ask: built };
+    default:
+      return { type: "built", operation: built, id };
   }
 }

@@ -7,17 +7,11 @@ import {
 } from "@ferry/lwm2m";
 import { describe, expect, it } from "@jest/globals";
 import { REFUSALS } from "./errors.ts";
-import {
-  formatLocalValue,
-  formatNoAnswer,
-  formatOutcome,
-  formatRefusal,
-  formatUnexpectedResponse,
-  requestName,
-} from "./result.ts";
+import { formatLocalValue } from "./local-answer.ts";
+import { formatNoAnswer, formatOutcome, formatRefusal, formatUnexpectedResponse, requestName } from "./result.ts";
 import { createTimeFormat } from "./time-text.ts";
 
-const OPTIONS = { formatTime: createTimeFormat("UTC"), order: "ascending" } as const;
+const OPTIONS = { formatTime: createTimeFormat("UTC"), compat: "now" } as const;
 const BATTERY: LwM2mNode = { type: "singleResource", id: 9, value: { type: "INTEGER", value: 100 } };
 const BATTERY_TEXT = "LwM2mSingleResource [id=9, value=100, type=INTEGER]";
 const READ: Operation = { type: "read", path: [3, 0, 9] };

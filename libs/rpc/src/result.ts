@@ -7,8 +7,8 @@ import {
   operationPaths,
   type UnexpectedResponseError,
 } from "@ferry/lwm2m";
-import type { Refusal, ResultName } from "./errors.ts";
-import { type FormatOptions, formatNode } from "./format-node.ts";
+import { FAILURES, quotePaths, type Refusal, type ResultName } from "./errors.ts";
+import { type FormatOptions, formatComposite, formatNode } from "./format-node.ts";
 
 /** How a request ended, by the names of `lwm2m.v1.RpcFinalStatus`. */
 export type FinalStatus = "SUCCESSFUL" | "FAILED" | "REJECTED" | "TIMEOUT" | "CANCELLED";
@@ -62,26 +62,37 @@ function dotted(code: number): string {
 
 /** The answer to a request that the device answered. */
 export function formatOutcome(operation: Operation, outcome: OperationOutcome, options: FormatOptions): RpcResult {
-  const { code, node, links, diagnostic } = outcome;
+  const { code, diagnostic = "" } = outcome;
   const result = resultName(code);
   if (code >= 300) {
-    const error = [result === "UNKNOWN" ? dotted(code) : "", diagnostic ?? ""].filter((part) => part !== "").join(" ");
+    const error = result === "UNKNOWN" ? FAILURES.unnamedCode(dotted(code), diagnostic) : diagnostic;
     return { status: "FAILED", result, code, ...(error !== "" && { error }), nodes: [] };
   }
-  const value = node === undefined ? (links ?? "") : formatNode(node, options);
+  const value = textOf(outcome, options);
+  return {
+    status: "SUCCESSFUL",
+    result: result === "DELETED" && options.compat === "seed" ? "DELETE" : result,
+    code,
+    ...(value !== "" && { value }),
+    nodes: nodesOf(operation, outcome),
+  };
+}
+
+function textOf({ node, nodes, links, location }: OperationOutcome, options: FormatOptions): string {
+  if (node !== undefined) return formatNode(node, options);
+  if (nodes !== undefined) return formatComposite(nodes, options);
+  return location === undefined ? (links ?? "") : `location=${location}`;
+}
+
+function nodesOf(operation: Operation, { node, nodes = [] }: OperationOutcome): readonly NodeAtPath[] {
   const [path = []] = operationPaths(operation);
-  const nodes = node === undefined ? [] : [{ path, node }];
-  return { status: "SUCCESSFUL", result, code, ...(value !== "" && { value }), nodes };
+  const all = node === undefined ? nodes : [{ path, node }];
+  return all.flatMap(({ path: nodePath, node: read }) => (read === undefined ? [] : [{ path: nodePath, node: read }]));
 }
 
 /** The answer to a request that was not carried out. */
 export function formatRefusal({ status, result, error }: Refusal): RpcResult {
   return { status, result, code: 0, error, nodes: [] };
-}
-
-/** The answer to a method that is answered without the device: how many observations a cancel ended, for one. */
-export function formatLocalValue(value: string): RpcResult {
-  return { status: "SUCCESSFUL", result: "CONTENT", code: 0, ...(value !== "" && { value }), nodes: [] };
 }
 
 /** The answer when the device's response does not fit the operation. */
@@ -92,16 +103,15 @@ export function formatUnexpectedResponse(
 ): RpcResult {
   const request = `${requestName(operation)} ${uriOf(operation)}`;
   const texts = {
-    code: `Client [${endpoint}] returned unexpected response code [${dotted(responseCode)}] for [${request}]`,
-    contentFormat: `Client [${endpoint}] returned unexpected content format [${contentFormat}] for [${request}]`,
-    payload: `Unable to decode response payload of request [${request}] from client [${endpoint}]`,
+    code: FAILURES.unexpectedCode(endpoint, dotted(responseCode), request),
+    contentFormat: FAILURES.unexpectedFormat(endpoint, contentFormat, request),
+    payload: FAILURES.undecodable(endpoint, request),
   };
   return failure("FAILED", texts[reason], responseCode);
 }
 
-/** The path of an operation as texts have it; of a composite one its paths: `/3/0/9, /1`. */
 function uriOf(operation: Operation): string {
-  return operationPaths(operation).map(formatPath).join(", ");
+  return quotePaths(operationPaths(operation).map(formatPath));
 }
 
 /** Why a request got no answer of the device. */
@@ -109,19 +119,9 @@ export type NoAnswer = "timeout" | "reset" | "cancelled" | "notConnected" | "not
 
 /** The answer when the device did not answer. */
 export function formatNoAnswer(operation: Operation, why: NoAnswer): RpcResult {
-  const uri = uriOf(operation);
-  switch (why) {
-    case "timeout":
-      return { status: "TIMEOUT", result: "", code: 0, error: `Request ${uri} timed out`, nodes: [] };
-    case "reset":
-      return failure("FAILED", `Request ${uri} rejected`);
-    case "cancelled":
-      return failure("CANCELLED", `Request ${uri} cancelled`);
-    case "notConnected":
-      return failure("FAILED", `Unable to send request ${uri} : peer is not connected`);
-    case "notSent":
-      return failure("FAILED", `Unable to send request ${uri}`);
-  }
+  const error = FAILURES[why](uriOf(operation));
+  if (why === "timeout") return { status: "TIMEOUT", result: "", code: 0, error, nodes: [] };
+  return failure(why === "cancelled" ? "CANCELLED" : "FAILED", error);
 }
 
 function failure(status: FinalStatus, error: string, code = 0): RpcResult {

@@ -1,6 +1,6 @@
 import type { DataType, ModelView, ObjectModel, SupportedObjects } from "@ferry/lwm2m";
 import { KeyMap, parseDeviceProfile } from "@ferry/profile";
-import type { OperationContext } from "./parameters.ts";
+import type { OperationContext } from "./target.ts";
 
 /** Resources as `id: [operations, type, multiple]`. */
 interface Resources {

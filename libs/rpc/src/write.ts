@@ -10,7 +10,7 @@ import { convertValue } from "./convert-value.ts";
 import { type BadValue, REFUSALS, type Refusal } from "./errors.ts";
 import { formatJavaValue, javaClassName } from "./java-text.ts";
 import { isJsonObject, type Json, JsonNumber } from "./json.ts";
-import type { Target } from "./parameters.ts";
+import type { Target } from "./target.ts";
 
 /**
  * WriteReplace: PUT of a resource or resource instance (OMA LwM2M Core 1.1.1 §6.3.3).
@@ -66,7 +66,8 @@ function updateInstance({ id, path }: Target, value: Json | undefined, models: M
   return { type: "write", mode: "update", path, node: { type: "objectInstance", id: instanceId, resources } };
 }
 
-function refuseMember(path: string, resource: ResourceModel, value: Json): Refusal {
+/** The refusal of a value that a member of a resource map cannot have. */
+export function refuseMember(path: string, resource: ResourceModel, value: Json): Refusal {
   if (resource.multiple) return REFUSALS.writeUpdateBadInstances(resource.id, badValue(value));
   return REFUSALS.badMemberValue(path, resource.type ?? "NONE", typeOfJson(value));
 }
@@ -83,7 +84,7 @@ function updateResource({ id, path }: Target, value: Json | undefined, models: M
 }
 
 /** A resource with the value given; a multiple-instance resource takes an object of its instances. */
-function convertResource(resource: ResourceModel, value: Json): ResourceNode | undefined {
+export function convertResource(resource: ResourceModel, value: Json): ResourceNode | undefined {
   const { id, type } = resource;
   if (type === undefined) return undefined;
   if (!resource.multiple) {
@@ -107,7 +108,7 @@ function convertInstance({ type }: ResourceModel, id: number, value: Json): Reso
 }
 
 /** Id of a resource or resource instance. Only its shortest spelling counts, so that JSON itself puts ids in ascending order and none comes twice. */
-function parseChildId(name: string): number | undefined {
+export function parseChildId(name: string): number | undefined {
   return /^(0|[1-9]\d{0,4})$/.test(name) && Number(name) <= 65_535 ? Number(name) : undefined;
 }
 
@@ -116,7 +117,7 @@ function badValue(value: Json): BadValue {
 }
 
 /** The data type that a JSON value looks like, for refusals. */
-function typeOfJson(value: Json): string {
+export function typeOfJson(value: Json): string {
   if (typeof value === "string") return "STRING";
   if (typeof value === "boolean") return "BOOLEAN";
   if (value instanceof JsonNumber) return value.isInteger ? "INTEGER" : "FLOAT";

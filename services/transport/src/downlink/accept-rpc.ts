@@ -16,8 +16,9 @@ import type { TransportPorts } from "../ports.ts";
 import { isReachable } from "../reachability.ts";
 import { nextHead } from "../record-writer.ts";
 import { type Answer, answer, MOVED } from "./answer.ts";
+import { answerLocally } from "./local-requests.ts";
 import { type Performed, perform } from "./perform.ts";
-import { cancelObservation, holdObservation, settleObservation } from "./rpc-observations.ts";
+import { holdObservation, settleObservation } from "./rpc-observations.ts";
 import { PRIORITY } from "./work-queue.ts";
 
 /** A request as the router hands it over. */
@@ -38,8 +39,8 @@ export class RpcExecutor {
 
   constructor(ports: TransportPorts) {
     this.#ports = ports;
-    const order = ports.settings.compat === "seed" ? "hash" : "ascending";
-    this.#format = { formatTime: createTimeFormat(ports.settings.timeZone), order };
+    const { timeZone, compat } = ports.settings;
+    this.#format = { formatTime: createTimeFormat(timeZone), compat };
   }
 
   /** Takes a request; its answer comes by itself. */
@@ -66,8 +67,7 @@ export class RpcExecutor {
 
     const built = buildOperation(request.method, request.params, device.serving);
     if (built.type === "refused") return this.#finish(request, formatRefusal(built));
-    if (built.operation.type === "cancelObservation")
-      return this.#finish(request, await cancelObservation(device, built, this.#ports));
+    if (built.type === "local") return this.#finish(request, await answerLocally(device, built.ask, this.#ports));
     if (device.work.length >= MAX_WAITING) return this.#finish(request, answer("UNREACHABLE", TOO_MANY_WAIT));
 
     const dropped = await new Promise<boolean>((done) => {

@@ -1,7 +1,6 @@
-import { formatPath, type LwM2mPath, operationPaths, pathsOverlap } from "@ferry/lwm2m";
-import { formatLocalValue, formatRefusal, REFUSALS, type Refusal, type RpcOperation } from "@ferry/rpc";
+import { formatPath, type LwM2mPath, pathsOverlap } from "@ferry/lwm2m";
+import { formatRefusal, REFUSALS, type Refusal } from "@ferry/rpc";
 import { observationToken, shardOf } from "@ferry/state";
-import { logLine } from "../communication-log.ts";
 import type { HeldObservation, OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
 import { type Answer, answer, MOVED } from "./answer.ts";
@@ -41,20 +40,6 @@ export async function settleObservation(
   if (performed.type === "answered") held.confirmed = performed.outcome.observing === true;
   const refused = performed.type === "answered" && !held.confirmed;
   if (added && (refused || performed.type !== "answered")) await withdraw(device, held, ports);
-}
-
-/** ObserveCancel is passive: the next notification is answered with RST (RFC 7641 §3.6). */
-export async function cancelObservation(
-  device: OwnedDevice,
-  { operation, id }: RpcOperation,
-  ports: TransportPorts,
-): Promise<Answer> {
-  const [path = []] = operationPaths(operation);
-  const held = findHeld(device, path);
-  if (held === undefined) return formatRefusal(REFUSALS.noActiveObservation(id));
-  await withdraw(device, held, ports);
-  logLine(device, `[info]: Cancel Observe for [${id}] successful. Result: [1]`, ports);
-  return formatLocalValue("1");
 }
 
 function findHeld(device: OwnedDevice, path: LwM2mPath): HeldObservation | undefined {
