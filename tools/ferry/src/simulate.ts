@@ -1,32 +1,37 @@
-import { startFleet, temperatureSignal } from "@ferry/simulator";
-import { Command, InvalidArgumentError } from "commander";
+import { CONTENT_FORMATS, type LwM2mVersion } from "@ferry/lwm2m";
+import { monotonicMs, wallMs } from "@ferry/runtime";
+import {
+  DEFAULT_AWAKE_MS,
+  type PowerSaving,
+  type SimulatedDeviceSettings,
+  startFleet,
+  temperatureSignal,
+} from "@ferry/simulator";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { interrupted } from "./connect.ts";
 import { type Ended, EXIT, type Terminal } from "./terminal.ts";
 
 /** `ferry simulate -n 1000` */
 export function simulateCommand(terminal: Terminal, ended: Ended): Command {
-  return new Command("simulate")
-    .description("run simulated devices against a server until Ctrl-C")
+  const command = new Command("simulate").description("run simulated devices against a server until Ctrl-C");
+  return deviceOptions(command)
     .option("-n, --count <count>", "how many", whole(1, 50_000), 1)
     .option("--endpoint <name>", "endpoint name; with several, what their numbers are put behind", "sim-")
     .option("--server <host:port>", "CoAP address of the server", parseServer, { host: "127.0.0.1", port: 5685 })
-    .option("--lifetime <s>", "registration lifetime, s", whole(10, 86_400), 300)
-    .option("--every <s>", "how often a device's temperature changes, s; 0 is never", whole(0, 86_400), 10)
     .option("--rate <n>", "registrations a second at the start", whole(1, 10_000), 100)
     .option("--lose <share>", "share of datagrams that are lost, 0 to 1", share, 0)
     .option("--duplicate <share>", "share of datagrams that arrive twice, 0 to 1", share, 0)
     .option("--delay <ms>", "most that a datagram is held back, ms", whole(0, 60_000), 0)
     .option("--seed <n>", "seed of what is lost, duplicated and delayed", whole(0, 2 ** 32 - 1), 1)
     .action(async (options: SimulateOptions) => {
-      const { lose, duplicate, delay, seed, every } = options;
-      const signals = every === 0 ? [] : [temperatureSignal(every * 1000)];
+      const { lose, duplicate, delay, seed } = options;
       const impaired = lose > 0 || duplicate > 0 || delay > 0;
       const fleet = await startFleet({
         server: options.server,
         count: options.count,
         endpoint: options.endpoint,
         registrationsPerSecond: options.rate,
-        device: () => ({ lifetimeS: options.lifetime, signals }),
+        device: () => deviceOf(options),
         ...(impaired ? { impairment: { lossRate: lose, duplicateRate: duplicate, maxDelayMs: delay, seed } } : {}),
       });
       const report = setInterval(() => terminal.stdout.write(`${progressLine(fleet.progress)}\n`), REPORT_MS);
@@ -40,13 +45,88 @@ export function simulateCommand(terminal: Terminal, ended: Ended): Command {
 }
 
 const REPORT_MS = 2_000;
+const TEMPERATURE = [3303, 0, 5700];
+/** Names of content formats that a device can have, as they are typed. */
+const FORMAT_NAMES = CONTENT_FORMATS.filter(({ name, isEncoded }) => isEncoded && name !== "LINK").map(({ name }) =>
+  name.toLowerCase(),
+);
 
-interface SimulateOptions {
+/** Adds the options that are about a device. */
+export function deviceOptions(command: Command): Command {
+  return command
+    .option("--lifetime <s>", "registration lifetime, s", whole(10, 86_400), 300)
+    .option("--every <s>", "how often a device's temperature changes, s; 0 is never", whole(0, 86_400), 10)
+    .option(
+      "--send <s>",
+      "how often a device reports its temperature by LwM2M Send, s; 0 is never",
+      whole(0, 86_400),
+      0,
+    )
+    .option("--samples <n>", "temperatures in one Send, each with its time", whole(1, 1_000), 1)
+    .addOption(new Option("--lwm2m <version>", "LwM2M version").choices(["1.0", "1.1", "1.2"]).default("1.1"))
+    .option(
+      "--formats <list>",
+      `content formats, by preference: ${FORMAT_NAMES.join(",")} (default: those of the version)`,
+      formats,
+    )
+    .option("--queue", "register with queue mode, and sleep as --power psm does unless that says otherwise", false)
+    .addOption(
+      new Option(
+        "--power <mode>",
+        "psm: sleeps until it sends something; edrx: listens once in each --cycle too; what comes while it sleeps is lost",
+      ).choices(["psm", "edrx"]),
+    )
+    .option(
+      "--awake <s>",
+      "how long a device that saves power listens after it last sent something, s",
+      whole(1, 86_400),
+      DEFAULT_AWAKE_MS / 1000,
+    )
+    .option("--cycle <s>", "eDRX cycle, s", whole(1, 86_400), 82)
+    .option("--window <s>", "how long it listens in each eDRX cycle, s", whole(1, 86_400), 10);
+}
+
+/** What the options make of a device. */
+export function deviceOf(options: DeviceOptions): Omit<Partial<SimulatedDeviceSettings>, "endpoint" | "server"> {
+  const { every, send, samples, lwm2m, formats: contentFormats, queue } = options;
+  const power = powerOf(options);
+  return {
+    lifetimeS: options.lifetime,
+    lwm2mVersion: lwm2m,
+    queueMode: queue,
+    signals: every === 0 ? [] : [temperatureSignal(every * 1000, TEMPERATURE)],
+    reports:
+      send === 0 ? [] : [{ paths: [TEMPERATURE], intervalMs: send * 1000, samples, epochMs: wallMs() - monotonicMs() }],
+    ...(power === undefined ? {} : { power }),
+    ...(contentFormats === undefined ? {} : { contentFormats }),
+  };
+}
+
+function powerOf({ power, queue, awake, cycle, window }: DeviceOptions): PowerSaving | undefined {
+  const awakeMs = awake * 1000;
+  if (power === "edrx") return { awakeMs, paging: { cycleMs: cycle * 1000, windowMs: window * 1000 } };
+  return power === "psm" || queue ? { awakeMs } : undefined;
+}
+
+/** The options that are about a device. */
+export interface DeviceOptions {
+  readonly lifetime: number;
+  readonly every: number;
+  readonly send: number;
+  readonly samples: number;
+  readonly lwm2m: LwM2mVersion;
+  readonly formats?: readonly number[];
+  readonly queue: boolean;
+  readonly power?: "psm" | "edrx";
+  readonly awake: number;
+  readonly cycle: number;
+  readonly window: number;
+}
+
+interface SimulateOptions extends DeviceOptions {
   readonly count: number;
   readonly endpoint: string;
   readonly server: { readonly host: string; readonly port: number };
-  readonly lifetime: number;
-  readonly every: number;
   readonly rate: number;
   readonly lose: number;
   readonly duplicate: number;
@@ -66,6 +146,14 @@ function whole(min: number, max: number): (text: string) => number {
       throw new InvalidArgumentError(`Give a whole number from ${min} to ${max}.`);
     return number;
   };
+}
+
+function formats(text: string): readonly number[] {
+  return text.split(",").map((name) => {
+    const found = CONTENT_FORMATS.find((format) => FORMAT_NAMES.includes(name) && format.name.toLowerCase() === name);
+    if (found === undefined) throw new InvalidArgumentError(`${name} is none of ${FORMAT_NAMES.join(", ")}.`);
+    return found.id;
+  });
 }
 
 function share(text: string): number {
