@@ -45,6 +45,8 @@ export { TRANSPORT_CONFIG, TRANSPORT_SHAPE, type TransportSettings } from "./con
 export interface TransportConnections {
   readonly bus: Bus;
   readonly state: State;
+  /** How its CoAP socket is opened; a UDP socket by default. */
+  readonly openSocket?: typeof openUdpSocket;
 }
 
 /** A running transport node. */
@@ -62,7 +64,7 @@ export interface TransportNode {
 export async function startTransport(
   settings: TransportSettings,
   { logger, metrics: registry, health, shutdown, httpPort }: ServiceRuntime,
-  { bus, state }: TransportConnections,
+  { bus, state, openSocket = openUdpSocket }: TransportConnections,
 ): Promise<TransportNode> {
   const metrics = registry.register(TRANSPORT_METRICS);
   const stateEpisode = createEpisode(logger, { failed: "Redis cannot be reached", healed: "Redis is back" });
@@ -132,7 +134,7 @@ export async function startTransport(
     parameters: settings.coap,
     limits: { maxBodyBytes: settings.coap.maxBodyBytes, blockSize: settings.coap.blockSize },
   });
-  const socket = await openUdpSocket({
+  const socket = await openSocket({
     host: settings.coap.host,
     port: settings.coap.port,
     reusePort: settings.coap.reusePort,
