@@ -1,4 +1,4 @@
-import { formatPath } from "@ferry/lwm2m";
+import { comparePaths, formatPath } from "@ferry/lwm2m";
 import type { Compat } from "./format-node.ts";
 import { type LinkText, parseLinkText, splitLinks } from "./link-text.ts";
 import type { ObservedPaths } from "./observations.ts";
@@ -40,15 +40,16 @@ function segmentsOf({ target }: LinkText): readonly string[] {
 }
 
 /**
- * ObserveReadAll: what is observed, by path, as JSON.
+ * ObserveReadAll: what is observed, by (first) path, as JSON.
  *
  * `seed`: `["/3/0/9"]`, `now`: `["SingleObservation:/3/0/9"]`; composite ones, which the seed does not have, are `CompositeObservation: [/19/0/0, /3/0/9]` in both.
  */
 export function formatObserveReadAll(observations: Iterable<ObservedPaths>, compat: Compat): RpcResult {
   const prefix = compat === "now" ? "SingleObservation:" : "";
-  const entries = Array.from(observations, ({ paths, composite }) => {
+  const byPath = [...observations].sort((a, b) => comparePaths(a.paths[0] ?? [], b.paths[0] ?? []));
+  const entries = byPath.map(({ paths, composite }) => {
     const texts = paths.map(formatPath);
     return composite ? `CompositeObservation: [${texts.join(", ")}]` : `${prefix}${texts.join()}`;
   });
-  return formatLocalValue(JSON.stringify(entries.sort()));
+  return formatLocalValue(JSON.stringify(entries));
 }

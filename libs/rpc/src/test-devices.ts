@@ -4,8 +4,11 @@ import type { OperationContext } from "./target.ts";
 
 /** Resources as `id: [operations, type, multiple]`. */
 interface Resources {
-  readonly [id: number]: readonly [operations: string, type?: DataType, multiple?: "multiple"];
+  readonly [id: number]: readonly [operations: string, type?: DataType, facts?: "multiple" | "multiple mandatory"];
 }
+
+/** It has one instance. */
+const DEVICE_OBJECT = 3;
 
 /** Definitions as the object registry has them, reduced to what the tests touch; 38000 has a resource of each type. */
 const OBJECTS: { readonly [id: number]: Resources } = {
@@ -19,8 +22,16 @@ const OBJECTS: { readonly [id: number]: Resources } = {
     14: ["RW", "STRING"],
     15: ["RW", "STRING"],
   },
-  5: { 1: ["RW", "STRING"], 2: ["E"] },
-  19: { 0: ["RW", "OPAQUE", "multiple"], 1: ["RW", "INTEGER"] },
+  5: {
+    0: ["W", "OPAQUE"],
+    1: ["RW", "STRING"],
+    2: ["E"],
+    3: ["R", "INTEGER"],
+    5: ["R", "INTEGER"],
+    7: ["R", "STRING"],
+  },
+  9: { 4: ["E"] },
+  19: { 0: ["RW", "OPAQUE", "multiple mandatory"], 1: ["RW", "INTEGER"] },
   38000: {
     0: ["RW", "STRING"],
     1: ["RW", "INTEGER"],
@@ -38,10 +49,10 @@ const OBJECTS: { readonly [id: number]: Resources } = {
 };
 
 function modelOf(id: number, resources: Resources): ObjectModel {
-  const about = { name: "", lwm2mVersion: "1.0", urn: "", multiple: true, mandatory: false };
-  const entries = Object.entries(resources).map(([resourceId, [operations, type, multiple]]) => {
-    const facts = { name: "", operations, type, multiple: multiple !== undefined, mandatory: false };
-    return [Number(resourceId), { id: Number(resourceId), ...facts, rangeEnumeration: "", units: "" }] as const;
+  const about = { name: "", lwm2mVersion: "1.0", urn: "", multiple: id !== DEVICE_OBJECT, mandatory: false };
+  const entries = Object.entries(resources).map(([resourceId, [operations, type, facts = ""]]) => {
+    const all = { operations, type, multiple: facts.includes("multiple"), mandatory: facts.includes("mandatory") };
+    return [Number(resourceId), { id: Number(resourceId), name: "", ...all, rangeEnumeration: "", units: "" }] as const;
   });
   return { id, version: "1.0", ...about, resources: new Map(entries) };
 }
@@ -52,12 +63,13 @@ const VIEW: ModelView = { object: (id) => MODELS.get(id) };
 function device(
   versions: { readonly [objectId: number]: string },
   keys: { readonly [path: string]: string },
+  contentFormats: readonly number[],
 ): OperationContext {
   const objects = Object.entries(versions).map(([id, version]) => [Number(id), { version, instances: [0] }] as const);
   const supported: SupportedObjects = {
     lwm2mVersion: "1.1",
     rootPath: [],
-    contentFormats: [],
+    contentFormats,
     objects: new Map(objects),
   };
   const profile = parseDeviceProfile({ observeAttr: { keyName: keys } });
@@ -70,14 +82,29 @@ export const FS: OperationContext = device(
   {
     "/3_1.0/0/9": "batteryLevel",
     "/3_1.0/0/14": "timezone",
+    "/5_1.0/0/3": "state",
     "/5_1.0/0/5": "updateResult",
+    "/5_1.0/0/7": "pkgversion",
+    "/5_1.0/0/1": "packageUri",
+    "/1_1.1/0/2": "defaultMinimumPeriod",
     "/3_2.0/0/1": "modelOfV2",
     "/50_1.0/0/1": "ofObject50",
   },
+  [110],
 );
 
 /** The device of ThingsBoard's black-box tests; 31024 has no definition. */
 export const FT: OperationContext = device(
   { 1: "1.1", 3: "1.2", 5: "1.2", 9: "1.1", 19: "1.1", 3303: "1.0", 31024: "1.0", 38000: "1.0" },
-  { "/3_1.2/0/9": "batteryLevel", "/3_1.2/0/14": "UtfOffset", "/19_1.1/0/0": "dataRead" },
+  {
+    "/3_1.2/0/9": "batteryLevel",
+    "/3_1.2/0/14": "UtfOffset",
+    "/19_1.1/0/0": "dataRead",
+    "/19_1.1/1/0": "dataWrite",
+  },
+  [0, 42, 60, 110, 112, 11542, 11543],
 );
+
+/** The device of ThingsBoard's black-box tests when it lists TLV and nothing else, or SENML_JSON and nothing else. */
+export const ONLY_TLV: OperationContext = { ...FT, supported: { ...FT.supported, contentFormats: [11542] } };
+export const ONLY_SENML_JSON: OperationContext = { ...FT, supported: { ...FT.supported, contentFormats: [110] } };
