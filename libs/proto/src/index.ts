@@ -18,6 +18,7 @@ export {
   type ProvisioningKind,
   parseProvisioningKey,
   provisioningKey,
+  rpcStateKey,
   TOPICS,
   type Topic,
   type TopicId,

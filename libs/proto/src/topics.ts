@@ -99,6 +99,11 @@ export function attributeUpdateKey(tenant: string, endpoint: string, key: string
   return `${tenant}/${endpoint}/${key}`;
 }
 
+/** Key of a request's state: request ids belong to a device, and the last slash precedes the request id. */
+export function rpcStateKey(tenant: string, endpoint: string, requestId: string): string {
+  return `${tenant}/${endpoint}/${encodeURIComponent(requestId)}`;
+}
+
 /** Key of a provisioning record: `kind/tenant/id`. The id may hold slashes; kind and tenant may not. */
 export function provisioningKey(kind: ProvisioningKind, tenant: string, id: string): string {
   return `${kind}/${tenant}/${id}`;

@@ -32,6 +32,10 @@ export interface OutgoingRequest {
   readonly responseTimeoutMs: number;
   /** When nobody waits for the response any more and the request is given up, ms from now; never when absent. */
   readonly giveUpAfterMs?: number;
+  /** Gives the request up as if it had timed out. */
+  readonly signal?: AbortSignal;
+  /** Called when its first datagram has left, at most once. */
+  readonly onSent?: () => void;
   readonly continueFrom?: { readonly body: Uint8Array; readonly blockSize: number; readonly etag?: Uint8Array };
 }
 
@@ -52,6 +56,8 @@ export class CoapServer {
   readonly #send: (bytes: Uint8Array, peer: PeerKey) => void;
   readonly #handlers: CoapHandlers;
   readonly #waiting = new Map<ExchangeId, (result: CoapResult) => void>();
+  /** Who wants to know that the first datagram left. */
+  readonly #unsent = new Map<ExchangeId, () => void>();
   #nextExchange = 1;
   #deaf = false;
 
@@ -75,21 +81,25 @@ export class CoapServer {
     if (!this.#deaf) this.#drive({ type: "datagram", peer, bytes });
   }
 
-  request({ giveUpAfterMs, ...request }: OutgoingRequest): Promise<CoapResult> {
+  request({ giveUpAfterMs, signal, onSent, ...request }: OutgoingRequest): Promise<CoapResult> {
     const exchange = this.#nextExchange++;
     const answered = new Promise<CoapResult>((resolve) => {
       this.#waiting.set(exchange, resolve);
+      if (onSent !== undefined) this.#unsent.set(exchange, onSent);
       this.#drive({ type: "request", exchange, ...request });
     });
-    if (giveUpAfterMs === undefined) return answered;
-    const timer = setTimeout(
-      () => {
-        this.#drive({ type: "cancel", exchange });
-        this.#end(exchange, { type: "failed", reason: "timeout" });
-      },
-      Math.min(giveUpAfterMs, LONGEST_TIMER_MS),
-    );
-    return answered.finally(() => clearTimeout(timer));
+    if (giveUpAfterMs === undefined && signal === undefined) return answered;
+    const giveUp = (): void => {
+      this.#drive({ type: "cancel", exchange });
+      this.#end(exchange, { type: "failed", reason: "timeout" });
+    };
+    const timer =
+      giveUpAfterMs === undefined ? undefined : setTimeout(giveUp, Math.min(giveUpAfterMs, LONGEST_TIMER_MS));
+    signal?.addEventListener("abort", giveUp);
+    return answered.finally(() => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", giveUp);
+    });
   }
 
   respond(handle: Handle, code: number, options: readonly CoapOption[] = [], payload: Uint8Array = NOTHING): void {
@@ -123,6 +133,7 @@ export class CoapServer {
     switch (output.type) {
       case "send":
         this.#send(output.bytes, output.peer);
+        if (output.exchange !== undefined) this.#sent(output.exchange);
         return;
       case "notification":
         this.#handlers.notification(output);
@@ -145,9 +156,16 @@ export class CoapServer {
     }
   }
 
+  #sent(exchange: ExchangeId): void {
+    const tell = this.#unsent.get(exchange);
+    this.#unsent.delete(exchange);
+    tell?.();
+  }
+
   #end(exchange: ExchangeId, result: CoapResult): void {
     const resolve = this.#waiting.get(exchange);
     this.#waiting.delete(exchange);
+    this.#unsent.delete(exchange);
     resolve?.(result);
   }
 }

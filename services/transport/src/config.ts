@@ -87,10 +87,27 @@ const reachSettings: Section<ReachSettings> = section<ReachSettings>("LWM2M_REAC
   flowWindowMs: duration("110s").describe("How long after a longer flow a device can be reached."),
 });
 
+/** How long sleeping devices listen. */
+export interface AwakeTimes {
+  readonly queueModeMs: number;
+  readonly psmMs: number;
+  readonly edrxMs: number;
+}
+
+const awakeTimes: Section<AwakeTimes> = section<AwakeTimes>("LWM2M_AWAKE", {
+  queueModeMs: duration("93s").describe(
+    "How long after its last message a device in queue mode listens, unless its profile says otherwise: MAX_TRANSMIT_WAIT (OMA LwM2M Core 1.1.1 §6.5).",
+  ),
+  psmMs: duration("10s").describe("The same for a device of power mode PSM whose profile has no activity timer."),
+  edrxMs: duration("10s").describe("The same for a device of power mode eDRX whose profile has no paging window."),
+});
+
 /** Settings of a transport node. */
 export interface TransportSettings extends ServiceSettings, BusSettings, StateSettings {
   readonly coap: CoapSettings;
   readonly reachability: ReachSettings;
+  readonly awake: AwakeTimes;
+  readonly fetchWaiting: boolean;
   readonly revalidateAfterMs: number;
   readonly expiryGraceMs: number;
   readonly claim: boolean;
@@ -99,6 +116,7 @@ export interface TransportSettings extends ServiceSettings, BusSettings, StateSe
   readonly records: "protobuf" | "json";
   readonly compat: "seed" | "now";
   readonly timeZone: string;
+  readonly failpoint?: string | undefined;
 }
 
 /** The settings one by one, for standalone to join with those of other services. */
@@ -108,6 +126,10 @@ export const TRANSPORT_SHAPE: Shape<TransportSettings> = {
   node: nodeSettings,
   coap: coapSettings,
   reachability: reachSettings,
+  awake: awakeTimes,
+  fetchWaiting: flag(true).describe(
+    "Carry out requests that wait in the store once their device is heard. Off only in tests that show what is lost without it.",
+  ),
   revalidateAfterMs: duration("60s").describe(
     "Age of ownership in memory after which the next datagram confirms it with Redis, off the ACK path.",
   ),
@@ -124,6 +146,9 @@ export const TRANSPORT_SHAPE: Shape<TransportSettings> = {
   records: choice(["protobuf", "json"], "protobuf").describe("Encoding of the records that are written."),
   compat: choice(["seed", "now"], "seed").describe("Which ThingsBoard's text forms are printed where they differ."),
   timeZone: text("UTC").describe("Zone in which RPC answers print times, by IANA name."),
+  failpoint: text()
+    .optional()
+    .describe("Step of a request at which this process ends, or with `:stop` behind it stops: for tests of crashes."),
   ...busSettings,
   ...stateSettings,
 };

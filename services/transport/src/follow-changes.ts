@@ -32,6 +32,7 @@ export function serveAnew(device: OwnedDevice, ports: TransportPorts): void {
   const before = new Set(device.serving.exchange.map((operation) => JSON.stringify(operation)));
   device.serving = ports.servings.of(device.registration);
   device.followed = false;
+  ports.sleepers.watch(device);
   for (const operation of device.serving.exchange) {
     if (operation.type === "observe" || before.has(JSON.stringify(operation))) continue;
     device.toDo ??= new Map();

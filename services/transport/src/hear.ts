@@ -1,16 +1,20 @@
 import type { PeerKey } from "@ferry/coap";
 import type { OwnedDevice } from "./owned-device.ts";
 import type { TransportPorts } from "./ports.ts";
+import { rouse } from "./sleepers.ts";
 
 /**
  * Notes an authenticated datagram: the device lives, and is where it came from. A Send is none: over NoSec nothing in it names the device but its address.
  *
  * What was sent to where the device is no longer is not waited for, or it would hold the device's queue for minutes; unless another device is there.
  */
-export function hear(device: OwnedDevice, peer: PeerKey, { clock, settings, ownership, coap }: TransportPorts): void {
+export function hear(device: OwnedDevice, peer: PeerKey, ports: TransportPorts): void {
+  const { clock, settings, ownership, coap } = ports;
   const before = device.peer;
   device.heard(peer, clock.monotonicMs(), settings.reachability.flowWindowMs);
-  if (before === peer) return;
-  ownership.moved(device, before);
-  if (ownership.byPeer(before) === undefined) coap.forget(before);
+  if (before !== peer) {
+    ownership.moved(device, before);
+    if (ownership.byPeer(before) === undefined) coap.forget(before);
+  }
+  rouse(device, ports);
 }

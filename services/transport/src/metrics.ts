@@ -99,6 +99,17 @@ export const TRANSPORT_METRICS = {
       ],
     },
   },
+  rpcWaiting: {
+    type: "gauge",
+    name: "lwm2m_rpc_waiting",
+    help: "RPC requests that this node knows to wait for their devices to be heard.",
+  },
+  rpcRetries: {
+    type: "counter",
+    name: "lwm2m_rpc_retries_total",
+    help: "Times that an RPC request was left to be tried again because the device did not answer in time.",
+  },
+  asleep: { type: "gauge", name: "lwm2m_devices_asleep", help: "Owned devices that sleep." },
   forwardedResponses: {
     type: "counter",
     name: "lwm2m_forwarded_responses_total",

@@ -20,6 +20,12 @@ export function obeyCommand(record: IncomingRecord, rpc: RpcExecutor, ports: Tra
   else if (command.forwardedResponse) {
     const { peer, datagram } = command.forwardedResponse;
     if (peer && datagram) ports.coap.receive(datagram, peer);
+  } else if (command.workWaits) {
+    const device = ports.ownership.byDevice(command.workWaits.tenant ?? "", command.workWaits.endpoint ?? "");
+    if (device !== undefined) {
+      device.requestsWait = true;
+      ports.rpc.serve(device);
+    }
   } else ports.metrics.ignoredCommands.inc();
 }
 

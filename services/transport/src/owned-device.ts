@@ -56,6 +56,19 @@ export class OwnedDevice {
   /** Lines that were left out since the last that passed. */
   linesLeftOut = 0;
 
+  /** It sleeps, as far as it listens only after its own messages, and was not heard since. */
+  asleep = false;
+  /** Requests of the device's queue, the one under way included. */
+  requestsInHand = 0;
+  /** The store holds requests that are not in hand. */
+  requestsWait: boolean;
+  /** The store holds requests that the device did not answer in time: they wait until it is heard. */
+  retriesWait = false;
+  /** What waits is being fetched. */
+  fetching = false;
+  /** Gives up the request under way, where it may be repeated. */
+  underWay: AbortController | undefined = undefined;
+
   constructor(state: DeviceState, serving: Serving, peer: string, monotonicMs: number) {
     this.registration = state.registration;
     this.owner = state.owner;
@@ -64,6 +77,7 @@ export class OwnedDevice {
     this.revalidatedAtMs = monotonicMs;
     this.flowStartMs = monotonicMs;
     this.lastUplinkMs = monotonicMs;
+    this.requestsWait = state.waiting.requests > 0;
     for (const observation of state.observations) this.hold(observation);
   }
 

@@ -10,7 +10,7 @@ const SERVING = {} as Serving; // Nothing here looks at it.
 
 function newDevice(endpoint: string, peer = HERE, epoch = 1): OwnedDevice {
   const registration = { tenant: "default", endpoint, registrationId: `${endpoint}/${epoch}` };
-  const state = { registration, owner: { slot: 0, bootId: "a0", epoch }, observations: [] };
+  const state = { registration, owner: { slot: 0, bootId: "a0", epoch }, observations: [], waiting: { requests: 0 } };
   return new OwnedDevice(state as unknown as DeviceState, SERVING, peer, 0); // No more of it is read.
 }
 

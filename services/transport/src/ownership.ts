@@ -61,6 +61,7 @@ export class Ownership {
     this.#byPeer.add(device.peer, device);
     for (const key of device.observations.keys()) this.#byToken.set(key, device);
     known?.work.clear();
+    known?.underWay?.abort();
     return device;
   }
 

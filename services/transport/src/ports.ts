@@ -1,21 +1,26 @@
 import type { Sender } from "@ferry/bus";
 import type { Catalogue } from "@ferry/provisioning";
-import type { Clock, Episode, Logger } from "@ferry/runtime";
+import type { Clock, Episode, Logger, PassFailpoint } from "@ferry/runtime";
 import type { DeviceStore, NodeDirectory, NodeRef } from "@ferry/state";
 import type { CoapServer } from "./coap-server.ts";
+import type { RpcExecutor } from "./downlink/accept-rpc.ts";
 import type { LiveSlots } from "./live-slots.ts";
 import type { TransportMetrics } from "./metrics.ts";
 import type { OutboxSettler } from "./outbox-settler.ts";
 import type { Ownership } from "./ownership.ts";
-import type { ReachabilitySettings } from "./reachability.ts";
+import type { AwakeSettings, ReachabilitySettings } from "./reachability.ts";
 import type { RecordWriter } from "./record-writer.ts";
 import type { ServingCache } from "./serving.ts";
+import type { Sleepers } from "./sleepers.ts";
 import type { StoreWatch } from "./store-watch.ts";
 import type { TakeOver } from "./take-over.ts";
 
 /** Settings that handlers read. */
 export interface HandlerSettings {
   readonly reachability: ReachabilitySettings;
+  readonly awake: AwakeSettings;
+  /** Carry out what waits in the store when a device is heard: off only to show what is lost without it. */
+  readonly fetchWaiting: boolean;
   /** How long an operation waits for its response beyond the acknowledgement, ms. */
   readonly responseTimeoutMs: number;
   /** Ownership older than this is confirmed with Redis at the device's next datagram, off the ACK path, ms. */
@@ -39,6 +44,8 @@ export interface TransportPorts {
   readonly servings: ServingCache;
   readonly ownership: Ownership;
   readonly takeOver: TakeOver;
+  readonly rpc: RpcExecutor;
+  readonly sleepers: Sleepers;
   readonly coap: CoapServer;
   readonly records: RecordWriter;
   readonly outbox: OutboxSettler;
@@ -55,4 +62,6 @@ export interface TransportPorts {
   /** Takes note of a record that Kafka did not take and that nobody waits for. */
   readonly unpublished: (error: unknown) => void;
   readonly logger: Logger;
+  /** Ends or stops this process at a step of a request that a test armed. */
+  readonly failpoint: PassFailpoint;
 }

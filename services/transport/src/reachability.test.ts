@@ -1,7 +1,31 @@
+import type { PowerSettings } from "@ferry/profile";
 import { describe, expect, it } from "@jest/globals";
-import { isReachable, type ReachabilitySettings } from "./reachability.ts";
+import { type AwakeSettings, awakeMs, isReachable, type Listener, type ReachabilitySettings } from "./reachability.ts";
 
 const FLOW: ReachabilitySettings = { mode: "flow", singleExchangeWindowMs: 25_000, flowWindowMs: 110_000 };
+const VIP: ReachabilitySettings = { ...FLOW, mode: "vip" };
+const AWAKE: AwakeSettings = { queueModeMs: 93_000, psmMs: 10_000, edrxMs: 11_000 };
+const DRX: PowerSettings = {
+  mode: "DRX",
+  psmActivityTimerMs: undefined,
+  edrxCycleMs: undefined,
+  pagingTransmissionWindowMs: undefined,
+  queueModeAwakeTimeMs: undefined,
+};
+
+function device(
+  power: Partial<PowerSettings> = {},
+  { queueMode = false, flowWindowMs, ...flow }: { queueMode?: boolean; flowWindowMs?: number } & Partial<Listener> = {},
+): Listener {
+  return {
+    flowStartMs: 0,
+    lastUplinkMs: 0,
+    asleep: false,
+    registration: { queueMode },
+    serving: { power: { ...DRX, ...power }, flowWindowMs },
+    ...flow,
+  };
+}
 
 describe("reachability through a NAT", () => {
   it.each([
@@ -36,10 +60,44 @@ describe("reachability through a NAT", () => {
       reachable: false,
     },
   ])("$what", ({ flow, nowMs, reachable }) => {
-    expect(isReachable(flow, FLOW, nowMs)).toBe(reachable);
+    expect(isReachable(device({}, flow), { reachability: FLOW, awake: AWAKE }, nowMs)).toBe(reachable);
   });
 
   it("does not matter where the server is reached at one address (vip)", () => {
-    expect(isReachable({ flowStartMs: 0, lastUplinkMs: 0 }, { ...FLOW, mode: "vip" }, 1e9)).toBe(true);
+    expect(isReachable(device(), { reachability: VIP, awake: AWAKE }, 1e9)).toBe(true);
+  });
+
+  it("follows what the profile knows of the carrier's NAT", () => {
+    const settings = { reachability: FLOW, awake: AWAKE };
+    expect(isReachable(device({}, { flowWindowMs: 15_000 }), settings, 15_000)).toBe(true);
+    expect(isReachable(device({}, { flowWindowMs: 15_000 }), settings, 15_001)).toBe(false);
+    const established = device({}, { flowWindowMs: 240_000, lastUplinkMs: 5_000 });
+    expect(isReachable(established, settings, 245_000)).toBe(true);
+  });
+});
+
+describe("a device that sleeps", () => {
+  it.each([
+    ["never without queue mode or power saving", {}, false, Number.POSITIVE_INFINITY],
+    ["93 s after its last message in queue mode", {}, true, 93_000],
+    ["in queue mode when its profile says", { queueModeAwakeTimeMs: 20_000 }, true, 20_000],
+    ["when the server's timer for PSM says", { mode: "PSM" }, false, 10_000],
+    ["when its own activity timer says", { mode: "PSM", psmActivityTimerMs: 5_000 }, true, 5_000],
+    ["when the server's paging window says", { mode: "E_DRX" }, false, 11_000],
+    ["when its own paging window says", { mode: "E_DRX", pagingTransmissionWindowMs: 2_560 }, true, 2_560],
+  ] as const)("falls asleep %s", (_, power, queueMode, ms) => {
+    expect(awakeMs(device(power, { queueMode }), AWAKE)).toBe(ms);
+  });
+
+  it("is reachable while it listens, where nodes send from one address too", () => {
+    const settings = { reachability: VIP, awake: AWAKE };
+    expect(isReachable(device({}, { queueMode: true }), settings, 93_000)).toBe(true);
+    expect(isReachable(device({}, { queueMode: true }), settings, 93_001)).toBe(false);
+  });
+
+  it("is not reachable once it was found asleep, however short ago it was heard", () => {
+    const settings = { reachability: VIP, awake: AWAKE };
+    expect(isReachable(device({ mode: "PSM" }, { asleep: true }), settings, 1)).toBe(false);
+    expect(isReachable(device({}, { asleep: true }), settings, 1)).toBe(true);
   });
 });

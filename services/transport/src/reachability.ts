@@ -1,3 +1,5 @@
+import type { PowerSettings } from "@ferry/profile";
+
 /** How devices can be reached from here: `flow` through the NAT or balancer mapping that their own datagrams keep open, `vip` at any time. */
 export interface ReachabilitySettings {
   readonly mode: "flow" | "vip";
@@ -5,6 +7,13 @@ export interface ReachabilitySettings {
   readonly singleExchangeWindowMs: number;
   /** After a longer flow. */
   readonly flowWindowMs: number;
+}
+
+/** How long a sleeping device listens after its last message where its profile does not say, ms. */
+export interface AwakeSettings {
+  readonly queueModeMs: number;
+  readonly psmMs: number;
+  readonly edrxMs: number;
 }
 
 /** A flow that lasted longer than this is kept by NAT and connection tracking as an established one. */
@@ -16,14 +25,63 @@ export interface Flow {
   readonly lastUplinkMs: number;
 }
 
-/** How long after its last datagram the device's mapping is trusted, ms. */
-export function windowMs(flow: Flow, settings: ReachabilitySettings): number {
-  if (settings.mode === "vip") return Number.POSITIVE_INFINITY;
-  const established = flow.lastUplinkMs - flow.flowStartMs >= ESTABLISHED_AFTER_MS;
-  return established ? settings.flowWindowMs : settings.singleExchangeWindowMs;
+/** What decides whether a datagram finds a device. */
+export interface Listener extends Flow {
+  /** It was found asleep, and not heard since. */
+  readonly asleep: boolean;
+  readonly registration: { readonly queueMode: boolean };
+  readonly serving: {
+    readonly power: PowerSettings;
+    /** The networks between keep a mapping for so long, as the profile knows. */
+    readonly flowWindowMs: number | undefined;
+  };
 }
 
-/** Whether a datagram sent now finds the device. Outside the window it would find nobody, or corrupt the device's mapped port. */
-export function isReachable(flow: Flow, settings: ReachabilitySettings, nowMs: number): boolean {
-  return nowMs - flow.lastUplinkMs <= windowMs(flow, settings);
+/**
+ * How long a device listens after its last message, ms; Infinity for one that always does.
+ *
+ * Queue mode (`Q`, `UQ`): MAX_TRANSMIT_WAIT (OMA LwM2M Core 1.1.1 §6.5). PSM: its activity timer; E_DRX: its paging window.
+ */
+export function awakeMs({ registration, serving: { power } }: Listener, settings: AwakeSettings): number {
+  switch (power.mode) {
+    case "PSM":
+      return power.psmActivityTimerMs ?? settings.psmMs;
+    case "E_DRX":
+      return power.pagingTransmissionWindowMs ?? settings.edrxMs;
+    case "DRX":
+      return registration.queueMode ? (power.queueModeAwakeTimeMs ?? settings.queueModeMs) : Number.POSITIVE_INFINITY;
+  }
+}
+
+/** How long a request to the device may take, ms; undefined: as long as the server waits for any. With E_DRX the network holds it back for a cycle. */
+export function requestTimeoutMs({ mode, edrxCycleMs }: PowerSettings): number | undefined {
+  return mode === "E_DRX" ? edrxCycleMs : undefined;
+}
+
+/** Whether the device ever sleeps. */
+export function sleeps(device: Listener, settings: AwakeSettings): boolean {
+  return awakeMs(device, settings) !== Number.POSITIVE_INFINITY;
+}
+
+/** How long after its last datagram the device's mapping is trusted, ms. */
+export function windowMs(flow: Flow, settings: ReachabilitySettings, profileMs?: number): number {
+  if (settings.mode === "vip") return Number.POSITIVE_INFINITY;
+  const established = flow.lastUplinkMs - flow.flowStartMs >= ESTABLISHED_AFTER_MS;
+  const flowWindowMs = profileMs ?? settings.flowWindowMs;
+  return established ? flowWindowMs : Math.min(settings.singleExchangeWindowMs, flowWindowMs);
+}
+
+/**
+ * Whether a datagram sent now finds the device: it listens, and the way to it is open. Outside the window it would find nobody,
+ * or corrupt the device's mapped port.
+ */
+export function isReachable(
+  device: Listener,
+  { reachability, awake }: { readonly reachability: ReachabilitySettings; readonly awake: AwakeSettings },
+  nowMs: number,
+): boolean {
+  const silentMs = nowMs - device.lastUplinkMs;
+  const listensMs = awakeMs(device, awake);
+  if (listensMs !== Number.POSITIVE_INFINITY && (device.asleep || silentMs > listensMs)) return false;
+  return silentMs <= windowMs(device, reachability, device.serving.flowWindowMs);
 }

@@ -6,6 +6,7 @@ import {
   deviceKey,
   encodeMessage,
   type lwm2m,
+  rpcStateKey,
   TOPICS,
   type Topic,
 } from "@ferry/proto";
@@ -108,6 +109,19 @@ export class RecordWriter {
       key: deviceKey(device.tenant, device.endpoint),
       value,
       headers: { [CONTENT_TYPE_HEADER]: contentType },
+    });
+  }
+
+  /** How far a request is, so that a lost Redis can be rebuilt; `undefined` writes the tombstone. */
+  rpcState(
+    { tenant, endpoint }: DeviceRef,
+    requestId: string,
+    record: lwm2m.v1.RpcStateRecord.$Properties | undefined,
+  ): Promise<void> {
+    return this.#answers.publish({
+      topic: this.#name(TOPICS.rpcState),
+      key: rpcStateKey(tenant, endpoint, requestId),
+      value: record === undefined ? null : encodeMessage(TOPICS.rpcState.type, record, CONTENT_TYPE.protobuf),
     });
   }
 

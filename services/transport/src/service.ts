@@ -5,6 +5,7 @@ import { CoapStack, type StackInput } from "@ferry/coap";
 import { CONTENT_TYPE, TOPICS } from "@ferry/proto";
 import { Catalogue, followProvisioning } from "@ferry/provisioning";
 import {
+  armFailpoint,
   awaitTopics,
   createEpisode,
   driveMachine,
@@ -33,6 +34,7 @@ import { pooledRandom } from "./pooled-random.ts";
 import type { TransportPorts } from "./ports.ts";
 import { RecordWriter } from "./record-writer.ts";
 import { ServingCache } from "./serving.ts";
+import { Sleepers } from "./sleepers.ts";
 import { SlotLease } from "./slot-lease.ts";
 import { StoreWatch } from "./store-watch.ts";
 import { TakeOver } from "./take-over.ts";
@@ -174,6 +176,12 @@ export async function startTransport(
     get takeOver() {
       return takeOver;
     },
+    get rpc() {
+      return rpc;
+    },
+    get sleepers() {
+      return sleepers;
+    },
     storeWatch,
     liveSlots: new LiveSlots(state.nodes, monotonicMs),
     stateEpisode,
@@ -182,7 +190,9 @@ export async function startTransport(
       busEpisode.failed(error);
     },
     logger,
+    failpoint: armFailpoint(settings.failpoint),
   };
+  const sleepers = new Sleepers(ports);
   const takeOver = new TakeOver(ports);
   const notifications = new Notifications(ports, takeOver);
   const rpc = new RpcExecutor(ports);
@@ -202,6 +212,8 @@ export async function startTransport(
   }, GAP_REPORT_MS);
   metrics.devices.collect(() => ownership.size);
   metrics.observations.collect(() => ownership.observations);
+  metrics.rpcWaiting.collect(() => rpc.waiting);
+  metrics.asleep.collect(() => [...ownership.devices()].filter(({ asleep }) => asleep).length);
   metrics.drift.collect(() => drift(ownership));
   metrics.bufferedBytes.collect(() => values.bufferedBytes);
   metrics.oldestRecordSeconds.collect(() => values.oldestAgeMs / 1000);
@@ -221,6 +233,8 @@ export async function startTransport(
   shutdown.onStop("background", async () => {
     stopFollowing();
     clearInterval(gaps);
+    sleepers.stop();
+    rpc.stop();
     await Promise.all([sweeper.stop(), commands.stop()]);
   });
   shutdown.onStop("drain", async (signal) => {

@@ -10,6 +10,7 @@ import {
   type DeviceProfile,
   initialExchange,
   KeyMap,
+  type PowerSettings,
   parseDeviceProfile,
   type ValueMap,
   ValueMaps,
@@ -27,6 +28,9 @@ export interface Serving {
   readonly exchange: readonly Operation[];
   /** Paths to observe, with the Content-Format to ask for. */
   readonly observations: readonly { readonly path: LwM2mPath; readonly contentFormat: number }[];
+  /** When the device listens, and how long the networks between keep its mapping. */
+  readonly power: PowerSettings;
+  readonly flowWindowMs: number | undefined;
 }
 
 /** What of a registration decides how a device is served. */
@@ -83,6 +87,8 @@ export class ServingCache {
           ? [{ path: operation.path, contentFormat: chooseFormat(operation.path, models, supported) }]
           : [],
       ),
+      power: profile.power,
+      flowWindowMs: profile.reachability.flowWindowMs,
     };
   }
 }

@@ -9,7 +9,10 @@ import type { TransportPorts } from "./ports.ts";
 export function adopt(state: DeviceState, peer: PeerKey, ports: TransportPorts): OwnedDevice {
   const device = new OwnedDevice(state, ports.servings.of(state.registration), peer, ports.clock.monotonicMs());
   const current = ports.ownership.adopt(device);
-  if (current === device) ports.coap.setMessageId(peer, state.firstMessageId);
+  if (current === device) {
+    ports.coap.setMessageId(peer, state.firstMessageId);
+    ports.sleepers.watch(device);
+  }
   return current;
 }
 
@@ -79,11 +82,18 @@ export class TakeOver {
       if (known !== undefined && known.owner.epoch === state.owner.epoch) {
         known.registration = state.registration;
         known.revalidatedAtMs = ports.clock.monotonicMs();
+        // A command that was lost is made up for here.
+        if (state.waiting.requests > known.requestsInHand) known.requestsWait = true;
+        ports.rpc.serve(known);
         return known;
       }
       const device = adopt(state, peer, ports);
-      if (outcome.type === "claimed") forgetElsewhere(device, outcome.previousOwner, ports);
+      if (outcome.type === "claimed") {
+        forgetElsewhere(device, outcome.previousOwner, ports);
+        ports.sleepers.arrived(device);
+      }
       resume(device, proof.type === "token", ports);
+      ports.rpc.serve(device);
       return device;
     } catch (error) {
       if (!(error instanceof StateUnavailableError)) throw error;

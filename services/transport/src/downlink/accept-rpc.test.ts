@@ -1,9 +1,8 @@
 import { CODE, type Received, uriPath } from "@ferry/coap";
-import { CONTENT_TYPE, encodeMessage, TOPICS } from "@ferry/proto";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import type { TransportSettings } from "../config.ts";
+import { ask, collectAnswers, type FinalAnswer, store } from "../rpc-fixture.ts";
 import {
-  collect,
   memorySystem,
   openDevice,
   provision,
@@ -17,62 +16,27 @@ import {
 
 afterEach(stopAll);
 
-interface Answer {
-  readonly requestId: string;
-  readonly status: string;
-  readonly result?: string;
-  readonly value?: string;
-  readonly error?: string;
-}
-
 /** A node with one registered device, and what it takes to ask it as the router does. */
 async function startAsked(change: Partial<TransportSettings> = {}): Promise<{
   system: System;
   device: TestDevice;
-  answers: Answer[];
+  answers: FinalAnswer[];
   ask: (requestId: string, method: string, params: object, expiresInMs?: number) => Promise<void>;
 }> {
   const system = memorySystem();
   await provision(system);
   const node = await startNode(system, change);
   const device = await openDevice(node);
-  const answers = collect<Answer>(system.bus, {
-    name: TOPICS.rpcResponse.name,
-    type: { decode: (bytes) => JSON.parse(Buffer.from(bytes).toString()) as Answer },
-  });
+  const answers = collectAnswers(system);
   await register(device);
   await until(() => requestsTo(device, "/3/0/0").length > 0, "the last request of the set-up");
-  const sender = system.bus.sender({ name: "router", lingerMs: 0 });
-  const ask = async (requestId: string, method: string, params: object, expiresInMs = 5_000): Promise<void> => {
-    const nowMs = Date.now();
-    const request = {
-      requestId,
-      tenant: "default",
-      endpoint: "ep-1",
-      method,
-      params: JSON.stringify(params),
-      expiresAtMs: nowMs + expiresInMs,
-    };
-    const open = {
-      requestId,
-      request: new Uint8Array(),
-      contentType: CONTENT_TYPE.json,
-      expiresAtMs: request.expiresAtMs,
-    };
-    await system.state.devices.accept({ device: request, open, limit: 100, nowMs });
-    const command = {
-      bootId: node.node.bootId,
-      deadlineMs: request.expiresAtMs,
-      perform: { request, contentType: CONTENT_TYPE.json },
-    };
-    await sender.publish({
-      topic: TOPICS.nodeCommand.name,
-      key: null,
-      partition: node.node.slot,
-      value: encodeMessage(TOPICS.nodeCommand.type, command, CONTENT_TYPE.protobuf),
-    });
+  return {
+    system,
+    device,
+    answers,
+    ask: (requestId, method, params, expiresInMs = 5_000) =>
+      ask(system, node, { requestId, method, params, expiresInMs }),
   };
-  return { system, device, answers, ask };
 }
 
 function requestsTo(device: TestDevice, path: string): Received[] {
@@ -108,14 +72,8 @@ describe("an RPC request at the device's owner", () => {
     const { system, device, answers, ask } = await startAsked();
     const state = await system.state.devices.get({ tenant: "default", endpoint: "ep-1" });
     if (state === undefined) throw new TypeError("registered above");
+    await store(system, { requestId: "r-1", method: "Execute", params: { id: "/3/0/4" } });
     const nowMs = Date.now();
-    const open = {
-      requestId: "r-1",
-      request: new Uint8Array(),
-      contentType: CONTENT_TYPE.json,
-      expiresAtMs: nowMs + 5_000,
-    };
-    await system.state.devices.accept({ device: state.registration, open, limit: 100, nowMs });
     await system.state.devices.dispatch({ device: state.registration, requestId: "r-1", owner: state.owner, nowMs });
     await ask("r-1", "Execute", { id: "/3/0/4" });
     await until(() => answers.length === 1, "the answer");
@@ -136,14 +94,14 @@ describe("an RPC request at the device's owner", () => {
     expect(answers[1]).toMatchObject({ requestId: "r-2", status: "SUCCESSFUL" });
   });
 
-  it("is answered UNREACHABLE, and nothing is sent, outside the device's window", async () => {
+  it("waits outside the device's window, and nothing is sent", async () => {
     const reachability = { mode: "flow", singleExchangeWindowMs: 300, flowWindowMs: 300 } as const;
     const { device, answers, ask } = await startAsked({ reachability });
     const before = device.requests.length;
     await new Promise((resolve) => setTimeout(resolve, 400));
-    await ask("r-1", "Read", { id: "/3/0/9" });
+    await ask("r-1", "Read", { id: "/3/0/9" }, 300);
     await until(() => answers.length === 1, "the answer");
-    expect(answers[0]).toMatchObject({ status: "UNREACHABLE" });
+    expect(answers[0]).toMatchObject({ status: "EXPIRED" });
     expect(device.requests.length).toBe(before);
   });
 

@@ -1,5 +1,7 @@
-import { type Operation, UnexpectedResponseError } from "@ferry/lwm2m";
-import { type ContentType, encodeRpcResponse, lwm2m, toSafeNumber, toWireNode } from "@ferry/proto";
+import { setImmediate as turn } from "node:timers/promises";
+import { type Deadline, NOT_QUEUED } from "@ferry/coap";
+import { type Lwm2mError, type Operation, UnexpectedResponseError } from "@ferry/lwm2m";
+import { lwm2m } from "@ferry/proto";
 import {
   buildOperation,
   createTimeFormat,
@@ -10,193 +12,457 @@ import {
   formatUnexpectedResponse,
   type RpcOperation,
 } from "@ferry/rpc";
-import { type DeviceRef, namedEventId, StateUnavailableError, shardOf } from "@ferry/state";
+import { driveMachine, type MachineDriver } from "@ferry/runtime";
+import { type ShardRequest, StateUnavailableError } from "@ferry/state";
+import { type DueChange, DueWatch } from "../due-watch.ts";
 import type { OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
-import { isReachable } from "../reachability.ts";
+import { isReachable, sleeps } from "../reachability.ts";
 import { nextHead } from "../record-writer.ts";
 import { type Answer, answer, MOVED } from "./answer.ts";
+import { finishRequest } from "./finish-request.ts";
 import { answerLocally } from "./local-requests.ts";
 import { type Performed, perform } from "./perform.ts";
+import { afterTimeout, nextStep } from "./request-policy.ts";
 import { holdObservation, settleObservation } from "./rpc-observations.ts";
+import { nameOf, type Request, type RequestRef, requestOf, storedRequest } from "./rpc-request.ts";
 import { PRIORITY } from "./work-queue.ts";
 
-/** A request as the router hands it over. */
-interface Request extends DeviceRef {
-  readonly requestId: string;
-  readonly method: string;
-  readonly params: string;
+const { RPC_PROGRESS_SENT, RPC_PROGRESS_DELIVERED, RPC_PROGRESS_WAITING_FOR_DEVICE, RPC_PROGRESS_TIMEOUT } =
+  lwm2m.v1.RpcProgress;
+const { RPC_STATE_ACCEPTED, RPC_STATE_DISPATCHED } = lwm2m.v1.RpcState;
+
+/** What this node knows of a request that has no final answer yet, in hand or waiting in the store. */
+interface Known extends Deadline {
+  readonly ref: RequestRef;
   readonly expiresAtMs: number;
-  readonly contentType: ContentType;
+  /** It waits for its turn in the device's queue, or has it. */
+  inHand: boolean;
+  /** It has its turn, and ends by itself. */
+  underWay: boolean;
+  /** Its answer is decided. */
+  ended: boolean;
+  /** WAITING_FOR_DEVICE was said. */
+  told: boolean;
+  /** A datagram left. */
+  sent: boolean;
+  /** How often the device did not answer in time, and when it was last sent, monotonic ms. */
+  timeouts: number;
+  sentAtMs: number;
 }
 
-/** Carries out RPC requests on the devices of this node, each once, and decides one final answer. */
+/**
+ * Carries out RPC requests on the devices of this node, and decides one final answer for each.
+ *
+ * The queue of a device is its open requests in the store. A few of them are in hand here; what cannot be sent now stays there and is fetched, in order,
+ * when the device is heard or the others are through.
+ */
 export class RpcExecutor {
   readonly #ports: TransportPorts;
   readonly #format: FormatOptions;
-  /** Requests in hand: a command that is delivered again joins the first. */
-  readonly #inHand = new Set<string>();
+  readonly #known = new Map<string, Known>();
+  readonly #lapses: MachineDriver<DueChange<Known>>;
 
   constructor(ports: TransportPorts) {
     this.#ports = ports;
     const { timeZone, compat } = ports.settings;
     this.#format = { formatTime: createTimeFormat(timeZone), compat };
+    this.#lapses = driveMachine(new DueWatch<Known>(), (known) => this.#lapse(known), ports.clock.wallMs);
   }
 
-  /** Takes a request; its answer comes by itself. */
+  /** Requests that are known to wait for their device. */
+  get waiting(): number {
+    let count = 0;
+    for (const { inHand, ended } of this.#known.values()) if (!inHand && !ended) count += 1;
+    return count;
+  }
+
+  stop(): void {
+    this.#lapses.stop();
+  }
+
+  /**
+   * Takes a request that the router hands over; its answer comes by itself. One for a device that this node does not have is left alone:
+   * who has it learned of its open requests when it took it over.
+   */
   accept(message: lwm2m.v1.RpcRequest.$Properties, contentType: string): void {
-    const request: Request = {
-      tenant: message.tenant ?? "",
-      endpoint: message.endpoint ?? "",
-      requestId: message.requestId ?? "",
-      method: message.method ?? "",
-      params: message.params ?? "",
-      expiresAtMs: toSafeNumber(message.expiresAtMs),
-      contentType: contentType as ContentType, // The router wrote it.
-    };
-    const name = `${request.tenant}/${request.endpoint}\n${request.requestId}`;
-    if (this.#inHand.has(name)) return;
-    this.#inHand.add(name);
-    void this.#carryOut(request).finally(() => this.#inHand.delete(name));
-  }
-
-  /** Carries a request out on the device, and again on what the device became when it registered anew or came back meanwhile. */
-  async #carryOut(request: Request): Promise<void> {
+    this.#ports.failpoint("received");
+    const request = requestOf(message, contentType);
     const device = this.#ports.ownership.byDevice(request.tenant, request.endpoint);
-    if (device === undefined) return this.#finish(request, answer("UNREACHABLE", MOVED));
-
-    const built = buildOperation(request.method, request.params, device.serving);
-    if (built.type === "refused") return this.#finish(request, formatRefusal(built));
-    if (built.type === "local") return this.#finish(request, await answerLocally(device, built.ask, this.#ports));
-    if (device.work.length >= MAX_WAITING) return this.#finish(request, answer("UNREACHABLE", TOO_MANY_WAIT));
-
-    const dropped = await new Promise<boolean>((done) => {
-      device.work.add(
-        PRIORITY.rpc,
-        () => this.#perform(device, built, request).finally(() => done(false)),
-        () => done(true),
-      );
-    });
-    if (dropped) await this.#carryOut(request);
+    if (device !== undefined) this.#take(device, request, device.requestsWait || device.fetching);
+    else if (request.failFast) void this.#finish(request, answer("UNREACHABLE", MOVED));
+    else this.#ports.metrics.ignoredCommands.inc();
   }
 
-  async #perform(device: OwnedDevice, built: RpcOperation, request: Request): Promise<void> {
-    const { clock, ownership, settings } = this.#ports;
-    const leftMs = request.expiresAtMs - clock.wallMs();
-    if (leftMs <= 0) return this.#finish(request, answer("EXPIRED", "The request lapsed before its turn came"));
-    if (!ownership.has(device)) return this.#carryOut(request);
-    // Asked before the gate: what cannot be sent must not count as sent.
-    if (!isReachable(device, settings.reachability, clock.monotonicMs()))
-      return this.#finish(request, answer("UNREACHABLE", SILENT));
-    const observed =
-      built.operation.type === "observe" ? await holdObservation(device, built.operation.path, this.#ports) : undefined;
-    if (observed !== undefined && "status" in observed) return this.#finish(request, observed);
-    if (built.method.sideEffect === "atMostOnce" && !(await this.#mayDispatch(device, request))) return;
-
-    const token = observed?.held.observation.token;
-    const options = {
-      timeoutMs: leftMs,
-      onSend: () => this.#progress(device, request, lwm2m.v1.RpcProgress.RPC_PROGRESS_SENT),
-      ...(token === undefined ? {} : { token }),
-    };
-    const performed = await perform(device, built.operation, options, this.#ports);
-    if (performed.type === "answered") this.#progress(device, request, lwm2m.v1.RpcProgress.RPC_PROGRESS_DELIVERED);
-    if (observed !== undefined) await settleObservation(device, observed, performed, this.#ports);
-    await this.#finish(request, this.#answerOf(device, built.operation, performed));
+  /** Fetches what waits in the store for the device, when it can be carried out now. */
+  serve(device: OwnedDevice): void {
+    if (!device.requestsWait || device.fetching || device.requestsInHand > 0) return;
+    if (!this.#ports.settings.fetchWaiting || !this.#isReachable(device)) return;
+    device.fetching = true;
+    void this.#fetch(device);
   }
 
-  /** Passes the gate before Execute: at most one node sends it, once. */
-  async #mayDispatch(device: OwnedDevice, request: Request): Promise<boolean> {
-    const { devices, clock, stateEpisode } = this.#ports;
+  async #fetch(device: OwnedDevice): Promise<void> {
+    const { devices, ownership, stateEpisode } = this.#ports;
+    await turn(); // The answer to the message by which the device was heard goes first.
+    device.requestsWait = false; // What is stored from here on is told anew.
     try {
-      const outcome = await devices.dispatch({
-        device,
-        requestId: request.requestId,
-        owner: device.owner,
-        nowMs: clock.wallMs(),
-      });
-      if (outcome.type === "go") return true;
-      if (outcome.type === "dispatched")
-        await this.#finish(request, answer("INDETERMINATE", "The operation may have been carried out before"));
-      if (outcome.type === "stale") await this.#finish(request, answer("UNREACHABLE", MOVED));
-      return false;
+      const open = await devices.openRequests(device);
+      device.fetching = false;
+      if (!ownership.has(device)) return;
+      for (const stored of open) this.#takeStored(device, stored);
+      this.serve(device);
     } catch (error) {
       if (!(error instanceof StateUnavailableError)) throw error;
       stateEpisode.failed(error);
-      return false; // Without the gate nothing is sent; the request ends at its deadline.
+      device.fetching = false;
+      device.requestsWait = true; // Until it is heard again.
     }
   }
 
-  #answerOf(device: OwnedDevice, operation: Operation, performed: Performed): Answer {
-    switch (performed.type) {
-      case "answered":
-        return formatOutcome(operation, performed.outcome, this.#format);
-      case "invalid":
-        return performed.error instanceof UnexpectedResponseError
-          ? formatUnexpectedResponse(operation, device.endpoint, performed.error)
-          : { status: "FAILED", result: "BAD_REQUEST", code: 0, error: performed.error.message, nodes: [] };
+  #takeStored(device: OwnedDevice, stored: ShardRequest): void {
+    const { node, logger } = this.#ports;
+    const request = readStored(stored);
+    if (request === undefined) {
+      // The store forgets it in time.
+      logger.error({ ...stored.device, requestId: stored.requestId }, "The bytes of a stored request are damaged");
+      return;
+    }
+    const known = this.#known.get(nameOf(request));
+    if (known?.inHand || known?.ended) return;
+    if (stored.dispatchedBy !== undefined) {
+      // Who dispatched it answers, or the router when that node is dead. What this one dispatched and has not in hand, it lost sight of.
+      if (stored.dispatchedBy.bootId === node.bootId) void this.#finish(request, answer("INDETERMINATE", LOST));
+    } else if (known !== undefined && known.timeouts > 0 && device.lastUplinkMs <= known.sentAtMs) {
+      device.retriesWait = true;
+    } else this.#take(device, request, false);
+  }
+
+  /** `othersWait`: requests that came before it are in the store and not in hand. */
+  #take(device: OwnedDevice, request: Request, othersWait: boolean): void {
+    const known = this.#known.get(nameOf(request));
+    if (known?.inHand || known?.ended) return;
+    const built = buildOperation(request.method, request.params, device.serving);
+    if (built.type === "refused") {
+      void this.#finish(request, formatRefusal(built));
+      return;
+    }
+    if (built.type === "local") {
+      this.#know(request).inHand = true;
+      void answerLocally(device, built.ask, this.#ports).then((given) => this.#finish(request, given));
+      return;
+    }
+
+    const facts = { reachable: this.#isReachable(device), othersWait, inHand: device.requestsInHand };
+    switch (nextStep(request, facts, this.#ports.clock.wallMs())) {
+      case "lapsed":
+        void this.#finish(request, lapsed(known));
+        return;
       case "unreachable":
-        return answer("UNREACHABLE", SILENT);
-      case "failed":
-        if (performed.reason === "cancelled" && operation.type === "execute") return answer("INDETERMINATE", LEFT);
-        return formatNoAnswer(
-          operation,
-          performed.reason === "reset" || performed.reason === "cancelled" ? performed.reason : "timeout",
-        );
+        void this.#finish(request, answer("UNREACHABLE", SILENT));
+        return;
+      case "wait":
+        this.#wait(device, request);
+        return;
+      case "later":
+        device.requestsWait = true;
+        this.serve(device);
+        return;
+      case "send":
+        this.#queue(device, this.#know(request), request, built);
     }
   }
 
-  #progress(device: OwnedDevice, { requestId }: Request, progress: lwm2m.v1.RpcProgress): void {
+  #queue(device: OwnedDevice, known: Known, request: Request, built: RpcOperation): void {
+    known.inHand = true;
+    device.requestsInHand += 1;
+    const done = (): void => {
+      known.inHand = false;
+      known.underWay = false;
+      device.requestsInHand -= 1;
+      this.serve(device);
+    };
+    device.work.add(
+      PRIORITY.rpc,
+      () => this.#carryOut(device, known, request, built).finally(done),
+      () => {
+        done();
+        this.#leave(known);
+      },
+    );
+  }
+
+  async #carryOut(device: OwnedDevice, known: Known, request: Request, built: RpcOperation): Promise<void> {
+    const ports = this.#ports;
+    if (known.ended) return; // It lapsed before its turn.
+    if (!ports.ownership.has(device)) return this.#leave(known);
+    // Asked before the gate: what cannot be sent must not count as sent.
+    if (!this.#isReachable(device)) return this.#waitOrFail(device, request);
+
+    known.underWay = true;
+    const { operation } = built;
+    const observed = operation.type === "observe" ? await holdObservation(device, operation.path, ports) : undefined;
+    if (observed !== undefined && "status" in observed) return this.#finish(request, observed);
+    const gate = isAtMostOnce(built) ? await this.#passGate(device, known, request) : { untilMs: Infinity };
+    if (gate === undefined) return;
+
+    known.sentAtMs = ports.clock.monotonicMs();
+    let left = false;
+    const token = observed?.held.observation.token;
+    const performed = await perform(
+      device,
+      operation,
+      {
+        timeoutMs: request.expiresAtMs - ports.clock.wallMs(),
+        mayLeave: () => left || ports.clock.monotonicMs() <= gate.untilMs,
+        onSent: () => {
+          if (!left) this.#sent(device, request);
+          left = true;
+          known.sent = true;
+        },
+        ...(token === undefined ? {} : { token }),
+      },
+      ports,
+    );
+    if (performed.type === "answered") ports.failpoint("answered");
+    if (observed !== undefined) await settleObservation(device, observed, performed, ports);
+    if (!known.ended) await this.#conclude(device, known, request, built, performed, left);
+  }
+
+  #sent(device: OwnedDevice, request: Request): void {
+    this.#ports.failpoint("sent");
+    this.#progress(device, request, RPC_PROGRESS_SENT);
+    if (request.oneWay && !request.persistent) void this.#finish(request, HANDED_OVER);
+  }
+
+  /** What becomes of a request that had its turn. `left`: a datagram did. */
+  async #conclude(
+    device: OwnedDevice,
+    known: Known,
+    request: Request,
+    built: RpcOperation,
+    performed: Performed,
+    left: boolean,
+  ): Promise<void> {
+    const { operation } = built;
+    const atMostOnce = isAtMostOnce(built);
+    if (performed.type === "answered") {
+      this.#progress(device, request, RPC_PROGRESS_DELIVERED);
+      const given = request.oneWay ? HANDED_OVER : formatOutcome(operation, performed.outcome, this.#format);
+      return this.#finish(request, given);
+    }
+    if (performed.type === "invalid") return this.#finish(request, invalidAnswer(device, operation, performed.error));
+    if (performed.type === "unreachable" && !left) {
+      // Past the gate nobody sends it any more.
+      if (atMostOnce) return this.#finish(request, answer("UNREACHABLE", HELD_UP));
+      return this.#waitOrFail(device, request);
+    }
+    const reason = performed.type === "failed" ? performed.reason : "timeout";
+    if (reason === "timeout" || reason === "cancelled") {
+      if (reason === "cancelled" && atMostOnce) return this.#finish(request, answer("INDETERMINATE", LEFT));
+      // The device is another node's, or registered anew: there it is asked once more.
+      const { ownership, clock } = this.#ports;
+      const lapsesSoon = clock.wallMs() + LAPSES_SOON_MS >= request.expiresAtMs;
+      if (!atMostOnce && !lapsesSoon && !ownership.has(device)) return this.#leave(known);
+      return this.#timedOut(device, known, request, built, reason);
+    }
+    const why = reason === "overload" ? "notSent" : reason === "reset" ? "reset" : "timeout";
+    return this.#finish(request, formatNoAnswer(operation, why));
+  }
+
+  async #timedOut(
+    device: OwnedDevice,
+    known: Known,
+    request: Request,
+    built: RpcOperation,
+    reason: "timeout" | "cancelled",
+  ): Promise<void> {
+    const { clock, settings, metrics } = this.#ports;
+    known.timeouts += 1;
+    const facts = {
+      atMostOnce: isAtMostOnce(built),
+      sleeps: reason === "cancelled" || sleeps(device, settings.awake),
+      timeouts: known.timeouts,
+    };
+    const next = afterTimeout(request, facts, clock.wallMs() + LAPSES_SOON_MS);
+    if (next.type === "timeout") return this.#finish(request, formatNoAnswer(built.operation, reason));
+    if (next.type === "exhausted") return this.#finish(request, answer("FAILED", exhausted(next.retries)));
+    metrics.rpcRetries.inc();
+    this.#progress(device, request, RPC_PROGRESS_TIMEOUT);
+    if (device.lastUplinkMs > known.sentAtMs) device.requestsWait = true;
+    else device.retriesWait = true;
+  }
+
+  /**
+   * Passes the gate before Execute, Create and Delete: at most one node sends them, once. Answers until when the first datagram may leave, monotonic ms:
+   * whoever finds later that this node is dead must know that nothing is sent any more. Undefined when it must not be sent (now).
+   */
+  async #passGate(
+    device: OwnedDevice,
+    known: Known,
+    request: Request,
+  ): Promise<{ readonly untilMs: number } | undefined> {
+    const { devices, records, clock, stateEpisode, unpublished, failpoint } = this.#ports;
+    const { requestId } = request;
+    const tell = (state: lwm2m.v1.RpcState): Promise<void> =>
+      records.rpcState(request, requestId, {
+        request: request.message,
+        contentType: request.contentType,
+        state,
+        ownerEpoch: state === RPC_STATE_DISPATCHED ? device.owner.epoch : 0,
+      });
+    try {
+      // A lost Redis must not forget it.
+      await tell(RPC_STATE_DISPATCHED);
+    } catch (error) {
+      unpublished(error);
+      device.retriesWait = true;
+      return undefined;
+    }
+    try {
+      const askedAtMs = clock.monotonicMs();
+      const outcome = await devices.dispatch({ device, requestId, owner: device.owner, nowMs: clock.wallMs() });
+      switch (outcome.type) {
+        case "go":
+          failpoint("dispatched");
+          return { untilMs: askedAtMs + LEAVES_WITHIN_MS };
+        case "dispatched":
+          device.requestsWait = true; // By whom, the store tells.
+          return undefined;
+        case "finished":
+          this.#forget(known);
+          void records.rpcState(request, requestId, undefined).catch(unpublished);
+          return undefined;
+        case "stale":
+          // The device is another node's, which fetches it; or the store lost it, and it is restored.
+          void tell(RPC_STATE_ACCEPTED).catch(unpublished);
+          return undefined;
+      }
+    } catch (error) {
+      if (!(error instanceof StateUnavailableError)) throw error;
+      stateEpisode.failed(error);
+      device.retriesWait = true; // Without the gate nothing is sent.
+      return undefined;
+    }
+  }
+
+  #waitOrFail(device: OwnedDevice, request: Request): Promise<void> | void {
+    if (request.failFast) return this.#finish(request, answer("UNREACHABLE", SILENT));
+    this.#wait(device, request);
+  }
+
+  #wait(device: OwnedDevice, request: Request): void {
+    const known = this.#know(request);
+    device.requestsWait = true;
+    if (known.told) return;
+    known.told = true;
+    this.#progress(device, request, RPC_PROGRESS_WAITING_FOR_DEVICE);
+  }
+
+  /** Leaves a request to what the device has become here; or to its new owner, who learned of it with the device. */
+  #leave({ ref }: Known): void {
+    const device = this.#ports.ownership.byDevice(ref.tenant, ref.endpoint);
+    if (device === undefined) return;
+    device.requestsWait = true;
+    this.serve(device);
+  }
+
+  #isReachable(device: OwnedDevice): boolean {
+    return isReachable(device, this.#ports.settings, this.#ports.clock.monotonicMs());
+  }
+
+  #know({ tenant, endpoint, requestId, contentType, expiresAtMs }: Request): Known {
+    const ref = { tenant, endpoint, requestId, contentType };
+    const known = this.#known.get(nameOf(ref));
+    if (known !== undefined) return known;
+    const item: Known = {
+      ref,
+      expiresAtMs,
+      inHand: false,
+      underWay: false,
+      ended: false,
+      told: false,
+      sent: false,
+      timeouts: 0,
+      sentAtMs: 0,
+      dueMs: 0,
+      place: NOT_QUEUED,
+    };
+    this.#known.set(nameOf(ref), item);
+    this.#lapses.handle({ item, dueMs: expiresAtMs });
+    return item;
+  }
+
+  #forget(known: Known): void {
+    known.ended = true;
+    this.#known.delete(nameOf(known.ref));
+    this.#lapses.handle({ item: known, dueMs: undefined });
+  }
+
+  #lapse(known: Known): void {
+    if (known.ended || known.underWay) return;
+    const { tenant, endpoint } = known.ref;
+    // Of a device that is another's by now, that one tells.
+    if (this.#ports.ownership.byDevice(tenant, endpoint) === undefined) this.#forget(known);
+    else void this.#finish(known.ref, lapsed(known));
+  }
+
+  #progress(device: OwnedDevice, { requestId }: RequestRef, progress: lwm2m.v1.RpcProgress): void {
     const { records, clock, random, unpublished } = this.#ports;
     void records.status(nextHead(device, random(16), clock.wallMs()), { requestId, progress }).catch(unpublished);
   }
 
-  /** Decides the final answer, once, and publishes it if it was the first. */
-  async #finish(request: Request, given: Answer): Promise<void> {
-    const { devices, records, outbox, clock, metrics, stateEpisode, unpublished } = this.#ports;
-    const nowMs = clock.wallMs();
-    let response = this.#encode(request, given, nowMs);
-    if (response.length > MAX_RESPONSE_BYTES) {
-      const error = `The answer has ${response.length} bytes, more than the ${MAX_RESPONSE_BYTES} that a record may have: read less at a time`;
-      response = this.#encode(request, { ...answer("FAILED", error), code: given.code }, nowMs);
-    }
-    try {
-      const outcome = await devices.finish({ device: request, requestId: request.requestId, response, nowMs });
-      if (outcome.type !== "won") return;
-      metrics.rpc.with({ status: given.status }).inc();
-      await records.response(request, response, request.contentType);
-      outbox.settle(shardOf(request.tenant, request.endpoint), outcome.outboxId);
-    } catch (failure) {
-      // The request ends at its deadline, or the sweeper publishes what was decided.
-      if (failure instanceof StateUnavailableError) stateEpisode.failed(failure);
-      else unpublished(failure);
-    }
-  }
-
-  #encode(request: Request, { status, result, code, value, error, nodes }: Answer, nowMs: number): Uint8Array {
-    const { tenant, endpoint, requestId, contentType } = request;
-    const { bootId } = this.#ports.node;
-    const eventId = namedEventId("rpc", tenant, endpoint, requestId);
-    return encodeRpcResponse(
-      {
-        context: { eventId, tenant, endpoint, bootId, ingestTimeMs: nowMs },
-        requestId,
-        status: lwm2m.v1.RpcFinalStatus[status],
-        result,
-        code,
-        ...(value === undefined ? {} : { value }),
-        ...(error === undefined ? {} : { error }),
-        nodes: nodes.map(({ path, node: read }) => toWireNode(path, read)),
-      },
-      contentType,
-    );
+  async #finish(request: RequestRef, given: Answer): Promise<void> {
+    const known = this.#known.get(nameOf(request));
+    if (known !== undefined) known.ended = true;
+    const finished = await finishRequest(request, given, this.#ports);
+    if (known !== undefined) this.#forget(known);
+    if (finished) return;
+    const device = this.#ports.ownership.byDevice(request.tenant, request.endpoint);
+    if (device !== undefined) device.retriesWait = true;
   }
 }
 
-/** Requests that may wait for one device. */
-const MAX_WAITING = 100;
-/** Largest answer, bytes: brokers take records of 1 MiB, headers included. */
-const MAX_RESPONSE_BYTES = 1_000_000;
-const TOO_MANY_WAIT = `${MAX_WAITING} requests wait for the device already`;
+/** The first datagram leaves within so much of asking for the gate, ms: who then takes over may rely on it. */
+const LEAVES_WITHIN_MS = 1_000;
+/** A request that lapses within so much is not tried again, ms. */
+const LAPSES_SOON_MS = 1_000;
+const LOST = "The operation may have been carried out before";
 const LEFT = "The device moved to another address after the operation had been sent";
-const SILENT = "The device has been silent for too long to be reached where it was last heard";
+const SILENT = "The device sleeps, or has been silent for too long to be reached where it was last heard";
+const HELD_UP =
+  "The operation was not sent: this node was held up after it had been cleared to send it, and nobody may send it later. Ask again with a new requestId";
+
+/** The answer to a request that wants none of the device. */
+const HANDED_OVER: Answer = { status: "SUCCESSFUL", result: "", code: 0, nodes: [] };
+
+function isAtMostOnce({ method }: RpcOperation): boolean {
+  return method.sideEffect === "atMostOnce";
+}
+
+/** `undefined` when its bytes are damaged. */
+function readStored(stored: ShardRequest): Request | undefined {
+  try {
+    return storedRequest(stored);
+  } catch {
+    // protobufjs throws Error, RangeError and TypeError for bytes that are no message.
+    return undefined;
+  }
+}
+
+function lapsed(known: Known | undefined): Answer {
+  return known?.sent
+    ? answer("TIMEOUT", "The device did not answer before the request lapsed")
+    : answer("EXPIRED", "The request lapsed before it could be carried out");
+}
+
+function exhausted(retries: number): string {
+  return `There was a Timeout and all retry attempts have been exhausted. Retry attempts set: ${retries}`;
+}
+
+/** The answer when the device's makes no sense, or what was asked cannot be encoded. */
+function invalidAnswer(device: OwnedDevice, operation: Operation, error: Lwm2mError): Answer {
+  return error instanceof UnexpectedResponseError
+    ? formatUnexpectedResponse(operation, device.endpoint, error)
+    : { status: "FAILED", result: "BAD_REQUEST", code: 0, error: error.message, nodes: [] };
+}

@@ -21,7 +21,7 @@ import { logLine } from "../communication-log.ts";
 import { hear } from "../hear.ts";
 import type { OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
-import { isReachable } from "../reachability.ts";
+import { isReachable, requestTimeoutMs, sleeps } from "../reachability.ts";
 import { publishValues } from "../telemetry.ts";
 
 /** How an operation ended. */
@@ -30,7 +30,7 @@ export type Performed =
   /** The device answered what makes no sense, or what was asked cannot be encoded; `error` says what. */
   | { readonly type: "invalid"; readonly error: Lwm2mError }
   | { readonly type: "failed"; readonly reason: FailureReason }
-  /** Nothing was sent: the device would not have got it. */
+  /** As far as is known the device did not get it: nothing was sent, or the device slept. */
   | { readonly type: "unreachable" };
 
 /** How an operation is carried out. */
@@ -39,8 +39,10 @@ export interface PerformOptions {
   readonly token?: Uint8Array;
   /** How long somebody waits for the answer, ms; as long as the device may take when absent. */
   readonly timeoutMs?: number;
-  /** Called just before a datagram leaves. */
-  readonly onSend?: () => void;
+  /** Asked in the same turn of the event loop in which a datagram would leave: false keeps it here. */
+  readonly mayLeave?: () => boolean;
+  /** Called when a datagram has left. */
+  readonly onSent?: () => void;
 }
 
 /** The token of a request of this node to a device. */
@@ -59,17 +61,22 @@ export async function perform(
   options: PerformOptions,
   ports: TransportPorts,
 ): Promise<Performed> {
-  if (!isReachable(device, ports.settings.reachability, ports.clock.monotonicMs())) return { type: "unreachable" };
+  if (!isReachable(device, ports.settings, ports.clock.monotonicMs())) return { type: "unreachable" };
   const { supported, models } = device.serving;
   const [target = []] = operationPaths(operation);
   const [first = chooseFormat(target, models, supported), second] = preferredFormats(target, models, supported);
   const peer = device.peer;
   let performed = await attempt(device, operation, first, options, ports);
-  // It went to where the device had been. Execute may have been carried out there: it is not sent twice.
+  // It went to where the device had been. What does something each time may have been carried out there: it is not sent twice.
   const moved = performed.type === "failed" && performed.reason === "cancelled" && device.peer !== peer;
-  if (moved && operation.type !== "execute") performed = await attempt(device, operation, first, options, ports);
+  if (moved && isRepeatable(operation)) performed = await attempt(device, operation, first, options, ports);
   const refused = performed.type === "answered" && REFUSED_FORMAT.has(performed.outcome.code);
   return refused && second !== undefined ? attempt(device, operation, second, options, ports) : performed;
+}
+
+/** Whether sending it a second time does no more than sending it once. */
+export function isRepeatable({ type }: Operation): boolean {
+  return type !== "execute" && type !== "create" && type !== "delete";
 }
 
 /** 4.06 Not Acceptable, 4.15 Unsupported Content-Format. */
@@ -87,19 +94,38 @@ async function attempt(
   const id = versionedId(device, operation);
   try {
     const request = toCoapRequest(operation, { format, rootPath: device.serving.supported.rootPath });
-    options.onSend?.();
+    const { onSent, mayLeave = () => true } = options;
+    const giveUpAfterMs = leastOf(options.timeoutMs, requestTimeoutMs(device.serving.power));
+    // What a sleeping device may not have heard is given up when it wakes, for it to be asked anew.
+    const underWay =
+      isRepeatable(operation) && sleeps(device, ports.settings.awake) ? new AbortController() : undefined;
+    device.underWay = underWay;
+    if (!mayLeave()) return { type: "unreachable" };
+    const sentAtMs = ports.clock.monotonicMs();
+    const answered = ports.coap.request({
+      peer: device.peer,
+      ...request,
+      token: options.token ?? tokenFor(device, ports),
+      responseTimeoutMs: ports.settings.responseTimeoutMs,
+      ...(giveUpAfterMs === undefined ? {} : { giveUpAfterMs }),
+      ...(underWay === undefined ? {} : { signal: underWay.signal }),
+      ...(onSent === undefined ? {} : { onSent }),
+    });
     logLine(
       device,
       `[${device.registration.registrationId}][/${device.peer}] Sending request: ${name} to ${path}`,
       ports,
     );
-    const result = await ports.coap.request({
-      peer: device.peer,
-      ...request,
-      token: options.token ?? tokenFor(device, ports),
-      responseTimeoutMs: ports.settings.responseTimeoutMs,
-      ...(options.timeoutMs === undefined ? {} : { giveUpAfterMs: options.timeoutMs }),
-    });
+    const result = await answered;
+    if (device.underWay === underWay) device.underWay = undefined;
+    if (result.type === "failed" && result.reason === "timeout") {
+      const unheard = device.lastUplinkMs <= sentAtMs;
+      if (unheard) ports.sleepers.fallAsleep(device);
+      if (underWay?.signal.aborted || (unheard && device.asleep)) {
+        ports.metrics.operations.with({ operation: operation.type, outcome: "timeout" }).inc();
+        return { type: "unreachable" };
+      }
+    }
     if (result.type === "failed") {
       ports.metrics.operations.with({ operation: operation.type, outcome: result.reason }).inc();
       logLine(device, `[error]: Request [${id}] processing failed. Reason: ${result.reason}`, ports);
@@ -119,6 +145,10 @@ async function attempt(
     logLine(device, `[error]: Request [${id}] validation failed. Reason: ${error.message}`, ports);
     return { type: "invalid", error };
   }
+}
+
+function leastOf(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }
 
 /** The path with the version under which the device registered the object: `/3_1.2/0/9`. */

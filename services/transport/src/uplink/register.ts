@@ -100,6 +100,7 @@ export async function register(
     afterwards: () => {
       logRegistered(device, ports);
       setUp(device, ports);
+      ports.rpc.serve(device);
     },
   };
 }

@@ -42,6 +42,8 @@ export async function update(request: IncomingRequest, uplink: Update, ports: Tr
     const linksChanged = known.registration.objectLinks !== outcome.state.registration.objectLinks;
     known.registration = outcome.state.registration;
     known.revalidatedAtMs = ports.clock.monotonicMs();
+    if (outcome.state.waiting.requests > known.requestsInHand) known.requestsWait = true;
+    ports.sleepers.watch(known);
     hear(known, request.peer, ports);
     if (linksChanged) serveAnew(known, ports);
   } else if (outcome.previousOwner !== undefined) forgetElsewhere(device, outcome.previousOwner, ports);
@@ -58,7 +60,11 @@ export async function update(request: IncomingRequest, uplink: Update, ports: Tr
     afterwards: () => {
       logLine(device, `[${registrationId}][/${request.peer}] Updated registration.`, ports);
       if (ours) reconcile(device, ports);
-      else resume(device, false, ports);
+      else {
+        ports.sleepers.arrived(device);
+        resume(device, false, ports);
+      }
+      ports.rpc.serve(device);
     },
   };
 }

@@ -1,0 +1,59 @@
+import { encodeRpcResponse, lwm2m, toWireNode } from "@ferry/proto";
+import { namedEventId, StateUnavailableError, shardOf } from "@ferry/state";
+import type { TransportPorts } from "../ports.ts";
+import { type Answer, answer } from "./answer.ts";
+import type { RequestRef } from "./rpc-request.ts";
+
+/** Largest answer, bytes: brokers take records of 1 MiB, headers included. */
+const MAX_RESPONSE_BYTES = 1_000_000;
+
+/** Decides the final answer of a request, once, and publishes it if it was the first. False when the store could not be asked: the request is still open. */
+export async function finishRequest(request: RequestRef, given: Answer, ports: TransportPorts): Promise<boolean> {
+  const { devices, records, outbox, clock, metrics, stateEpisode, unpublished, failpoint } = ports;
+  const { requestId } = request;
+  const nowMs = clock.wallMs();
+  let response = encode(request, given, nowMs, ports);
+  if (response.length > MAX_RESPONSE_BYTES) {
+    const error = `The answer has ${response.length} bytes, more than the ${MAX_RESPONSE_BYTES} that a record may have: read less at a time`;
+    response = encode(request, { ...answer("FAILED", error), code: given.code }, nowMs, ports);
+  }
+  try {
+    const outcome = await devices.finish({ device: request, requestId, response, nowMs });
+    if (outcome.type !== "won") return true;
+    failpoint("finished");
+    metrics.rpc.with({ status: given.status }).inc();
+    void records.rpcState(request, requestId, undefined).catch(unpublished);
+    await records.response(request, response, request.contentType);
+    outbox.settle(shardOf(request.tenant, request.endpoint), outcome.outboxId);
+    return true;
+  } catch (failure) {
+    if (failure instanceof StateUnavailableError) {
+      stateEpisode.failed(failure);
+      return false;
+    }
+    unpublished(failure); // The sweeper publishes what was decided.
+    return true;
+  }
+}
+
+function encode(
+  { tenant, endpoint, requestId, contentType }: RequestRef,
+  { status, result, code, value, error, nodes }: Answer,
+  nowMs: number,
+  { node }: TransportPorts,
+): Uint8Array {
+  const eventId = namedEventId("rpc", tenant, endpoint, requestId);
+  return encodeRpcResponse(
+    {
+      context: { eventId, tenant, endpoint, bootId: node.bootId, ingestTimeMs: nowMs },
+      requestId,
+      status: lwm2m.v1.RpcFinalStatus[status],
+      result,
+      code,
+      ...(value === undefined ? {} : { value }),
+      ...(error === undefined ? {} : { error }),
+      nodes: nodes.map(({ path, node: read }) => toWireNode(path, read)),
+    },
+    contentType,
+  );
+}

@@ -1,0 +1,81 @@
+import { CONTENT_TYPE, encodeMessage, lwm2m, TOPICS } from "@ferry/proto";
+import type { AcceptOutcome } from "@ferry/state";
+import type { TransportNode } from "./service.ts";
+import { collect, type System } from "./transport-fixture.ts";
+
+/** What a test says of a request. */
+export interface Asked {
+  readonly requestId: string;
+  readonly method: string;
+  readonly params?: object;
+  readonly expiresInMs?: number;
+  readonly oneWay?: boolean;
+  readonly persistent?: boolean;
+  readonly retries?: number;
+  readonly failFast?: boolean;
+}
+
+export interface FinalAnswer {
+  readonly requestId: string;
+  readonly status: string;
+  readonly result?: string;
+  readonly value?: string;
+  readonly error?: string;
+}
+
+const DEVICE = { tenant: "default", endpoint: "ep-1" };
+
+function onWire({
+  params = { id: "/3/0/9" },
+  expiresInMs = 5_000,
+  ...request
+}: Asked): lwm2m.v1.RpcRequest.$Properties & { readonly requestId: string; readonly expiresAtMs: number } {
+  return { ...DEVICE, ...request, params: JSON.stringify(params), expiresAtMs: Date.now() + expiresInMs };
+}
+
+/** Stores a request as the router does, and tells nobody. */
+export async function store(system: System, asked: Asked): Promise<AcceptOutcome> {
+  const request = onWire(asked);
+  const { requestId, expiresAtMs } = request;
+  const bytes = lwm2m.v1.RpcRequest.encode(request).finish();
+  const open = { requestId, request: bytes, contentType: CONTENT_TYPE.json, expiresAtMs };
+  return await system.state.devices.accept({ device: DEVICE, open, limit: 100, nowMs: Date.now() });
+}
+
+/** Stores a request and hands it over to a node, as the router does. */
+export async function ask(system: System, { node }: TransportNode, asked: Asked): Promise<void> {
+  await store(system, asked);
+  const request = onWire(asked);
+  const command = {
+    bootId: node.bootId,
+    deadlineMs: request.expiresAtMs,
+    perform: { request, contentType: CONTENT_TYPE.json },
+  };
+  await system.bus.sender({ name: "router", lingerMs: 0 }).publish({
+    topic: TOPICS.nodeCommand.name,
+    key: null,
+    partition: node.slot,
+    value: encodeMessage(TOPICS.nodeCommand.type, command, CONTENT_TYPE.protobuf),
+  });
+}
+
+/** The final answers so far, and those to come. */
+export function collectAnswers({ bus }: System): FinalAnswer[] {
+  return collect<FinalAnswer>(bus, {
+    name: TOPICS.rpcResponse.name,
+    type: { decode: (bytes) => JSON.parse(Buffer.from(bytes).toString()) as FinalAnswer },
+  });
+}
+
+/** How far requests are: `r-1 SENT`. */
+export function collectProgress({ bus }: System): string[] {
+  return collect<string>(bus, {
+    name: TOPICS.rpcStatus.name,
+    type: {
+      decode: (bytes) => {
+        const { requestId, progress } = lwm2m.v1.RpcStatusRecord.decode(bytes);
+        return `${requestId} ${lwm2m.v1.RpcProgress[progress].slice("RPC_PROGRESS_".length)}`;
+      },
+    },
+  });
+}
