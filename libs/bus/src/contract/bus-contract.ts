@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { Bus, IncomingRecord, OutgoingRecord, StartAt, TopicLayout } from "../bus.ts";
 import { BusOverflowError, BusUnavailableError, RecordTooLargeError } from "../errors.ts";
 import { partitionOf } from "../murmur2.ts";
+import { readTable } from "../read-table.ts";
 
 /** What the contract asks of a bus that it is given. */
 export interface ContractBusOptions {
@@ -240,6 +241,10 @@ export function describeBusContract(name: string, start: () => Promise<BusHarnes
         await running.ready;
         await until(isCaughtUp);
         await running.stop();
+      });
+
+      it("of an empty topic can be stopped by who is told that they have caught up", async () => {
+        expect(await readTable(bus, await newTopic({ partitions: 2 }))).toEqual(new Map());
       });
 
       it("from latest get what is published after they are ready, and nothing older", async () => {

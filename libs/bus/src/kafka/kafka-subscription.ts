@@ -130,6 +130,8 @@ export class KafkaSubscription implements Running {
   /** One life of a consumer: ends when it crashed, stalled, must read other topics, or the subscription is stopped. */
   async #runConsumer(): Promise<void> {
     const plan = await this.#kind.plan();
+    // A reader of an empty topic is told that it caught up by the plan, and may have been stopped by who was told.
+    if (this.#stopping.signal.aborted) return;
     const { missing } = plan;
     if (missing.length > 0 && missing.join() !== this.#plan?.missing.join()) {
       this.#clients.log("warn", "topics to read do not exist", { consumer: this.#kind.name, topics: missing });
