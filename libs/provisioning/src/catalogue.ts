@@ -27,6 +27,8 @@ export interface CatalogueChange {
   readonly kind: ProvisioningKind;
   readonly tenant: string;
   readonly id: string;
+  /** The profile that was in force before, where there was one. */
+  readonly replaced?: DeviceProfile;
 }
 
 /**
@@ -125,6 +127,7 @@ export class Catalogue {
 
   put(record: ProvisionedRecord): void {
     const { kind, tenant, id } = record;
+    const replaced = kind === "profile" ? this.profile(tenant, id) : undefined;
     switch (record.kind) {
       case "model":
         this.models.put(modelTenant(tenant), record.model);
@@ -138,7 +141,7 @@ export class Catalogue {
       case "credential":
         break;
     }
-    this.#tell({ type: "put", kind, tenant, id });
+    this.#tell({ type: "put", kind, tenant, id, ...(replaced === undefined ? {} : { replaced }) });
   }
 
   #putDevice(device: DeviceDeclaration): void {
@@ -150,10 +153,11 @@ export class Catalogue {
   }
 
   remove(kind: ProvisioningKind, tenant: string, id: string): void {
+    const replaced = kind === "profile" ? this.profile(tenant, id) : undefined;
     if (kind === "model") this.#removeModel(tenant, id);
     if (kind === "profile") this.#profiles.delete(deviceKey(tenant, id));
     if (kind === "device") this.#removePattern(tenant, id);
-    this.#tell({ type: "removed", kind, tenant, id });
+    this.#tell({ type: "removed", kind, tenant, id, ...(replaced === undefined ? {} : { replaced }) });
   }
 
   #removeModel(tenant: string, id: string): void {

@@ -47,7 +47,8 @@ export class SealingError extends Error {
   readonly code = "SEALING";
 }
 
-function formatDocumentError({ file, line, field, reason }: DocumentError): string {
+/** `file:line: field: reason`, what is not known left out. */
+export function formatDocumentError({ file, line, field, reason }: DocumentError): string {
   const place = line === undefined ? file : `${file}:${line}`;
   return field === "" ? `${place}: ${reason}` : `${place}: ${field}: ${reason}`;
 }

@@ -10,7 +10,13 @@ export {
 } from "./device-declaration.ts";
 export { deviceIdentities, identitiesOf } from "./device-identities.ts";
 export { DEFAULT_TENANT, type DocumentError, type ProvisioningDocument, type RecordBody } from "./document.ts";
-export { InvalidDocumentsError, ProvisioningError, ProvisioningTimeoutError, SealingError } from "./errors.ts";
+export {
+  formatDocumentError,
+  InvalidDocumentsError,
+  ProvisioningError,
+  ProvisioningTimeoutError,
+  SealingError,
+} from "./errors.ts";
 export { type FollowedProvisioning, type FollowOptions, followProvisioning } from "./follow-provisioning.ts";
 export { formatDocument } from "./format-document.ts";
 export { checkPskKey } from "./parse-device.ts";

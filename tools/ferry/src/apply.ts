@@ -1,6 +1,16 @@
 import type { FerryClient } from "@ferry/client";
-import { type ProvisioningDocument, type PublishOutcome, type RecordChange, readDocuments } from "@ferry/provisioning";
+import {
+  formatDocumentError,
+  InvalidDocumentsError,
+  type ProvisioningDocument,
+  type PublishOutcome,
+  type ReadResult,
+  type RecordChange,
+  readDocuments,
+  readValidDocuments,
+} from "@ferry/provisioning";
 import { Command } from "commander";
+import { ApplyProgress } from "./apply-progress.ts";
 import { type ConnectOptions, readSealingKeys, withClient, withConnection } from "./connect.ts";
 import { type Ended, EXIT, type Terminal } from "./terminal.ts";
 
@@ -22,7 +32,7 @@ export function applyCommand(terminal: Terminal, ended: Ended): Command {
     .option("--prune", "delete what is declared and not in the files")
     .option("--dry-run", "say what would change, and change nothing");
   return withConnection(command, terminal).action(async (options: ApplyOptions) => {
-    const documents = await readNamed(options);
+    const { documents, errors } = await readValid(options, terminal);
     await withClient(options, terminal, async (client) => {
       const changes = options.prune || options.dryRun ? await diffNamed(client, documents, options, terminal) : [];
       const surplus = options.prune
@@ -31,48 +41,53 @@ export function applyCommand(terminal: Terminal, ended: Ended): Command {
       if (options.dryRun) {
         for (const change of changes)
           if (change.change !== "delete" || options.prune) terminal.stdout.write(formatChange(change));
+        ended(errors.length === 0 ? EXIT.done : EXIT.refused);
         return;
       }
       const outcomes = await applyAll(client, documents, surplus, terminal);
-      const rejected = outcomes.filter(({ outcome }) => outcome === "rejected");
-      const deleted = outcomes.filter(({ outcome }) => outcome === "deleted").length;
+      const count = (wanted: PublishOutcome["outcome"]) => outcomes.filter(({ outcome }) => outcome === wanted).length;
+      const rejected = count("rejected") + errors.length;
       terminal.stdout.write(
-        `${outcomes.length - rejected.length - deleted} applied, ${deleted} deleted, ${rejected.length} rejected\n`,
+        `${count("applied")} applied, ${count("unchanged")} unchanged, ${count("deleted")} deleted, ${rejected} rejected\n`,
       );
-      ended(rejected.length === 0 ? EXIT.done : EXIT.refused);
+      ended(rejected === 0 ? EXIT.done : EXIT.refused);
     });
   });
+}
+
+/**
+ * Reads what is valid and tells what is not, which stops nothing else.
+ *
+ * @throws {InvalidDocumentsError} nothing is valid, or with `--prune` something is not: what it declares would be deleted
+ */
+async function readValid(options: ApplyOptions, { stderr }: Terminal): Promise<ReadResult> {
+  const read = await readValidDocuments(options.file, { tenant: options.tenant, ...readSealingKeys(options) });
+  if (options.prune && read.errors.length > 0) throw new InvalidDocumentsError(read.errors);
+  for (const error of read.errors) stderr.write(`rejected ${formatDocumentError(error)}\n`);
+  return read;
 }
 
 async function applyAll(
   client: FerryClient,
   documents: readonly ProvisioningDocument[],
   surplus: readonly RecordChange[],
-  { stderr, stdout }: Terminal,
+  terminal: Terminal,
 ): Promise<readonly PublishOutcome[]> {
-  const sources = new Map(
-    documents.map((document) => [`${document.kind}/${document.tenant}/${document.id}`, document.source]),
-  );
-  let done = 0;
-  const report = ({ kind, tenant, id, outcome, field, reason }: PublishOutcome): void => {
-    done += 1;
-    if (outcome === "rejected") {
-      const source = sources.get(`${kind}/${tenant}/${id}`);
-      stderr.write(
-        `rejected ${kind} ${id}${source === undefined ? "" : ` (${source})`}: ${field === "" ? "" : `${field} `}${reason}\n`,
-      );
-    } else if (documents.length + surplus.length <= FEW) stdout.write(`${outcome} ${kind} ${id}\n`);
-    else if (done % PROGRESS_STEP === 0) stderr.write(`${done} of ${documents.length + surplus.length}\n`);
-  };
-  // What goes away goes first: it may hold an identity that something new takes.
-  const deleted = surplus.length === 0 ? [] : await client.remove(surplus, report);
-  const applied = documents.length === 0 ? [] : await client.apply(documents, report);
-  return [...deleted, ...applied];
+  const sources = new Map(documents.map((document) => [keyOf(document), document.source]));
+  const progress = new ApplyProgress(terminal, documents.length + surplus.length);
+  const report = (outcome: PublishOutcome): void => progress.report(outcome, sources.get(keyOf(outcome)));
+  try {
+    // What goes away goes first: it may hold an identity that something new takes.
+    const deleted = surplus.length === 0 ? [] : await client.remove(surplus, report);
+    return [...deleted, ...(await client.apply(documents, report))];
+  } finally {
+    progress.end();
+  }
 }
 
-/** Up to so many are told one by one. */
-const FEW = 20;
-const PROGRESS_STEP = 100;
+function keyOf({ kind, tenant, id }: Pick<ProvisioningDocument, "kind" | "tenant" | "id">): string {
+  return `${kind}/${tenant}/${id}`;
+}
 
 /** Adds the options that say which documents are meant. */
 export function withDocuments(command: Command, { env }: Terminal): Command {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Ended, endPrograms, Program, runProgram, startKafka } from "@ferry/testing";
@@ -41,6 +41,11 @@ describeCommands("through Kafka alone", async () => {
     },
   };
 });
+
+function modelXml(id: number): string {
+  const resource = `<Item ID="0"><Name>Value</Name><Operations>R</Operations><MultipleInstances>Single</MultipleInstances><Mandatory>Mandatory</Mandatory><Type>Float</Type></Item>`;
+  return `<LWM2M><Object ObjectType="MODefinition"><Name>Test</Name><ObjectID>${id}</ObjectID><ObjectURN>urn:oma:lwm2m:x:${id}</ObjectURN><MultipleInstances>Single</MultipleInstances><Mandatory>Optional</Mandatory><Resources>${resource}</Resources></Object></LWM2M>`;
+}
 
 /** The commands do the same whichever way they take. */
 function describeCommands(way: string, start: () => Promise<Target>): void {
@@ -112,7 +117,7 @@ function describeCommands(way: string, start: () => Promise<Target>): void {
       });
       expect(await ferry("apply", "-f", path)).toEqual({
         code: 0,
-        stdout: "applied profile meter\napplied device meter-1\n2 applied, 0 deleted, 0 rejected\n",
+        stdout: "applied profile meter\napplied device meter-1\n2 applied, 0 unchanged, 0 deleted, 0 rejected\n",
         stderr: "",
       });
       expect((await ferry("get", "devices")).stdout).toMatch(/^device +default +meter-1$/m);
@@ -133,7 +138,7 @@ function describeCommands(way: string, start: () => Promise<Target>): void {
       const { code, stdout, stderr } = await ferry("apply", "-f", path);
       expect(code).toBe(1);
       expect(stderr).toMatch(/^rejected device lone \(.*lone\.yaml:1\): profile "nothing" is not a profile of/);
-      expect(stdout).toBe("0 applied, 0 deleted, 1 rejected\n");
+      expect(stdout).toBe("0 applied, 0 unchanged, 0 deleted, 1 rejected\n");
     });
 
     it("apply --prune --dry-run says what would go, and --prune alone lets it go", async () => {
@@ -141,8 +146,21 @@ function describeCommands(way: string, start: () => Promise<Target>): void {
       expect(dry).toMatchObject({ code: 0, stdout: expect.stringContaining("delete     profile meter\n") });
       const pruned = await ferry("apply", "-f", "examples/quickstart", "--prune");
       expect(pruned.stdout).toMatch(/deleted profile meter\n/);
-      expect(pruned.stdout).toMatch(/3 applied, \d deleted, 0 rejected\n$/);
+      expect(pruned.stdout).toMatch(/\d applied, \d unchanged, \d deleted, 0 rejected\n$/);
       expect((await ferry("diff", "-f", "examples/quickstart", "--prune")).code).toBe(0);
+    });
+
+    it("apply of a folder with a bad file names it, applies the others and exits with 1; again it publishes nothing anew", async () => {
+      const models = join(folder, "models");
+      mkdirSync(models, { recursive: true });
+      for (let id = 30_000; id < 30_025; id++) writeFileSync(join(models, `${id}.xml`), modelXml(id));
+      writeFileSync(join(models, "bad.xml"), "<LWM2M>");
+      const first = await ferry("apply", "-f", models);
+      expect(first).toMatchObject({ code: 1, stdout: "25 applied, 0 unchanged, 0 deleted, 1 rejected\n" });
+      expect(first.stderr).toMatch(/^rejected .*bad\.xml: /);
+      expect((await ferry("apply", "-f", models)).stdout).toBe("0 applied, 25 unchanged, 0 deleted, 1 rejected\n");
+      expect(await ferry("apply", "-f", models, "--prune")).toMatchObject({ code: 2, stdout: "" });
+      expect((await ferry("get", "models", "30000_1.0")).stdout).toMatch(/^model +default +30000_1\.0$/m);
     });
   });
 }
