@@ -169,6 +169,45 @@ describe("the catalogue", () => {
     expect(catalogue.models.resolve("acme", 3, "1.1")?.model).toBe(shipped);
   });
 
+  const putModel = (tenant: string, version: string, name: string, objectId = 40_000): void => {
+    const xml = `<LWM2M><Object ObjectType="MODefinition"><Name>${name}</Name><ObjectID>${objectId}</ObjectID><ObjectURN>urn:oma:lwm2m:x:${objectId}:${version}</ObjectURN><ObjectVersion>${version}</ObjectVersion>
+      <MultipleInstances>Single</MultipleInstances><Mandatory>Optional</Mandatory><Resources></Resources></Object></LWM2M>`;
+    catalogue.put(parse("model", tenant, `${objectId}_${version}`, { model: { xml } }));
+  };
+  /** The name of the model by which a device of the tenant is served that registered this version of object 40000. */
+  const servedBy = (tenant: string, version: string) =>
+    catalogue.models.view(tenant, { objects: new Map([[40_000, { version, instances: [0] }]]) }).object(40_000)?.name;
+
+  it("serves a device without the exact version by the highest of the same major, of its tenant's and the system's", () => {
+    putModel("system", "1.0", "system 1.0");
+    putModel("system", "1.2", "system 1.2");
+    putModel("system", "2.0", "system 2.0");
+    putModel("acme", "1.1", "acme 1.1");
+    expect(servedBy("acme", "1.1")).toBe("acme 1.1");
+    expect(servedBy("default", "1.1")).toBe("system 1.2");
+    putModel("acme", "1.9", "acme 1.9");
+    expect([servedBy("acme", "1.3"), servedBy("acme", "2.4"), servedBy("default", "1.3")]).toEqual([
+      "acme 1.9",
+      "system 2.0",
+      "system 1.2",
+    ]);
+    putModel("acme", "1.2", "acme 1.2");
+    expect([servedBy("acme", "1.2"), servedBy("default", "1.2")]).toEqual(["acme 1.2", "system 1.2"]);
+  });
+
+  it.each(["system", "acme"])(
+    "finds a model of %s that came after it was asked for in vain (no negative look-up sticks)",
+    (tenant) => {
+      expect(servedBy("acme", "1.0")).toBeUndefined();
+      putModel(tenant, "1.1", "close");
+      expect(servedBy("acme", "1.0")).toBe("close");
+      putModel(tenant, "1.0", "exact");
+      expect(servedBy("acme", "1.0")).toBe("exact");
+      catalogue.remove("model", tenant, "40000_1.0");
+      expect(servedBy("acme", "1.0")).toBe("close");
+    },
+  );
+
   it("keeps profiles of tenants apart", () => {
     putProfile("acme", "meter");
     catalogue.remove("profile", "default", "meter");
