@@ -54,17 +54,9 @@ export class BusClient implements FerryClient {
     this.#sender = bus.sender({ name: "client", lingerMs: 0 });
   }
 
-  async rpc({ endpoint, tenant = DEFAULT_TENANT, method, params, timeoutMs, failFast }: RpcCall): Promise<RpcAnswer> {
+  async rpc({ endpoint, tenant = DEFAULT_TENANT, timeoutMs, ...asked }: RpcCall): Promise<RpcAnswer> {
     const requestId = randomUUID();
-    const request = {
-      requestId,
-      tenant,
-      endpoint,
-      method,
-      ...(params === undefined ? {} : { params }),
-      expiresAtMs: Date.now() + timeoutMs,
-      ...(failFast === undefined ? {} : { failFast }),
-    };
+    const request = { requestId, tenant, endpoint, ...asked, expiresAtMs: Date.now() + timeoutMs };
     const { promise, resolve, reject } = Promise.withResolvers<RpcAnswer>();
     const overdue = `no answer within ${timeoutMs + ANSWER_GRACE_MS} ms: is an rpc-router running?`;
     const timer = setTimeout(() => reject(new NoAnswerError(overdue)), timeoutMs + ANSWER_GRACE_MS);

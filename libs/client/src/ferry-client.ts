@@ -11,7 +11,14 @@ export interface RpcCall {
   readonly params?: string | { readonly [name: string]: unknown };
   /** How long the answer may take, ms. */
   readonly timeoutMs: number;
+  /** Answer UNREACHABLE at once instead of waiting for the device. */
   readonly failFast?: boolean;
+  /** The answer comes when the request has been sent; what became of it is not told. */
+  readonly oneWay?: boolean;
+  /** The request also waits for a device that is not registered. */
+  readonly persistent?: boolean;
+  /** How often a request that timed out is tried again, when the device is heard. */
+  readonly retries?: number;
 }
 
 /** The final answer: the flat JSON of lwm2m.rpc.response.v1. */

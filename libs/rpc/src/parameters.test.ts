@@ -437,6 +437,10 @@ describe("buildOperation", () => {
     expect(build(FT, method, params)).toEqual(outcome);
   });
 
+  it.each(METHODS)("$name: its example is a request that can be carried out", ({ name, example }) => {
+    expect(buildOperation(name, example, FT).type).not.toBe("refused");
+  });
+
   it("tells a key of another version and a key of an object that is not there from an unknown key", () => {
     expect(build(FS, "Read", '{"key":"modelOfV2"}')).toBe(
       "BAD_REQUEST: modelOfV2 is not configured in the device profile! It is configured as /3_2.0/0/1, and the device registered version 1.0.",

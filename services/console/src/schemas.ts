@@ -1,4 +1,5 @@
 import { STREAMS } from "@ferry/client";
+import { METHODS } from "@ferry/rpc";
 
 const text = { type: "string" } as const;
 const reference = {
@@ -57,7 +58,11 @@ export const SCHEMAS: Readonly<
       properties: {
         endpoint: { type: "string", minLength: 1, description: "LwM2M Endpoint Client Name." },
         tenant: text,
-        method: { type: "string", minLength: 1, description: "Such as Read or WriteReplace." },
+        method: {
+          type: "string",
+          minLength: 1,
+          description: `One of ${METHODS.map(({ name }) => name).join(", ")}.`,
+        },
         params: {
           anyOf: [{ type: "object" }, text],
           description: "Parameters of the method, as an object or as JSON text.",
@@ -70,6 +75,13 @@ export const SCHEMAS: Readonly<
           description: "How long the answer may take, ms; the connection is held open so long.",
         },
         failFast: { type: "boolean", description: "Answer UNREACHABLE at once instead of waiting for the device." },
+        oneWay: { type: "boolean", description: "Answer when the request has been sent, without its outcome." },
+        persistent: { type: "boolean", description: "Wait also for a device that is not registered." },
+        retries: {
+          type: "integer",
+          minimum: 0,
+          description: "How often a request that timed out is tried again when the device is heard; at most 5.",
+        },
       },
     },
   },

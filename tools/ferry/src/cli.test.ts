@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { METHODS } from "@ferry/rpc";
 import { endPrograms, freePort, Program, runProgram } from "@ferry/testing";
 import { afterAll, afterEach, describe, expect, it } from "@jest/globals";
 import { runCli } from "./cli.ts";
@@ -43,6 +44,13 @@ describe("help", () => {
   );
 });
 
+describe("help of rpc", () => {
+  it("has an example of every method", async () => {
+    const { stdout } = await ferry("rpc", "--help");
+    for (const { name, example } of METHODS) expect(stdout).toContain(`\n  ${name} ${example}`.trimEnd());
+  });
+});
+
 describe("wrong use exits with 2 and says what is wrong", () => {
   it.each<[string, string[], RegExp]>([
     ["no command", [], /^Usage: ferry/],
@@ -51,6 +59,7 @@ describe("wrong use exits with 2 and says what is wrong", () => {
     ["a missing argument", ["rpc", "demo"], /^error: missing required argument 'request'/],
     ["an empty request", ["rpc", "demo", " "], /^ferry: the request is empty: give a method, such as 'Read/],
     ["a time that is none", ["rpc", "demo", READ, "--timeout", "soon"], /whole milliseconds from 1 to 3600000/],
+    ["too many retries", ["rpc", "demo", READ, "--retries", "6"], /Give a whole number from 0 to 5/],
     ["a stream that there is not", ["tail", "everything"], /Allowed choices are telemetry, attributes, lifecycle/],
     ["no file", ["apply"], /^error: required option '-f, --file <paths...>' not specified/],
     ["a file that is not there", ["apply", "-f", "missing.yaml"], /^ferry: missing\.yaml: does not exist\n$/],

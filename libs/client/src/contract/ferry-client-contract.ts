@@ -77,6 +77,12 @@ export function describeFerryClient(name: string, { connect }: ClientHarness): v
         expect(of("as-text")).toMatchObject({ tenant: "acme", params: '{"value":9007199254740993}' });
       });
 
+      it("hands on how the request is to be treated", async () => {
+        const treatment = { oneWay: true, persistent: true, retries: 2 };
+        await read("treated", treatment);
+        expect(responder.requests.find(({ endpoint }) => endpoint === "treated")).toMatchObject(treatment);
+      });
+
       it("resolves though others publish answers that are none", async () => {
         await read("demo");
         for (const value of ["null", "5", "{"]) {
