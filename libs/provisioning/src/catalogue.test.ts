@@ -151,7 +151,7 @@ describe("the catalogue", () => {
     putProfile("default", "valve");
     expect(changes).toEqual([
       { type: "put", kind: "profile", tenant: "default", id: "valve" },
-      { type: "removed", kind: "profile", tenant: "default", id: "valve" },
+      { type: "removed", kind: "profile", tenant: "default", id: "valve", replaced: expect.anything() },
     ]);
   });
 
