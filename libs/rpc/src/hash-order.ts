@@ -12,6 +12,19 @@ export function inPathHashOrder<Entry extends { readonly path: LwM2mPath }>(
   return inSlots(entries, JAVA_DEFAULT_SLOTS, ({ path }) => hashOf(path));
 }
 
+/** Names in the order in which a Java hash table iterates over them: ct, rt. */
+export function inNameHashOrder<Value>(
+  entries: readonly (readonly [string, Value])[],
+): readonly (readonly [string, Value])[] {
+  return inSlots(entries, JAVA_DEFAULT_SLOTS, ([name]) => hashOfText(name));
+}
+
+function hashOfText(text: string): number {
+  let hash = 0;
+  for (let i = 0; i < text.length; i++) hash = (31 * hash + text.charCodeAt(i)) | 0;
+  return hash;
+}
+
 /** Slots of a table that was made without a size. */
 const JAVA_DEFAULT_SLOTS = 16;
 const LEVELS = [0, 1, 2, 3] as const;

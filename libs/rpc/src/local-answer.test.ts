@@ -19,6 +19,12 @@ describe("answers from what the server knows", () => {
     ]);
   });
 
+  it("S6: DiscoverAll is that of the reference page to the byte", () => {
+    expect(formatDiscoverAll('</>;rt="oma.lwm2m";ct=110,</1>;ver=1.1,</1/0>', "seed").value).toBe(
+      '[{"url":"/","attributes":{"ct":"110","rt":"\\"oma.lwm2m\\""}},{"url":"/1","attributes":{"ver":"1.1"}},{"url":"/1/0","attributes":{}}]',
+    );
+  });
+
   it("S6: DiscoverAll has them as they are, now", () => {
     expect(listOf(formatDiscoverAll(LINKS, "now"))).toEqual([
       '</>;rt="oma.lwm2m";ct=110;hb',

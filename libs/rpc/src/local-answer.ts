@@ -1,5 +1,6 @@
 import { comparePaths, formatPath } from "@ferry/lwm2m";
 import type { Compat } from "./format-node.ts";
+import { inNameHashOrder } from "./hash-order.ts";
 import { type LinkText, parseLinkText, splitLinks } from "./link-text.ts";
 import type { ObservedPaths } from "./observations.ts";
 import type { RpcResult } from "./result.ts";
@@ -20,7 +21,10 @@ export function formatDiscoverAll(objectLinks: string, compat: Compat): RpcResul
   const list =
     compat === "now"
       ? links.map(({ text }) => text)
-      : links.map(({ target, attributes }) => ({ url: target, attributes: Object.fromEntries(attributes) }));
+      : links.map(({ target, attributes }) => ({
+          url: target,
+          attributes: Object.fromEntries(inNameHashOrder(attributes)),
+        }));
   return formatLocalValue(JSON.stringify(list));
 }
 
