@@ -191,6 +191,8 @@ export interface SystemOptions {
   readonly name: string;
   /** A broker of its own, for tests that kill it. */
   readonly ownKafka?: boolean;
+  /** Settings of that broker. */
+  readonly kafkaProperties?: Readonly<Record<string, string>>;
   /** Settings of every service. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -207,9 +209,9 @@ export class System {
   readonly #following = new AbortController();
   readonly #tails: Promise<void>[] = [];
 
-  static async start({ name, ownKafka = false, env = {} }: SystemOptions): Promise<System> {
+  static async start({ name, ownKafka = false, kafkaProperties = {}, env = {} }: SystemOptions): Promise<System> {
     mkdirSync(LOGS, { recursive: true });
-    const kafka = await startKafka({ own: ownKafka });
+    const kafka = await startKafka({ own: ownKafka, properties: kafkaProperties });
     return new System(name, kafka, await startRedis(["--appendonly", "yes"]), env);
   }
 
