@@ -138,4 +138,24 @@ describe("convertValue", () => {
       { numRuns: 100 },
     );
   });
+
+  it.each<DataType>([
+    "STRING",
+    "INTEGER",
+    "UNSIGNED_INTEGER",
+    "FLOAT",
+    "BOOLEAN",
+    "OPAQUE",
+    "TIME",
+    "OBJLNK",
+    "CORELINK",
+  ])("%s reads a megabyte of whatever in one pass", (type) => {
+    for (const unit of ["1", "1.", "=", "ab", "</1>,", ";a=b", '\\"', "+", "e1"]) {
+      const text = unit.repeat(1_000_000 / unit.length);
+      const converted = convert(`"${text}"`, type) as string | undefined;
+      if (type === "STRING") expect(converted).toHaveLength(JSON.parse(`"${text}"`).length);
+      else if (type !== "OPAQUE" && type !== "FLOAT") expect(converted).toBeUndefined();
+      expect(convert(`"${text}x"`, "FLOAT")).toBeUndefined();
+    }
+  });
 });

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { METHODS } from "./method.ts";
 import { buildOperation } from "./parameters.ts";
 import type { OperationContext } from "./target.ts";
-import { FS, FT } from "./test-devices.ts";
+import { FS, FT, ONLY_TLV } from "./test-devices.ts";
 
 /** The operation of a request, or `RESULT: error` of its refusal. */
 function build(context: OperationContext, method: string, params: string): unknown {
@@ -428,6 +428,9 @@ const FT_ROWS: [row: string, method: string, params: string, outcome: unknown][]
   ],
 ];
 
+/** Some quotes, and the text around them. */
+const MOST_CHARACTERS = 5000;
+
 describe("buildOperation", () => {
   it.each(SEED_ROWS)("%s: %s %s", (_, method, params, operation) => {
     expect(build(FS, method, params)).toEqual(operation);
@@ -484,22 +487,43 @@ describe("buildOperation", () => {
       fc.string(),
     );
     const member = fc.oneof(fc.jsonValue(), fc.constantFrom({ "0": { "0": "00" } }, { "14": 5 }, { pmin: 5, gt: "x" }));
+    const ids = fc.oneof(fc.array(fc.oneof(id, fc.constant("batteryLevel"))), fc.jsonValue());
+    const members = {
+      ...{ id, key: fc.constantFrom("", "batteryLevel", 5), value: member, attributes: member, ids, keys: ids },
+      nodes: fc.oneof(fc.dictionary(id, member), member),
+      contentFormat: fc.constantFrom("TLV", "TEXT", "SENML_JSON", "XML", 5, null),
+    };
     const params = fc.oneof(
       fc.string(),
       fc.json(),
-      fc
-        .record(
-          { id, key: fc.constantFrom("", "batteryLevel", 5), value: member, attributes: member },
-          { requiredKeys: [] },
-        )
-        .map((object) => JSON.stringify(object)),
+      fc.record(members, { requiredKeys: [] }).map((object) => JSON.stringify(object)),
     );
     fc.assert(
       fc.property(fc.constantFrom(...METHODS.map(({ name }) => name), "?"), params, (method, given) => {
-        expect(["operation", "local", "refused"]).toContain(buildOperation(method, given, FT).type);
+        const built = buildOperation(method, given, FT);
+        expect(["operation", "local", "refused"]).toContain(built.type);
+        if (built.type === "refused") expect(built.error.length).toBeLessThan(MOST_CHARACTERS);
       }),
       { numRuns: 1000 },
     );
+  });
+
+  it("takes contentFormat where it is legal, and leaves it aside where there are no values", () => {
+    const formatOf = (method: string, params: string) => buildOperation(method, params, FT);
+    expect(formatOf("Read", '{"id":"/3/0/9","contentFormat":"TEXT"}')).toMatchObject({ format: 0 });
+    expect(formatOf("Read", '{"id":"/3/0","contentFormat":"TLV"}')).toMatchObject({ format: 11542 });
+    expect(formatOf("ReadComposite", '{"ids":["/3/0"],"contentFormat":"SENML_CBOR"}')).toMatchObject({ format: 112 });
+    expect(formatOf("WriteReplace", '{"id":"/38000/0/5","value":"00","contentFormat":"OPAQUE"}')).toMatchObject({
+      format: 42,
+    });
+    expect(formatOf("Create", '{"id":"/19","value":{"0":{"0":"00"}}}')).toMatchObject({ format: 11542 });
+    expect(formatOf("Execute", '{"id":"/3/0/4","contentFormat":"TLV"}')).not.toHaveProperty("format");
+    expect(formatOf("Read", '{"id":"/3/0/9"}')).not.toHaveProperty("format");
+  });
+
+  it("reads composites of a device that lists no format for them when the request names one", () => {
+    const params = '{"ids":["/3/0/9"],"contentFormat":"SENML_JSON"}';
+    expect(buildOperation("ReadComposite", params, ONLY_TLV)).toMatchObject({ type: "operation", format: 110 });
   });
 
   it("refuses what is nested too deeply to be read", () => {
