@@ -5,7 +5,13 @@ import { deviceKey, type ProvisioningKind, provisioningKey } from "@ferry/proto"
 import type { ProvisioningStore, StoredRecord } from "@ferry/state";
 import { type DeviceDeclaration, isSecure, patternPrefix } from "./device-declaration.ts";
 import { ProvisioningError } from "./errors.ts";
-import { modelId, type ProvisionedRecord, parseProvisioningRecord, SYSTEM_TENANT } from "./parse-record.ts";
+import {
+  modelId,
+  modelTenant,
+  type ProvisionedRecord,
+  parseProvisioningRecord,
+  SYSTEM_TENANT,
+} from "./parse-record.ts";
 
 /** Whether a device that shows nothing but its endpoint name is served, and as whose. */
 export type Admission =
@@ -193,11 +199,6 @@ export class Catalogue {
 
 function refused(reason: string): Admission {
   return { type: "refused", reason };
-}
-
-/** The registry knows the models of every tenant as those of none. */
-function modelTenant(tenant: string): string | undefined {
-  return tenant === SYSTEM_TENANT ? undefined : tenant;
 }
 
 /** `undefined` when the store's value is not a valid device. */

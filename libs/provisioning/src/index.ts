@@ -26,6 +26,7 @@ export {
   parseProvisioningRecord,
   SYSTEM_TENANT,
 } from "./parse-record.ts";
+export { profileWarnings } from "./profile-warnings.ts";
 export {
   deleteRecords,
   type PublishOptions,

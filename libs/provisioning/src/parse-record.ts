@@ -15,6 +15,11 @@ const MAX_PROFILE_BYTES = 262_144;
 /** Tenant of the models that every tenant sees. */
 export const SYSTEM_TENANT = "system";
 
+/** The registry knows the models of every tenant as those of none. */
+export function modelTenant(tenant: string): string | undefined {
+  return tenant === SYSTEM_TENANT ? undefined : tenant;
+}
+
 /** A provisioning record that was found valid. */
 export type ProvisionedRecord =
   | { readonly kind: "model"; readonly tenant: string; readonly id: string; readonly model: ObjectModel }

@@ -104,8 +104,8 @@ export const SCHEMAS: Readonly<
     querystring: { type: "object", additionalProperties: false, properties: { kind: reference.kind } },
   },
   apply: {
-    summary: "Declares models, profiles and devices, and waits until each is applied or rejected",
-    description: ndjson,
+    summary: "Declares models, profiles and devices, and waits until each is applied, unchanged or rejected",
+    description: `${ndjson} Models and profiles that are declared as they are already are not published again.`,
     body: documents,
   },
   diff: { summary: "How what is declared would change", body: documents },

@@ -4,6 +4,7 @@ import {
   InvalidDocumentsError,
   type ProvisioningDocument,
   type PublishOutcome,
+  profileWarnings,
   type ReadResult,
   type RecordChange,
   readDocuments,
@@ -34,6 +35,7 @@ export function applyCommand(terminal: Terminal, ended: Ended): Command {
   return withConnection(command, terminal).action(async (options: ApplyOptions) => {
     const { documents, errors } = await readValid(options, terminal);
     await withClient(options, terminal, async (client) => {
+      await warnOfProfiles(client, documents, terminal);
       const changes = options.prune || options.dryRun ? await diffNamed(client, documents, options, terminal) : [];
       const surplus = options.prune
         ? changes.filter(({ change, tenant }) => change === "delete" && tenant === options.tenant)
@@ -65,6 +67,20 @@ async function readValid(options: ApplyOptions, { stderr }: Terminal): Promise<R
   if (options.prune && read.errors.length > 0) throw new InvalidDocumentsError(read.errors);
   for (const error of read.errors) stderr.write(`rejected ${formatDocumentError(error)}\n`);
   return read;
+}
+
+/** Most warnings that are told one by one. */
+const MAX_WARNINGS = 20;
+
+/** A profile that asks for what no model knows is applied all the same: the models may come later. */
+async function warnOfProfiles(
+  client: FerryClient,
+  documents: readonly ProvisioningDocument[],
+  { stderr }: Terminal,
+): Promise<void> {
+  const warnings = await profileWarnings(documents, () => client.get("model"));
+  for (const warning of warnings.slice(0, MAX_WARNINGS)) stderr.write(`warning: ${warning}\n`);
+  if (warnings.length > MAX_WARNINGS) stderr.write(`warning: and ${warnings.length - MAX_WARNINGS} more of the kind\n`);
 }
 
 async function applyAll(

@@ -141,6 +141,20 @@ function describeCommands(way: string, start: () => Promise<Target>): void {
       expect(stdout).toBe("0 applied, 0 unchanged, 0 deleted, 1 rejected\n");
     });
 
+    it("apply warns of a profile that asks for what no model knows, and applies it", async () => {
+      const path = file(
+        "odd.yaml",
+        "kind: profile\nname: odd\nresources:\n  /3/0/4: { key: reboot, telemetry: true }\n  /40001/0/0: { key: own }\n",
+      );
+      expect(await ferry("apply", "-f", path)).toMatchObject({
+        code: 0,
+        stdout: expect.stringMatching(/^applied profile odd\n/),
+        stderr: expect.stringMatching(
+          /^warning: profile odd \(.*odd\.yaml:1\): \/3\/0\/4 \(reboot\): Reboot can only be executed: .*\nwarning: .*no model of object 40001 is known/,
+        ),
+      });
+    });
+
     it("apply --prune --dry-run says what would go, and --prune alone lets it go", async () => {
       const dry = await ferry("apply", "-f", "examples/quickstart", "--prune", "--dry-run");
       expect(dry).toMatchObject({ code: 0, stdout: expect.stringContaining("delete     profile meter\n") });

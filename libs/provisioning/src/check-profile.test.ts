@@ -1,0 +1,97 @@
+import { ModelRegistry } from "@ferry/lwm2m";
+import { loadCoreModels } from "@ferry/lwm2m/core-models";
+import { parseDeviceProfile } from "@ferry/profile";
+import { describe, expect, it } from "@jest/globals";
+import { checkProfile } from "./check-profile.ts";
+import type { ProvisioningDocument } from "./document.ts";
+import { formatDocument } from "./format-document.ts";
+import { profileWarnings } from "./profile-warnings.ts";
+
+const models = new ModelRegistry(loadCoreModels());
+const check = (resources: object, objects: object = {}) =>
+  checkProfile(parseDeviceProfile({ resources, objects }), "default", models);
+
+describe("what the models say of a profile", () => {
+  it("is nothing while devices can do what it asks", () => {
+    expect(
+      check(
+        {
+          "/3/0/0": { key: "manufacturer", attribute: true },
+          "/3_1.2/0/9": { key: "battery", telemetry: true, observe: true, attributes: { gt: 10 } },
+          "/3/0/4": { key: "reboot" },
+          "/3303_1.1/2/5700": { key: "temperature", telemetry: true },
+        },
+        { "/3303": { attributes: { pmin: 1 } } },
+      ),
+    ).toEqual([]);
+  });
+
+  it.each([
+    [
+      "/40000/0/1",
+      { key: "x", telemetry: true },
+      "/40000/0/1 (x): no model of object 40000 is known: its values cannot be read; apply its XML",
+    ],
+    [
+      "/3_1.7/0/9",
+      { key: "x", telemetry: true },
+      "/3_1.7/0/9 (x): no model of version 1.7 is known: it is read by that of /3_1.2",
+    ],
+    ["/3/0/99", { key: "x", telemetry: true }, "/3/0/99 (x): object 3 (Device) has no resource 99"],
+    ["/3/1/9", { key: "x", telemetry: true }, "/3/1/9 (x): object 3 (Device) has one instance, 0"],
+    [
+      "/3/0/4",
+      { key: "x", telemetry: true, observe: true },
+      "/3/0/4 (x): Reboot can only be executed: nothing comes of telemetry and observe",
+    ],
+    ["/5/0/0", { key: "x", attribute: true }, "/5/0/0 (x): Package can only be written: nothing comes of attribute"],
+    ["/0/0/0", { key: "x" }, "/0/0/0 (x): LwM2M Server URI is for the bootstrap server alone"],
+    ["/3/0/0", { attributes: { gt: 1 } }, "/3/0/0: Manufacturer is STRING: a device refuses gt for what is no number"],
+    [
+      "/3/0/9",
+      { attributes: { edge: 1 } },
+      "/3/0/9: Battery Level is INTEGER: a device refuses edge for what is no boolean",
+    ],
+  ])("names the path and what is wrong: %s %j", (path, resource, problem) => {
+    expect(check({ [path]: resource })).toEqual([problem]);
+  });
+});
+
+describe("warnings about profiles that are applied", () => {
+  const profile = (resources: object): ProvisioningDocument => ({
+    kind: "profile",
+    tenant: "acme",
+    id: "meter",
+    body: { profile: { json: JSON.stringify({ resources }) } },
+    source: "meter.yaml:1",
+  });
+  const model = (tenant: string, operations: string): ProvisioningDocument => ({
+    kind: "model",
+    tenant,
+    id: "40000_1.0",
+    body: {
+      model: {
+        xml: `<LWM2M><Object ObjectType="MODefinition"><Name>Own</Name><ObjectID>40000</ObjectID><ObjectURN>urn:oma:lwm2m:x:40000</ObjectURN><MultipleInstances>Single</MultipleInstances><Mandatory>Optional</Mandatory><Resources><Item ID="1"><Name>Value</Name><Operations>${operations}</Operations><MultipleInstances>Single</MultipleInstances><Mandatory>Optional</Mandatory><Type>Float</Type></Item></Resources></Object></LWM2M>`,
+      },
+    },
+  });
+  const declared = (...documents: ProvisioningDocument[]) =>
+    Promise.resolve(documents.map((one) => ({ tenant: one.tenant, yaml: formatDocument(one) })));
+  const own = profile({ "/40000/0/1": { key: "own", telemetry: true } });
+
+  it("go by the models that are applied with them, before those that are declared", async () => {
+    expect(await profileWarnings([model("system", "R"), own], () => declared(model("system", "W")))).toEqual([]);
+    expect(await profileWarnings([own], () => declared(model("system", "R")))).toEqual([]);
+    expect(await profileWarnings([own], () => declared(model("acme", "W"), model("system", "R")))).toEqual([
+      "profile meter (meter.yaml:1): /40000/0/1 (own): Value can only be written: nothing comes of telemetry",
+    ]);
+    expect(await profileWarnings([own], () => declared(model("default", "R")))).toEqual([
+      expect.stringContaining("no model of object 40000 is known"),
+    ]);
+  });
+
+  it("do not ask what is declared for what ships", async () => {
+    const battery = profile({ "/3/0/9": { key: "battery", telemetry: true } });
+    expect(await profileWarnings([battery], () => Promise.reject(new RangeError("asked")))).toEqual([]);
+  });
+});
