@@ -10,7 +10,7 @@ export {
   formatContentFormat,
   preferredFormats,
 } from "./content/content-format.ts";
-export { decodeContent, decodeTimedValues } from "./content/decode.ts";
+export { type DecodedPack, decodeContent, decodePack, decodeTimedValues } from "./content/decode.ts";
 export { encodeContent, encodeTimedValues } from "./content/encode.ts";
 export { flattenNode } from "./content/node-tree.ts";
 export {
@@ -63,6 +63,7 @@ export {
   type VersionedPath,
 } from "./path.ts";
 export type { LwM2mVersion } from "./registration-parameters.ts";
+export { findRepeatedMember } from "./repeated-member.ts";
 export {
   type Deregister,
   MISSING_ENDPOINT,

@@ -47,6 +47,17 @@ describe("parseRpcRequest", () => {
     });
   });
 
+  it.each([
+    ['{"requestId":"r1","endpoint":"meter","method":"Read","method":"Execute"}', "method"],
+    ['{"requestId":"r1","endpoint":"meter","method":"Read","params":{"id":"/3","id":"/1"}}', "params.id"],
+  ])("names a member that comes twice: of two values neither is the right one", (text, member) => {
+    expect(parseRpcRequest(json(text), undefined)).toMatchObject({
+      type: "invalid",
+      requestId: "r1",
+      reason: `Member "${member}" occurs more than once: name it once.`,
+    });
+  });
+
   it("keeps numbers of params as they were written", () => {
     const text =
       '{"requestId":"r1","endpoint":"meter","method":"WriteReplace","params":{"value":9223372036854775807,"b":[1.0,-0]}}';

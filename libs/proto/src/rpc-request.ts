@@ -1,4 +1,5 @@
 import { isUtf8 } from "node:buffer";
+import { findRepeatedMember } from "@ferry/lwm2m";
 import { lwm2m } from "../generated/lwm2m.js";
 import { toSafeNumber } from "./int64.ts";
 import { CONTENT_TYPE, type ContentType, contentTypeOf } from "./json.ts";
@@ -196,14 +197,25 @@ function paramsText(params: unknown): string {
 function draftOfJson(bytes: Uint8Array): Draft | string {
   if (!isUtf8(bytes)) return "The request is not UTF-8.";
   try {
-    const value = parseExactly(Buffer.from(bytes).toString("utf8"));
-    if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Draft;
-    return "The request is not a JSON object.";
+    const text = Buffer.from(bytes).toString("utf8");
+    const value = parseExactly(text);
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return "The request is not a JSON object.";
+    const repeated = findRepeatedMember(text);
+    return repeated === undefined
+      ? (value as Draft)
+      : `Member "${quote(repeated)}" occurs more than once: name it once.`;
   } catch (error) {
     if (error instanceof SyntaxError) return `The request is not JSON: ${error.message}.`;
     if (error instanceof RangeError) return "The request is nested too deeply.";
     throw error;
   }
+}
+
+/** Most characters of a member's name that a reason quotes. */
+const MAX_QUOTED_CHARACTERS = 100;
+
+function quote(name: string): string {
+  return name.length > MAX_QUOTED_CHARACTERS ? `${name.slice(0, MAX_QUOTED_CHARACTERS)}…` : name;
 }
 
 /** `JSON` with source text access (ECMAScript 2026), which TypeScript's library does not declare yet. */

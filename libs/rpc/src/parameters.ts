@@ -1,9 +1,9 @@
-import { formatPath, type LwM2mPath, type Operation } from "@ferry/lwm2m";
+import { findRepeatedMember, formatPath, type LwM2mPath, type Operation } from "@ferry/lwm2m";
 import { requestedFormat } from "./content-format.ts";
 import { create } from "./create.ts";
 import { REFUSALS, type Refusal } from "./errors.ts";
 import { execute } from "./execute.ts";
-import { findRepeatedMember, isJsonObject, type JsonObject, parseJson } from "./json.ts";
+import { isJsonObject, type JsonObject, parseJson } from "./json.ts";
 import { MAX_PARAMS_CHARACTERS } from "./limits.ts";
 import { findMethod, type Method, type MethodName } from "./method.ts";
 import { type OperationContext, resolveTarget, resolveTargets, type Target } from "./target.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { findRepeatedMember } from "./json.ts";
+import { findRepeatedMember } from "./repeated-member.ts";
 
 describe("findRepeatedMember", () => {
   it.each([
