@@ -91,6 +91,14 @@ describe("the HTTP API", () => {
     expect(await ask("POST", path, { body })).toEqual({ status: 400, body: { message } });
   });
 
+  it("answers 400 to a member that comes twice, naming it", async () => {
+    const text = '{"endpoint":"demo","method":"Read","params":{"id":"/3/0/9","id":"/3/0/14"}}';
+    expect(await ask("POST", "/api/v1/rpc", { body: text })).toEqual({
+      status: 400,
+      body: { message: "body/params/id occurs more than once: name it once" },
+    });
+  });
+
   it("answers 400 to a body that is not JSON", async () => {
     const { status, body } = await ask("POST", "/api/v1/rpc", { body: "{" });
     expect(status).toBe(400);

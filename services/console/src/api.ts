@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import swagger from "@fastify/swagger";
 import { BusUnavailableError } from "@ferry/bus";
 import { type DocumentJson, type FerryClient, NoAnswerError, type RpcCall, type Stream } from "@ferry/client";
+import { findRepeatedMember } from "@ferry/lwm2m";
 import { lwm2m } from "@ferry/proto";
 import { type ProvisioningDocument, ProvisioningTimeoutError, type PublishOutcome } from "@ferry/provisioning";
 import type { Logger } from "@ferry/runtime";
@@ -62,6 +63,15 @@ export async function createApi({ client, authentication, logger, stopping }: Ap
   api.addHook("preClose", async () => {
     const ended = [...following].map(({ raw }) => new Promise((done) => raw.once("close", done)));
     await Promise.race([Promise.all(ended), sleep(STREAM_END_TIMEOUT_MS, undefined, { ref: false })]);
+  });
+  const parseJson = api.getDefaultJsonParser("error", "error");
+  api.addContentTypeParser<string>("application/json", { parseAs: "string" }, (request, text, done) => {
+    const checked = (error: Error | null, value?: unknown): void => {
+      const repeated = error === null ? findRepeatedMember(text) : undefined;
+      if (repeated === undefined) done(error, value);
+      else done(new InvalidBodyError(`body/${repeated.replaceAll(".", "/")} occurs more than once: name it once`));
+    };
+    void parseJson(request, text, checked);
   });
   api.decorateRequest("principal");
   api.addHook("onRequest", async (request, reply) => {

@@ -8,7 +8,7 @@ export class IssuerUnavailableError extends Error {
   }
 }
 
-/** The body of a declared document is not what its kind names. */
+/** The body of a request, or of a declared document in it, is not what the API takes. */
 export class InvalidBodyError extends Error {
   override readonly name = "InvalidBodyError";
   readonly code = "INVALID_BODY";
