@@ -2,12 +2,12 @@ import { CONTENT_FORMATS, isObjectVersion } from "@ferry/lwm2m";
 import { z } from "zod";
 import type { DeviceProfile, ProfileEntry } from "./device-profile.ts";
 import { ProfileError } from "./errors.ts";
+import { durationMs, POWER_FORM, toPowerSettings } from "./power.ts";
 import { ProfileEntries } from "./profile-entries.ts";
 import { parseRateLimit, RATE_LIMIT_FORM } from "./rate-limit.ts";
-import { formatField, MAX_DURATION_MS, parseBySchema, STRICT_ATTRIBUTES, strictObject } from "./schema.ts";
+import { formatField, parseBySchema, STRICT_ATTRIBUTES, strictObject } from "./schema.ts";
 
 const attributes = STRICT_ATTRIBUTES.optional();
-const durationMs = z.number().int().positive().max(MAX_DURATION_MS).optional();
 
 /** Names that `contentFormats` takes: those that can be asked for and written. */
 const FORMATS: ReadonlyMap<string, number> = new Map(
@@ -25,9 +25,6 @@ const rateLimit = z.string().transform((text, context) => {
   context.addIssue(`is not ${RATE_LIMIT_FORM}`);
   return z.NEVER;
 });
-
-/** The timers of `power` that one mode alone has. */
-const TIMER_MODES = { activityTimerMs: "psm", cycleMs: "edrx", pagingWindowMs: "edrx" } as const;
 
 const FERRY_FORM = strictObject({
   resources: z
@@ -47,24 +44,7 @@ const FERRY_FORM = strictObject({
   initialReads: z.enum(["single", "asObserved"]).default("single"),
   afterConnect: z.enum(["observe", "readThenObserve"]).default("observe"),
   defaultObjectVersion: z.string().refine(isObjectVersion, 'a version is major.minor, such as "1.0"').optional(),
-  power: strictObject({
-    mode: z.enum(["drx", "psm", "edrx"]).default("drx"),
-    activityTimerMs: durationMs,
-    cycleMs: durationMs,
-    pagingWindowMs: durationMs,
-    queueModeAwakeTimeMs: durationMs,
-  })
-    .superRefine((power, context) => {
-      for (const [timer, mode] of Object.entries(TIMER_MODES)) {
-        if (power[timer as keyof typeof TIMER_MODES] === undefined || power.mode === mode) continue;
-        context.addIssue({
-          code: "custom",
-          path: [timer],
-          message: `is a timer of mode ${mode}, and the mode is ${power.mode}`,
-        });
-      }
-    })
-    .prefault({}),
+  power: POWER_FORM.prefault({}),
   transportLog: z.enum(["off", "summary", "full"], { error: "is off, summary or full" }).optional(),
   contentFormats: z
     .array(contentFormat)
@@ -90,8 +70,6 @@ const FERRY_FORM = strictObject({
   }).prefault({}),
 });
 
-const POWER_MODES = { drx: "DRX", psm: "PSM", edrx: "E_DRX" } as const;
-
 /** Parses the form that people write. @throws {ProfileError} */
 export function parseFerryForm(input: object): DeviceProfile {
   const form = parseBySchema(FERRY_FORM, input);
@@ -113,13 +91,7 @@ export function parseFerryForm(input: object): DeviceProfile {
     initialReadsAsObserved: form.initialReads === "asObserved",
     afterConnect: form.afterConnect,
     defaultObjectVersion: form.defaultObjectVersion,
-    power: {
-      mode: POWER_MODES[form.power.mode],
-      psmActivityTimerMs: form.power.activityTimerMs,
-      edrxCycleMs: form.power.cycleMs,
-      pagingTransmissionWindowMs: form.power.pagingWindowMs,
-      queueModeAwakeTimeMs: form.power.queueModeAwakeTimeMs,
-    },
+    power: toPowerSettings(form.power),
     transportLog: form.transportLog,
     contentFormats: form.contentFormats,
     muteSend: form.muteSend,

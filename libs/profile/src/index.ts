@@ -19,6 +19,7 @@ export {
 } from "./device-profile.ts";
 export { ProfileError } from "./errors.ts";
 export { type KeyLookup, KeyMap } from "./key-map.ts";
+export { overridePower, type PowerOverride, parsePowerOverride, toPowerForm } from "./power.ts";
 export {
   formatRateLimit,
   parseRateLimit,

@@ -1,3 +1,4 @@
+import type { PowerOverride } from "@ferry/profile";
 import type { lwm2m } from "@ferry/proto";
 
 /** Who a device, or a fleet of them, is and how it proves that. */
@@ -11,6 +12,8 @@ export interface DeviceDeclaration {
   /** Says of a pattern that any device of a matching name is served in the clear. */
   readonly allowUnauthenticatedFleet: boolean;
   readonly labels: Readonly<Record<string, string>>;
+  /** How the device, or each of the fleet, sleeps, in place of what the profile says; it holds from the next Register on. */
+  readonly power: PowerOverride | undefined;
 }
 
 /** One way for a device to prove who it is. */

@@ -1,6 +1,8 @@
+import { toPowerForm } from "@ferry/profile";
 import type { lwm2m } from "@ferry/proto";
 import { z } from "zod";
 import { ProvisioningError } from "./errors.ts";
+import { parsePower } from "./parse-device.ts";
 
 /** What stands in a document in place of a secret. */
 export const MASK = "******";
@@ -43,19 +45,22 @@ const deviceDocument = z.strictObject({
   credentials: z.array(credential, { error: "is not a list of credentials, such as `- noSec: true`" }).default([]),
   allowUnauthenticatedFleet: z.boolean({ error: "is true or false" }).optional(),
   labels: z.record(z.string(), text, { error: "is not a map of texts" }).optional(),
+  /** As a profile has it. */
+  power: z.unknown().optional(),
 });
 
 /** Reads the document of a device. @throws {ProvisioningError} names the first member that is wrong */
 export function parseDeviceDocument(document: unknown): lwm2m.v1.Device.$Properties {
   const parsed = deviceDocument.safeParse(document);
   if (!parsed.success) throw toProvisioningError(parsed.error);
-  const { endpoint, profile, credentials, allowUnauthenticatedFleet, labels } = parsed.data;
+  const { endpoint, profile, credentials, allowUnauthenticatedFleet, labels, power } = parsed.data;
   return {
     endpoint,
     profile,
     credentials: credentials.map((one, index) => toCredential(one, `credentials[${index}]`)),
     ...(allowUnauthenticatedFleet === undefined ? {} : { allowUnauthenticatedFleet }),
     ...(labels === undefined ? {} : { labels }),
+    ...(power === undefined ? {} : { power: parsePower(power) }),
   };
 }
 
@@ -118,13 +123,14 @@ function formatField(path: readonly PropertyKey[]): string {
 
 /** The document of a device, its secrets masked. */
 export function toDeviceDocument(device: lwm2m.v1.Device.$Properties): Record<string, unknown> {
-  const { endpoint, profile, credentials, allowUnauthenticatedFleet, labels } = device;
+  const { endpoint, profile, credentials, allowUnauthenticatedFleet, labels, power } = device;
   return {
     endpoint,
     profile,
     credentials: (credentials ?? []).map(maskCredential),
     ...(allowUnauthenticatedFleet ? { allowUnauthenticatedFleet } : {}),
     ...(labels && Object.keys(labels).length > 0 ? { labels } : {}),
+    ...(power ? { power: toPowerForm(power) } : {}),
   };
 }
 

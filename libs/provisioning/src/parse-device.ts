@@ -1,4 +1,5 @@
 import { createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
+import { type PowerOverride, ProfileError, parsePowerOverride, toPowerForm } from "@ferry/profile";
 import type { lwm2m } from "@ferry/proto";
 import {
   type DeviceCredential,
@@ -34,10 +35,21 @@ export function parseDevice(tenant: string, device: lwm2m.v1.Device.$Properties)
     credentials: parseCredentials(device.credentials ?? []),
     allowUnauthenticatedFleet: device.allowUnauthenticatedFleet ?? false,
     labels: parseLabels(device.labels ?? {}),
+    power: device.power ? parsePower(toPowerForm(device.power)) : undefined,
   };
   if (patternPrefix(endpoint) === undefined) checkDevice(declaration);
   else checkPattern(declaration);
   return declaration;
+}
+
+/** Parses `power` of a document. @throws {ProvisioningError} */
+export function parsePower(form: unknown): PowerOverride {
+  try {
+    return parsePowerOverride(form, "power");
+  } catch (error) {
+    if (error instanceof ProfileError) throw new ProvisioningError(error.field, error.reason, { cause: error });
+    throw error;
+  }
 }
 
 function checkDevice({ credentials, allowUnauthenticatedFleet }: DeviceDeclaration): void {

@@ -90,6 +90,15 @@ describe("reading documents", () => {
     );
   });
 
+  it("reads how a device sleeps in the form of profiles, and writes it so", async () => {
+    const text = `${device("  - noSec: true")}\npower: { mode: psm, activityTimerMs: 20000 }`;
+    const [document] = await read(text);
+    expect(document?.body.device?.power).toEqual({ mode: "PSM", psmActivityTimerMs: 20_000 });
+    expect(formatDocument(document as ProvisioningDocument)).toContain(
+      "power:\n  mode: psm\n  activityTimerMs: 20000\n",
+    );
+  });
+
   it("seals plain secrets when it has a key", async () => {
     await writeFile(
       join(directory, "d.yaml"),
@@ -147,6 +156,11 @@ describe("a problem is told with file, line and field", () => {
       "an attribute of a profile",
       "kind: profile\nname: meter\nresources:\n  /3/0/9: { key: battery, telemetry: yes }",
       "documents.yaml:4: resources",
+    ],
+    [
+      "a timer of another power mode",
+      `${device("  - noSec: true")}\npower: { mode: drx, cycleMs: 1 }`,
+      "documents.yaml:6: power.cycleMs: is a timer of mode edrx, and the mode is drx",
     ],
     ["bad YAML", "kind: device\n  endpoint: [", "documents.yaml:"],
     ["a model that is none", "<LWM2M>", "model.xml: "],

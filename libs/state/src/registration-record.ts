@@ -1,5 +1,5 @@
 import { type lwm2m, toSafeNumber } from "@ferry/proto";
-import type { Registration } from "./device-store.ts";
+import type { PowerOverride, Registration } from "./device-store.ts";
 
 /** A registration as Kafka and Redis have it. */
 export function toWireRegistration(registration: Registration): lwm2m.v1.Registration.$Properties {
@@ -9,6 +9,7 @@ export function toWireRegistration(registration: Registration): lwm2m.v1.Registr
 /** The registration that a message holds; absent fields read as empty. */
 export function fromWireRegistration(message: lwm2m.v1.Registration.$Properties): Registration {
   const additionalParameters = message.additionalParameters ?? {};
+  const power = powerOverride(message.power);
   return {
     tenant: message.tenant ?? "",
     endpoint: message.endpoint ?? "",
@@ -27,8 +28,25 @@ export function fromWireRegistration(message: lwm2m.v1.Registration.$Properties)
     updatedAtMs: toSafeNumber(message.updatedAtMs),
     expiresAtMs: toSafeNumber(message.expiresAtMs),
     ...(Object.keys(additionalParameters).length > 0 ? { additionalParameters } : {}),
+    ...(power === undefined ? {} : { power }),
   };
 }
+
+/** A mode that is not known counts as none: the profile holds. */
+function powerOverride(message: lwm2m.v1.PowerOverride.$Properties | null | undefined): PowerOverride | undefined {
+  const mode = POWER_MODES.find((known) => known === message?.mode);
+  if (!message || mode === undefined) return undefined;
+  const { psmActivityTimerMs, edrxCycleMs, pagingTransmissionWindowMs, queueModeAwakeTimeMs } = message;
+  return {
+    mode,
+    ...(psmActivityTimerMs ? { psmActivityTimerMs } : {}),
+    ...(edrxCycleMs ? { edrxCycleMs } : {}),
+    ...(pagingTransmissionWindowMs ? { pagingTransmissionWindowMs } : {}),
+    ...(queueModeAwakeTimeMs ? { queueModeAwakeTimeMs } : {}),
+  };
+}
+
+const POWER_MODES = ["DRX", "PSM", "E_DRX"] as const;
 
 /** An unknown mode counts as the weakest one. */
 function securityMode(text: string | null | undefined): Registration["securityMode"] {

@@ -34,7 +34,7 @@ export interface Serving {
 }
 
 /** What of a registration decides how a device is served. */
-export type ServedBy = Pick<Registration, "tenant" | "profile" | "lwm2mVersion" | "objectLinks">;
+export type ServedBy = Pick<Registration, "tenant" | "profile" | "lwm2mVersion" | "objectLinks" | "power">;
 
 /** Characters of link lists of the kinds of devices that are remembered; a fleet has few kinds. */
 const MAX_CHARACTERS = 8 * 1024 * 1024;
@@ -52,8 +52,9 @@ export class ServingCache {
     this.#catalogue = catalogue;
   }
 
-  of({ tenant, profile, lwm2mVersion, objectLinks }: ServedBy): Serving {
-    const key = `${tenant}\n${profile}\n${lwm2mVersion}\n${objectLinks}`;
+  of({ tenant, profile, lwm2mVersion, objectLinks, power }: ServedBy): Serving {
+    const sleep = power === undefined ? "" : JSON.stringify(power);
+    const key = `${tenant}\n${profile}\n${lwm2mVersion}\n${sleep}\n${objectLinks}`;
     const known = this.#servings.get(key);
     if (known !== undefined) return known;
     this.#characters += key.length;
@@ -73,7 +74,7 @@ export class ServingCache {
     this.#characters = 0;
   }
 
-  #make(tenant: string, profile: DeviceProfile, supported: SupportedObjects): Serving {
+  #make(tenant: string, profile: DeviceProfile, supported: SupportedObjects, power: PowerSettings): Serving {
     const models = this.#catalogue.models.view(tenant, supported);
     const exchange = initialExchange(profile, supported);
     return {
@@ -87,7 +88,7 @@ export class ServingCache {
           ? [{ path: operation.path, contentFormat: chooseFormat(operation.path, models, supported) }]
           : [],
       ),
-      power: profile.power,
+      power,
       flowWindowMs: profile.reachability.flowWindowMs,
     };
   }

@@ -75,7 +75,13 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
           device,
           nowMs,
           { observations, node: c },
-          { smsNumber: "+491234", additionalParameters: { foo: "bar" }, queueMode: true, bindingMode: "UQ" },
+          {
+            smsNumber: "+491234",
+            additionalParameters: { foo: "bar" },
+            queueMode: true,
+            bindingMode: "UQ",
+            power: { mode: "PSM", psmActivityTimerMs: 20_000 },
+          },
         );
         const outcome = await store.register(request);
         expect(outcome).toMatchObject({ type: "registered" });

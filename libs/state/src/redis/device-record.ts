@@ -65,8 +65,9 @@ export function decodeDevice(packed: Buffer): DeviceRecord {
 
 /** The part of a registration that no step changes. */
 export function encodeRest(registration: Partial<Registration>): Uint8Array {
-  const { tenant, endpoint, lwm2mVersion, queueMode, profile, securityMode, additionalParameters } = registration;
-  const rest = { tenant, endpoint, lwm2mVersion, queueMode, profile, securityMode, additionalParameters };
+  const { tenant, endpoint, lwm2mVersion, queueMode, profile, securityMode, additionalParameters, power } =
+    registration;
+  const rest = { tenant, endpoint, lwm2mVersion, queueMode, profile, securityMode, additionalParameters, power };
   return lwm2m.v1.Registration.encode(toWireRegistration(rest as Registration)).finish(); // The fields it lacks are packed apart.
 }
 

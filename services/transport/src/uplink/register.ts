@@ -34,7 +34,7 @@ export async function register(
 
   const admission = await ports.catalogue.admit(endpoint);
   if (admission.type === "refused") return refused(endpoint, admission.reason, ports);
-  const { tenant, profileName: profile } = admission;
+  const { tenant, profileName: profile, declaration } = admission;
 
   const shard = shardOf(tenant, endpoint);
   const nowMs = ports.clock.wallMs();
@@ -50,6 +50,7 @@ export async function register(
     ...(uplink.smsNumber === undefined ? {} : { smsNumber: uplink.smsNumber }),
     objectLinks: uplink.objectLinks,
     profile,
+    ...(declaration.power === undefined ? {} : { power: declaration.power }),
     securityMode: "NO_SEC",
     peer: request.peer,
     additionalParameters: uplink.additionalParameters,
