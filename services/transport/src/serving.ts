@@ -10,6 +10,7 @@ import {
   type DeviceProfile,
   initialExchange,
   KeyMap,
+  overridePower,
   type PowerSettings,
   parseDeviceProfile,
   type ValueMap,
@@ -59,11 +60,9 @@ export class ServingCache {
     if (known !== undefined) return known;
     this.#characters += key.length;
     if (this.#characters > MAX_CHARACTERS) this.clear();
-    const made = this.#make(
-      tenant,
-      this.#catalogue.profile(tenant, profile) ?? EMPTY_PROFILE,
-      parseObjectLinks(objectLinks, lwm2mVersion),
-    );
+    const document = this.#catalogue.profile(tenant, profile) ?? EMPTY_PROFILE;
+    const supported = parseObjectLinks(objectLinks, lwm2mVersion);
+    const made = this.#make(tenant, document, supported, overridePower(document.power, power));
     this.#servings.set(key, made);
     return made;
   }
