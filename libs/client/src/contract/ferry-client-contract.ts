@@ -282,6 +282,19 @@ export function describeFerryClient(name: string, { connect }: ClientHarness): v
         );
       });
 
+      it("may be more than one body of HTTP takes", async () => {
+        const json = `{"resources":{}}${" ".repeat(900_000)}`;
+        const profiles = Array.from({ length: 20 }, (_, index) => ({
+          ...PROFILE,
+          id: `p-${index}`,
+          body: { profile: { json } },
+        }));
+        const outcomes = await client.apply(profiles, () => {});
+        expect(outcomes.map(({ id, outcome }) => `${id} ${outcome}`).toSorted()).toEqual(
+          profiles.map(({ id }) => `${id} applied`).toSorted(),
+        );
+      });
+
       it("is shown as YAML, without secrets, and by kind", async () => {
         await client.apply([PROFILE, device("a")], () => {});
         const all = await client.get();
