@@ -1,8 +1,11 @@
 import { lwm2m, provisioningKey } from "@ferry/proto";
 import { Catalogue, parseProvisioningRecord } from "@ferry/provisioning";
 import { MemoryProvisioningStore } from "@ferry/state/memory";
-import { expect, it } from "@jest/globals";
+import { afterEach, expect, it } from "@jest/globals";
 import { ServingCache } from "./serving.ts";
+import { memorySystem, openDevice, provision, register, startNode, stopAll } from "./transport-fixture.ts";
+
+afterEach(stopAll);
 
 it("a device is served by the power mode of its own declaration, the others of its kind by the profile's", () => {
   const catalogue = new Catalogue(new MemoryProvisioningStore());
@@ -14,4 +17,17 @@ it("a device is served by the power mode of its own declaration, the others of i
   const { power } = servings.of({ ...registration, power: { mode: "E_DRX", edrxCycleMs: 81_000 } });
   expect(power).toMatchObject({ mode: "E_DRX", edrxCycleMs: 81_000, psmActivityTimerMs: undefined });
   expect(servings.of(registration).power).toMatchObject({ mode: "PSM", psmActivityTimerMs: 20_000 });
+});
+
+it("the power mode of its declaration is stored with a device's registration, for whatever node serves it next", async () => {
+  const system = memorySystem();
+  await provision(system);
+  const power = { mode: "PSM", psmActivityTimerMs: 20_000 };
+  const device = { endpoint: "ep-1", profile: "meter", credentials: [{ noSec: {} }], power };
+  const value = lwm2m.v1.ProvisioningRecord.encode({ tenant: "default", id: "ep-1", device }).finish();
+  const identity = { type: "noSec", endpoint: "ep-1" } as const;
+  await system.state.provisioning.put({ kind: "device", tenant: "default", id: "ep-1", value, offset: 2 }, [identity]);
+  await register(await openDevice(await startNode(system)));
+  const stored = await system.state.devices.get({ tenant: "default", endpoint: "ep-1" });
+  expect(stored?.registration.power).toEqual(power);
 });
