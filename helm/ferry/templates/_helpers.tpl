@@ -29,7 +29,7 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version | replace "+" "_" }
 {{/* Services by name: where their values stand, and which shared settings they know. */}}
 {{- define "ferry.services" -}}
 transport: {values: transport, sections: [log, kafka, redis, reachability]}
-rpc-router: {values: rpcRouter, sections: [log, kafka, redis, reachability, provisioning]}
+rpc-router: {values: rpcRouter, sections: [log, kafka, redis, provisioning]}
 {{- if .Values.console.enabled }}
 console: {values: console, sections: [log, kafka, api]}
 {{- end }}

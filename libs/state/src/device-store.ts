@@ -181,10 +181,12 @@ export interface OpenRequest {
   /** Content type of request and response on the bus. */
   readonly contentType: string;
   readonly expiresAtMs: number;
+  /** Says what is asked for, at most 64 characters: the same id with another digest is another request. Absent: that is not compared. */
+  readonly digest?: string;
 }
 
 /** An open request as its shard holds it. */
-export interface ShardRequest extends OpenRequest {
+export interface ShardRequest extends Omit<OpenRequest, "digest"> {
   readonly device: DeviceRef;
   /** Who passed `dispatch` with it: whether the device carried it out is unknown until the answer comes. */
   readonly dispatchedBy?: NodeRef;
@@ -201,8 +203,10 @@ export type AcceptOutcome =
        */
       readonly displaced: readonly ShardRequest[];
     }
-  /** Another request with this id is open. */
+  /** The request is open already. */
   | { readonly type: "open" }
+  /** This id is that of another request, open or finished: nothing was stored. */
+  | { readonly type: "conflict" }
   /** This id has its final answer: `lwm2m.v1.RpcResponse`, encoded as `contentType` says. */
   | { readonly type: "finished"; readonly response: Uint8Array; readonly contentType: string }
   /** As many as the limit are open, and all were dispatched: nothing was stored. */

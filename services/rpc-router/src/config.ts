@@ -2,10 +2,10 @@ import {
   type BusSettings,
   busSettings,
   type Config,
-  choice,
   defineConfig,
   duration,
   httpSettings,
+  integer,
   logSettings,
   nodeSettings,
   type Section,
@@ -15,6 +15,7 @@ import {
   secret,
   section,
   stateSettings,
+  text,
 } from "@ferry/runtime";
 
 /** How long requests live. */
@@ -22,6 +23,7 @@ export interface RpcSettings {
   readonly defaultExpiryMs: number;
   readonly maxExpiryMs: number;
   readonly answerGraceMs: number;
+  readonly maxOpen: number;
 }
 
 const rpcSettings: Section<RpcSettings> = section<RpcSettings>("LWM2M_RPC", {
@@ -30,19 +32,9 @@ const rpcSettings: Section<RpcSettings> = section<RpcSettings>("LWM2M_RPC", {
   answerGraceMs: duration("1s").describe(
     "How long after its expiry a node may still answer a request, before the router does.",
   ),
-});
-
-/** How devices behind NAT and balancers are reached: as in the transport's settings of the same names. */
-export interface ReachSettings {
-  readonly mode: "flow" | "vip";
-  readonly flowWindowMs: number;
-}
-
-const reachSettings: Section<ReachSettings> = section<ReachSettings>("LWM2M_REACHABILITY", {
-  mode: choice(["flow", "vip"], "flow").describe(
-    "`flow`: only for a while after a device's last datagram. `vip`: always, because all nodes send from the balancer's address or devices reach nodes directly.",
+  maxOpen: integer(100, { min: 1, max: 10_000 }).describe(
+    "Requests of one device that may be open at a time, those that wait for it included; one more displaces the oldest that was not sent.",
   ),
-  flowWindowMs: duration("110s").describe("How long after its last datagram a device can be reached."),
 });
 
 /** Keys that secrets are sealed with. */
@@ -61,9 +53,8 @@ const provisioningSettings: Section<ProvisioningSettings> = section<Provisioning
 /** Settings of an rpc-router. */
 export interface RpcRouterSettings extends ServiceSettings, BusSettings, StateSettings {
   readonly rpc: RpcSettings;
-  readonly reachability: ReachSettings;
-  readonly revalidateAfterMs: number;
   readonly provisioning: ProvisioningSettings;
+  readonly failpoint?: string | undefined;
 }
 
 /** The settings one by one, for standalone to join with those of other services. */
@@ -72,11 +63,10 @@ export const RPC_ROUTER_SHAPE: Shape<RpcRouterSettings> = {
   http: httpSettings,
   node: nodeSettings,
   rpc: rpcSettings,
-  reachability: reachSettings,
-  revalidateAfterMs: duration("60s").describe(
-    "How much older than the device's last datagram the store's knowledge of it may be: as in the transport's setting of the same name.",
-  ),
   provisioning: provisioningSettings,
+  failpoint: text()
+    .optional()
+    .describe("Step of a request at which this process ends, or with `:stop` behind it stops: for tests of crashes."),
   ...busSettings,
   ...stateSettings,
 };

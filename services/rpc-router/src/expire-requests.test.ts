@@ -45,10 +45,7 @@ async function answers(): Promise<unknown[]> {
 }
 
 describe("a request that its node does not answer", () => {
-  it.each([
-    ["TIMEOUT", "Read"],
-    ["EXPIRED", "Execute"],
-  ])("ends as %s after its expiry and a grace: %s", async (status, method) => {
+  it.each(["Read", "Execute"])("ends as EXPIRED after its expiry and a grace: %s", async (method) => {
     await fixture.register("demo", node);
     await request(method);
     fixture.nowMs += 11_999;
@@ -56,7 +53,7 @@ describe("a request that its node does not answer", () => {
     expect(await answers()).toEqual([]);
     fixture.nowMs += 1;
     await expiry.step();
-    expect(await answers()).toEqual([status]);
+    expect(await answers()).toEqual(["EXPIRED"]);
   });
 
   it("ends as INDETERMINATE when it had been dispatched", async () => {
@@ -74,7 +71,7 @@ describe("a request that its node does not answer", () => {
     fixture.nowMs += 12_000;
     const other = new RequestExpiry(fixture.ports, { stepMs: 1000, roundMs: 1000 });
     await Promise.all([expiry.step(), other.step()]);
-    expect(await answers()).toEqual(["TIMEOUT"]);
+    expect(await answers()).toEqual(["EXPIRED"]);
   });
 
   it("keeps the answer that came first", async () => {
@@ -95,13 +92,13 @@ describe("a request that its node does not answer", () => {
     const expiresAtMs = fixture.nowMs + 1000;
     const open = { contentType: CONTENT_TYPE.json, expiresAtMs };
     const wire = lwm2m.v1.RpcRequest.encode({ requestId: "r-1", ...DEVICE, method: "Read" }).finish();
-    const damaged = { ...open, requestId: "r-0", request: Uint8Array.of(0xff), expiresAtMs: expiresAtMs - 1 };
+    const damaged = { ...open, requestId: "r-0", request: Uint8Array.of(0xff), expiresAtMs: expiresAtMs + 60_000 };
     await fixture.devices.accept({ device: DEVICE, open: damaged, limit: 100, nowMs: fixture.nowMs });
     const sound = { ...open, requestId: "r-1", request: wire };
     await fixture.devices.accept({ device: DEVICE, open: sound, limit: 100, nowMs: fixture.nowMs });
     fixture.nowMs += 3001;
     for (let step = 0; step < PACE.roundMs / PACE.stepMs; step++) await expiry.step();
-    expect(await answers()).toEqual(["TIMEOUT"]);
+    expect(await answers()).toEqual(["EXPIRED"]);
   });
 
   it("is found within a round by a router that never heard of it, when node and router died", async () => {
@@ -110,17 +107,44 @@ describe("a request that its node does not answer", () => {
     await fixture.devices.accept({ device: DEVICE, open, limit: 100, nowMs: fixture.nowMs });
     fixture.nowMs += 3000;
     for (let step = 0; step < PACE.roundMs / PACE.stepMs; step++) await expiry.step();
-    expect(await answers()).toEqual(["TIMEOUT"]);
+    expect(await answers()).toEqual(["EXPIRED"]);
   });
 });
 
 describe("a request whose node dies", () => {
-  it("ends as UNREACHABLE at once, when the device has no other node", async () => {
+  it("waits for the device's next node", async () => {
     await fixture.register("demo", node);
     await request("Read");
     await fixture.nodes.release(node);
     await expiry.step();
-    expect(await answers()).toEqual(["UNREACHABLE"]);
+    expect(await answers()).toEqual([]);
+    expect(await fixture.devices.openRequests(DEVICE)).toHaveLength(1);
+  });
+
+  it("ends as UNREACHABLE at once when it is to fail fast, unless the device has another node by then", async () => {
+    await fixture.register("demo", node);
+    await fixture.register("moved", node);
+    const other = await fixture.node(6, "boot-6");
+    await fixture.devices.claim({
+      proof: { type: "identity", device: { tenant: "default", endpoint: "moved" } },
+      peer: "192.0.2.1:5683",
+      node: other,
+      nowMs: fixture.nowMs,
+    });
+    for (const endpoint of ["demo", "moved"])
+      await fixture.publishRequest(`default/${endpoint}`, {
+        requestId: endpoint,
+        endpoint,
+        method: "Read",
+        params: { id: "/3/0/9" },
+        failFast: true,
+      });
+    await fixture.until(() => fixture.commands.length === 2);
+    await expiry.step();
+    await fixture.nodes.release(node);
+    await expiry.step();
+    await fixture.settle();
+    expect(fixture.jsonResponses).toMatchObject([{ requestId: "demo", status: "UNREACHABLE" }]);
   });
 
   it("ends as INDETERMINATE at once, when it had been dispatched", async () => {
@@ -133,8 +157,9 @@ describe("a request whose node dies", () => {
   });
 
   it("is still seen to when the store was away as the node's death was noticed", async () => {
-    await fixture.register("demo", node);
-    await request("Read");
+    const { owner } = await fixture.register("demo", node);
+    await request("Execute");
+    await fixture.devices.dispatch({ device: DEVICE, requestId: "r-1", owner, nowMs: fixture.nowMs });
     await fixture.nodes.release(node);
     const listed = fixture.devices.listOpenRequests;
     fixture.devices.listOpenRequests = async () => {
@@ -143,12 +168,13 @@ describe("a request whose node dies", () => {
     await expect(expiry.step()).rejects.toThrow(StateUnavailableError);
     fixture.devices.listOpenRequests = listed;
     await expiry.step();
-    expect(await answers()).toEqual(["UNREACHABLE"]);
+    expect(await answers()).toEqual(["INDETERMINATE"]);
   });
 
-  it("goes to the node that has the device now", async () => {
-    await fixture.register("demo", node);
-    await request("Read");
+  it("ends as INDETERMINATE at once when it had been dispatched and the device has another node by now", async () => {
+    const { owner } = await fixture.register("demo", node);
+    await request("Execute");
+    await fixture.devices.dispatch({ device: DEVICE, requestId: "r-1", owner, nowMs: fixture.nowMs });
     const other = await fixture.node(6, "boot-6");
     await fixture.devices.claim({
       proof: { type: "identity", device: DEVICE },
@@ -156,10 +182,27 @@ describe("a request whose node dies", () => {
       node: other,
       nowMs: fixture.nowMs,
     });
+    await expiry.step();
+    expect(await answers()).toEqual([]);
     await fixture.nodes.release(node);
     await expiry.step();
-    await fixture.until(() => fixture.commands.length === 2);
-    expect(fixture.commands[1]).toMatchObject({ slot: 6, command: { bootId: "boot-6", attempt: 2 } });
-    expect(await answers()).toEqual([]);
+    expect(await answers()).toEqual(["INDETERMINATE"]);
+  });
+
+  it("is found though very many of its shard are open", async () => {
+    const { owner } = await fixture.register("demo", node);
+    const expiresAtMs = fixture.nowMs + 1000;
+    for (let index = 0; index < 450; index++) {
+      const requestId = `r-${index}`;
+      const wire = lwm2m.v1.RpcRequest.encode({ requestId, ...DEVICE, method: "Execute" }).finish();
+      const open = { requestId, request: wire, contentType: CONTENT_TYPE.json, expiresAtMs: expiresAtMs + index };
+      await fixture.devices.accept({ device: DEVICE, open, limit: 1000, nowMs: fixture.nowMs });
+      if (index % 100 === 99)
+        await fixture.devices.dispatch({ device: DEVICE, requestId, owner, nowMs: fixture.nowMs });
+    }
+    await fixture.nodes.release(node);
+    for (let step = 0; step < PACE.roundMs / PACE.stepMs; step++) await expiry.step();
+    await fixture.settle();
+    expect(fixture.jsonResponses.map(({ requestId }) => requestId)).toEqual(["r-99", "r-199", "r-299", "r-399"]);
   });
 });

@@ -1,20 +1,20 @@
 import { lwm2m } from "@ferry/proto";
-import { findMethod } from "@ferry/rpc";
 import { SHARDS, type ShardRequest, shardOf } from "@ferry/state";
 import { finish } from "./finish.ts";
 import { isOutage } from "./outage.ts";
 import type { RouterPorts } from "./ports.ts";
-import type { Answer } from "./route.ts";
-import { type Accepted, forward } from "./route-requests.ts";
+import { type Answer, LAPSED } from "./route.ts";
+import type { Accepted } from "./route-requests.ts";
 
-/** Requests of one shard per look; what is beyond is found at the next. */
+/** Requests of one shard that are looked at together. */
 const LIMIT = 200;
 
 /**
  * Sees to it that every accepted request ends, whoever died.
  *
- * A living owner answers at the deadline. What is still open a grace later is ended here; where the owner died, at once. A router looks at the shards
- * that it sent requests to when they are due, and at every shard once in a round: so it finds what a dead router left behind.
+ * A living owner answers at the deadline. What is still open a grace later is ended here; what a node that died had dispatched, at once: the rest waits
+ * for the device's new owner. A router looks at the shards that it sent requests to when they are due, and at every shard once in a round: so it finds
+ * what a dead router left behind.
  */
 export class RequestExpiry {
   readonly #ports: RouterPorts;
@@ -32,7 +32,7 @@ export class RequestExpiry {
   }
 
   /** Takes note of a request that waits for its answer. */
-  expect({ device, expiresAtMs }: Accepted): void {
+  expect({ device, expiresAtMs }: Pick<Accepted, "device" | "expiresAtMs">): void {
     const shard = shardOf(device.tenant, device.endpoint);
     const dueMs = expiresAtMs + this.#ports.settings.answerGraceMs;
     this.#dueMs.set(shard, Math.min(this.#dueMs.get(shard) ?? dueMs, dueMs));
@@ -41,68 +41,74 @@ export class RequestExpiry {
   /** Looks at what is due. @throws {StateUnavailableError | BusUnavailableError} what was not seen to is due at the next step */
   async step(): Promise<void> {
     const nowMs = this.#ports.clock();
-    const alive = new Set((await this.#ports.nodes.list()).map(({ bootId }) => bootId));
-    if (!this.#bootIds.isSubsetOf(alive)) {
-      for (const shard of [...this.#dueMs.keys()]) await this.#look(shard, (request) => this.#resolveAgain(request));
-    }
-    this.#bootIds = alive; // Only now: where a look failed, the next step must still know who died.
-    const due = [...this.#dueMs].filter(([, dueMs]) => dueMs <= nowMs).map(([shard]) => shard);
+    const alive: ReadonlySet<string> = new Set((await this.#ports.nodes.list()).map(({ bootId }) => bootId));
+    const died = !this.#bootIds.isSubsetOf(alive);
+    const due = died
+      ? [...this.#dueMs.keys()]
+      : [...this.#dueMs].flatMap(([shard, dueMs]) => (dueMs <= nowMs ? [shard] : []));
     const turn = Array.from({ length: this.#shardsPerStep }, (_, index) => (this.#nextShard + index) % SHARDS);
-    await Promise.all([...new Set([...due, ...turn])].map((shard) => this.#look(shard, async () => {})));
+    await Promise.all([...new Set([...due, ...turn])].map((shard) => this.#look(shard, alive)));
+    this.#bootIds = alive; // Only now: where a look failed, the next step must still know who died.
     this.#nextShard = (this.#nextShard + this.#shardsPerStep) % SHARDS;
   }
 
-  /** Ends what has lapsed, does `otherwise` with the rest and notes when that is due. */
-  async #look(shard: number, otherwise: (request: ShardRequest) => Promise<void>): Promise<void> {
+  /** Ends what has lapsed or is with a node that died, and notes when the rest is due. */
+  async #look(shard: number, alive: ReadonlySet<string>): Promise<void> {
     const { devices, clock, settings } = this.#ports;
-    const open = await devices.listOpenRequests({ shard, limit: LIMIT });
-    const lapsedMs = clock() - settings.answerGraceMs;
-    for (const request of open) {
-      await this.#attempt(request, () =>
-        request.expiresAtMs <= lapsedMs ? finish(request, lapsedAnswer(request), this.#ports) : otherwise(request),
-      );
+    const left: ShardRequest[] = [];
+    let more = true;
+    while (more) {
+      const page = await devices.listOpenRequests({ shard, limit: LIMIT, offset: left.length });
+      more = page.length === LIMIT;
+      const lapsedMs = clock() - settings.answerGraceMs;
+      const stays = await Promise.all(page.map((request) => this.#see(request, lapsedMs, alive)));
+      left.push(...page.filter((_, index) => stays[index]));
     }
     this.#dueMs.delete(shard);
-    for (const request of open) if (request.expiresAtMs > lapsedMs) this.expect(request);
+    for (const request of left) this.expect(request);
   }
 
-  /** A request that cannot be seen to, such as one whose stored bytes are damaged, does not keep the others from it: the store forgets it in time. */
-  async #attempt({ device, requestId }: ShardRequest, step: () => Promise<void>): Promise<void> {
+  /** Ends a request that nobody else ends; false when it is not open any more. */
+  async #see(request: ShardRequest, lapsedMs: number, alive: ReadonlySet<string>): Promise<boolean> {
     try {
-      await step();
+      const end = await this.#endOf(request, lapsedMs, alive);
+      if (end !== undefined) await finish(request, end, this.#ports);
+      return end === undefined;
     } catch (error) {
       if (isOutage(error)) throw error;
+      // Stored bytes that are damaged: it does not keep the others from their end, and the store forgets it in time.
+      const { device, requestId } = request;
       this.#ports.logger.error({ err: error, ...device, requestId }, "an open request could not be ended");
+      return true;
     }
   }
 
-  /** A node died: what it had in hand goes to the device's new owner, or ends. */
-  async #resolveAgain(request: ShardRequest): Promise<void> {
-    if (request.dispatchedBy === undefined) {
-      await forward(request, 2, "", this.#ports);
-      return;
+  async #endOf(request: ShardRequest, lapsedMs: number, alive: ReadonlySet<string>): Promise<Answer | undefined> {
+    const { dispatchedBy, expiresAtMs } = request;
+    if (dispatchedBy !== undefined) {
+      return expiresAtMs <= lapsedMs || !alive.has(dispatchedBy.bootId) ? INDETERMINATE : undefined;
     }
-    const { devices, nodes } = this.#ports;
-    const owner = (await devices.get(request.device))?.owner;
-    const node = owner === undefined ? undefined : await nodes.get(owner.slot);
-    // With a living owner it may be that one's: it then has until the deadline.
-    if (owner === undefined || node?.bootId !== owner.bootId) await finish(request, INDETERMINATE, this.#ports);
+    if (expiresAtMs <= lapsedMs) return EXPIRED;
+    return lwm2m.v1.RpcRequest.decode(request.request).failFast && !(await this.#hasNode(request, alive))
+      ? UNREACHABLE
+      : undefined;
+  }
+
+  async #hasNode({ device }: ShardRequest, alive: ReadonlySet<string>): Promise<boolean> {
+    const state = await this.#ports.devices.get(device);
+    return state !== undefined && alive.has(state.owner.bootId);
   }
 }
 
 const INDETERMINATE: Answer = {
   status: "INDETERMINATE",
   result: "",
-  error: "The operation may have been carried out: its node was lost before the device's answer came",
+  error: "The operation may have been carried out: its node was lost, or had no answer of the device in time",
 };
-
-/** What is true of a request that nobody answered. */
-function lapsedAnswer({ request, dispatchedBy }: ShardRequest): Answer {
-  if (dispatchedBy !== undefined) return INDETERMINATE;
-  const { method } = lwm2m.v1.RpcRequest.decode(request);
-  // Without having passed the gate an operation of this kind was not sent.
-  if (findMethod(method)?.sideEffect === "atMostOnce") {
-    return { status: "EXPIRED", result: "", error: "The request lapsed before it could be carried out" };
-  }
-  return { status: "TIMEOUT", result: "", error: "The device did not answer before the request lapsed" };
-}
+/** A node that had sent it would have said TIMEOUT by now. */
+const EXPIRED: Answer = { status: "EXPIRED", result: "", error: LAPSED };
+const UNREACHABLE: Answer = {
+  status: "UNREACHABLE",
+  result: "",
+  error: "The node that had the device is gone; the device's next message brings it to another",
+};

@@ -1,14 +1,7 @@
-import {
-  CONTENT_TYPE,
-  CONTENT_TYPE_HEADER,
-  type ContentType,
-  deviceKey,
-  encodeRpcResponse,
-  lwm2m,
-  TOPICS,
-} from "@ferry/proto";
+import { CONTENT_TYPE_HEADER, type ContentType, deviceKey, encodeRpcResponse, lwm2m, TOPICS } from "@ferry/proto";
 import { type DeviceRef, namedEventId, shardOf } from "@ferry/state";
 import type { RouterPorts } from "./ports.ts";
+import { publishFinished } from "./progress.ts";
 import type { Answer } from "./route.ts";
 
 /** A request whose answer is decided here. */
@@ -25,7 +18,9 @@ export async function finish(request: Finishing, answer: Answer, ports: RouterPo
   const response = encodeAnswer(request, answer, nowMs, ports);
   const outcome = await ports.devices.finish({ device, requestId, response, nowMs });
   if (outcome.type !== "won") return;
+  ports.failpoint("finished");
   ports.metrics.answers.with({ status: answer.status }).inc();
+  void publishFinished(request, ports).catch((error: unknown) => ports.outage.failed(error));
   await publishResponse(device, response, contentType, ports);
   // If this is lost, the sweeper publishes the same bytes once more.
   await ports.devices.settle(shardOf(device.tenant, device.endpoint), [outcome.outboxId]);
@@ -37,9 +32,10 @@ export function encodeAnswer(
   { status, result, error }: Answer,
   nowMs: number,
   { nodeName }: RouterPorts,
+  eventId: Uint8Array = namedEventId("rpc", tenant, endpoint, requestId),
 ): Uint8Array {
   const context = {
-    eventId: namedEventId("rpc", tenant, endpoint, requestId),
+    eventId,
     tenant,
     endpoint,
     node: nodeName,
@@ -61,21 +57,5 @@ export function publishResponse(
     key: deviceKey(tenant, endpoint),
     value,
     headers: { [CONTENT_TYPE_HEADER]: contentType },
-  });
-}
-
-/** Publishes that a request is taken and on its way to the device's queue. */
-export function publishQueued(
-  { device: { tenant, endpoint }, requestId }: Finishing,
-  ports: RouterPorts,
-): Promise<void> {
-  const progress = lwm2m.v1.RpcProgress.RPC_PROGRESS_QUEUED;
-  const eventId = namedEventId("rpc-status", tenant, endpoint, requestId, progress);
-  const context = { eventId, tenant, endpoint, node: ports.nodeName, ingestTimeMs: ports.clock() };
-  return ports.sender.publish({
-    topic: ports.settings.topicPrefix + TOPICS.rpcStatus.name,
-    key: deviceKey(tenant, endpoint),
-    value: lwm2m.v1.RpcStatusRecord.encode({ context, requestId, progress }).finish(),
-    headers: { [CONTENT_TYPE_HEADER]: CONTENT_TYPE.protobuf },
   });
 }

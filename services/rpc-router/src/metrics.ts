@@ -6,23 +6,14 @@ export const RPC_ROUTER_METRICS = {
     type: "counter",
     name: "lwm2m_rpc_requests_total",
     help: "Records of the request topic, by what became of them.",
-    labels: { outcome: ["routed", "answered", "repeated", "invalid", "failed"] },
+    labels: { outcome: ["routed", "waiting", "answered", "repeated", "invalid", "failed"] },
   },
   answers: {
     type: "counter",
     name: "lwm2m_rpc_router_answers_total",
     help: "Final answers that the router decided, by status.",
     labels: {
-      status: [
-        "FAILED",
-        "REJECTED",
-        "NOT_REGISTERED",
-        "UNREACHABLE",
-        "TIMEOUT",
-        "EXPIRED",
-        "DISPLACED",
-        "INDETERMINATE",
-      ],
+      status: ["FAILED", "REJECTED", "NOT_REGISTERED", "UNREACHABLE", "EXPIRED", "DISPLACED", "INDETERMINATE"],
     },
   },
   routeSeconds: {

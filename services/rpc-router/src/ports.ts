@@ -1,8 +1,7 @@
 import type { Bus, Sender } from "@ferry/bus";
-import type { Clock, Episode, Logger } from "@ferry/runtime";
+import type { Clock, Episode, Logger, PassFailpoint } from "@ferry/runtime";
 import type { DeviceStore, NodeDirectory, ProvisioningStore } from "@ferry/state";
 import type { RpcRouterMetrics } from "./metrics.ts";
-import type { Reachability } from "./route.ts";
 
 /** What the parts of the router work with. */
 export interface RouterPorts {
@@ -10,7 +9,8 @@ export interface RouterPorts {
     readonly defaultExpiryMs: number;
     readonly maxExpiryMs: number;
     readonly answerGraceMs: number;
-    readonly reachability: Reachability;
+    /** Most requests of one device that are open at a time; one more displaces the oldest. */
+    readonly maxOpen: number;
     readonly topicPrefix: string;
   };
   readonly bus: Bus;
@@ -27,4 +27,6 @@ export interface RouterPorts {
   /** One log line when Redis or Kafka goes away, one when it is back. */
   readonly outage: Episode;
   readonly logger: Logger;
+  /** Ends or stops this process at a step of a request that a test armed. */
+  readonly failpoint: PassFailpoint;
 }

@@ -57,10 +57,10 @@ describe("a request to a registered device", () => {
   it("is not carried out twice: the second command of a repeat names the same request, and after the answer there is none", async () => {
     await fixture.register("demo", await fixture.node(5, "boot-5"));
     await fixture.publishRequest(DEMO, READ);
-    await fixture.publishRequest(DEMO, { ...READ, method: "WriteReplace" });
+    await fixture.publishRequest(DEMO, { ...READ, expiresAtMs: fixture.nowMs + 60_000 });
     await fixture.until(() => fixture.commands.length === 2);
-    // What was accepted first counts, not what repeats its id.
-    expect(fixture.commands.map(({ command }) => command.perform?.request?.method)).toEqual(["Read", "Read"]);
+    const [first, second] = fixture.commands.map(({ command }) => command.perform?.request);
+    expect(second).toEqual(first); // What was accepted first counts, not what repeats its id.
 
     const answer = Buffer.from('{"requestId":"r-1","status":"SUCCESSFUL"}');
     await fixture.devices.finish({
@@ -73,6 +73,70 @@ describe("a request to a registered device", () => {
     await fixture.until(() => fixture.jsonResponses.length === 1);
     expect(fixture.jsonResponses[0]).toEqual({ requestId: "r-1", status: "SUCCESSFUL" });
     expect(fixture.commands).toHaveLength(2);
+  });
+
+  it("has its id to itself: another method or params under it is REJECTED, while it is open and after its answer", async () => {
+    await fixture.register("demo", await fixture.node(5, "boot-5"));
+    await fixture.publishRequest(DEMO, READ);
+    await fixture.publishRequest(DEMO, { ...READ, params: { id: "/3/0/14" } });
+    await fixture.until(() => fixture.jsonResponses.length === 1);
+    expect(fixture.jsonResponses[0]).toMatchObject({
+      requestId: "r-1",
+      status: "REJECTED",
+      error: expect.stringContaining("requestId r-1 was given to another request"),
+    });
+    const device = { tenant: "default", endpoint: "demo" };
+    const response = Buffer.from('{"requestId":"r-1","status":"SUCCESSFUL"}');
+    await fixture.devices.finish({ device, requestId: "r-1", response, nowMs: fixture.nowMs });
+    await fixture.publishRequest(DEMO, { ...READ, method: "Discover" });
+    await fixture.until(() => fixture.jsonResponses.length === 2);
+    expect(fixture.jsonResponses[1]).toMatchObject({ status: "REJECTED" });
+    expect(fixture.commands).toHaveLength(1);
+  });
+
+  it("is on record before it is handed over, and off it after the final answer", async () => {
+    const node = await fixture.node(5, "boot-5");
+    await fixture.register("demo", node);
+    await fixture.publishRequest(DEMO, { ...READ, requestId: "r/1", method: "Execute", params: { id: "/3/0/4" } });
+    await fixture.until(() => fixture.commands.length === 1);
+    expect(fixture.states).toMatchObject([
+      {
+        key: "default/demo/r%2F1",
+        record: {
+          state: lwm2m.v1.RpcState.RPC_STATE_ACCEPTED,
+          request: { method: "Execute" },
+          contentType: CONTENT_TYPE.json,
+        },
+      },
+    ]);
+    await fixture.publishRequest(DEMO, { ...READ, requestId: "r/1", method: "Reboot" });
+    await fixture.publishRequest(DEMO, { ...READ, requestId: "r-2", endpoint: "stranger" });
+    await fixture.until(() => fixture.states.length === 2);
+    expect(fixture.states[1]).toEqual({ key: "default/stranger/r-2", record: undefined });
+  });
+
+  it("displaces the oldest that was not sent when too many of its device are open", async () => {
+    await fixture.register("demo", await fixture.node(5, "boot-5"));
+    for (const requestId of ["r-1", "r-2", "r-3", "r-4"]) await fixture.publishRequest(DEMO, { ...READ, requestId });
+    await fixture.until(() => fixture.jsonResponses.length === 1);
+    expect(fixture.jsonResponses[0]).toMatchObject({ requestId: "r-1", status: "DISPLACED" });
+    const open = await fixture.devices.openRequests({ tenant: "default", endpoint: "demo" });
+    expect(open.map(({ requestId }) => requestId)).toEqual(["r-2", "r-3", "r-4"]);
+  });
+
+  it("is UNREACHABLE when as many as may be open were all sent; its repeat may be accepted later", async () => {
+    const { owner } = await fixture.register("demo", await fixture.node(5, "boot-5"));
+    const device = { tenant: "default", endpoint: "demo" };
+    for (const requestId of ["r-1", "r-2", "r-3"]) await fixture.publishRequest(DEMO, { ...READ, requestId });
+    await fixture.until(() => fixture.commands.length === 3);
+    for (const requestId of ["r-1", "r-2", "r-3"])
+      await fixture.devices.dispatch({ device, requestId, owner, nowMs: fixture.nowMs });
+    await fixture.publishRequest(DEMO, { ...READ, requestId: "r-4" });
+    await fixture.until(() => fixture.jsonResponses.length === 1);
+    expect(fixture.jsonResponses[0]).toMatchObject({ requestId: "r-4", status: "UNREACHABLE" });
+    await fixture.devices.finish({ device, requestId: "r-1", response: Buffer.from("{}"), nowMs: fixture.nowMs });
+    await fixture.publishRequest(DEMO, { ...READ, requestId: "r-4" });
+    await fixture.until(() => fixture.commands.length === 4);
   });
 
   it("is not handed over again once it was dispatched", async () => {
@@ -99,6 +163,56 @@ describe("a request to a registered device", () => {
     await fixture.devices.accept({ device, open, limit: 100, nowMs: fixture.nowMs });
     await fixture.publishRequest(DEMO, READ);
     await fixture.until(() => fixture.commands.length === 1);
+  });
+});
+
+describe("a request whose device has no node", () => {
+  const WAITING = { requestId: "r-1", progress: RpcProgress.RPC_PROGRESS_WAITING_FOR_DEVICE };
+
+  it("stays open and WAITING_FOR_DEVICE: the device's next node finds it with the device", async () => {
+    const node = await fixture.node(5, "boot-5");
+    await fixture.register("demo", node);
+    await fixture.nodes.release(node);
+    await fixture.publishRequest(DEMO, READ);
+    await fixture.until(() => fixture.progress.length === 2);
+    expect(fixture.progress).toContainEqual(expect.objectContaining(WAITING));
+    const other = await fixture.node(6, "boot-6");
+    const claimed = await fixture.devices.claim({
+      proof: { type: "identity", device: { tenant: "default", endpoint: "demo" } },
+      peer: "192.0.2.1:5683",
+      node: other,
+      nowMs: fixture.nowMs,
+    });
+    expect(claimed).toMatchObject({ type: "claimed", state: { waiting: { requests: 1 } } });
+    expect(fixture.jsonResponses).toEqual([]);
+  });
+
+  it("is UNREACHABLE at once when it is to fail fast", async () => {
+    const node = await fixture.node(5, "boot-5");
+    await fixture.register("demo", node);
+    await fixture.nodes.release(node);
+    await fixture.publishRequest(DEMO, { ...READ, failFast: true });
+    await fixture.until(() => fixture.jsonResponses.length === 1);
+    expect(fixture.jsonResponses[0]).toMatchObject({ status: "UNREACHABLE" });
+  });
+
+  it.each([
+    ["an exact device", "demo"],
+    ["a pattern", "de*"],
+    ["the pattern of all", "*"],
+  ])("waits for a registration when it is persistent and the device is provisioned by %s", async (_, id) => {
+    await fixture.provisioning.put({ kind: "device", tenant: "default", id, value: new Uint8Array(), offset: 1 }, []);
+    await fixture.publishRequest(DEMO, { ...READ, persistent: true });
+    await fixture.until(() => fixture.progress.length === 2);
+    expect(fixture.progress).toContainEqual(expect.objectContaining(WAITING));
+    const state = await fixture.register("demo", await fixture.node(5, "boot-5"));
+    expect(state.waiting.requests).toBe(1);
+  });
+
+  it("is NOT_REGISTERED, though persistent, when nobody provisioned the device", async () => {
+    await fixture.publishRequest(DEMO, { ...READ, persistent: true });
+    await fixture.until(() => fixture.jsonResponses.length === 1);
+    expect(fixture.jsonResponses[0]).toMatchObject({ status: "NOT_REGISTERED" });
   });
 });
 

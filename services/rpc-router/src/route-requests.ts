@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import { type IncomingRecord, RecordTooLargeError } from "@ferry/bus";
 import {
   CONTENT_TYPE,
@@ -10,12 +11,17 @@ import {
   TOPICS,
   toSafeNumber,
 } from "@ferry/proto";
-import type { DeviceRef, OpenRequest } from "@ferry/state";
+import { findMethod } from "@ferry/rpc";
+import { type DeviceRef, type DeviceState, namedEventId, type OpenRequest } from "@ferry/state";
 import { bury } from "./bury.ts";
-import { encodeAnswer, finish, publishQueued, publishResponse } from "./finish.ts";
+import { encodeAnswer, finish, publishResponse } from "./finish.ts";
 import { isOutage } from "./outage.ts";
 import type { RouterPorts } from "./ports.ts";
+import { publishAccepted, publishProgress } from "./progress.ts";
+import { isProvisioned } from "./provisioned.ts";
 import { type Answer, route } from "./route.ts";
+
+const { RPC_PROGRESS_QUEUED, RPC_PROGRESS_WAITING_FOR_DEVICE } = lwm2m.v1.RpcProgress;
 
 /** An accepted request and whose it is. */
 export interface Accepted extends OpenRequest {
@@ -39,7 +45,7 @@ export async function routeRequest(
   ports.metrics.routeSeconds.observe((ports.clock() - startMs) / 1000);
 }
 
-type Outcome = "routed" | "answered" | "repeated" | "invalid" | "failed";
+type Outcome = "routed" | "waiting" | "answered" | "repeated" | "invalid" | "failed";
 
 async function routeOrBury(
   record: IncomingRecord,
@@ -98,7 +104,7 @@ async function accept(
   onAccepted: (request: Accepted) => void,
   ports: RouterPorts,
 ): Promise<Outcome> {
-  const { devices, settings, clock } = ports;
+  const { devices, settings, clock, failpoint } = ports;
   const { tenant, endpoint, requestId } = request;
   const device = { tenant, endpoint };
   const nowMs = clock();
@@ -109,8 +115,9 @@ async function accept(
     request: lwm2m.v1.RpcRequest.encode({ ...request, expiresAtMs }).finish(),
     contentType,
     expiresAtMs,
+    digest: digestOf(request),
   };
-  const accepted = await devices.accept({ device, open, limit: MAX_OPEN_REQUESTS, nowMs });
+  const accepted = await devices.accept({ device, open, limit: settings.maxOpen, nowMs });
   switch (accepted.type) {
     case "finished":
       await repeatAnswer({ ...open, contentType: accepted.contentType }, accepted.response, ports);
@@ -118,33 +125,62 @@ async function accept(
     case "open":
       await forwardAgain(device, requestId, ports);
       return "repeated";
+    case "conflict":
+      return answerUnstored(open, "REJECTED", "BAD_REQUEST", otherRequest(requestId), ports);
     case "full":
-      await publishResponse(device, encodeAnswer(open, QUEUE_FULL, nowMs, ports), contentType, ports);
-      ports.metrics.answers.with({ status: QUEUE_FULL.status }).inc();
-      return "answered";
+      return answerUnstored(open, "UNREACHABLE", "", allSent(settings.maxOpen), ports);
     case "accepted": {
+      failpoint("accepted");
       onAccepted(open);
-      for (const each of accepted.displaced) await finish(each, DISPLACED, ports);
-      const [outcome] = await Promise.all([forward(open, 1, traceParent, ports), publishQueued(open, ports)]);
+      const displaced: Answer = { status: "DISPLACED", result: "", error: displacedText(settings.maxOpen) };
+      const [outcome] = await Promise.all([
+        forward(open, accepted.state, 1, traceParent, ports),
+        publishProgress(open, RPC_PROGRESS_QUEUED, ports),
+        ...accepted.displaced.map((each) => finish(each, displaced, ports)),
+      ]);
+      failpoint("handed");
       return outcome;
     }
   }
 }
 
-/** Most requests of one device that are open at a time; one more displaces the oldest. */
-const MAX_OPEN_REQUESTS = 100;
+/** What makes a request another one under the same id: what is asked for, not for how long or how often. */
+function digestOf({ method, params }: RpcRequest): string {
+  return hash("sha256", `${method}\n${params}`, "base64url");
+}
 
-const DISPLACED: Answer = {
-  status: "DISPLACED",
-  result: "",
-  error: `More than ${MAX_OPEN_REQUESTS} requests of the device were open: the oldest made room for a later one`,
-};
+function otherRequest(requestId: string): string {
+  return `requestId ${requestId} was given to another request of this device, with another method or params: choose a new one`;
+}
 
-const QUEUE_FULL: Answer = {
-  status: "REJECTED",
-  result: "",
-  error: `${MAX_OPEN_REQUESTS} requests of the device were sent and have no answer yet: ask again later`,
-};
+function allSent(limit: number): string {
+  return `${limit} requests of the device were sent and have no answer yet: ask again later`;
+}
+
+function displacedText(limit: number): string {
+  return `More than ${limit} requests of the device were open: the oldest made room for a later one`;
+}
+
+/** Answers a request of which the store keeps nothing, under an event id of its own: its request id is, or may become, that of another. */
+async function answerUnstored(
+  request: Accepted,
+  status: Answer["status"],
+  result: string,
+  error: string,
+  ports: RouterPorts,
+): Promise<Outcome> {
+  const { device, requestId, digest = "", contentType } = request;
+  const nowMs = ports.clock();
+  const eventId = namedEventId("rpc-unstored", device.tenant, device.endpoint, requestId, digest, nowMs);
+  await publishResponse(
+    device,
+    encodeAnswer(request, { status, result, error }, nowMs, ports, eventId),
+    contentType,
+    ports,
+  );
+  ports.metrics.answers.with({ status }).inc();
+  return "answered";
+}
 
 const ANSWER_TOO_LARGE: Answer = {
   status: "FAILED",
@@ -170,34 +206,46 @@ async function repeatAnswer(request: Accepted, response: Uint8Array, ports: Rout
  */
 async function forwardAgain(device: DeviceRef, requestId: string, ports: RouterPorts): Promise<void> {
   const open = (await ports.devices.openRequests(device)).find((one) => one.requestId === requestId);
-  if (open !== undefined && open.dispatchedBy === undefined) await forward({ ...open, device }, 1, "", ports);
+  if (open === undefined || open.dispatchedBy !== undefined) return;
+  await forward({ ...open, device }, await ports.devices.get(device), 1, "", ports);
 }
 
 /** Sends an accepted request where `route` says. `attempt` counts the hand-overs of one request, from 1. */
-export async function forward(
+async function forward(
   open: Accepted,
+  state: DeviceState | undefined,
   attempt: number,
   traceParent: string,
   ports: RouterPorts,
-): Promise<"routed" | "answered"> {
-  const { devices, nodes, settings, clock } = ports;
+): Promise<"routed" | "waiting" | "answered"> {
+  const { nodes, clock } = ports;
   const request = lwm2m.v1.RpcRequest.decode(open.request);
-  const state = await devices.get(open.device);
-  const node = state === undefined ? undefined : await nodes.get(state.owner.slot);
   const expiresAtMs = toSafeNumber(request.expiresAtMs);
-  const next = route({ method: request.method, expiresAtMs }, state, node, settings.reachability, clock());
+  const [node, provisioned] = await Promise.all([
+    state === undefined ? undefined : nodes.get(state.owner.slot),
+    state !== undefined || !request.persistent || isProvisioned(open.device, ports),
+  ]);
+  const next = route({ ...request, expiresAtMs }, state, node, provisioned, clock());
   if (next.to === "caller") {
     await finish(open, next.answer, ports);
     return "answered";
   }
+  const recorded = publishAccepted(open, request, ports);
+  if (next.to === "store") {
+    await Promise.all([recorded, publishProgress(open, RPC_PROGRESS_WAITING_FOR_DEVICE, ports)]);
+    return "waiting";
+  }
+  // What must not run twice is on record before any node can finish it; else the record may come last, and what is done would be done again.
+  if (findMethod(request.method)?.sideEffect === "atMostOnce") await recorded;
   try {
-    await publishCommand(next.slot, open.device, ports, {
+    const handed = publishCommand(next.slot, open.device, ports, {
       bootId: next.bootId,
       deadlineMs: expiresAtMs,
       ownerEpoch: next.epoch,
       attempt,
       perform: { request, contentType: open.contentType, traceParent },
     });
+    await Promise.all([handed, recorded]);
     return "routed";
   } catch (error) {
     if (!(error instanceof RecordTooLargeError)) throw error;

@@ -23,6 +23,8 @@ export class RouterFixture {
   readonly jsonResponses: Record<string, unknown>[] = [];
   readonly progress: lwm2m.v1.RpcStatusRecord[] = [];
   readonly commands: { readonly slot: number; readonly command: lwm2m.v1.NodeCommand }[] = [];
+  /** The records of lwm2m.rpc.state.v1; `undefined` is a tombstone. */
+  readonly states: { readonly key: string | null; readonly record: lwm2m.v1.RpcStateRecord | undefined }[] = [];
   readonly deadLetters: { readonly key: string | null; readonly reason: string | undefined }[] = [];
   readonly statuses: lwm2m.v1.ProvisioningStatusRecord[] = [];
 
@@ -33,7 +35,7 @@ export class RouterFixture {
         defaultExpiryMs: 10_000,
         maxExpiryMs: 3_600_000,
         answerGraceMs: 2000,
-        reachability: { mode: "flow", flowWindowMs: 110_000, revalidateAfterMs: 60_000 },
+        maxOpen: 3,
         topicPrefix: "",
       },
       bus: this.bus,
@@ -46,6 +48,7 @@ export class RouterFixture {
       metrics: createMetrics({ process: false }).register(RPC_ROUTER_METRICS),
       outage: createEpisode(logger, { failed: "away", healed: "back" }),
       logger,
+      failpoint: () => {},
     };
   }
 
@@ -57,6 +60,9 @@ export class RouterFixture {
       else this.responses.push(lwm2m.v1.RpcResponse.decode(value));
     });
     this.#collect("rpcStatus", ({ value }) => this.progress.push(lwm2m.v1.RpcStatusRecord.decode(value)));
+    this.#collect("rpcState", ({ key, value }) =>
+      this.states.push({ key, record: value.length === 0 ? undefined : lwm2m.v1.RpcStateRecord.decode(value) }),
+    );
     this.#collect("nodeCommand", ({ partition, value }) =>
       this.commands.push({ slot: partition, command: lwm2m.v1.NodeCommand.decode(value) }),
     );

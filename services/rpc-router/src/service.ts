@@ -2,7 +2,15 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Bus } from "@ferry/bus";
 import { TOPICS } from "@ferry/proto";
 import { parseSealingKeys, SealingError } from "@ferry/provisioning";
-import { awaitTopics, ConfigError, createEpisode, type ServiceRuntime, type State, wallMs } from "@ferry/runtime";
+import {
+  armFailpoint,
+  awaitTopics,
+  ConfigError,
+  createEpisode,
+  type ServiceRuntime,
+  type State,
+  wallMs,
+} from "@ferry/runtime";
 import type { RpcRouterSettings } from "./config.ts";
 import { RequestExpiry } from "./expire-requests.ts";
 import { Materialiser } from "./materialise-provisioning.ts";
@@ -45,7 +53,6 @@ export async function startRpcRouter(
     settings: {
       ...settings.rpc,
       topicPrefix,
-      reachability: { ...settings.reachability, revalidateAfterMs: settings.revalidateAfterMs },
     },
     bus,
     sender: bus.sender({ name: "rpc-router", lingerMs: 0 }),
@@ -57,6 +64,7 @@ export async function startRpcRouter(
     metrics: registry.register(RPC_ROUTER_METRICS),
     outage,
     logger,
+    failpoint: armFailpoint(settings.failpoint),
   };
 
   health.require("state", () => state.problem());

@@ -5,8 +5,6 @@ import { TRANSPORT_SHAPE, type TransportSettings } from "@ferry/transport";
 
 /** Settings of standalone: those of every service in it, and its own. */
 export interface StandaloneSettings extends TransportSettings, RpcRouterSettings, ConsoleSettings {
-  /** The transport's, of which the router needs a part. */
-  readonly reachability: TransportSettings["reachability"];
   readonly apply: readonly string[];
   readonly demoEndpoint: string;
 }

@@ -469,6 +469,18 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
         ]);
       });
 
+      it("An id is one request's: another request under it is told so, while the first is open and after its answer", async () => {
+        const device = newDevice();
+        const first = { ...open(), digest: "read" };
+        const other = { ...open(), digest: "write" };
+        expect(await accept(device, first)).toMatchObject({ type: "accepted" });
+        expect(await accept(device, other)).toEqual({ type: "conflict" });
+        expect(await accept(device, first)).toEqual({ type: "open" });
+        await store.finish({ device, requestId: "r1", response, nowMs });
+        expect(await accept(device, other)).toEqual({ type: "conflict" });
+        expect(await accept(device, first)).toMatchObject({ type: "finished" });
+      });
+
       it("A request that nobody accepted has no final answer and is not dispatched", async () => {
         const device = newDevice();
         const { state } = await register(device);

@@ -247,6 +247,8 @@ export class MemoryDeviceStore implements DeviceStore {
     const nowMs = this.#time(request.nowMs);
     const { tenant, endpoint } = request.device;
     const known = this.#request(request.device, request.open.requestId, nowMs);
+    const { digest } = request.open;
+    if (known?.digest !== undefined && digest !== undefined && known.digest !== digest) return { type: "conflict" };
     if (known?.response !== undefined) {
       return { type: "finished", response: known.response, contentType: known.contentType };
     }

@@ -266,9 +266,10 @@ export class RedisDeviceStore implements DeviceStore {
       open.contentType,
       open.expiresAtMs,
       limit,
+      open.digest ?? "",
     );
     if (type === "finished") return { type, response: bytes(first), contentType: text(second) };
-    if (type !== "accepted") return { type: type as "open" | "full" };
+    if (type !== "accepted") return { type: type as "open" | "full" | "conflict" };
     return { type, ...stateMember(await this.#stateAt(device, first)), displaced: parseRequests(second) };
   }
 

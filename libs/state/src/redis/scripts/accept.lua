@@ -1,7 +1,8 @@
 -- Remembers a request until it has its final answer, and that for a while; where too many are open, the oldest make room.
-local name, id, given, bytes, content_type, expires, limit = unpack(ARGV)
+local name, id, given, bytes, content_type, expires, limit, digest = unpack(ARGV)
 local now = clock(given)
 local known, request = load_request(name, id, now)
+if known and digest ~= "" and known.digest ~= "" and known.digest ~= digest then return reply("conflict") end
 if known and known.response then return reply("finished", known.response, known.type) end
 if known then return reply("open") end
 
@@ -19,7 +20,7 @@ end
 
 local lapses = string.format("%.0f", math.max(tonumber(expires), now) + ANSWER_MEMORY_MS)
 redis.call("DEL", request)
-redis.call("HSET", request, "request", bytes, "type", content_type, "expires", expires, "until", lapses)
+redis.call("HSET", request, "request", bytes, "type", content_type, "expires", expires, "until", lapses, "digest", digest)
 redis.call("PEXPIREAT", request, lapses)
 redis.call("ZREMRANGEBYSCORE", key(OPEN_REQUESTS), "-inf", string.format("(%.0f", now - ANSWER_MEMORY_MS))
 redis.call("ZADD", key(OPEN_REQUESTS), expires, id .. ":" .. name)

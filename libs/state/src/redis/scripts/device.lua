@@ -193,11 +193,11 @@ end
 -- A request that is open or answered; nil when there is none, or its memory lapsed.
 local function load_request(name, id, now)
   local request = key(REQUEST, id .. ":" .. name)
-  local fields = redis.call("HMGET", request, "until", "type", "dispatched", "response", "expires", "request", "displaced")
+  local fields = redis.call("HMGET", request, "until", "type", "dispatched", "response", "expires", "request", "displaced", "digest")
   if not fields[1] or now >= tonumber(fields[1]) then return nil, request end
   return {
     id = id, name = name, type = fields[2], dispatched = fields[3], response = fields[4], expires = tonumber(fields[5]),
-    bytes = fields[6], displaced = fields[7],
+    bytes = fields[6], displaced = fields[7], digest = fields[8] or "",
   }, request
 end
 
