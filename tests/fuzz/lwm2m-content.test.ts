@@ -1,9 +1,13 @@
 import { CODE, CONTENT_FORMAT, OPTION, uintOption, uriOptions } from "@ferry/coap";
 import {
+  COMPOSITE_FORMATS,
   CONTENT_FORMATS,
   decodeContent,
+  decodePack,
+  decodePaths,
   decodeTimedValues,
   encodeContent,
+  encodePaths,
   fromCoapResponse,
   type LwM2mPath,
   Lwm2mError,
@@ -45,6 +49,13 @@ const CORPUS: readonly Uint8Array[] = [
   Buffer.from('[{"bn":"/3/0/","bt":1600000000,"n":"0","vs":"a"},{"n":"6/0","v":1},{"n":"22/0","vlo":"3:0","t":-5}]'),
   Buffer.from("82a3216a2f333330332f302f35370002fa41b80000a20062313302c11a60ddc5a5", "hex"),
   Buffer.from("9fbf2168 2f332f302f0061396102 1864ffff".replaceAll(" ", ""), "hex"),
+  Buffer.from('{"bn":"/3/0/","bt":1600000000,"e":[{"n":"0","sv":"a"},{"n":"6/0","v":1,"t":-5},{"n":"22","ov":"3:0"}]}'),
+  Buffer.from(
+    "a103a100a50061610d c11a60ddc5a509 182206a2000101056131 830600 00fb3ff199999999999a".replaceAll(" ", ""),
+    "hex",
+  ),
+  Buffer.from("bf9f0300ffbf0918220af6ff830500037f61616162ffff", "hex"),
+  Buffer.from("83a200662f332f302f390201a200613181a100622f31".replaceAll(" ", ""), "hex"),
   Buffer.from('</>;rt="oma.lwm2m";ct="60 110",</3/0>;ver=1.1,</5>'),
   Buffer.from("1625146789"),
 ];
@@ -68,12 +79,41 @@ describe(`any payload (seed ${SEED})`, () => {
     }
   });
 
+  it("of several values is decoded but for what is wrong, which is bounded", () => {
+    for (let round = 0; round < ROUNDS; round++) {
+      const payload = mutated(random);
+      const path = pick(random, PATHS);
+      for (const { id } of CONTENT_FORMATS) {
+        expectOwnErrors(payload, () => {
+          const { values, faults } = decodePack(id, payload, path, models, 1_700_000_000_000, ["a"]);
+          if (faults.length > 17 || values.length > Math.max(1, payload.length))
+            throw new TooManyValues(String(faults));
+          if (faults.length > 0) return;
+          const whole = decodeTimedValues(id, payload, path, models, 1_700_000_000_000, ["a"]);
+          expect(values).toEqual(whole);
+        });
+      }
+    }
+  });
+
+  it("is a list of paths or is refused, and the list can be encoded again", () => {
+    for (let round = 0; round < ROUNDS; round++) {
+      const payload = mutated(random);
+      for (const format of COMPOSITE_FORMATS) {
+        expectOwnErrors(payload, () => {
+          const paths = decodePaths(format, payload);
+          expect(decodePaths(CONTENT_FORMAT.SENML_JSON, encodePaths(CONTENT_FORMAT.SENML_JSON, paths))).toEqual(paths);
+        });
+      }
+    }
+  });
+
   it("of a device's request or response is served or refused", () => {
     for (let round = 0; round < ROUNDS; round++) {
       const payload = mutated(random);
       const query = Buffer.from(mutated(random).subarray(0, 60)).toString("latin1");
       const uri = pick(random, ["/rd?ep=a&lwm2m=1.1&", "/rd?", "/rd/abc?", "/dp?", "/"]);
-      const format = uintOption(OPTION.CONTENT_FORMAT, pick(random, [40, 110, 112, 11542, 0, 65535]));
+      const format = uintOption(OPTION.CONTENT_FORMAT, pick(random, [40, 110, 112, 11542, 11543, 11544, 0, 65535]));
       expectOwnErrors(payload, () => {
         parseUplink(pick(random, [CODE.POST, CODE.DELETE, CODE.GET]), [...uriOptions(uri + query), format], payload);
         const response = {
@@ -82,6 +122,7 @@ describe(`any payload (seed ${SEED})`, () => {
           payload,
         };
         fromCoapResponse({ type: "read", path: pick(random, PATHS) }, response, models);
+        fromCoapResponse({ type: "readComposite", paths: [pick(random, PATHS), [3, 0]] }, response, models, 0);
       });
       expectOwnErrors(payload, () => parseVersionedPath(query));
     }

@@ -42,6 +42,7 @@ const TEXT = 3;
 const ARRAY = 4;
 const MAP = 5;
 const TAG = 6;
+const SIMPLE = 7;
 const INDEFINITE = 31;
 const BREAK = 0xff;
 const FALSE = 20;
@@ -58,6 +59,24 @@ export function decodeCbor(bytes: Uint8Array): CborValue {
   const value = decoder.item(0);
   decoder.end();
   return value;
+}
+
+/**
+ * The items of the array that `bytes` are, up to the first that cannot be decoded though it is well-formed: too deep, not UTF-8, a key twice.
+ *
+ * Undefined when `bytes` are no well-formed array (RFC 8949 §5.3.1): then there is no telling where its items are.
+ */
+export function decodeLeadingItems(bytes: Uint8Array): CborValue[] | undefined {
+  try {
+    const check = new CborDecoder(bytes);
+    check.skip();
+    check.end();
+    const items: CborValue[] = [];
+    return new CborDecoder(bytes).leadingItems(items) ? items : undefined;
+  } catch (error) {
+    if (error instanceof UndecodableContentError) return undefined;
+    throw error;
+  }
 }
 
 class CborDecoder {
@@ -107,6 +126,43 @@ class CborDecoder {
         return new CborTag(this.#smallArgument(info), this.item(depth + 1));
       default:
         return this.#simple(info);
+    }
+  }
+
+  /** Adds the items of an array to `items` until one cannot be decoded; false when this is no array. */
+  leadingItems(items: CborValue[]): boolean {
+    const head = this.#byte();
+    if (head >> 5 !== ARRAY) return false;
+    const info = head & 0x1f;
+    let left = info === INDEFINITE ? Number.POSITIVE_INFINITY : this.#length(info);
+    try {
+      while (left-- > 0 && !(info === INDEFINITE && this.#atBreak())) items.push(this.item(1));
+    } catch (error) {
+      if (!(error instanceof UndecodableContentError)) throw error;
+    }
+    return true;
+  }
+
+  /** Moves past one data item, however deep it nests. @throws {UndecodableContentError} when it is not well-formed */
+  skip(): void {
+    /** For each item that is open, how many data items it still needs; negative: until its break. */
+    const open = [1];
+    for (let left = open.pop(); left !== undefined; left = open.pop()) {
+      if (left === 0 || (left < 0 && this.#atBreak())) continue;
+      open.push(left - 1);
+      const head = this.#byte();
+      const major = head >> 5;
+      const info = head & 0x1f;
+      if (info === INDEFINITE && (major === ARRAY || major === MAP)) open.push(-1);
+      else if (info === INDEFINITE && (major === BYTES || major === TEXT)) this.#chunks(major);
+      else if (major === BYTES || major === TEXT) this.#skip(this.#length(info));
+      else if (major === ARRAY) open.push(this.#length(info));
+      else if (major === MAP) open.push(2 * this.#length(info));
+      else if (major === TAG) {
+        this.#argument(info);
+        open.push(1);
+      } else if (major === SIMPLE) this.#simple(info);
+      else this.#argument(info);
     }
   }
 

@@ -16,7 +16,7 @@ import { ModelRegistry } from "./model/model-registry.ts";
 import type { SingleResourceNode } from "./node.ts";
 import { fromCoapResponse, type Operation, operationPaths, toCoapRequest } from "./operation.ts";
 
-const { TEXT_PLAIN, SENML_CBOR, SENML_JSON, LWM2M_TLV, LINK_FORMAT } = CONTENT_FORMAT;
+const { TEXT_PLAIN, LWM2M_CBOR, SENML_CBOR, SENML_JSON, LWM2M_TLV, LINK_FORMAT } = CONTENT_FORMAT;
 const models = new ModelRegistry(loadCoreModels()).view("default", {
   objects: new Map([[3, { version: "1.0", instances: [0] }]]),
 });
@@ -90,6 +90,12 @@ describe("an operation as a request (LwM2M Transport 1.1.1 §6.4)", () => {
     expect(line({ type: "readComposite", paths }, SENML_JSON)).toBe(`FETCH / ${both} ${list}`);
     expect(line({ type: "observeComposite", paths }, SENML_JSON)).toBe(`FETCH / observe=0 ${both} ${list}`);
     expect(line({ type: "cancelCompositeObservation", paths }, SENML_JSON)).toBe(`FETCH / observe=1 ${both} ${list}`);
+    expect(line({ type: "readComposite", paths: [[], [3]] }, SENML_JSON, ["a"])).toBe(
+      `FETCH /a ${both} ${toHex(text('[{"n":"/a"},{"n":"/a/3"}]'))}`,
+    );
+    expect(line({ type: "readComposite", paths }, LWM2M_CBOR)).toBe(
+      "FETCH / accept=11544 format=11544 a283030009f601f6",
+    );
     expect(line({ type: "readComposite", paths }, SENML_CBOR)).toBe(
       "FETCH / accept=112 format=112 82a100662f332f302f39a100622f31",
     );
@@ -98,7 +104,7 @@ describe("an operation as a request (LwM2M Transport 1.1.1 §6.4)", () => {
       { path: [5, 0, 1], node: { type: "singleResource", id: 1, value: { type: "STRING", value: "a" } } },
     ] as const;
     expect(line({ type: "writeComposite", nodes }, SENML_JSON, ["root"])).toBe(
-      `IPATCH /root format=110 ${toHex(text('[{"bn":"/","n":"3/0/9","v":7},{"n":"5/0/1","vs":"a"}]'))}`,
+      `IPATCH /root format=110 ${toHex(text('[{"bn":"/root/","n":"3/0/9","v":7},{"n":"5/0/1","vs":"a"}]'))}`,
     );
   });
 
@@ -117,6 +123,16 @@ describe("an operation as a request (LwM2M Transport 1.1.1 §6.4)", () => {
     expect(operationPaths({ type: "writeComposite", nodes: [{ path: [3, 0, 9], node: battery(1) }] })).toEqual([
       [3, 0, 9],
     ]);
+  });
+
+  it("names values below the device's root path in SenML too (LwM2M Transport 1.1.1 §6.4.1)", () => {
+    const write: Operation = { type: "write", mode: "replace", path: [3, 0, 9], node: battery(1) };
+    const pack = text('[{"bn":"/a/3/0/9","v":1}]');
+    expect(line(write, SENML_JSON, ["a"])).toBe(`PUT /a/3/0/9 format=110 ${toHex(pack)}`);
+    const response = { code: CODE.CONTENT, options: [uintOption(OPTION.CONTENT_FORMAT, SENML_JSON)] };
+    for (const payload of [pack, text('[{"bn":"/a/","n":"3/0/9","v":1}]'), text('[{"n":"/3/0/9","v":1}]')]) {
+      expect(fromCoapResponse(READ, { ...response, payload }, models, 0, ["a"])).toMatchObject({ node: battery(1) });
+    }
   });
 
   it("goes below the device's root path", () => {

@@ -133,7 +133,7 @@ export function toCoapRequest(operation: Operation, { format, rootPath }: Reques
       return {
         code: operation.mode === "replace" ? CODE.PUT : CODE.POST,
         options: [...path, uintOption(OPTION.CONTENT_FORMAT, format)],
-        payload: encodeContent(format, operation.node, operation.path),
+        payload: encodeContent(format, operation.node, operation.path, rootPath),
       };
     case "writeAttributes": {
       const query = formatAttributes(operation.attributes).map((parameter) =>
@@ -158,16 +158,16 @@ export function toCoapRequest(operation: Operation, { format, rootPath }: Reques
       return {
         code: CODE.POST,
         options: [...path, uintOption(OPTION.CONTENT_FORMAT, format)],
-        payload: encodeInstances(format, operation.path, operation.instances),
+        payload: encodeInstances(format, operation.path, operation.instances, rootPath),
       };
     case "delete":
       return { code: CODE.DELETE, options: path, payload: EMPTY };
     case "readComposite":
-      return fetchOf(operation.paths, undefined, path, format);
+      return fetchOf(operation.paths, undefined, path, { format, rootPath });
     case "observeComposite":
-      return fetchOf(operation.paths, OBSERVE_REGISTER, path, format);
+      return fetchOf(operation.paths, OBSERVE_REGISTER, path, { format, rootPath });
     case "cancelCompositeObservation":
-      return fetchOf(operation.paths, OBSERVE_DEREGISTER, path, format);
+      return fetchOf(operation.paths, OBSERVE_DEREGISTER, path, { format, rootPath });
     case "writeComposite":
       return {
         code: CODE.IPATCH,
@@ -175,6 +175,7 @@ export function toCoapRequest(operation: Operation, { format, rootPath }: Reques
         payload: encodeTimedValues(
           format,
           operation.nodes.flatMap(({ path: nodePath, node }) => flattenNode(nodePath, node)),
+          rootPath,
         ),
       };
   }
@@ -190,7 +191,7 @@ function fetchOf(
   paths: readonly LwM2mPath[],
   observe: number | undefined,
   path: readonly CoapOption[],
-  format: number,
+  { format, rootPath }: RequestContext,
 ): CoapRequest {
   const options = [
     ...(observe === undefined ? [] : [uintOption(OPTION.OBSERVE, observe)]),
@@ -198,11 +199,16 @@ function fetchOf(
     uintOption(OPTION.CONTENT_FORMAT, format),
     uintOption(OPTION.ACCEPT, format),
   ];
-  return { code: CODE.FETCH, options, payload: encodePaths(format, paths) };
+  return { code: CODE.FETCH, options, payload: encodePaths(format, paths, rootPath) };
 }
 
 /** The payload of a Create. @throws {UnencodableContentError} an instance without an id, unless it is the only one and TLV */
-function encodeInstances(format: number, path: LwM2mPath, instances: readonly NewInstance[]): Uint8Array {
+function encodeInstances(
+  format: number,
+  path: LwM2mPath,
+  instances: readonly NewInstance[],
+  rootPath: readonly string[],
+): Uint8Array {
   const [objectId = Number.NaN, pathInstanceId] = path;
   const nodes: ObjectInstanceNode[] = [];
   for (const { id = pathInstanceId, resources } of instances) {
@@ -216,7 +222,7 @@ function encodeInstances(format: number, path: LwM2mPath, instances: readonly Ne
     }
     nodes.push({ type: "objectInstance", id, resources });
   }
-  return encodeContent(format, { type: "object", id: objectId, instances: nodes }, [objectId]);
+  return encodeContent(format, { type: "object", id: objectId, instances: nodes }, [objectId], rootPath);
 }
 
 function observeOptions(observe: number, path: readonly CoapOption[], format: number): CoapOption[] {
@@ -243,7 +249,7 @@ const SUCCESS: Readonly<Record<Operation["type"], number>> = {
 /**
  * What a device's response means for an operation; a refusal (4.xx, 5.xx) is an outcome too.
  *
- * `nowMs` (ms since 1970) makes relative SenML times absolute.
+ * `nowMs` (ms since 1970) makes relative times absolute; names in SenML may begin with the device's `rootPath`.
  * @throws {UnexpectedResponseError} a success code of another kind, another content format, or a payload that cannot be decoded
  */
 export function fromCoapResponse(
@@ -251,6 +257,7 @@ export function fromCoapResponse(
   response: CoapResponse,
   models: ModelView,
   nowMs?: number,
+  rootPath?: readonly string[],
 ): OperationOutcome {
   const code = decimalCode(response.code);
   if (codeClass(response.code) !== SUCCESS_CLASS) {
@@ -262,11 +269,11 @@ export function fromCoapResponse(
   switch (operation.type) {
     case "read":
     case "cancelObservation":
-      return { code, node: nodeOf(operation.path, response, models, nowMs) };
+      return { code, node: nodeOf(operation.path, response, models, nowMs, rootPath) };
     case "observe":
       return {
         code,
-        node: nodeOf(operation.path, response, models, nowMs),
+        node: nodeOf(operation.path, response, models, nowMs, rootPath),
         observing: findOption(response.options, OPTION.OBSERVE) !== undefined,
       };
     case "discover":
@@ -277,11 +284,11 @@ export function fromCoapResponse(
     }
     case "readComposite":
     case "cancelCompositeObservation":
-      return { code, nodes: nodesOf(operation.paths, response, models, nowMs) };
+      return { code, nodes: nodesOf(operation.paths, response, models, nowMs, rootPath) };
     case "observeComposite":
       return {
         code,
-        nodes: nodesOf(operation.paths, response, models, nowMs),
+        nodes: nodesOf(operation.paths, response, models, nowMs, rootPath),
         observing: findOption(response.options, OPTION.OBSERVE) !== undefined,
       };
     default:
@@ -304,12 +311,18 @@ function diagnosticOf(payload: Uint8Array): string {
   return new TextDecoder().decode(payload.subarray(0, MAX_DIAGNOSTIC_BYTES));
 }
 
-function nodeOf(path: LwM2mPath, response: CoapResponse, models: ModelView, nowMs: number | undefined): LwM2mNode {
+function nodeOf(
+  path: LwM2mPath,
+  response: CoapResponse,
+  models: ModelView,
+  nowMs: number | undefined,
+  rootPath: readonly string[] | undefined,
+): LwM2mNode {
   const format = readUintOption(response.options, OPTION.CONTENT_FORMAT) ?? assumedFormat(path, models);
   if (!CONTENT_FORMATS.some(({ id }) => id === format)) {
     throw unexpected(response, "contentFormat", `unexpected content format ${format}`);
   }
-  return decoded(response, () => decodeContent(format, response.payload, path, models, nowMs));
+  return decoded(response, () => decodeContent(format, response.payload, path, models, nowMs, rootPath));
 }
 
 /** The nodes at `paths` in the answer to a composite operation; values that nobody asked for are left out. */
@@ -318,9 +331,10 @@ function nodesOf(
   response: CoapResponse,
   models: ModelView,
   nowMs: number | undefined,
+  rootPath: readonly string[] | undefined,
 ): readonly CompositeNode[] {
   const format = compositeFormatOf(response);
-  return decoded(response, () => decodeComposite(format, response.payload, paths, models, nowMs));
+  return decoded(response, () => decodeComposite(format, response.payload, paths, models, nowMs, rootPath));
 }
 
 function compositeFormatOf(response: CoapResponse): number {

@@ -7,6 +7,8 @@ import { fromScalar, type Scalar, toScalar } from "./scalar.ts";
 /** Tags of time: RFC 3339 text and seconds since 1970 (RFC 8949 §3.4.1, §3.4.2). */
 const DATE_TIME_TAG = 0;
 const EPOCH_TAG = 1;
+/** 10 to the power of the first of two integers, times the second (RFC 8949 §3.4.4); SenML names it for values and times (RFC 8428 §6). */
+const DECIMAL_FRACTION_TAG = 4;
 
 /** Decodes the one value of a CBOR payload (OMA LwM2M Core 1.1.1 §7.4.3). @throws {UndecodableContentError} */
 export function decodeCborValue(payload: Uint8Array, path: LwM2mPath, type: DataType | undefined): ResourceValue {
@@ -21,6 +23,7 @@ export function decodeCborValue(payload: Uint8Array, path: LwM2mPath, type: Data
 export function cborScalar(item: CborValue): Scalar | undefined {
   if (item instanceof CborTag) {
     if (item.tag === DATE_TIME_TAG) return typeof item.value === "string" ? parseDateTime(item.value) : undefined;
+    if (item.tag === DECIMAL_FRACTION_TAG) return decimalFraction(item.value);
     return item.value instanceof CborTag ? undefined : cborScalar(item.value);
   }
   switch (typeof item) {
@@ -34,6 +37,15 @@ export function cborScalar(item: CborValue): Scalar | undefined {
   }
 }
 
+/** The number that a decimal fraction is nearest to. */
+function decimalFraction(value: CborValue): number | undefined {
+  const [exponent, mantissa, ...rest] = Array.isArray(value) ? (value as readonly CborValue[]) : [];
+  const isMantissa = typeof mantissa === "bigint" || Number.isSafeInteger(mantissa);
+  if (!isMantissa || !Number.isSafeInteger(exponent) || rest.length > 0) return undefined;
+  const number = Number(`${String(mantissa)}e${String(exponent)}`);
+  return Number.isFinite(number) ? number : undefined;
+}
+
 /** Seconds since 1970 of an RFC 3339 text. */
 function parseDateTime(text: string): number | undefined {
   if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/.test(text)) return undefined;
@@ -41,11 +53,11 @@ function parseDateTime(text: string): number | undefined {
 }
 
 export function encodeCborValue(value: ResourceValue): Uint8Array {
-  const item = cborItem(value);
-  return encodeCbor(value.type === "TIME" ? new CborTag(EPOCH_TAG, item as number) : item); // TIME is a number of seconds.
+  return encodeCbor(taggedItem(value));
 }
 
-/** The untagged data item of a value. */
-export function cborItem(value: ResourceValue): CborInput {
+/** The data item of a value; TIME is tagged (OMA LwM2M Core 1.1.1 §7.4.3). */
+export function taggedItem(value: ResourceValue): CborInput {
+  if (value.type === "TIME") return new CborTag(EPOCH_TAG, value.value / 1000);
   return value.type === "FLOAT" ? new CborFloat(value.value) : toScalar(value);
 }

@@ -5,14 +5,27 @@ import type { LwM2mNode, TimedValue } from "../node.ts";
 import { isWithin, type LwM2mPath } from "../path.ts";
 import { formatContentFormat } from "./content-format.ts";
 import { decodeTimedValues } from "./decode.ts";
+import { decodeLwm2mCborPaths, encodeLwm2mCborPaths } from "./lwm2m-cbor.ts";
 import { buildNode } from "./node-tree.ts";
 import { decodeSenmlCborPaths, encodeSenmlCborPaths } from "./senml-cbor.ts";
 import { decodeSenmlJsonPaths, encodeSenmlJsonPaths } from "./senml-json.ts";
 
+/** A list of paths as a payload, by content format. */
+interface PathListCodec {
+  readonly encode: (paths: readonly LwM2mPath[], rootPath: readonly string[]) => Uint8Array;
+  readonly decode: (payload: Uint8Array, rootPath: readonly string[]) => LwM2mPath[];
+}
+
+const PATH_LIST_CODECS: ReadonlyMap<number, PathListCodec> = new Map<number, PathListCodec>([
+  [CONTENT_FORMAT.SENML_CBOR, { encode: encodeSenmlCborPaths, decode: decodeSenmlCborPaths }],
+  [CONTENT_FORMAT.SENML_JSON, { encode: encodeSenmlJsonPaths, decode: decodeSenmlJsonPaths }],
+  [CONTENT_FORMAT.LWM2M_CBOR, { encode: encodeLwm2mCborPaths, decode: decodeLwm2mCborPaths }],
+]);
+
 /** The payload of a FETCH: the paths that a composite operation is about (OMA LwM2M Core 1.1.1 §6.3.8). @throws {UnencodableContentError} */
-export function encodePaths(format: number, paths: readonly LwM2mPath[]): Uint8Array {
-  if (format === CONTENT_FORMAT.SENML_CBOR) return encodeSenmlCborPaths(paths);
-  if (format === CONTENT_FORMAT.SENML_JSON) return encodeSenmlJsonPaths(paths);
+export function encodePaths(format: number, paths: readonly LwM2mPath[], rootPath: readonly string[] = []): Uint8Array {
+  const codec = PATH_LIST_CODECS.get(format);
+  if (codec !== undefined) return codec.encode(paths, rootPath);
   throw new UnencodableContentError(`${formatContentFormat(format)} cannot carry a list of paths`);
 }
 
@@ -20,16 +33,14 @@ export function encodePaths(format: number, paths: readonly LwM2mPath[]): Uint8A
 const MAX_PATHS = 256;
 
 /** The inverse of {@link encodePaths}. @throws {UndecodableContentError} also when there are more than 256 paths */
-export function decodePaths(format: number, payload: Uint8Array): LwM2mPath[] {
-  const paths = pathsOf(format, payload);
+export function decodePaths(format: number, payload: Uint8Array, rootPath: readonly string[] = []): LwM2mPath[] {
+  const codec = PATH_LIST_CODECS.get(format);
+  if (codec === undefined) {
+    throw new UndecodableContentError(`${formatContentFormat(format)} cannot carry a list of paths`);
+  }
+  const paths = codec.decode(payload, rootPath);
   if (paths.length <= MAX_PATHS) return paths;
   throw new UndecodableContentError(`the payload lists ${paths.length} paths, at most ${MAX_PATHS} are taken`);
-}
-
-function pathsOf(format: number, payload: Uint8Array): LwM2mPath[] {
-  if (format === CONTENT_FORMAT.SENML_CBOR) return decodeSenmlCborPaths(payload);
-  if (format === CONTENT_FORMAT.SENML_JSON) return decodeSenmlJsonPaths(payload);
-  throw new UndecodableContentError(`${formatContentFormat(format)} cannot carry a list of paths`);
 }
 
 /** A path that a composite operation asked for, with its node where the device has one. */
@@ -49,9 +60,10 @@ export function decodeComposite(
   payload: Uint8Array,
   paths: readonly LwM2mPath[],
   models: ModelView,
-  nowMs: number | undefined,
+  nowMs?: number,
+  rootPath: readonly string[] = [],
 ): readonly CompositeNode[] {
-  const values = decodeTimedValues(format, payload, [], models, nowMs);
+  const values = decodeTimedValues(format, payload, [], models, nowMs, rootPath);
   return paths.map((path) => ({ path, node: nodeAt(path, values, models) }));
 }
 

@@ -16,8 +16,10 @@ export interface ContentFormat {
 
 /** TLV before it had a registered number; LwM2M 1.0 drafts used it. */
 export const OLD_TLV = 1542;
+/** JSON of those drafts. */
+export const OLD_JSON = 1543;
 
-/** OMA LwM2M Core 1.1.1 §7.4. */
+/** OMA LwM2M Core 1.1.1 §7.4, 1.2 §7.4. */
 export const CONTENT_FORMATS: readonly ContentFormat[] = [
   { id: CONTENT_FORMAT.TEXT_PLAIN, name: "TEXT", carries: "value", isEncoded: true },
   { id: CONTENT_FORMAT.LINK_FORMAT, name: "LINK", carries: "value", isEncoded: true },
@@ -25,12 +27,19 @@ export const CONTENT_FORMATS: readonly ContentFormat[] = [
   { id: CONTENT_FORMAT.CBOR, name: "CBOR", carries: "value", isEncoded: true },
   { id: CONTENT_FORMAT.SENML_JSON, name: "SENML_JSON", carries: "nodes", isEncoded: true },
   { id: CONTENT_FORMAT.SENML_CBOR, name: "SENML_CBOR", carries: "nodes", isEncoded: true },
+  { id: OLD_JSON, name: "OLD_JSON", carries: "nodes", isEncoded: false },
+  { id: CONTENT_FORMAT.LWM2M_JSON, name: "JSON", carries: "nodes", isEncoded: true },
+  { id: CONTENT_FORMAT.LWM2M_CBOR, name: "LWM2M_CBOR", carries: "nodes", isEncoded: true },
   { id: OLD_TLV, name: "OLD_TLV", carries: "nodes", isEncoded: false },
   { id: CONTENT_FORMAT.LWM2M_TLV, name: "TLV", carries: "nodes", isEncoded: true },
 ];
 
 /** Formats that carry values of any paths: those of Send and of composite operations, best first. */
-export const COMPOSITE_FORMATS: readonly number[] = [CONTENT_FORMAT.SENML_CBOR, CONTENT_FORMAT.SENML_JSON];
+export const COMPOSITE_FORMATS: readonly number[] = [
+  CONTENT_FORMAT.SENML_CBOR,
+  CONTENT_FORMAT.SENML_JSON,
+  CONTENT_FORMAT.LWM2M_CBOR,
+];
 
 /** `TLV(11542)`, or `(50)` for one that is not known. */
 export function formatContentFormat(format: number): string {

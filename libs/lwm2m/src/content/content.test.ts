@@ -80,7 +80,13 @@ function value(n: number): fc.Arbitrary<ResourceValue> {
   return VALUES[typeOf(n)];
 }
 
-const NODE_FORMATS = [CONTENT_FORMAT.LWM2M_TLV, CONTENT_FORMAT.SENML_CBOR, CONTENT_FORMAT.SENML_JSON];
+const NODE_FORMATS = [
+  CONTENT_FORMAT.LWM2M_TLV,
+  CONTENT_FORMAT.SENML_CBOR,
+  CONTENT_FORMAT.SENML_JSON,
+  CONTENT_FORMAT.LWM2M_JSON,
+  CONTENT_FORMAT.LWM2M_CBOR,
+];
 const VALUE_FORMATS = [...NODE_FORMATS, CONTENT_FORMAT.CBOR, CONTENT_FORMAT.TEXT_PLAIN];
 
 describe.each(NODE_FORMATS)("content format %p", (format) => {
@@ -127,7 +133,7 @@ describe.each(VALUE_FORMATS)("content format %p", (format) => {
   });
 });
 
-describe("SenML", () => {
+describe("a format of values with times", () => {
   const timed: fc.Arbitrary<TimedValue> = fc.nat(TYPES.length - 1).chain((n) =>
     fc.tuple(value(n), fc.option(fc.integer({ min: 2 ** 29, max: 2 ** 33 }))).map(([v, seconds]) => ({
       path: [OBJECT_ID, 7, n],
@@ -136,7 +142,7 @@ describe("SenML", () => {
     })),
   );
 
-  it.each([CONTENT_FORMAT.SENML_CBOR, CONTENT_FORMAT.SENML_JSON])(
+  it.each([CONTENT_FORMAT.SENML_CBOR, CONTENT_FORMAT.SENML_JSON, CONTENT_FORMAT.LWM2M_JSON])(
     "%p keeps every value with its time and order",
     (format) => {
       fc.assert(

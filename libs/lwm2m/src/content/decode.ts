@@ -6,27 +6,25 @@ import type { LwM2mNode, TimedValue } from "../node.ts";
 import { formatPath, type LwM2mPath } from "../path.ts";
 import type { DataType, ResourceValue } from "../value.ts";
 import { decodeCborValue } from "./cbor-value.ts";
-import { formatContentFormat, OLD_TLV } from "./content-format.ts";
+import { formatContentFormat, OLD_JSON, OLD_TLV } from "./content-format.ts";
+import { type Decoding, refuse } from "./decoding.ts";
+import { decodeLwm2mCbor } from "./lwm2m-cbor.ts";
+import { decodeLwm2mJson } from "./lwm2m-json.ts";
 import { buildNode } from "./node-tree.ts";
 import { decodeSenmlCbor } from "./senml-cbor.ts";
 import { decodeSenmlJson } from "./senml-json.ts";
 import { decodeText } from "./text.ts";
 import { decodeTlv } from "./tlv.ts";
 
-/** Decodes a payload into values; containers without values are added to `empties`. */
-type Decoder = (
-  payload: Uint8Array,
-  path: LwM2mPath,
-  models: ModelView,
-  nowMs: number | undefined,
-  empties: LwM2mPath[],
-) => TimedValue[];
-
-const decodeTlvValues: Decoder = (payload, path, models, _nowMs, empties) => decodeTlv(payload, path, models, empties);
+/** Decodes a payload into values, in payload order. */
+type Decoder = (payload: Uint8Array, decoding: Decoding) => TimedValue[];
 
 const DECODERS: ReadonlyMap<number, Decoder> = new Map<number, Decoder>([
-  [CONTENT_FORMAT.LWM2M_TLV, decodeTlvValues],
-  [OLD_TLV, decodeTlvValues],
+  [CONTENT_FORMAT.LWM2M_TLV, decodeTlv],
+  [OLD_TLV, decodeTlv],
+  [CONTENT_FORMAT.LWM2M_CBOR, decodeLwm2mCbor],
+  [CONTENT_FORMAT.LWM2M_JSON, decodeLwm2mJson],
+  [OLD_JSON, decodeLwm2mJson],
   [CONTENT_FORMAT.SENML_CBOR, decodeSenmlCbor],
   [CONTENT_FORMAT.SENML_JSON, decodeSenmlJson],
   [CONTENT_FORMAT.CBOR, oneValue(decodeCborValue)],
@@ -35,11 +33,15 @@ const DECODERS: ReadonlyMap<number, Decoder> = new Map<number, Decoder>([
   [CONTENT_FORMAT.LINK_FORMAT, oneValue(decodeLinks)],
 ]);
 
+/** Devices without an alternate root path. */
+const NO_ROOT_PATH: readonly string[] = [];
+
 /**
  * Decodes a payload into the node that `path` names; of several values of one resource it keeps the latest.
  *
- * `format` is a CoAP Content-Format. Relative SenML times become absolute by `nowMs` (ms since 1970); without it they are dropped.
- * Resources without a model: TLV gives OPAQUE, text STRING, CBOR and SenML what the item itself is.
+ * `format` is a CoAP Content-Format. Relative times become absolute by `nowMs` (ms since 1970); without it they are dropped.
+ * Names in SenML may begin with `rootPath`, the device's alternate root path.
+ * Resources without a model: TLV gives OPAQUE, text STRING, CBOR, SenML and JSON what the item itself is.
  * @throws {UndecodableContentError}
  */
 export function decodeContent(
@@ -48,9 +50,10 @@ export function decodeContent(
   path: LwM2mPath,
   models: ModelView,
   nowMs?: number,
+  rootPath: readonly string[] = NO_ROOT_PATH,
 ): LwM2mNode {
   const empties: LwM2mPath[] = [];
-  const values = decoderOf(format)(payload, path, models, nowMs, empties);
+  const values = decoderOf(format)(payload, { path, models, nowMs, rootPath, empties, onFault: refuse });
   return buildNode(path, values, empties, models);
 }
 
@@ -58,7 +61,7 @@ export function decodeContent(
  * Decodes a payload into its values, in the order in which it lists them: all of them, also when one resource has several.
  *
  * Parameters as for {@link decodeContent}; the root path `[]` is for Send, where the payload has full names.
- * @throws {UndecodableContentError}
+ * @throws {UndecodableContentError} when anything in it is wrong
  */
 export function decodeTimedValues(
   format: number,
@@ -66,8 +69,45 @@ export function decodeTimedValues(
   path: LwM2mPath,
   models: ModelView,
   nowMs: number | undefined,
+  rootPath: readonly string[] = NO_ROOT_PATH,
 ): readonly TimedValue[] {
-  return decoderOf(format)(payload, path, models, nowMs, []);
+  return decoderOf(format)(payload, { path, models, nowMs, rootPath, empties: [], onFault: refuse });
+}
+
+/** What a payload of several values says, and what of it is left out. */
+export interface DecodedPack {
+  readonly values: readonly TimedValue[];
+  /** What is wrong, one sentence for each value that is left out: `SenML record 3: base name "/abc/" is no path`. At most 17. */
+  readonly faults: readonly string[];
+}
+
+/** Faults of one payload that are told one by one; the last one then counts the others. */
+const MAX_FAULTS = 16;
+
+/**
+ * Decodes a payload as {@link decodeTimedValues} does, but for what single values are wrong: those are left out and named.
+ *
+ * For Send and Notify, whose values the device would not send again.
+ * @throws {UndecodableContentError} when the payload is broken as a whole, or nothing of it is left
+ */
+export function decodePack(
+  format: number,
+  payload: Uint8Array,
+  path: LwM2mPath,
+  models: ModelView,
+  nowMs: number | undefined,
+  rootPath: readonly string[] = NO_ROOT_PATH,
+): DecodedPack {
+  const faults: string[] = [];
+  let untold = 0;
+  const onFault = (text: string) => {
+    if (faults.length < MAX_FAULTS) faults.push(text);
+    else untold++;
+  };
+  const values = decoderOf(format)(payload, { path, models, nowMs, rootPath, empties: [], onFault });
+  if (values.length === 0 && faults.length > 0) throw new UndecodableContentError(faults.join("; "));
+  if (untold > 0) faults.push(`${untold} more faults`);
+  return { values, faults };
 }
 
 function decoderOf(format: number): Decoder {
@@ -80,7 +120,7 @@ function decoderOf(format: number): Decoder {
 function oneValue(
   decode: (payload: Uint8Array, path: LwM2mPath, type: DataType | undefined) => ResourceValue,
 ): Decoder {
-  return (payload, path, models) => {
+  return (payload, { path, models }) => {
     const [objectId, , resourceId] = path;
     if (objectId === undefined || resourceId === undefined) {
       throw new UndecodableContentError(`${formatPath(path)} is no single value`);

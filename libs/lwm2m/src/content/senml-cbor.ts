@@ -1,9 +1,9 @@
-import { CborFloat, type CborInput, type CborValue, decodeCbor, encodeCbor } from "../cbor.ts";
+import { CborFloat, type CborInput, type CborValue, decodeCbor, decodeLeadingItems, encodeCbor } from "../cbor.ts";
 import { UndecodableContentError } from "../errors.ts";
-import type { ModelView } from "../model/object-model.ts";
 import type { TimedValue } from "../node.ts";
 import type { LwM2mPath } from "../path.ts";
 import { cborScalar } from "./cbor-value.ts";
+import { type Decoding, refuse } from "./decoding.ts";
 import {
   checkUnknownField,
   resolvePaths,
@@ -21,45 +21,56 @@ const FIELD_BY_LABEL: ReadonlyMap<CborValue, SenmlField> = new Map<CborValue, Se
 );
 
 /** Decodes a SenML CBOR pack (RFC 8428 §6). @throws {UndecodableContentError} */
-export function decodeSenmlCbor(
-  payload: Uint8Array,
-  path: LwM2mPath,
-  models: ModelView,
-  nowMs: number | undefined,
-): TimedValue[] {
-  return resolveSenml(parseRecords(payload), path, models, nowMs);
+export function decodeSenmlCbor(payload: Uint8Array, decoding: Decoding): TimedValue[] {
+  return resolveSenml(parsePack(payload, decoding.onFault), toRecord, decoding);
 }
 
 /** The paths that a pack without values names. @throws {UndecodableContentError} */
-export function decodeSenmlCborPaths(payload: Uint8Array): LwM2mPath[] {
-  return resolvePaths(parseRecords(payload));
+export function decodeSenmlCborPaths(payload: Uint8Array, rootPath: readonly string[]): LwM2mPath[] {
+  return resolvePaths(parsePack(payload, refuse).map(toRecord), rootPath);
 }
 
-function parseRecords(payload: Uint8Array): SenmlRecord[] {
-  const pack = decodeCbor(payload);
+function parsePack(payload: Uint8Array, onFault: Decoding["onFault"]): readonly CborValue[] {
+  const pack = decodeItems(payload, onFault);
   if (!Array.isArray(pack)) throw new UndecodableContentError("SenML CBOR is no array of records");
-  return pack.map(toRecord);
+  return pack;
 }
 
-function toRecord(item: CborValue, index: number): SenmlRecord {
-  if (!(item instanceof Map)) throw new UndecodableContentError(`SenML record ${index} is no CBOR map`);
+function decodeItems(payload: Uint8Array, onFault: Decoding["onFault"]): CborValue {
+  try {
+    return decodeCbor(payload);
+  } catch (error) {
+    if (!(error instanceof UndecodableContentError)) throw error;
+    const leading = decodeLeadingItems(payload);
+    if (leading === undefined) throw error;
+    onFault(`SenML record ${leading.length}: ${error.message}; the records after it are left out`);
+    return leading;
+  }
+}
+
+function toRecord(item: CborValue): SenmlRecord {
+  if (!(item instanceof Map)) throw new UndecodableContentError("is no CBOR map");
   const record: SenmlRecord = {};
   for (const [label, value] of item) {
     const field = FIELD_BY_LABEL.get(label);
-    if (field === undefined) checkUnknownField(label, index);
-    else setField(record, field, cborScalar(value), index);
+    if (field === undefined) checkUnknownField(record, label);
+    else setField(record, field, cborScalar(value));
   }
   return record;
 }
 
 /** Encodes values under their common base path. */
-export function encodeSenmlCbor(values: readonly TimedValue[], base: LwM2mPath): Uint8Array {
-  return encodeRecords(toRecords(values, base), values);
+export function encodeSenmlCbor(
+  values: readonly TimedValue[],
+  base: LwM2mPath,
+  rootPath: readonly string[],
+): Uint8Array {
+  return encodeRecords(toRecords(values, base, rootPath), values);
 }
 
 /** Encodes paths as records without values. */
-export function encodeSenmlCborPaths(paths: readonly LwM2mPath[]): Uint8Array {
-  return encodeRecords(toPathRecords(paths), []);
+export function encodeSenmlCborPaths(paths: readonly LwM2mPath[], rootPath: readonly string[]): Uint8Array {
+  return encodeRecords(toPathRecords(paths, rootPath), []);
 }
 
 function encodeRecords(records: readonly SenmlRecord[], values: readonly TimedValue[]): Uint8Array {

@@ -34,7 +34,8 @@ function parseScalar(text: string, type: DataType): Scalar | undefined {
   }
 }
 
-function parseBase64(text: string): Uint8Array | undefined {
+/** The bytes of a Base64 text (RFC 4648 §4), with or without padding; undefined when it is none. */
+export function parseBase64(text: string): Uint8Array | undefined {
   if (!/^[A-Za-z0-9+/]*={0,2}$/.test(text) || text.replace(/=+$/, "").length % 4 === 1) return undefined;
   return Uint8Array.from(Buffer.from(text, "base64"));
 }

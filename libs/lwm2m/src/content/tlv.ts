@@ -1,8 +1,9 @@
 import { concat } from "../bytes.ts";
 import { UndecodableContentError, UnencodableContentError } from "../errors.ts";
-import type { ModelView, ObjectModel } from "../model/object-model.ts";
+import type { ObjectModel } from "../model/object-model.ts";
 import type { LwM2mNode, ResourceInstanceNode, ResourceNode, TimedValue } from "../node.ts";
 import { formatPath, type LwM2mPath } from "../path.ts";
+import type { Decoding } from "./decoding.ts";
 import { decodeTlvValue, encodeTlvValue } from "./tlv-value.ts";
 
 /*
@@ -27,18 +28,12 @@ const NAME_OF_KIND = ["Object Instance", "Resource Instance", "multiple Resource
  * Decodes a TLV payload for `path` into its values, in payload order.
  *
  * A payload may begin at the level below `path` or repeat the levels of `path` itself: both are in the field.
- * Containers without values are added to `empties`.
  * @throws {UndecodableContentError}
  */
-export function decodeTlv(
-  payload: Uint8Array,
-  path: LwM2mPath,
-  models: ModelView,
-  empties: LwM2mPath[] = [],
-): TimedValue[] {
-  const [objectId] = path;
+export function decodeTlv(payload: Uint8Array, decoding: Decoding): TimedValue[] {
+  const [objectId] = decoding.path;
   if (objectId === undefined) throw new UndecodableContentError("TLV cannot carry the root: it has no object ids");
-  return new TlvDecoder(payload, path, models.object(objectId), empties).decode(objectId);
+  return new TlvDecoder(payload, decoding, decoding.models.object(objectId)).decode(objectId);
 }
 
 /** One TLV: what it is, where it starts, and where its value is. */
@@ -61,13 +56,15 @@ class TlvDecoder {
   readonly #path: LwM2mPath;
   readonly #model: ObjectModel | undefined;
   readonly #empties: LwM2mPath[];
+  readonly #onFault: Decoding["onFault"];
   readonly #values: TimedValue[] = [];
 
-  constructor(bytes: Uint8Array, path: LwM2mPath, model: ObjectModel | undefined, empties: LwM2mPath[]) {
+  constructor(bytes: Uint8Array, { path, empties, onFault }: Decoding, model: ObjectModel | undefined) {
     this.#bytes = bytes;
     this.#path = path;
     this.#model = model;
     this.#empties = empties;
+    this.#onFault = onFault;
   }
 
   decode(objectId: number): TimedValue[] {
@@ -141,7 +138,12 @@ class TlvDecoder {
 
   #value({ valueStart, end }: Entry, path: number[], resourceId: number): void {
     const type = this.#model?.resources.get(resourceId)?.type ?? "OPAQUE";
-    this.#values.push({ path, value: decodeTlvValue(type, this.#bytes, valueStart, end, path) });
+    try {
+      this.#values.push({ path, value: decodeTlvValue(type, this.#bytes, valueStart, end, path) });
+    } catch (error) {
+      if (!(error instanceof UndecodableContentError)) throw error;
+      this.#onFault(error.message);
+    }
   }
 
   #error(start: number, what: string): UndecodableContentError {
