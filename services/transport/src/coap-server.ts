@@ -95,6 +95,7 @@ export class CoapServer {
     };
     const timer =
       giveUpAfterMs === undefined ? undefined : setTimeout(giveUp, Math.min(giveUpAfterMs, LONGEST_TIMER_MS));
+    timer?.unref(); // A node that stops does not wait for it.
     signal?.addEventListener("abort", giveUp);
     return answered.finally(() => {
       clearTimeout(timer);

@@ -81,6 +81,39 @@ describe("an RPC request at the device's owner", () => {
     expect(requestsTo(device, "/3/0/4")).toHaveLength(0);
   });
 
+  it("is not sent when its node was held up for a second after it had been cleared to send it", async () => {
+    const { system, device, answers, ask } = await startAsked();
+    const { devices } = system.state;
+    const dispatch = devices.dispatch.bind(devices);
+    devices.dispatch = async (request) => {
+      const outcome = await dispatch(request);
+      await new Promise((resolve) => setTimeout(resolve, 1_010));
+      return outcome;
+    };
+    await ask("r-1", "Execute", { id: "/3/0/4" });
+    await until(() => answers.length === 1, "the answer");
+    expect(answers[0]).toMatchObject({ status: "UNREACHABLE", error: expect.stringContaining("was not sent") });
+    await ask("r-2", "Read", { id: "/3/0/9" });
+    await until(() => answers.length === 2, "the second answer");
+    expect(requestsTo(device, "/3/0/4")).toHaveLength(0);
+  });
+
+  it("ends INDETERMINATE when this node had dispatched it and has lost sight of it", async () => {
+    const { system, device, answers, ask } = await startAsked();
+    const state = await system.state.devices.get({ tenant: "default", endpoint: "ep-1" });
+    if (state === undefined) throw new TypeError("registered above");
+    const execute = { requestId: "r-1", method: "Execute", params: { id: "/3/0/4" } };
+    await store(system, execute);
+    const nowMs = Date.now();
+    await system.state.devices.dispatch({ device: state.registration, requestId: "r-1", owner: state.owner, nowMs });
+    await register(device);
+    await until(() => answers.length === 1, "the answer");
+    expect(answers[0]).toMatchObject({ requestId: "r-1", status: "INDETERMINATE" });
+    await ask("r-2", "Read", { id: "/3/0/9" });
+    await until(() => answers.length === 2, "the second answer");
+    expect(requestsTo(device, "/3/0/4")).toHaveLength(0);
+  });
+
   it("ends with TIMEOUT at its deadline when the device stays silent, and the next one gets its turn", async () => {
     const { device, answers, ask } = await startAsked();
     const answer = device.answer;
