@@ -14,6 +14,9 @@ import {
 import { ANSWER_MEMORY_MS, REGISTER_MEMORY_MS, SWEEP_LEASE_MS } from "../limits.ts";
 import { shardOf } from "../shard.ts";
 import { describeOwnership } from "./device-store-ownership.ts";
+import { describePeers } from "./device-store-peers.ts";
+import { describeRestore } from "./device-store-restore.ts";
+import { describeWaiting } from "./device-store-waiting.ts";
 import { NODES, newDevice, newObservation, newRegister, newRegistrationId } from "./harness.ts";
 
 /** A store as three nodes see it. */
@@ -673,6 +676,14 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
       });
     });
 
+    const clock = { now, pass };
+    describeWaiting(() => harness.stores, clock);
+    describeRestore(
+      () => harness.stores,
+      () => harness.wipe(),
+      clock,
+    );
+    describePeers(() => harness.stores, clock);
     describeOwnership(
       () => harness.stores,
       () => pass(1_000),

@@ -1,0 +1,164 @@
+import { beforeEach, describe, expect, it } from "@jest/globals";
+import {
+  type DeviceRef,
+  type DeviceState,
+  type DeviceStore,
+  EXPIRY_GRACE_MS,
+  type RestoreOutcome,
+  type SweepOutcome,
+} from "../device-store.ts";
+import { shardOf } from "../shard.ts";
+import type { ContractClock } from "./clock.ts";
+import { NODES, newDevice, newObservation, newRegister, newRegistrationId } from "./harness.ts";
+
+/** What a store that was lost gets back. */
+export function describeRestore(
+  stores: () => readonly [DeviceStore, DeviceStore, DeviceStore],
+  wipe: () => Promise<void>,
+  clock: ContractClock,
+): void {
+  const [a, b] = NODES;
+  let store: DeviceStore;
+  let device: DeviceRef;
+  beforeEach(() => {
+    [store] = stores();
+    device = newDevice();
+  });
+  const lose = async (): Promise<void> => {
+    await wipe();
+    [store] = stores();
+  };
+  const register = async (node = a): Promise<DeviceState> => {
+    const observations = [newObservation(device, "/3/0/9"), { ...newObservation(device), contentFormat: 112 }];
+    const request = newRegister(
+      device,
+      clock.pass(1),
+      { observations, node },
+      { smsNumber: "+491234", additionalParameters: { foo: "bar" }, queueMode: true, bindingMode: "UQ" },
+    );
+    return (await store.register(request)).state;
+  };
+  const restore = (
+    state: DeviceState,
+    owner: DeviceState["owner"] | undefined = state.owner,
+  ): Promise<RestoreOutcome> =>
+    store.restore({
+      registration: state.registration,
+      observations: state.observations,
+      ...(owner === undefined ? {} : { owner }),
+      nowMs: clock.now(),
+    });
+  const sweep = (): Promise<SweepOutcome> => {
+    const shard = shardOf(device.tenant, device.endpoint);
+    return store.sweep({ shard, node: a, outboxAgeMs: 0, graceMs: EXPIRY_GRACE_MS, limit: 10, nowMs: clock.now() });
+  };
+
+  describe("restore", () => {
+    it("A device that the store lost is there again with its owner and observations, and nobody is told", async () => {
+      const state = await register();
+      await lose();
+      clock.pass(10_000);
+      const outcome = await restore(state);
+      expect(outcome).toEqual({ type: "restored", state: { ...state, firstMessageId: expect.any(Number) } });
+      expect(await store.get(device)).toEqual(outcome.state);
+      expect(await store.observe({ device, owner: state.owner, add: [], remove: [] })).toEqual({ type: "done" });
+      expect(await sweep()).toEqual({ type: "swept", expired: [], outbox: [], more: false });
+    });
+
+    it("A restored device is found by its registration id and its tokens, and is swept when its lifetime is over", async () => {
+      const state = await register();
+      const { registrationId, peer, expiresAtMs } = state.registration;
+      await lose();
+      await restore(state);
+      for (const proof of [
+        { type: "registrationId", registrationId } as const,
+        ...state.observations.map(({ token }) => ({ type: "token", token }) as const),
+      ]) {
+        expect(await store.claim({ proof, peer, node: a, nowMs: clock.now() })).toMatchObject({ type: "owned" });
+      }
+      clock.pass(expiresAtMs + EXPIRY_GRACE_MS - clock.now());
+      expect(await sweep()).toMatchObject({ expired: [{ registration: { registrationId } }], outbox: [{}] });
+    });
+
+    it("A device that lapsed meanwhile is restored, so that its end is told", async () => {
+      const state = await register();
+      await lose();
+      clock.pass(300_000 + EXPIRY_GRACE_MS);
+      expect(await restore(state)).toMatchObject({ type: "restored" });
+      expect(await sweep()).toMatchObject({ expired: [{ registration: state.registration }] });
+    });
+
+    it("A generation that is there, or a newer one, is left as it is", async () => {
+      const old = await register();
+      const state = await register(b);
+      expect(await restore(state)).toEqual({ type: "known", state });
+      expect(await restore(old)).toEqual({ type: "known", state });
+      expect(await store.get(device)).toEqual(state);
+    });
+
+    it("A newer generation than the one that is there takes its place, with a greater epoch", async () => {
+      const old = await register();
+      const state = await register(b);
+      await lose();
+      await restore(old);
+      expect(await restore(state)).toMatchObject({ type: "restored", state: { owner: state.owner } });
+      const { registrationId, peer } = old.registration;
+      expect(await store.update({ registrationId, peer, node: a, nowMs: clock.now() })).toEqual({ type: "notFound" });
+      expect(await store.observe({ device, owner: old.owner, add: [], remove: [] })).toMatchObject({ type: "stale" });
+    });
+
+    it("A registration that ended is not restored, one that began later is", async () => {
+      const state = await register();
+      await store.remove({ device, reason: "test", nowMs: clock.now() });
+      expect(await restore(state)).toEqual({ type: "known" });
+      expect(await store.get(device)).toBeUndefined();
+      const registration = { ...state.registration, generation: clock.now() + 60_000 };
+      expect(await restore({ ...state, registration }, undefined)).toMatchObject({ type: "restored" });
+    });
+
+    it("What ended says nothing of another device of its shard", async () => {
+      const state = await register();
+      await lose();
+      const shard = shardOf(device.tenant, device.endpoint);
+      let other = newDevice();
+      while (shardOf(other.tenant, other.endpoint) !== shard) other = newDevice();
+      await store.register(newRegister(other, clock.now()));
+      await store.remove({ device: other, reason: "test", nowMs: clock.now() });
+      expect(await restore(state)).toMatchObject({ type: "restored" });
+    });
+
+    it("Without an owner nobody has the device, and the next claim takes it", async () => {
+      const state = await register();
+      await lose();
+      const { registration, observations } = state;
+      const outcome = await store.restore({ registration, observations, nowMs: clock.now() });
+      expect(outcome).toMatchObject({ type: "restored", state: { owner: { slot: 0, bootId: "" } } });
+      const proof = { type: "identity", device } as const;
+      const claimed = await store.claim({ proof, peer: registration.peer, node: a, nowMs: clock.now() });
+      expect(claimed).toMatchObject({ type: "claimed" });
+      const epoch = claimed.type === "claimed" ? claimed.state.owner.epoch : 0;
+      expect(epoch).toBeGreaterThan(outcome.state?.owner.epoch ?? Number.NaN);
+    });
+
+    it("An owner whose epoch is behind one that was given meanwhile does not get the device back", async () => {
+      const state = await register();
+      await lose();
+      const registration = { ...state.registration, generation: state.registration.generation - 1 };
+      const before = await store.restore({ registration, observations: [], nowMs: clock.pass(1) });
+      const outcome = await restore(state);
+      expect(outcome).toMatchObject({ type: "restored", state: { owner: { bootId: "" } } });
+      expect(outcome.state?.owner.epoch).toBeGreaterThan(before.state?.owner.epoch ?? Number.NaN);
+      expect(await store.observe({ device, owner: state.owner, add: [], remove: [] })).toMatchObject({ type: "stale" });
+    });
+
+    it("A Register after it has a greater generation and epoch, also when the clock is behind", async () => {
+      const ahead = { registrationId: newRegistrationId(device) };
+      const state = (await store.register(newRegister(device, clock.now() + 60_000, { node: b }, ahead))).state;
+      await lose();
+      await restore(state);
+      const next = (await store.register(newRegister(device, clock.now()))).state;
+      expect(next.registration.generation).toBeGreaterThan(state.registration.generation);
+      expect(next.owner.epoch).toBeGreaterThan(state.owner.epoch);
+    });
+  });
+}
