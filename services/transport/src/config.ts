@@ -1,4 +1,5 @@
 import { DEFAULT_STACK_LIMITS, DEFAULT_TRANSMISSION_PARAMETERS } from "@ferry/coap";
+import { parseRateLimit, RATE_LIMIT_FORM, type TransportLogLevel } from "@ferry/profile";
 import {
   type BusSettings,
   busSettings,
@@ -102,17 +103,48 @@ const awakeTimes: Section<AwakeTimes> = section<AwakeTimes>("LWM2M_AWAKE", {
   edrxMs: duration("10s").describe("The same for a device of power mode eDRX whose profile has no paging window."),
 });
 
+/** Token buckets, each `capacity:seconds[,capacity:seconds]`; empty for no limit. */
+export interface LimitSettings {
+  readonly device: string;
+  readonly tenant: string;
+  readonly lookups: string;
+  readonly logLines: string;
+}
+
+const limitSettings: Section<LimitSettings> = section<LimitSettings>(
+  "LWM2M_LIMIT",
+  {
+    device: text("6000:60").describe(
+      "Uplinks of one device: Register, Update, Send and notifications, as `capacity:seconds[,capacity:seconds]`; empty for no limit. A profile's `limits.uplinksPerDevice` goes before it.",
+    ),
+    tenant: text("").describe(
+      "Uplinks of all devices of one tenant over all nodes, which share it through Redis; without Redis each node keeps to its part.",
+    ),
+    lookups: text("10000:10").describe(
+      "Datagrams of unknown sources that asked Redis in vain, per node: forged tokens and registration ids, unknown endpoints and addresses. Beyond it such datagrams are dropped.",
+    ),
+    logLines: text("600:60").describe("Lines of one device's communication log; how many were left out is told."),
+  },
+  {
+    check: (values) =>
+      (Object.keys(values) as (keyof LimitSettings)[])
+        .filter((key) => parseRateLimit(values[key]) === undefined)
+        .map((key) => [key, `give ${RATE_LIMIT_FORM}`]),
+  },
+);
+
 /** Settings of a transport node. */
 export interface TransportSettings extends ServiceSettings, BusSettings, StateSettings {
   readonly coap: CoapSettings;
   readonly reachability: ReachSettings;
   readonly awake: AwakeTimes;
   readonly fetchWaiting: boolean;
+  readonly limits: LimitSettings;
   readonly revalidateAfterMs: number;
   readonly expiryGraceMs: number;
   readonly claim: boolean;
   readonly drainMs: number;
-  readonly transportLog: "off" | "full";
+  readonly transportLog: TransportLogLevel;
   readonly records: "protobuf" | "json";
   readonly compat: "seed" | "now";
   readonly timeZone: string;
@@ -130,6 +162,7 @@ export const TRANSPORT_SHAPE: Shape<TransportSettings> = {
   fetchWaiting: flag(true).describe(
     "Carry out requests that wait in the store once their device is heard. Off only in tests that show what is lost without it.",
   ),
+  limits: limitSettings,
   revalidateAfterMs: duration("60s").describe(
     "Age of ownership in memory after which the next datagram confirms it with Redis, off the ACK path.",
   ),
@@ -140,8 +173,8 @@ export const TRANSPORT_SHAPE: Shape<TransportSettings> = {
     "Take over devices whose datagrams arrive here. Off only in tests that show what is lost without it.",
   ),
   drainMs: duration("0s").describe("How long to go on serving after SIGTERM, while flows move to other nodes."),
-  transportLog: choice(["off", "full"], "full").describe(
-    "Communication log of each device, as telemetry under the key `transportLog`.",
+  transportLog: choice(["off", "summary", "full"], "full").describe(
+    "Communication log of each device, as telemetry under the key `transportLog`: `summary` has registrations, sleep and failures, `full` every request and answer too. A profile's `transportLog` goes before it.",
   ),
   records: choice(["protobuf", "json"], "protobuf").describe("Encoding of the records that are written."),
   compat: choice(["seed", "now"], "seed").describe("Which ThingsBoard's text forms are printed where they differ."),

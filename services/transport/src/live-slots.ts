@@ -17,12 +17,21 @@ export class LiveSlots {
 
   /** Whether a slot is held; undefined while Redis is away. */
   async has(slot: number): Promise<boolean | undefined> {
+    return (await this.#list())?.has(slot);
+  }
+
+  /** How many slots are held; undefined while Redis is away. */
+  async count(): Promise<number | undefined> {
+    return (await this.#list())?.size;
+  }
+
+  #list(): Promise<ReadonlySet<number> | undefined> {
     const nowMs = this.#monotonicMs();
     if (this.#slots === undefined || nowMs - this.#readAtMs > FRESH_MS) {
       this.#readAtMs = nowMs;
       this.#slots = this.#read();
     }
-    return (await this.#slots)?.has(slot);
+    return this.#slots;
   }
 
   async #read(): Promise<ReadonlySet<number> | undefined> {

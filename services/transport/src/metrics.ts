@@ -44,13 +44,30 @@ export const TRANSPORT_METRICS = {
   undecodable: {
     type: "counter",
     name: "lwm2m_undecodable_total",
-    help: "Notifications whose payload could not be decoded.",
+    help: "Notifications and Sends whose payload, or a part of it, could not be decoded.",
   },
   unacknowledged: {
     type: "counter",
     name: "lwm2m_unacknowledged_total",
-    help: "Notifications that were left without an answer or dropped, by reason.",
-    labels: { reason: ["pressure", "bus"] },
+    help: "Notifications and Sends that were left without an answer or dropped, by reason.",
+    labels: { reason: ["pressure", "bus", "limit"] },
+  },
+  sends: {
+    type: "counter",
+    name: "lwm2m_sends_total",
+    help: "Send requests that were answered, by outcome.",
+    labels: { outcome: ["accepted", "refused"] },
+  },
+  limited: {
+    type: "counter",
+    name: "lwm2m_rate_limited_total",
+    help: "Uplinks that a rate limit held back, by whose it is; of `lookup`, datagrams of unknown sources that were dropped.",
+    labels: { limit: ["device", "tenant", "lookup"] },
+  },
+  logLinesLeftOut: {
+    type: "counter",
+    name: "lwm2m_transport_log_left_out_total",
+    help: "Lines of communication logs that were left out, because a device had too many or Kafka did not keep up.",
   },
   claims: {
     type: "counter",

@@ -53,8 +53,9 @@ export class OwnedDevice {
   /** What its rate limits have let through: uplinks, and lines of its communication log. Undefined until one counts. */
   uplinks: BucketState | undefined = undefined;
   logLines: BucketState | undefined = undefined;
-  /** Lines that were left out since the last that passed. */
+  /** Lines that were left out since the last that passed, and the time of that one, ms since 1970. */
   linesLeftOut = 0;
+  lastLineMs = 0;
 
   /** It sleeps, as far as it listens only after its own messages, and was not heard since. */
   asleep = false;
@@ -101,6 +102,7 @@ export class OwnedDevice {
     this.uplinks = before.uplinks;
     this.logLines = before.logLines;
     this.linesLeftOut = before.linesLeftOut;
+    this.lastLineMs = before.lastLineMs;
   }
 
   hold(observation: Observation): HeldObservation {

@@ -1,9 +1,11 @@
 import type { Sender } from "@ferry/bus";
+import type { RateLimit, TransportLogLevel } from "@ferry/profile";
 import type { Catalogue } from "@ferry/provisioning";
 import type { Clock, Episode, Logger, PassFailpoint } from "@ferry/runtime";
 import type { DeviceStore, NodeDirectory, NodeRef } from "@ferry/state";
 import type { CoapServer } from "./coap-server.ts";
 import type { RpcExecutor } from "./downlink/accept-rpc.ts";
+import type { Gaps } from "./gaps.ts";
 import type { LiveSlots } from "./live-slots.ts";
 import type { TransportMetrics } from "./metrics.ts";
 import type { OutboxSettler } from "./outbox-settler.ts";
@@ -14,6 +16,7 @@ import type { ServingCache } from "./serving.ts";
 import type { Sleepers } from "./sleepers.ts";
 import type { StoreWatch } from "./store-watch.ts";
 import type { TakeOver } from "./take-over.ts";
+import type { UplinkLimits } from "./uplink/uplink-limits.ts";
 
 /** Settings that handlers read. */
 export interface HandlerSettings {
@@ -29,7 +32,9 @@ export interface HandlerSettings {
   readonly expiryGraceMs: number;
   /** Take a device over when its datagram arrives here: off only to show what is lost without it. */
   readonly claim: boolean;
-  readonly transportLog: "off" | "full";
+  readonly transportLog: TransportLogLevel;
+  /** Lines of one device's communication log. */
+  readonly logLines: RateLimit;
   readonly timeZone: string;
   readonly compat: "seed" | "now";
 }
@@ -48,6 +53,8 @@ export interface TransportPorts {
   readonly sleepers: Sleepers;
   readonly coap: CoapServer;
   readonly records: RecordWriter;
+  readonly limits: UplinkLimits;
+  readonly gaps: Gaps;
   readonly outbox: OutboxSettler;
   /** The sender of values: its pressure decides what is put off or left unanswered. */
   readonly values: Sender;

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Bus, BusOverflowError, BusUnavailableError, RecordTooLargeError } from "@ferry/bus";
 import { CoapStack, type StackInput } from "@ferry/coap";
+import { parseRateLimit, type RateLimit } from "@ferry/profile";
 import { CONTENT_TYPE, TOPICS } from "@ferry/proto";
 import { Catalogue, followProvisioning } from "@ferry/provisioning";
 import {
@@ -25,6 +26,7 @@ import type { TransportSettings } from "./config.ts";
 import { RpcExecutor } from "./downlink/accept-rpc.ts";
 import { Sweeper } from "./expiry.ts";
 import { followChange } from "./follow-changes.ts";
+import { Gaps } from "./gaps.ts";
 import { LiveSlots } from "./live-slots.ts";
 import { TRANSPORT_METRICS } from "./metrics.ts";
 import { obeyCommand } from "./node-commands.ts";
@@ -40,6 +42,8 @@ import { StoreWatch } from "./store-watch.ts";
 import { TakeOver } from "./take-over.ts";
 import { Notifications } from "./uplink/notification.ts";
 import { serveUplink } from "./uplink/route-uplink.ts";
+import { TenantBudgets } from "./uplink/tenant-budgets.ts";
+import { UplinkLimits } from "./uplink/uplink-limits.ts";
 
 export { TRANSPORT_CONFIG, TRANSPORT_SHAPE, type TransportSettings } from "./config.ts";
 
@@ -158,9 +162,14 @@ export async function startTransport(
       dropped: (reason) => metrics.drops.with({ reason }).inc(),
     },
   });
+  const liveSlots = new LiveSlots(state.nodes, monotonicMs);
   const ports: TransportPorts = {
     node,
-    settings: { ...settings, responseTimeoutMs: settings.coap.responseTimeoutMs },
+    settings: {
+      ...settings,
+      logLines: rateLimit(settings.limits.logLines),
+      responseTimeoutMs: settings.coap.responseTimeoutMs,
+    },
     devices: state.devices,
     nodes: state.nodes,
     catalogue,
@@ -183,7 +192,20 @@ export async function startTransport(
       return sleepers;
     },
     storeWatch,
-    liveSlots: new LiveSlots(state.nodes, monotonicMs),
+    liveSlots,
+    limits: new UplinkLimits({
+      device: rateLimit(settings.limits.device),
+      lookups: rateLimit(settings.limits.lookups),
+      tenants: new TenantBudgets({
+        budgets: state.budgets,
+        buckets: rateLimit(settings.limits.tenant),
+        countNodes: () => liveSlots.count(),
+        monotonicMs,
+        onUnavailable: (error) => stateEpisode.failed(error),
+      }),
+      metrics,
+    }),
+    gaps: new Gaps(),
     stateEpisode,
     unpublished: (error) => {
       if (!isBusError(error)) throw error;
@@ -207,7 +229,7 @@ export async function startTransport(
   const stopFollowing = catalogue.onChange((change) => void followChange(change, ports));
   const sweeper = new Sweeper(ports, delay);
   const gaps = setInterval(() => {
-    notifications.reportGap();
+    ports.gaps.report(ports);
     if (busEpisode.lasting && values.bufferedRecords === 0) busEpisode.healed();
   }, GAP_REPORT_MS);
   metrics.devices.collect(() => ownership.size);
@@ -277,6 +299,11 @@ async function beginWatching(
       await delay(RETRY_MS, signal);
     }
   }
+}
+
+/** A setting that was checked when it was read. */
+function rateLimit(text: string): RateLimit {
+  return parseRateLimit(text) ?? [];
 }
 
 /** The failures of a bus that works as it should; anything else is ours. */

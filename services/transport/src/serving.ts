@@ -25,6 +25,7 @@ export interface Serving {
   readonly models: ModelView;
   readonly keys: KeyMap;
   readonly values: ValueMap;
+  readonly profile: DeviceProfile;
   /** What is asked of the device after it registered, in order. */
   readonly exchange: readonly Operation[];
   /** Paths to observe, with the Content-Format to ask for. */
@@ -79,6 +80,7 @@ export class ServingCache {
     return {
       supported,
       models,
+      profile,
       keys: new KeyMap(profile, supported),
       values: this.#valueMaps.of(profile, models, supported),
       exchange,

@@ -94,7 +94,7 @@ export async function provision(system: System): Promise<void> {
 export async function startNode(
   { bus, state }: System,
   change: Partial<TransportSettings> = {},
-): Promise<TransportNode & { stop: () => Promise<void> }> {
+): Promise<TransportNode & { stop: () => Promise<void>; metric: (series: string) => Promise<number> }> {
   const defaults = TRANSPORT_CONFIG.load({
     env: { LOG_LEVEL: "fatal", LWM2M_COAP_HOST: "127.0.0.1", LWM2M_COAP_PORT: "0", KAFKA_TOPICS: "create" },
   });
@@ -113,7 +113,12 @@ export async function startNode(
     await shutdown.stop();
   };
   running.push(stop);
-  return { ...node, stop };
+  /** Value of a series, written as `name{label="value"}`. */
+  const metric = async (series: string): Promise<number> => {
+    const lines = (await runtime.metrics.text()).split("\n");
+    return Number(lines.find((line) => line.startsWith(`${series} `))?.slice(series.length));
+  };
+  return { ...node, stop, metric };
 }
 
 /** A device over real UDP that answers what a test tells it to. */
@@ -189,21 +194,30 @@ export class TestDevice {
     return outcome;
   }
 
+  /** Sends a NON notification. */
+  notifyNon(value: string, observe: number): void {
+    this.#notify(this.#exchange++, value, observe, false);
+  }
+
   /** Sends a CON notification; resolves to `delivered` when it is acknowledged. */
   notify(value: string, observe: number): Promise<string> {
     const exchange = this.#exchange++;
     return new Promise((resolve) => {
       this.#waiting.set(exchange, (outcome) => resolve(outcome as string));
-      this.#drive?.handle({
-        type: "notify",
-        exchange,
-        peer: this.#server,
-        token: this.observeToken ?? new Uint8Array(8),
-        code: CODE.CONTENT,
-        options: [uintOption(OPTION.OBSERVE, observe), uintOption(OPTION.CONTENT_FORMAT, 0)],
-        payload: Buffer.from(value),
-        confirmable: true,
-      });
+      this.#notify(exchange, value, observe, true);
+    });
+  }
+
+  #notify(exchange: number, value: string, observe: number, confirmable: boolean): void {
+    this.#drive?.handle({
+      type: "notify",
+      exchange,
+      peer: this.#server,
+      token: this.observeToken ?? new Uint8Array(8),
+      code: CODE.CONTENT,
+      options: [uintOption(OPTION.OBSERVE, observe), uintOption(OPTION.CONTENT_FORMAT, 0)],
+      payload: Buffer.from(value),
+      confirmable,
     });
   }
 }

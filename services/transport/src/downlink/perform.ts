@@ -115,6 +115,7 @@ async function attempt(
       device,
       `[${device.registration.registrationId}][/${device.peer}] Sending request: ${name} to ${path}`,
       ports,
+      "full",
     );
     const result = await answered;
     if (device.underWay === underWay) device.underWay = undefined;
@@ -136,7 +137,8 @@ async function attempt(
     ports.metrics.operations
       .with({ operation: operation.type, outcome: outcome.code < 300 ? "success" : "refused" })
       .inc();
-    logLine(device, `${verdictOn(outcome, name, id)}. Result: ${resultText(outcome)}`, ports);
+    const level = outcome.code <= 205 ? "full" : "summary";
+    logLine(device, `${verdictOn(outcome, name, id)}. Result: ${resultText(outcome)}`, ports, level);
     if (codeClass(result.response.code) === 2) publishOutcome(device, operation, result.response, ports);
     return { type: "answered", outcome };
   } catch (error) {

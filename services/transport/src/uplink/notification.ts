@@ -15,6 +15,7 @@ import { tokenFor } from "../downlink/perform.ts";
 import { isUnsettled, reconcile } from "../downlink/reconcile.ts";
 import { PRIORITY } from "../downlink/work-queue.ts";
 import { forwardResponse } from "../forward-response.ts";
+import type { GapReason } from "../gaps.ts";
 import { hear } from "../hear.ts";
 import type { HeldObservation, OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
@@ -27,8 +28,6 @@ import { tokenKey } from "../token-key.ts";
 const MAX_UNDECODABLE_BYTES = 1024;
 /** A CON held longer than this may have been given up by the device, and its observation with it, ms (RFC 7641 §4.5). */
 const SUSPECT_AFTER_MS = 40_000;
-/** Devices whose gaps are told of one by one. */
-const MAX_GAPS = 10_000;
 /**
  * Notify: values that a device reports for an observation (OMA LwM2M Core 1.1.1 §6.4.2, RFC 7641).
  *
@@ -38,8 +37,6 @@ const MAX_GAPS = 10_000;
 export class Notifications {
   readonly #ports: TransportPorts;
   readonly #takeOver: TakeOver;
-  /** Dropped NON by device, since they were last told of. */
-  #gaps = new Map<OwnedDevice, number>();
 
   constructor(ports: TransportPorts, takeOver: TakeOver) {
     this.#ports = ports;
@@ -69,9 +66,12 @@ export class Notifications {
 
   async #claimThenDeliver(notification: IncomingNotification): Promise<void> {
     const { token, peer, handle } = notification;
+    const { coap, limits, clock } = this.#ports;
+    if (!limits.mayLookUp(clock.monotonicMs())) return coap.abandon(handle);
     const claimed = await this.#takeOver.claim({ type: "token", token }, `t${tokenKey(token)}`, peer);
-    if (claimed === "unavailable") return this.#ports.coap.abandon(handle);
-    if (claimed === "unknown") return this.#ports.coap.reset(handle);
+    if (claimed !== "unknown") limits.found(clock.monotonicMs());
+    if (claimed === "unavailable") return coap.abandon(handle);
+    if (claimed === "unknown") return coap.reset(handle);
     this.#deliver(claimed, notification);
   }
 
@@ -92,7 +92,11 @@ export class Notifications {
       return;
     }
     if (ports.values.pressure === "shedding") {
-      this.#shed(device, notification);
+      this.#shed(device, notification, "pressure");
+      return;
+    }
+    if (ports.limits.admit(device, nowMs) > 0) {
+      this.#shed(device, notification, "limit");
       return;
     }
     if (notification.more !== undefined) {
@@ -167,40 +171,19 @@ export class Notifications {
   }
 
   #unpublished(error: unknown, device: OwnedDevice, { handle, confirmable }: IncomingNotification): void {
-    const { coap, metrics, unpublished } = this.#ports;
+    const { coap, metrics, gaps, unpublished } = this.#ports;
     unpublished(error);
     metrics.unacknowledged.with({ reason: "bus" }).inc();
-    if (!confirmable) this.#drop(device);
+    if (!confirmable) gaps.drop(device, "pressure");
     coap.abandon(handle);
   }
 
-  /** Under the heaviest pressure a CON stays unanswered and a NON is dropped and counted. */
-  #shed(device: OwnedDevice, { handle, confirmable }: IncomingNotification): void {
-    this.#ports.metrics.unacknowledged.with({ reason: "pressure" }).inc();
-    if (!confirmable) this.#drop(device);
-    this.#ports.coap.abandon(handle);
-  }
-
-  /** Tells of dropped NON once Kafka keeps up again. */
-  reportGap(): void {
-    const ports = this.#ports;
-    if (this.#gaps.size === 0 || ports.values.pressure !== "normal") return;
-    const gaps = this.#gaps;
-    this.#gaps = new Map();
-    const nowMs = ports.clock.wallMs();
-    for (const [device, dropped] of gaps) {
-      const head = nextHead(device, ports.random(16), nowMs);
-      const reason = "notifications without confirmation were dropped while Kafka did not keep up";
-      void ports.records
-        .lifecycle(head, { event: lwm2m.v1.LifecycleEvent.LIFECYCLE_EVENT_GAP, dropped, reason })
-        .catch(ports.unpublished);
-    }
-  }
-
-  #drop(device: OwnedDevice): void {
-    const known = this.#gaps.get(device);
-    if (known === undefined && this.#gaps.size >= MAX_GAPS) return; // The metric still counts it.
-    this.#gaps.set(device, (known ?? 0) + 1);
+  /** Under the heaviest pressure, and beyond a rate limit, a CON stays unanswered, for the device to send again, and a NON is dropped and told of. */
+  #shed(device: OwnedDevice, { handle, confirmable }: IncomingNotification, reason: GapReason): void {
+    const { metrics, gaps, coap } = this.#ports;
+    metrics.unacknowledged.with({ reason }).inc();
+    if (!confirmable) gaps.drop(device, reason);
+    coap.abandon(handle);
   }
 
   /** The first block is acknowledged with the rest: only then is the notification durable. */

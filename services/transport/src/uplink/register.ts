@@ -14,15 +14,16 @@ import type { IncomingRequest } from "../coap-server.ts";
 import { logRegistered } from "../communication-log.ts";
 import { setUp } from "../downlink/reconcile.ts";
 import { publishChange } from "../lifecycle.ts";
+import type { OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
 import { adopt, forgetElsewhere } from "../take-over.ts";
-import { created, refuse, type UplinkResponse } from "./response.ts";
+import { created, refuse, tooManyRequests, type UplinkResponse } from "./response.ts";
 
 /**
  * Register: a device announces itself (OMA LwM2M Core 1.1.1 §6.2.1).
  *
  * Answers 2.01 Created with its Location once Redis holds the registration, the same to a repeat on any node;
- * 4.00 without an endpoint name, 4.03 when nobody provisioned it: identity is the name here, because the datagram came in the clear.
+ * 4.29 beyond a rate limit; 4.00 without an endpoint name, 4.03 when nobody provisioned it: identity is the name here, because the datagram came in the clear.
  */
 export async function register(
   request: IncomingRequest,
@@ -35,6 +36,8 @@ export async function register(
   const admission = await ports.catalogue.admit(endpoint);
   if (admission.type === "refused") return refused(endpoint, admission.reason, ports);
   const { tenant, profileName: profile, declaration } = admission;
+  const waitMs = admitRegister(ports.ownership.byDevice(tenant, endpoint), tenant, ports);
+  if (waitMs > 0) return tooManyRequests(waitMs);
 
   const shard = shardOf(tenant, endpoint);
   const nowMs = ports.clock.wallMs();
@@ -104,6 +107,11 @@ export async function register(
       ports.rpc.serve(device);
     },
   };
+}
+
+function admitRegister(known: OwnedDevice | undefined, tenant: string, { limits, clock }: TransportPorts): number {
+  const nowMs = clock.monotonicMs();
+  return known === undefined ? limits.admitTenant(tenant, nowMs) : limits.admit(known, nowMs);
 }
 
 /** The node that took the first copy may be dead, or out of the device's reach: who heard the last copy serves the device. */

@@ -18,6 +18,11 @@ export function created(registrationId: string): readonly CoapOption[] {
   return [stringOption(OPTION.LOCATION_PATH, "rd"), stringOption(OPTION.LOCATION_PATH, registrationId)];
 }
 
+/** 4.29 Too Many Requests: try again when that time has passed (RFC 8516). */
+export function tooManyRequests(waitMs: number): UplinkResponse {
+  return { code: CODE.TOO_MANY_REQUESTS, options: [uintOption(OPTION.MAX_AGE, Math.max(1, Math.ceil(waitMs / 1000)))] };
+}
+
 /** 5.03 Service Unavailable: try again after some seconds, spread so that a fleet does not come back at once. */
 export function tryLater(random: (size: number) => Uint8Array): UplinkResponse {
   const [byte = 0] = random(1);

@@ -1,6 +1,6 @@
 import { CODE } from "@ferry/coap";
-import { parseUplink } from "@ferry/lwm2m";
-import { StateUnavailableError } from "@ferry/state";
+import { parseUplink, type Uplink } from "@ferry/lwm2m";
+import { registrationIdShard, StateUnavailableError } from "@ferry/state";
 import type { IncomingRequest } from "../coap-server.ts";
 import type { TransportPorts } from "../ports.ts";
 import { deregister } from "./deregister.ts";
@@ -8,15 +8,57 @@ import { register } from "./register.ts";
 import { refuse, tryLater, type UplinkResponse } from "./response.ts";
 import { update } from "./update.ts";
 
-/** Answers a request of a device; the one place where failures of Redis become 5.03. */
+/** Answers a request of a device, or stays silent, so that the device sends it again; the one place where failures of Redis become 5.03. */
 export async function serveUplink(request: IncomingRequest, ports: TransportPorts): Promise<void> {
-  const response = await routeUplink(request, ports);
+  const uplink = parseUplink(request.code, request.options, request.payload);
+  const response = asksRedis(uplink, ports)
+    ? await routeStranger(request, uplink, ports)
+    : await routeUplink(request, uplink, ports);
+  if (response === undefined) {
+    ports.coap.abandon(request.handle);
+    return;
+  }
   ports.coap.respond(request.handle, response.code, response.options, response.payload);
   response.afterwards?.();
 }
 
-async function routeUplink(request: IncomingRequest, ports: TransportPorts): Promise<UplinkResponse> {
-  const uplink = parseUplink(request.code, request.options, request.payload);
+/** Answers that say: nobody of that name. */
+const NOBODY: ReadonlySet<number> = new Set([CODE.FORBIDDEN, CODE.NOT_FOUND]);
+
+/** Routes a request whose sender this node does not know, if it may cost a look-up; what strangers send beyond that is dropped. */
+async function routeStranger(
+  request: IncomingRequest,
+  uplink: Uplink,
+  ports: TransportPorts,
+): Promise<UplinkResponse | undefined> {
+  const { limits, clock } = ports;
+  if (!limits.mayLookUp(clock.monotonicMs())) return undefined;
+  const response = await routeUplink(request, uplink, ports);
+  if (response === undefined || !NOBODY.has(response.code)) limits.found(clock.monotonicMs());
+  return response;
+}
+
+/** Whether Redis must be asked who sends this. */
+function asksRedis(uplink: Uplink, { ownership }: TransportPorts): boolean {
+  switch (uplink.type) {
+    case "register":
+      return true;
+    case "update":
+    case "deregister": {
+      const { registrationId } = uplink;
+      return registrationIdShard(registrationId) !== undefined && !ownership.byRegistrationId(registrationId);
+    }
+    case "send":
+    case "refusal":
+      return false;
+  }
+}
+
+async function routeUplink(
+  request: IncomingRequest,
+  uplink: Uplink,
+  ports: TransportPorts,
+): Promise<UplinkResponse | undefined> {
   try {
     switch (uplink.type) {
       case "register":
@@ -35,6 +77,7 @@ async function routeUplink(request: IncomingRequest, ports: TransportPorts): Pro
   } catch (error) {
     if (!(error instanceof StateUnavailableError)) throw error;
     ports.stateEpisode.failed(error);
+    ports.metrics.unavailableAnswers.inc();
     return tryLater(ports.random);
   }
 }

@@ -7,20 +7,24 @@ import { reconcile, resume } from "../downlink/reconcile.ts";
 import { serveAnew } from "../follow-changes.ts";
 import { hear } from "../hear.ts";
 import { publishChange } from "../lifecycle.ts";
+import type { OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
 import { adopt, forgetElsewhere } from "../take-over.ts";
-import type { UplinkResponse } from "./response.ts";
+import { tooManyRequests, type UplinkResponse } from "./response.ts";
 
 /**
  * Update: a device prolongs or changes its registration (OMA LwM2M Core 1.1.1 §6.2.2).
  *
- * Answers 2.04 Changed, or 4.04 Not Found when the registration is unknown or ended. One Redis call, which also takes ownership.
+ * Answers 2.04 Changed, 4.29 beyond a rate limit, or 4.04 Not Found when the registration is unknown or ended. One Redis call, which also takes ownership.
  */
 export async function update(request: IncomingRequest, uplink: Update, ports: TransportPorts): Promise<UplinkResponse> {
   const shard = registrationIdShard(uplink.registrationId);
   if (shard === undefined) return { code: CODE.NOT_FOUND };
 
   const { registrationId, lifetimeS, smsNumber, objectLinks } = uplink;
+  const waitMs = admitUpdate(ports.ownership.byRegistrationId(registrationId), ports);
+  if (waitMs > 0) return tooManyRequests(waitMs);
+
   const bindingMode = uplink.queueMode ? `${uplink.bindingMode}Q` : uplink.bindingMode;
   const outcome = await ports.devices.update({
     registrationId,
@@ -67,4 +71,9 @@ export async function update(request: IncomingRequest, uplink: Update, ports: Tr
       ports.rpc.serve(device);
     },
   };
+}
+
+/** The first Update at a node is not counted: whose it is, only the store knows. */
+function admitUpdate(known: OwnedDevice | undefined, { limits, clock }: TransportPorts): number {
+  return known === undefined ? 0 : limits.admit(known, clock.monotonicMs());
 }

@@ -1,0 +1,76 @@
+import type { DeviceProfile, RateLimit } from "@ferry/profile";
+import { type BucketState, takeTokens, tokenWaitMs } from "@ferry/state";
+import type { TransportMetrics } from "../metrics.ts";
+import type { TenantBudgets } from "./tenant-budgets.ts";
+
+/** Whose uplinks are counted: a device that is owned, or seen in passing. */
+export interface Metered {
+  readonly tenant: string;
+  readonly serving: { readonly profile: Pick<DeviceProfile, "limits"> };
+  /** Undefined until a limit counts it. */
+  uplinks: BucketState | undefined;
+}
+
+/** How much comes in: Register, Update, Send and notifications of each device and each tenant, and datagrams of strangers that ask Redis something. */
+export class UplinkLimits {
+  readonly #device: RateLimit;
+  readonly #lookups: RateLimit;
+  readonly #lookupState: BucketState = [];
+  readonly #tenants: TenantBudgets;
+  readonly #metrics: TransportMetrics;
+
+  constructor(parts: {
+    /** Of a device whose profile has no limit. */
+    readonly device: RateLimit;
+    /** Of this node. */
+    readonly lookups: RateLimit;
+    readonly tenants: TenantBudgets;
+    readonly metrics: TransportMetrics;
+  }) {
+    this.#device = parts.device;
+    this.#lookups = parts.lookups;
+    this.#tenants = parts.tenants;
+    this.#metrics = parts.metrics;
+  }
+
+  /**
+   * Counts an uplink; 0 when it may pass, else how long until the next may, ms.
+   *
+   * The device comes first: one that sends too much must not use up what its tenant has for the others.
+   */
+  admit(device: Metered, nowMs: number): number {
+    const limit = device.serving.profile.limits.uplinksPerDevice ?? this.#device;
+    if (limit.length > 0) {
+      device.uplinks ??= [];
+      const waitMs = tokenWaitMs(limit, device.uplinks, nowMs);
+      if (waitMs > 0) {
+        this.#metrics.limited.with({ limit: "device" }).inc();
+        return waitMs;
+      }
+      takeTokens(limit, device.uplinks, 1, nowMs);
+    }
+    return this.admitTenant(device.tenant, nowMs);
+  }
+
+  /** Counts an uplink of a device that this node has not served before; as {@link admit}. */
+  admitTenant(tenant: string, nowMs: number): number {
+    const waitMs = this.#tenants.take(tenant, nowMs);
+    if (waitMs > 0) this.#metrics.limited.with({ limit: "tenant" }).inc();
+    return waitMs;
+  }
+
+  /** Whether a datagram of an unknown source may cost a look-up in Redis. One that found somebody costs nothing: {@link found}. */
+  mayLookUp(nowMs: number): boolean {
+    if (tokenWaitMs(this.#lookups, this.#lookupState, nowMs) > 0) {
+      this.#metrics.limited.with({ limit: "lookup" }).inc();
+      return false;
+    }
+    takeTokens(this.#lookups, this.#lookupState, 1, nowMs);
+    return true;
+  }
+
+  /** The look-up found a device: a fleet that comes from a dead node is not held back by what strangers may do. */
+  found(nowMs: number): void {
+    takeTokens(this.#lookups, this.#lookupState, -1, nowMs);
+  }
+}
