@@ -232,17 +232,22 @@ describe("two transport nodes and an rpc-router", () => {
       expect(await system.client.rpc(readOf("sim-never"))).toMatchObject({ status: "NOT_REGISTERED" });
     });
 
-    specify("with UNREACHABLE, and send nothing, once the device's window has passed", async () => {
-      const device = await start("sim-window");
-      await device.waitFor("observed");
-      await sleep(WINDOW_MS + 1_500);
-      const before = device.of("read").length;
-      expect(await system.client.rpc(readOf("sim-window"))).toMatchObject({ status: "UNREACHABLE" });
-      expect(device.of("read")).toHaveLength(before);
-      device.handle({ type: "update" });
-      await device.waitFor("updated");
-      expect(await system.client.rpc(readOf("sim-window"))).toMatchObject({ status: "SUCCESSFUL" });
-    });
+    specify(
+      "with UNREACHABLE, and send nothing, once the device's window has passed, when they are to fail fast; else they wait until it is heard",
+      async () => {
+        const device = await start("sim-window");
+        await device.waitFor("observed");
+        await sleep(WINDOW_MS + 1_500);
+        const before = device.of("read").length;
+        const failFast = { ...readOf("sim-window"), failFast: true };
+        expect(await system.client.rpc(failFast)).toMatchObject({ status: "UNREACHABLE" });
+        const waiting = system.client.rpc(readOf("sim-window"));
+        await sleep(500);
+        expect(device.of("read")).toHaveLength(before);
+        device.handle({ type: "update" });
+        expect(await waiting).toMatchObject({ status: "SUCCESSFUL" });
+      },
+    );
 
     specify(
       "with TIMEOUT at its deadline when the device does not answer, and EXPIRED when that has passed",
