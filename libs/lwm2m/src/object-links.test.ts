@@ -45,6 +45,20 @@ describe("the Objects and Object Instances of a Register (Core 1.1.1 §6.2.1)", 
     expect(versions("</0>,</1>,</2>,</3>,</4>,</5>,</6>,</7>,</21>,</3303>", lwm2mVersion)).toEqual(expected);
   });
 
+  it("have the version that the caller takes for Objects to which nothing else gives one", () => {
+    const { objects } = parseObjectLinks("</3/0>,</3303/0>,</3304/0>;ver=1.0", "1.1", "1.1");
+    expect([...objects].map(([id, { version }]) => [id, version])).toEqual([
+      [3, "1.1"],
+      [3303, "1.1"],
+      [3304, "1.0"],
+    ]);
+  });
+
+  it("may go down to Resource Instances; their Object and Object Instance count", () => {
+    const { objects } = parseObjectLinks("</11/0/3/2>,</11/1/3>", "1.1");
+    expect(objects.get(11)).toEqual({ version: "1.0", instances: [0, 1] });
+  });
+
   it("may name the version at an instance, quoted or not", () => {
     expect(versions('</3/0>;ver="1.2",</4>;ver=1.3,</5/0>', "1.0")).toEqual({ 3: "1.2", 4: "1.3", 5: "1.0" });
   });

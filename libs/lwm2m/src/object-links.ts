@@ -39,9 +39,15 @@ const ROOT_TYPE = "oma.lwm2m";
 /**
  * Parses the Objects and Object Instances of a Register or Update; links to anything else are left out.
  *
+ * `defaultVersion` is that of Objects to which neither their link nor the LwM2M version gives one; 1.0 by the standard.
+ *
  * @throws {ObjectLinksError} not RFC 6690, a path, `ver` or `ct` that cannot be, or no Object at all
  */
-export function parseObjectLinks(links: string, lwm2mVersion: string): SupportedObjects {
+export function parseObjectLinks(
+  links: string,
+  lwm2mVersion: string,
+  defaultVersion: string = DEFAULT_VERSION,
+): SupportedObjects {
   const parsed = parseLinks(links);
   const root = parsed.find(isTypedRoot) ?? parsed.find(({ target }) => target === "/");
   const rootPath = root === undefined ? [] : segmentsOf(root.target);
@@ -62,7 +68,7 @@ export function parseObjectLinks(links: string, lwm2mVersion: string): Supported
     .sort(([a], [b]) => a - b)
     .map(([id, { version, instances }]): [number, SupportedObject] => [
       id,
-      { version: version ?? defaults[id] ?? DEFAULT_VERSION, instances: [...instances].sort((a, b) => a - b) },
+      { version: version ?? defaults[id] ?? defaultVersion, instances: [...instances].sort((a, b) => a - b) },
     ]);
   return {
     lwm2mVersion,

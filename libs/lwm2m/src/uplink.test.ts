@@ -126,6 +126,11 @@ describe("Update (Core 1.1.1 §6.2.2)", () => {
 });
 
 describe("Deregister and Send", () => {
+  it("may carry LwM2M CBOR too (Core 1.2 §6.4.6)", () => {
+    const send = request(CODE.POST, "/dp", "x", CONTENT_FORMAT.LWM2M_CBOR);
+    expect(send).toMatchObject({ type: "send", contentFormat: CONTENT_FORMAT.LWM2M_CBOR });
+  });
+
   it("name a registration, or carry SenML", () => {
     expect(request(CODE.DELETE, "/rd/abc")).toEqual({ type: "deregister", registrationId: "abc" });
     expect(request(CODE.POST, "/dp", "[]", CONTENT_FORMAT.SENML_JSON)).toEqual({

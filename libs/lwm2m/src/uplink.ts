@@ -1,5 +1,6 @@
 import { CODE, CONTENT_FORMAT, type CoapOption, OPTION, readUintOption, uriPath, uriQuery } from "@ferry/coap";
 import { decodeUtf8 } from "./bytes.ts";
+import { COMPOSITE_FORMATS } from "./content/content-format.ts";
 import { ObjectLinksError } from "./errors.ts";
 import { parseObjectLinks } from "./object-links.ts";
 import {
@@ -78,9 +79,6 @@ const MAX_OBJECT_LINKS_BYTES = 64 * 1024;
 /** Longest registration id that is looked at; ours have 14 characters. */
 const MAX_REGISTRATION_ID_CHARACTERS = 64;
 
-/** Formats of a Send (OMA LwM2M Core 1.1.1 §6.4.5): those whose values carry full paths. */
-const SEND_FORMATS: readonly number[] = [CONTENT_FORMAT.SENML_JSON, CONTENT_FORMAT.SENML_CBOR];
-
 /** Parses a request of a device: its CoAP code, options and whole body. Never throws. */
 export function parseUplink(code: number, options: readonly CoapOption[], payload: Uint8Array): Uplink {
   const [interfaceName, id, ...rest] = uriPath(options);
@@ -127,7 +125,8 @@ function parseUpdate(registrationId: string, options: readonly CoapOption[], pay
 function parseSend(options: readonly CoapOption[], payload: Uint8Array): Send {
   const contentFormat = readUintOption(options, OPTION.CONTENT_FORMAT);
   if (contentFormat === undefined) throw new RefusedError(CODE.BAD_REQUEST, "Send needs a Content-Format");
-  if (!SEND_FORMATS.includes(contentFormat)) {
+  // OMA LwM2M Core 1.1.1 §6.4.5: the values carry full paths.
+  if (!COMPOSITE_FORMATS.includes(contentFormat)) {
     throw new RefusedError(CODE.UNSUPPORTED_CONTENT_FORMAT, `Content-Format ${contentFormat} is not one of Send`);
   }
   if (payload.length === 0) throw new RefusedError(CODE.BAD_REQUEST, "Send has no payload");

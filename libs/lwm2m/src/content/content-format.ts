@@ -49,24 +49,39 @@ export function formatContentFormat(format: number): string {
 /** What the choice depends on; `SupportedObjects` has it. */
 export type FormatSupport = Pick<SupportedObjects, "lwm2mVersion" | "contentFormats">;
 
-/** Formats by preference: those that keep types and times first, compact before readable. */
-const FOR_NODES = [CONTENT_FORMAT.SENML_CBOR, CONTENT_FORMAT.SENML_JSON, CONTENT_FORMAT.LWM2M_TLV];
+/** Formats by preference: those that keep types and times first, compact before readable. LINK never: it has Object links only in Discover. */
+const FOR_NODES = [
+  CONTENT_FORMAT.SENML_CBOR,
+  CONTENT_FORMAT.SENML_JSON,
+  CONTENT_FORMAT.LWM2M_CBOR,
+  CONTENT_FORMAT.LWM2M_TLV,
+  CONTENT_FORMAT.LWM2M_JSON,
+];
 const FOR_VALUE = [CONTENT_FORMAT.CBOR, ...FOR_NODES, CONTENT_FORMAT.TEXT_PLAIN];
 const FOR_OPAQUE = [CONTENT_FORMAT.OCTET_STREAM, ...FOR_VALUE.filter((format) => format !== CONTENT_FORMAT.TEXT_PLAIN)];
+
+/** Formats that a device has only when it lists them: they are of one LwM2M version each, and optional there. */
+const NEVER_UNLISTED: ReadonlySet<number> = new Set([CONTENT_FORMAT.LWM2M_CBOR, CONTENT_FORMAT.LWM2M_JSON]);
 
 /**
  * Formats for the node at `path`, best first, never empty: what the device lists, then what it may know nevertheless.
  *
- * The second is for one retry after 4.06 or 4.15. A device that lists none has TLV; LwM2M 1.0 always has it.
+ * The second is for one retry after 4.06 or 4.15. A device that lists none has TLV; LwM2M 1.0 always has it. LwM2M CBOR is of 1.2.
  */
 export function preferredFormats(path: LwM2mPath, models: ModelView, support: FormatSupport): readonly number[] {
-  const preferred = preferredFor(path, models);
+  const { lwm2mVersion, contentFormats } = support;
+  const preferred = preferredFor(path, models).filter(
+    (format) => format !== CONTENT_FORMAT.LWM2M_CBOR || lwm2mVersion === "1.2",
+  );
   const lists = (format: number) =>
-    support.contentFormats.includes(format) ||
-    (format === CONTENT_FORMAT.LWM2M_TLV && (support.lwm2mVersion === "1.0" || support.contentFormats.length === 0));
+    contentFormats.includes(format) ||
+    (format === CONTENT_FORMAT.LWM2M_TLV && (lwm2mVersion === "1.0" || contentFormats.length === 0));
   const listed = preferred.filter(lists);
   const usable = listed.length > 0 ? listed : [CONTENT_FORMAT.LWM2M_TLV];
-  return [...usable, ...preferred.filter((format) => !usable.some((used) => used === format))];
+  return [
+    ...usable,
+    ...preferred.filter((format) => !NEVER_UNLISTED.has(format) && !usable.some((used) => used === format)),
+  ];
 }
 
 function preferredFor(path: LwM2mPath, models: ModelView): readonly number[] {
