@@ -326,7 +326,7 @@ export class MemoryDeviceStore implements DeviceStore {
     offset?: number;
   }): Promise<readonly ShardRequest[]> {
     const nowMs = this.#now();
-    return [...this.#shardNumber(shard).requests.values()]
+    return [...(this.#shards.get(shard)?.requests.values() ?? [])]
       .flatMap((ofDevice) => [...ofDevice.values()])
       .filter((request) => isOpen(request, nowMs))
       .sort((a, b) => a.expiresAtMs - b.expiresAtMs)
@@ -401,8 +401,10 @@ export class MemoryDeviceStore implements DeviceStore {
   }
 
   async sweep(request: SweepRequest): Promise<SweepOutcome> {
+    const shard = this.#shards.get(request.shard);
+    // Most shards of a store in one process never held anything, and each is asked for every few seconds.
+    if (shard === undefined) return NOTHING_SWEPT;
     const nowMs = this.#time(request.nowMs);
-    const shard = this.#shardNumber(request.shard);
     if (shard.lease.bootId !== request.node.bootId && nowMs < shard.lease.untilMs) return { type: "leased" };
     shard.lease = { bootId: request.node.bootId, untilMs: nowMs + SWEEP_LEASE_MS };
 
@@ -622,6 +624,8 @@ export class MemoryDeviceStore implements DeviceStore {
     return shard;
   }
 }
+
+const NOTHING_SWEPT: SweepOutcome = { type: "swept", expired: [], outbox: [], more: false };
 
 function forgetLapsed({ requests, desires, ended }: Shard, nowMs: number): void {
   for (const [key, ofDevice] of requests) {
