@@ -26,5 +26,5 @@ export { standardObjects } from "./objects/standard-objects.ts";
 export { temperatureObject } from "./objects/temperature.ts";
 export type { Answer } from "./perform-downlink.ts";
 export { DEFAULT_AWAKE_MS, type PowerSaving } from "./radio.ts";
-export { seededRandom } from "./seeded-random.ts";
+export { seededNumbers, seededRandom } from "./seeded-random.ts";
 export { countingSignal, temperatureSignal } from "./signals.ts";
