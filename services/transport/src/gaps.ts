@@ -1,7 +1,6 @@
 import { lwm2m } from "@ferry/proto";
-import type { OwnedDevice } from "./owned-device.ts";
 import type { TransportPorts } from "./ports.ts";
-import { nextHead } from "./record-writer.ts";
+import { nextHead, type RecordSubject } from "./record-writer.ts";
 
 /** Why messages without confirmation were dropped, in the words of the record. */
 const REASONS = {
@@ -17,9 +16,9 @@ const MAX_GAPS = 10_000;
 
 /** What was lost because nobody sends it again: counted by device, and told of once Kafka keeps up. */
 export class Gaps {
-  #dropped: Record<GapReason, Map<OwnedDevice, number>> = none();
+  #dropped: Record<GapReason, Map<RecordSubject, number>> = none();
 
-  drop(device: OwnedDevice, reason: GapReason): void {
+  drop(device: RecordSubject, reason: GapReason): void {
     const gaps = this.#dropped[reason];
     const known = gaps.get(device);
     if (known !== undefined || gaps.size < MAX_GAPS) gaps.set(device, (known ?? 0) + 1);
@@ -42,6 +41,6 @@ export class Gaps {
   }
 }
 
-function none(): Record<GapReason, Map<OwnedDevice, number>> {
+function none(): Record<GapReason, Map<RecordSubject, number>> {
   return { pressure: new Map(), limit: new Map() };
 }

@@ -97,6 +97,11 @@ export class OwnedDevice {
     this.lastUplinkMs = nowMs;
   }
 
+  nextSequence(): number {
+    this.sequence += 1;
+    return this.sequence;
+  }
+
   /** Goes on with what was counted of the device before it registered anew: a Register does not fill its buckets. */
   inherit(before: OwnedDevice): void {
     this.uplinks = before.uplinks;

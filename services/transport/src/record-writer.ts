@@ -10,8 +10,7 @@ import {
   TOPICS,
   type Topic,
 } from "@ferry/proto";
-import type { DeviceRef, NodeRef } from "@ferry/state";
-import type { OwnedDevice } from "./owned-device.ts";
+import type { DeviceRef, NodeRef, Owner, Registration } from "@ferry/state";
 
 /** Protobuf shapes of what is written. */
 type Context = lwm2m.v1.RecordContext.$Properties;
@@ -26,16 +25,23 @@ export interface RecordHead extends DeviceRef {
   readonly ingestTimeMs: number;
 }
 
-/** Head of the next record about an owned device. */
-export function nextHead(device: OwnedDevice, eventId: Uint8Array, ingestTimeMs: number): RecordHead {
-  device.sequence += 1;
+/** Whom a record is about: a device that is owned, or seen in passing. */
+export interface RecordSubject {
+  readonly registration: Registration;
+  readonly owner: Owner;
+  /** Counts the records of the device under its epoch, from 1; 0 where the writer is not the owner. */
+  nextSequence(): number;
+}
+
+/** Head of the next record about a device. */
+export function nextHead(device: RecordSubject, eventId: Uint8Array, ingestTimeMs: number): RecordHead {
   const { tenant, endpoint, registrationId } = device.registration;
   return {
     tenant,
     endpoint,
     registrationId,
     ownerEpoch: device.owner.epoch,
-    sequence: device.sequence,
+    sequence: device.nextSequence(),
     eventId,
     ingestTimeMs,
   };

@@ -3,7 +3,7 @@ import type { MappedSample } from "@ferry/profile";
 import { type lwm2m, toWireValue } from "@ferry/proto";
 import type { OwnedDevice } from "./owned-device.ts";
 import type { TransportPorts } from "./ports.ts";
-import { nextHead } from "./record-writer.ts";
+import { nextHead, type RecordSubject } from "./record-writer.ts";
 
 /** Where values come from. */
 export interface ValueOrigin {
@@ -23,7 +23,7 @@ export interface ValueOrigin {
  * Resolves once Kafka has them; `undefined` when the profile maps none.
  */
 export function publishValues(
-  device: OwnedDevice,
+  device: RecordSubject & Pick<OwnedDevice, "serving">,
   values: readonly TimedValue[],
   { source, eventId, stale, nowMs, partial = false }: ValueOrigin,
   { records }: TransportPorts,

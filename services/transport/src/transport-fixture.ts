@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
-import type { IncomingRecord } from "@ferry/bus";
+import type { IncomingRecord, OutgoingRecord, Sender } from "@ferry/bus";
 import { MemoryBus } from "@ferry/bus/memory";
-import { CODE, CoapStack, OPTION, type Received, uintOption, uriOptions, uriPath } from "@ferry/coap";
+import { CODE, CONTENT_FORMAT, CoapStack, OPTION, type Received, uintOption, uriOptions, uriPath } from "@ferry/coap";
 import { lwm2m, provisioningKey, TOPICS } from "@ferry/proto";
 import {
   createHealth,
@@ -34,7 +34,38 @@ export interface System {
   readonly state: State;
 }
 
-export function memorySystem(): System {
+/** A bus on which a test decides what becomes of a record. */
+export class GatedBus extends MemoryBus {
+  /** Called before a record is published: what it rejects with is what becomes of the record. */
+  gate: (record: OutgoingRecord) => Promise<void> = async () => {};
+  pressure: Sender["pressure"] | undefined;
+
+  override sender(options: { readonly name: string; readonly lingerMs?: number }): Sender {
+    const sender = super.sender(options);
+    const bus = this;
+    return {
+      publish: async (record) => {
+        await bus.gate(record);
+        await sender.publish(record);
+      },
+      get pressure() {
+        return bus.pressure ?? sender.pressure;
+      },
+      get bufferedBytes() {
+        return sender.bufferedBytes;
+      },
+      get bufferedRecords() {
+        return sender.bufferedRecords;
+      },
+      get oldestAgeMs() {
+        return sender.oldestAgeMs;
+      },
+      flush: (timeoutMs) => sender.flush(timeoutMs),
+    };
+  }
+}
+
+export function memorySystem(bus: MemoryBus = new MemoryBus()): System {
   const provisioning = new MemoryProvisioningStore();
   const state: State = {
     devices: new MemoryDeviceStore(),
@@ -44,7 +75,7 @@ export function memorySystem(): System {
     problem: () => undefined,
     stop: async () => {},
   };
-  return { bus: new MemoryBus(), state };
+  return { bus, state };
 }
 
 const PROFILE = {
@@ -129,6 +160,8 @@ export class TestDevice {
     code: CODE.NOT_FOUND,
   });
   observeToken: Uint8Array | undefined;
+  /** Requests of its own that were acknowledged before they were answered. */
+  emptyAcks = 0;
   #server = "";
   #exchange = 1;
   readonly #waiting = new Map<number, (outcome: Received | string) => void>();
@@ -145,6 +178,7 @@ export class TestDevice {
     });
     const drive = driveMachine(new CoapStack({ random: (size) => randomBytes(size) }), (output) => {
       if (output.type === "send") socket.send(output.bytes, output.peer);
+      if (output.type === "acknowledged") this.emptyAcks += 1;
       if (output.type === "response") this.#waiting.get(output.exchange)?.(output);
       if (output.type === "failed") this.#waiting.get(output.exchange)?.(output.reason);
       if (output.type === "delivered") this.#waiting.get(output.exchange)?.("delivered");
@@ -176,9 +210,30 @@ export class TestDevice {
     this.#server = `127.0.0.1:${node.coapPort}`;
   }
 
-  async request(code: number, path: string, query: string[], payload = ""): Promise<Received> {
+  /** Sends what it has collected (LwM2M Send). */
+  send(
+    pack: object | Uint8Array,
+    {
+      format = CONTENT_FORMAT.SENML_JSON,
+      confirmable = true,
+    }: { readonly format?: number; readonly confirmable?: boolean } = {},
+  ): Promise<Received> {
+    const payload = pack instanceof Uint8Array ? pack : Buffer.from(JSON.stringify(pack));
+    return this.request(CODE.POST, "/dp", [], payload, { format, confirmable });
+  }
+
+  async request(
+    code: number,
+    path: string,
+    query: string[],
+    payload: string | Uint8Array = "",
+    { format, confirmable = true }: { format?: number; confirmable?: boolean } = {},
+  ): Promise<Received> {
     const exchange = this.#exchange++;
-    const options = uriOptions(query.length === 0 ? path : `${path}?${query.join("&")}`);
+    const options = [
+      ...uriOptions(query.length === 0 ? path : `${path}?${query.join("&")}`),
+      ...(format === undefined ? [] : [uintOption(OPTION.CONTENT_FORMAT, format)]),
+    ];
     const outcome = await new Promise<Received | string>((resolve) => {
       this.#waiting.set(exchange, resolve);
       this.#drive?.handle({
@@ -187,7 +242,8 @@ export class TestDevice {
         peer: this.#server,
         code,
         options,
-        payload: Buffer.from(payload),
+        payload: Buffer.from(payload as Uint8Array),
+        confirmable,
       });
     });
     if (typeof outcome === "string") throw new TypeError(`the request ended with ${outcome}`);
@@ -235,8 +291,8 @@ export async function openDevice(node: TransportNode): Promise<TestDevice> {
   return device;
 }
 
-export function register(device: TestDevice, endpoint = "ep-1"): Promise<Received> {
-  return device.request(CODE.POST, "/rd", [`ep=${endpoint}`, "lt=300", "lwm2m=1.1", "b=U"], "</1/0>,</3/0>");
+export function register(device: TestDevice, endpoint = "ep-1", version = "1.1"): Promise<Received> {
+  return device.request(CODE.POST, "/rd", [`ep=${endpoint}`, "lt=300", `lwm2m=${version}`, "b=U"], "</1/0>,</3/0>");
 }
 
 /** Everything that a topic holds, and gets. */

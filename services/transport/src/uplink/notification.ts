@@ -3,7 +3,6 @@ import { CODE, codeClass, isFresher, OPTION, readUintOption } from "@ferry/coap"
 import {
   assumedFormat,
   decodeTimedValues,
-  formatPath,
   type TimedValue,
   toCoapRequest,
   UndecodableContentError,
@@ -23,9 +22,8 @@ import { nextHead } from "../record-writer.ts";
 import type { TakeOver } from "../take-over.ts";
 import { publishValues } from "../telemetry.ts";
 import { tokenKey } from "../token-key.ts";
+import { undecodableRecord } from "./undecodable.ts";
 
-/** Longest payload that an `undecodable` record carries, bytes. */
-const MAX_UNDECODABLE_BYTES = 1024;
 /** A CON held longer than this may have been given up by the device, and its observation with it, ms (RFC 7641 §4.5). */
 const SUSPECT_AFTER_MS = 40_000;
 /**
@@ -239,13 +237,8 @@ export class Notifications {
     const ports = this.#ports;
     ports.metrics.undecodable.inc();
     const head = nextHead(device, this.#eventId(device, notification, payload), ports.clock.wallMs());
-    const record = {
-      event: lwm2m.v1.LifecycleEvent.LIFECYCLE_EVENT_UNDECODABLE,
-      reason,
-      payload: payload.subarray(0, MAX_UNDECODABLE_BYTES),
-      path: formatPath(held.path),
-      contentFormat: contentFormat(notification, device, held),
-    };
+    const format = contentFormat(notification, device, held);
+    const record = undecodableRecord(reason, { payload, path: held.path, contentFormat: format });
     const tooLarge = (): void => this.#ports.coap.abandon(notification.handle); // Bounded above: it fits.
     this.#settle(
       notification,

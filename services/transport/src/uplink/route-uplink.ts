@@ -6,12 +6,13 @@ import type { TransportPorts } from "../ports.ts";
 import { deregister } from "./deregister.ts";
 import { register } from "./register.ts";
 import { refuse, tryLater, type UplinkResponse } from "./response.ts";
+import { send } from "./send.ts";
 import { update } from "./update.ts";
 
 /** Answers a request of a device, or stays silent, so that the device sends it again; the one place where failures of Redis become 5.03. */
 export async function serveUplink(request: IncomingRequest, ports: TransportPorts): Promise<void> {
   const uplink = parseUplink(request.code, request.options, request.payload);
-  const response = asksRedis(uplink, ports)
+  const response = asksRedis(request, uplink, ports)
     ? await routeStranger(request, uplink, ports)
     : await routeUplink(request, uplink, ports);
   if (response === undefined) {
@@ -39,7 +40,7 @@ async function routeStranger(
 }
 
 /** Whether Redis must be asked who sends this. */
-function asksRedis(uplink: Uplink, { ownership }: TransportPorts): boolean {
+function asksRedis({ peer }: IncomingRequest, uplink: Uplink, { ownership }: TransportPorts): boolean {
   switch (uplink.type) {
     case "register":
       return true;
@@ -49,6 +50,7 @@ function asksRedis(uplink: Uplink, { ownership }: TransportPorts): boolean {
       return registrationIdShard(registrationId) !== undefined && !ownership.byRegistrationId(registrationId);
     }
     case "send":
+      return ownership.byPeer(peer) === undefined;
     case "refusal":
       return false;
   }
@@ -68,8 +70,7 @@ async function routeUplink(
       case "deregister":
         return await deregister(uplink, ports);
       case "send":
-        // Over NoSec a Send shows no registration id and no token: nothing in it says whose it is.
-        return refuse(CODE.BAD_REQUEST, "Send needs a secure association: in the clear nothing in it names the device");
+        return await send(request, uplink, ports);
       case "refusal":
         ports.metrics.refusedRequests.inc();
         return refuse(uplink.code, uplink.diagnostic);

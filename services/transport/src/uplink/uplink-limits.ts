@@ -11,11 +11,15 @@ export interface Metered {
   uplinks: BucketState | undefined;
 }
 
+/** Devices of other nodes whose uplinks are remembered; the oldest is forgotten first. */
+const MAX_VISITORS = 10_000;
+
 /** How much comes in: Register, Update, Send and notifications of each device and each tenant, and datagrams of strangers that ask Redis something. */
 export class UplinkLimits {
   readonly #device: RateLimit;
   readonly #lookups: RateLimit;
   readonly #lookupState: BucketState = [];
+  readonly #visitors = new Map<string, BucketState>();
   readonly #tenants: TenantBudgets;
   readonly #metrics: TransportMetrics;
 
@@ -57,6 +61,21 @@ export class UplinkLimits {
     const waitMs = this.#tenants.take(tenant, nowMs);
     if (waitMs > 0) this.#metrics.limited.with({ limit: "tenant" }).inc();
     return waitMs;
+  }
+
+  /** What was counted of a device that another node owns, by any name of it. */
+  visitor(name: string): BucketState {
+    const known = this.#visitors.get(name);
+    if (known !== undefined) return known;
+    if (this.#visitors.size >= MAX_VISITORS) {
+      for (const [oldest] of this.#visitors) {
+        this.#visitors.delete(oldest);
+        break;
+      }
+    }
+    const made: BucketState = [];
+    this.#visitors.set(name, made);
+    return made;
   }
 
   /** Whether a datagram of an unknown source may cost a look-up in Redis. One that found somebody costs nothing: {@link found}. */
