@@ -8,14 +8,16 @@ import {
   stringOption,
   uintOption,
 } from "@ferry/coap";
+import type { LwM2mVersion } from "@ferry/lwm2m";
 import { coapMessage } from "@ferry/testing";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { SimulatedDevice } from "./device.ts";
 import { seededRandom } from "./seeded-random.ts";
 
-const device = (): SimulatedDevice =>
-  new SimulatedDevice({ endpoint: "demo", server: "server", random: seededRandom(1) });
+const device = (lwm2mVersion: LwM2mVersion = "1.1"): SimulatedDevice =>
+  new SimulatedDevice({ endpoint: "demo", server: "server", random: seededRandom(1), lwm2mVersion });
+const version = fc.constantFrom<LwM2mVersion>("1.0", "1.1", "1.2");
 
 /** A request that is close to a good one: a path of the device's objects, a format, a payload of any bytes. */
 const request = fc.record({
@@ -61,8 +63,8 @@ describe("a simulated device", () => {
 
   it("answers any request, whatever went before, and stays able to answer a good one", () => {
     fc.assert(
-      fc.property(fc.array(request, { maxLength: 12 }), (requests) => {
-        const it = device();
+      fc.property(version, fc.array(request, { maxLength: 12 }), (lwm2mVersion, requests) => {
+        const it = device(lwm2mVersion);
         const server = new CoapStack({ random: seededRandom(2) });
         const answered: number[] = [];
         /** Carries datagrams to and fro, and acknowledges notifications, until all is quiet. */

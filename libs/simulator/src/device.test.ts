@@ -545,6 +545,33 @@ describe("a simulated device serves composite operations (OMA LwM2M Core 1.1.1 �
   });
 });
 
+describe("a simulated device has the content formats of its version (OMA LwM2M Core 1.0 §6.4, 1.2 §7.4)", () => {
+  const paths = [battery, [19, 0, 0]];
+
+  it("LwM2M JSON in 1.0", () => {
+    talk = new Conversation({ lwm2mVersion: "1.0" });
+    talk.register();
+    const { node } = talk.operate({ type: "read", path: [3303, 0] }, CONTENT_FORMAT.LWM2M_JSON);
+    expect(node).toMatchObject({ resources: [{ id: 5601 }, { id: 5602 }, { id: 5700 }, { id: 5701 }] });
+  });
+
+  it("LwM2M CBOR in 1.2, also for composites", () => {
+    talk = new Conversation({ lwm2mVersion: "1.2" });
+    talk.register();
+    const format = CONTENT_FORMAT.LWM2M_CBOR;
+    const { nodes } = talk.operate({ type: "readComposite", paths }, format);
+    expect(nodes?.map(({ node }) => node?.type)).toEqual(["singleResource", "multipleResource"]);
+    const node = { type: "singleResource", id: 14, value: text("+04") } as const;
+    expect(talk.operate({ type: "writeComposite", nodes: [{ path: timezone, node }] }, format).code).toBe(204);
+    expect(talk.operate({ type: "observeComposite", paths }, format)).toMatchObject({ code: 205, observing: true });
+  });
+
+  it("and no other", () => {
+    talk.register();
+    expect(talk.operate({ type: "read", path: battery }, CONTENT_FORMAT.LWM2M_CBOR).code).toBe(406);
+  });
+});
+
 describe("a simulated device creates and deletes", () => {
   beforeEach(() => talk.register());
 

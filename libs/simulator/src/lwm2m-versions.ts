@@ -18,12 +18,12 @@ export const VERSION_ABILITIES: Readonly<Record<LwM2mVersion, Abilities>> = {
   "1.0": {
     composites: false,
     attributeNames: ATTRIBUTES_1_0,
-    contentFormats: [CONTENT_FORMAT.LWM2M_TLV, ...VALUE_FORMATS],
+    contentFormats: [CONTENT_FORMAT.LWM2M_TLV, CONTENT_FORMAT.LWM2M_JSON, ...VALUE_FORMATS],
   },
   "1.1": { composites: true, attributeNames: ATTRIBUTES_1_1, contentFormats: FORMATS_1_1 },
   "1.2": {
     composites: true,
     attributeNames: [...ATTRIBUTES_1_1, "edge", "con", "hqmax"],
-    contentFormats: FORMATS_1_1,
+    contentFormats: [CONTENT_FORMAT.LWM2M_CBOR, ...FORMATS_1_1],
   },
 };
