@@ -1,6 +1,6 @@
-import { operationPaths, type SupportedObjects } from "@ferry/lwm2m";
+import type { SupportedObjects } from "@ferry/lwm2m";
 import { describe, expect, it } from "@jest/globals";
-import { desiredAttributes, desiredObservations, initialExchange, initialReads } from "./desired-observations.ts";
+import { desiredAttributes, desiredMute, desiredObservations, initialReads } from "./desired-observations.ts";
 import { parseDeviceProfile } from "./device-profile.ts";
 import { KeyMap } from "./key-map.ts";
 
@@ -28,32 +28,18 @@ const PROFILE = parseDeviceProfile({
 const DEVICE = supported({ "3": ["1.1", [0]], "4": ["1.2", [0]], "3303": ["1.1", [0, 1]] });
 
 describe("what a device is asked for", () => {
-  it("is what the profile names and the device registered: attributes, then observations, then reads of the rest", () => {
-    expect(initialExchange(PROFILE, DEVICE)).toEqual([
-      { type: "writeAttributes", path: [3, 0, 9], attributes: { pmin: 10 } },
-      { type: "writeAttributes", path: [3303], attributes: { pmin: 60 } },
-      { type: "observe", path: [3, 0, 9] },
-      { type: "observe", path: [3303] },
-      { type: "read", path: [3, 0, 0] },
-      { type: "read", path: [4, 0, 2] },
+  it("is what the profile names and the device registered: attributes, observations, and reads of the rest", () => {
+    expect(desiredAttributes(PROFILE, DEVICE)).toEqual([
+      { path: [3, 0, 9], attributes: { pmin: 10 } },
+      { path: [3303], attributes: { pmin: 60 } },
     ]);
+    expect(desiredObservations(PROFILE, DEVICE)).toEqual([[[3, 0, 9]], [[3303]]]);
+    expect(initialReads(PROFILE, DEVICE)).toEqual([[[3, 0, 0]], [[4, 0, 2]]]);
   });
 
-  it("is read before it is observed where the profile says so", () => {
-    const { entries, ...rest } = PROFILE;
-    const exchange = initialExchange({ ...rest, entries, afterConnect: "readThenObserve" }, DEVICE);
-    expect(
-      exchange.map((operation) => `${operation.type} ${operationPaths(operation).join().replaceAll(",", "/")}`),
-    ).toEqual([
-      "writeAttributes 3/0/9",
-      "writeAttributes 3303",
-      "read 3/0/0",
-      "read 3/0/9",
-      "read 4/0/2",
-      "read 3303/0/5700",
-      "observe 3/0/9",
-      "observe 3303",
-    ]);
+  it("is read whether or not it is observed where the profile says so", () => {
+    const profile = { ...PROFILE, afterConnect: "readThenObserve" } as const;
+    expect(initialReads(profile, DEVICE)).toEqual([[[3, 0, 0]], [[3, 0, 9]], [[4, 0, 2]], [[3303, 0, 5700]]]);
   });
 
   it("is nothing of an object that it did not register, or registered with another major version", () => {
@@ -65,8 +51,97 @@ describe("what a device is asked for", () => {
 
   it("covers any instance of an object that is listed without instances", () => {
     const profile = parseDeviceProfile({ resources: { "/3303/5/5700": { observe: true } } });
-    expect(desiredObservations(profile, supported({ "3303": ["1.0", []] }))).toEqual([[3303, 5, 5700]]);
+    expect(desiredObservations(profile, supported({ "3303": ["1.0", []] }))).toEqual([[[3303, 5, 5700]]]);
     expect(desiredObservations(profile, supported({ "3303": ["1.0", [0]] }))).toEqual([]);
+  });
+});
+
+describe("how paths are grouped", () => {
+  const observe = true;
+  const document = {
+    resources: {
+      "/3303/0/5700": { key: "temperature", telemetry: true, observe },
+      "/3/0/13": { key: "time", telemetry: true, observe },
+      "/3/0/9": { key: "batteryLevel", telemetry: true, observe },
+      "/3/0/0": { key: "manufacturer", attribute: true },
+      "/3303/0/5605": { key: "reset", attribute: true },
+    },
+    initialReads: "asObserved",
+  };
+  const objects = { "3": ["1.1", [0]], "3303": ["1.1", [0]] } as const;
+  const senml = { ...supported(objects as never), contentFormats: [112] };
+  const groups = (strategy: string, device: SupportedObjects, more = {}): unknown => {
+    const profile = parseDeviceProfile({ ...document, strategy, ...more });
+    return [desiredObservations(profile, device), initialReads(profile, device)];
+  };
+
+  it("single: every path by itself", () => {
+    expect(groups("single", senml)).toEqual([
+      [[[3303, 0, 5700]], [[3, 0, 13]], [[3, 0, 9]]],
+      [[[3, 0, 0]], [[3303, 0, 5605]]],
+    ]);
+  });
+
+  it("compositeAll: all together, reads too, in an order that the document does not decide", () => {
+    expect(groups("compositeAll", senml)).toEqual([
+      [
+        [
+          [3, 0, 9],
+          [3, 0, 13],
+          [3303, 0, 5700],
+        ],
+      ],
+      [
+        [
+          [3, 0, 0],
+          [3303, 0, 5605],
+        ],
+      ],
+    ]);
+  });
+
+  it("compositeByObject: those of one object together", () => {
+    expect(groups("compositeByObject", senml)).toEqual([
+      [
+        [
+          [3, 0, 9],
+          [3, 0, 13],
+        ],
+        [[3303, 0, 5700]],
+      ],
+      [[[3, 0, 0]], [[3303, 0, 5605]]],
+    ]);
+  });
+
+  it("reads are single where the profile does not say otherwise", () => {
+    expect(groups("compositeAll", senml, { initialReads: "single" })).toMatchObject([
+      {},
+      [[[3, 0, 0]], [[3303, 0, 5605]]],
+    ]);
+  });
+
+  it("a device that lists no SenML is asked path by path, unless the profile knows that it has it", () => {
+    const plain = supported(objects as never);
+    expect(groups("compositeAll", plain)).toEqual(groups("single", plain));
+    expect(groups("compositeAll", plain, { contentFormats: ["SENML_JSON"] })).toEqual(groups("compositeAll", senml));
+  });
+
+  it("more paths than one request takes become several", () => {
+    const resources = Object.fromEntries(Array.from({ length: 130 }, (_, id) => [`/3/0/${id}`, { observe }]));
+    const profile = parseDeviceProfile({ resources, strategy: "compositeAll" });
+    expect(desiredObservations(profile, senml).map(({ length }) => length)).toEqual([128, 2]);
+  });
+});
+
+describe("Mute Send", () => {
+  it.each([
+    ["is written where the profile says so", { "1": ["1.1", [0]] }, true, 1],
+    ["is left alone where the profile says nothing", { "1": ["1.1", [0]] }, undefined, 0],
+    ["does not exist in LwM2M 1.0", { "1": ["1.0", [0]] }, true, 0],
+    ["needs an account to write it to", { "3": ["1.1", [0]] }, true, 0],
+  ] as const)("%s", (_, objects, muteSend, writes) => {
+    const profile = parseDeviceProfile({ resources: {}, ...(muteSend === undefined ? {} : { muteSend }) });
+    expect(desiredMute(profile, supported(objects as never))).toHaveLength(writes);
   });
 });
 

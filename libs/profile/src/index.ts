@@ -1,9 +1,14 @@
 export {
   type DesiredAttributes,
   desiredAttributes,
+  desiredMute,
   desiredObservations,
-  initialExchange,
   initialReads,
+  isOffered,
+  observeOf,
+  type PathGroup,
+  readOf,
+  supportsComposite,
 } from "./desired-observations.ts";
 export {
   type BootstrapSettings,
@@ -20,6 +25,7 @@ export {
 export { ProfileError } from "./errors.ts";
 export { type KeyLookup, KeyMap } from "./key-map.ts";
 export { overridePower, type PowerOverride, parsePowerOverride, toPowerForm } from "./power.ts";
+export { attributeChanges, changedReads, type Desire, groupName, joinAttributes } from "./profile-diff.ts";
 export {
   formatRateLimit,
   parseRateLimit,

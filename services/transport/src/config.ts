@@ -103,6 +103,23 @@ const awakeTimes: Section<AwakeTimes> = section<AwakeTimes>("LWM2M_AWAKE", {
   edrxMs: duration("10s").describe("The same for a device of power mode eDRX whose profile has no paging window."),
 });
 
+/** How what the profile wants is brought about. */
+export interface ReconcileSettings {
+  readonly devicesPerSecond: number;
+  readonly retryAfterMs: number;
+  readonly retryAtMostMs: number;
+}
+
+const reconcileSettings: Section<ReconcileSettings> = section<ReconcileSettings>("LWM2M_RECONCILE", {
+  devicesPerSecond: integer(250, { min: 1 }).describe(
+    "Devices of a node that are asked anew each second after their profile, a model or an outage concerned many; a Register and an Update do not wait for it.",
+  ),
+  retryAfterMs: duration("10s").describe(
+    "How soon an observation, Read or Write of the profile is tried again after the device did not answer or answered 5.xx; doubled with each failure, the second half at random.",
+  ),
+  retryAtMostMs: duration("1h").describe("The longest time between two such tries."),
+});
+
 /** Token buckets, each `capacity:seconds[,capacity:seconds]`; empty for no limit. */
 export interface LimitSettings {
   readonly device: string;
@@ -140,6 +157,7 @@ export interface TransportSettings extends ServiceSettings, BusSettings, StateSe
   readonly awake: AwakeTimes;
   readonly fetchWaiting: boolean;
   readonly limits: LimitSettings;
+  readonly reconcile: ReconcileSettings;
   readonly revalidateAfterMs: number;
   readonly expiryGraceMs: number;
   readonly claim: boolean;
@@ -163,6 +181,7 @@ export const TRANSPORT_SHAPE: Shape<TransportSettings> = {
     "Carry out requests that wait in the store once their device is heard. Off only in tests that show what is lost without it.",
   ),
   limits: limitSettings,
+  reconcile: reconcileSettings,
   revalidateAfterMs: duration("60s").describe(
     "Age of ownership in memory after which the next datagram confirms it with Redis, off the ACK path.",
   ),

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from "node:timers/promises";
 import type { CatalogueChange } from "@ferry/provisioning";
-import { reconcile } from "./downlink/reconcile.ts";
+import { isUnsettled, serveAnew } from "./downlink/reconcile.ts";
 import type { OwnedDevice } from "./owned-device.ts";
 import type { TransportPorts } from "./ports.ts";
 
@@ -10,32 +10,25 @@ const BATCH = 100;
 /**
  * A profile or model changed: the devices that it serves follow without registering anew.
  *
- * Observations become what the profile now wants, key names hold from the next value on, and attributes and reads of the new profile are asked for.
+ * Key names hold from the next value on. What the devices are to be asked follows paced: Write-Attributes, observations, and reads of what is newly published.
  */
 export async function followChange(change: CatalogueChange, ports: TransportPorts): Promise<void> {
   if (change.kind !== "profile" && change.kind !== "model") return;
+  if (change.replaced !== undefined)
+    ports.servings.noteReplaced(change.tenant, change.id, change.replaced, ports.clock.wallMs());
   ports.servings.clear();
   let looked = 0;
   for (const device of [...ports.ownership.devices()]) {
-    const { tenant, profile } = device.registration;
-    const concerned = change.kind === "model" || (change.tenant === tenant && change.id === profile);
-    if (concerned && ports.ownership.has(device)) {
+    if (isConcerned(device, change) && ports.ownership.has(device)) {
       serveAnew(device, ports);
-      reconcile(device, ports);
+      if (isUnsettled(device, ports.clock.monotonicMs())) ports.pacer.soon(device);
     }
     if (++looked % BATCH === 0) await turn();
   }
 }
 
-/** Serves a device by what its profile, models and object list are now; what is wanted beyond before is still to be done. */
-export function serveAnew(device: OwnedDevice, ports: TransportPorts): void {
-  const before = new Set(device.serving.exchange.map((operation) => JSON.stringify(operation)));
-  device.serving = ports.servings.of(device.registration);
-  device.followed = false;
-  ports.sleepers.watch(device);
-  for (const operation of device.serving.exchange) {
-    if (operation.type === "observe" || before.has(JSON.stringify(operation))) continue;
-    device.toDo ??= new Map();
-    device.toDo.set(operation, 0);
-  }
+/** A model concerns who registered its object, in whatever version: it may be the closest that there is. */
+function isConcerned({ registration, serving }: OwnedDevice, { kind, tenant, id }: CatalogueChange): boolean {
+  if (kind === "profile") return registration.tenant === tenant && registration.profile === id;
+  return serving.supported.objects.has(Number.parseInt(id, 10));
 }

@@ -162,6 +162,32 @@ export const TRANSPORT_METRICS = {
     name: "lwm2m_owned_observations",
     help: "Observations of the devices that this node owns.",
   },
+  strayValues: {
+    type: "counter",
+    name: "lwm2m_stray_values_total",
+    help: "Values in notifications of an Observe-Composite that it did not ask for; they are left out.",
+  },
+  putOff: {
+    type: "counter",
+    name: "lwm2m_put_off_total",
+    help: "Observations, Reads and Writes of a profile that failed and are tried again later.",
+  },
+  refusedByDevice: {
+    type: "gauge",
+    name: "lwm2m_refused_by_device",
+    help: "Observations, Reads and Writes of profiles that owned devices refused: not asked for again until registration, profile or objects change.",
+  },
+  reconcileWaiting: {
+    type: "gauge",
+    name: "lwm2m_reconcile_waiting_devices",
+    help: "Devices that wait for their turn to be asked anew.",
+  },
+  fallbacks: {
+    type: "counter",
+    name: "lwm2m_fallbacks_total",
+    help: "Kinds of devices that are served by something else than they registered or their profile asks for: the model of another version or none, single observations in place of composite ones.",
+    labels: { kind: ["model", "composite"] },
+  },
   drift: {
     type: "gauge",
     name: "lwm2m_observation_drift",

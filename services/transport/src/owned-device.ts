@@ -1,24 +1,48 @@
-import type { Operation } from "@ferry/lwm2m";
+import { formatPath, type LwM2mPath, type Operation } from "@ferry/lwm2m";
+import { groupName, type PathGroup } from "@ferry/profile";
 import type { BucketState, DeviceState, Observation, Owner, Registration } from "@ferry/state";
 import { WorkQueue } from "./downlink/work-queue.ts";
-import type { Serving } from "./serving.ts";
+import { type Serving, silenceMs } from "./serving.ts";
 import { type TokenKey, tokenKey } from "./token-key.ts";
 
+/** What the profile wants done, and how that goes. */
+export interface Attempts {
+  /** It waits in the device's queue, or is under way. */
+  queued: boolean;
+  /** Failures in a row. */
+  failures: number;
+  /** When it may be tried again, on the monotonic clock. */
+  retryAtMs: number;
+}
+
+/** A Read, Write or Write-Attributes of the profile that is still to be done. */
+export interface Task extends Attempts {
+  readonly operation: Operation;
+}
+
 /** An observation of a device that this node owns, with what only its owner needs to know. */
-export interface HeldObservation {
+export interface HeldObservation extends Attempts {
   readonly observation: Observation;
   /** Key of the observation's token. */
   readonly key: TokenKey;
-  /** Parsed form of the observation's only path. */
-  readonly path: readonly number[];
+  /** Its paths as one text, the same in whatever order they came. */
+  readonly name: string;
+  /** One of an Observe, several of an Observe-Composite. */
+  readonly paths: PathGroup;
+  /** What its payloads are about: the path of an Observe, the root of an Observe-Composite, for there they have full names. */
+  readonly base: LwM2mPath;
+  /** It is of single resource instances: a map of instances among its values may lack some that the device has. */
+  readonly partial: boolean;
   /** The device is known to hold it; else it is made (anew) at the next occasion. */
   confirmed: boolean;
-  /** A request that makes it is queued or under way. */
-  making: boolean;
   /** Observe value of the newest notification; undefined before the first. */
   observe: number | undefined;
   /** When that notification came, on the monotonic clock. */
   observedAtMs: number;
+  /** When the device last showed that it holds it, on the monotonic clock. */
+  heardAtMs: number;
+  /** Silence beyond this makes it suspect, ms. */
+  silentAfterMs: number;
 }
 
 /**
@@ -34,8 +58,12 @@ export class OwnedDevice {
   peer: string;
   readonly observations: Map<TokenKey, HeldObservation> = new Map();
   readonly work: WorkQueue = new WorkQueue();
-  /** Reads and Write-Attributes that the profile wants and that are still to be done, with how often they were tried; undefined when there are none. */
-  toDo: Map<Operation, number> | undefined = undefined;
+  /** What the profile wants done once and is still to be done, by name and in order; undefined when there is nothing. */
+  toDo: Map<string, Task> | undefined = undefined;
+  /** What of the profile is not asked for any more, by name: the device refused it, or an RPC cancelled the observation. */
+  declined: Map<string, "refused" | "cancelled"> | undefined = undefined;
+  /** Content-Formats that the device refused, by `refusalOf`. */
+  refusedFormats: Set<string> | undefined = undefined;
   /** What Redis holds of the profile's observations is what the profile wants. */
   followed = true;
   /** That is being brought about. */
@@ -79,7 +107,7 @@ export class OwnedDevice {
     this.flowStartMs = monotonicMs;
     this.lastUplinkMs = monotonicMs;
     this.requestsWait = state.waiting.requests > 0;
-    for (const observation of state.observations) this.hold(observation);
+    for (const observation of state.observations) this.hold(observation, monotonicMs);
   }
 
   get tenant(): string {
@@ -110,11 +138,48 @@ export class OwnedDevice {
     this.lastLineMs = before.lastLineMs;
   }
 
-  hold(observation: Observation): HeldObservation {
-    const path = (observation.paths[0] ?? "/").split("/").filter(Boolean).map(Number);
+  hold(observation: Observation, nowMs: number): HeldObservation {
+    const paths = observation.paths.map((path) => path.split("/").filter(Boolean).map(Number)); // Ours: they parse.
     const key = tokenKey(observation.token);
-    const held = { observation, key, path, confirmed: true, making: false, observe: undefined, observedAtMs: 0 };
+    const held = {
+      observation,
+      key,
+      name: groupName(paths),
+      paths,
+      base: paths.length === 1 ? (paths[0] as LwM2mPath) : ROOT,
+      partial: paths.some(({ length }) => length === 4),
+      confirmed: true,
+      queued: false,
+      failures: 0,
+      retryAtMs: 0,
+      observe: undefined,
+      observedAtMs: 0,
+      heardAtMs: nowMs,
+      silentAfterMs: silenceMs(paths, this.#attributesInForce()),
+    };
     this.observations.set(key, held);
     return held;
   }
+
+  /** The attributes that the device has, or the profile, have changed: so has how long its observations may be silent. */
+  expectSilence(): void {
+    const attributes = this.#attributesInForce();
+    for (const held of this.observations.values()) held.silentAfterMs = silenceMs(held.paths, attributes);
+  }
+
+  /** Those of the profile that the device is not known to lack. */
+  #attributesInForce(): Serving["attributes"] {
+    if (this.toDo === undefined && this.declined === undefined) return this.serving.attributes;
+    return this.serving.attributes.filter(({ path }) => {
+      const name = attributesName(path);
+      return !(this.toDo?.has(name) || this.declined?.has(name));
+    });
+  }
+}
+
+const ROOT: LwM2mPath = [];
+
+/** Name of the Write-Attributes of a path among what is to be done. */
+export function attributesName(path: LwM2mPath): string {
+  return `attributes ${formatPath(path)}`;
 }

@@ -5,10 +5,13 @@ import type { Clock, Episode, Logger, PassFailpoint } from "@ferry/runtime";
 import type { DeviceStore, NodeDirectory, NodeRef } from "@ferry/state";
 import type { CoapServer } from "./coap-server.ts";
 import type { RpcExecutor } from "./downlink/accept-rpc.ts";
+import type { RetrySettings } from "./downlink/fault-rules.ts";
+import type { Pacer } from "./downlink/pacer.ts";
 import type { Gaps } from "./gaps.ts";
 import type { LiveSlots } from "./live-slots.ts";
 import type { TransportMetrics } from "./metrics.ts";
 import type { OutboxSettler } from "./outbox-settler.ts";
+import type { OwnedDevice } from "./owned-device.ts";
 import type { Ownership } from "./ownership.ts";
 import type { AwakeSettings, ReachabilitySettings } from "./reachability.ts";
 import type { RecordWriter } from "./record-writer.ts";
@@ -24,6 +27,8 @@ export interface HandlerSettings {
   readonly awake: AwakeSettings;
   /** Carry out what waits in the store when a device is heard: off only to show what is lost without it. */
   readonly fetchWaiting: boolean;
+  /** How soon what the profile wants is tried again after it failed. */
+  readonly reconcile: RetrySettings;
   /** How long an operation waits for its response beyond the acknowledgement, ms. */
   readonly responseTimeoutMs: number;
   /** Ownership older than this is confirmed with Redis at the device's next datagram, off the ACK path, ms. */
@@ -51,6 +56,8 @@ export interface TransportPorts {
   readonly takeOver: TakeOver;
   readonly rpc: RpcExecutor;
   readonly sleepers: Sleepers;
+  /** Lets devices be reconciled at a bounded pace. */
+  readonly pacer: Pacer<OwnedDevice>;
   readonly coap: CoapServer;
   readonly records: RecordWriter;
   readonly limits: UplinkLimits;

@@ -24,6 +24,8 @@ import { type NodeRef, StateUnavailableError } from "@ferry/state";
 import { CoapServer } from "./coap-server.ts";
 import type { TransportSettings } from "./config.ts";
 import { RpcExecutor } from "./downlink/accept-rpc.ts";
+import { Pacer } from "./downlink/pacer.ts";
+import { isMissing, mayReconcile, reconcile } from "./downlink/reconcile.ts";
 import { Sweeper } from "./expiry.ts";
 import { followChange } from "./follow-changes.ts";
 import { Gaps } from "./gaps.ts";
@@ -188,6 +190,13 @@ export async function startTransport(
     get rpc() {
       return rpc;
     },
+    pacer: new Pacer({
+      perSecond: settings.reconcile.devicesPerSecond,
+      clock: monotonicMs,
+      later: (ms, then) => void setTimeout(then, ms).unref(),
+      isDue: (device) => mayReconcile(device, ports),
+      run: (device) => reconcile(device, ports),
+    }),
     get sleepers() {
       return sleepers;
     },
@@ -236,7 +245,9 @@ export async function startTransport(
   metrics.observations.collect(() => ownership.observations);
   metrics.rpcWaiting.collect(() => rpc.waiting);
   metrics.asleep.collect(() => [...ownership.devices()].filter(({ asleep }) => asleep).length);
-  metrics.drift.collect(() => drift(ownership));
+  metrics.drift.collect(() => drift(ownership, monotonicMs()));
+  metrics.refusedByDevice.collect(() => refused(ownership));
+  metrics.reconcileWaiting.collect(() => ports.pacer.waiting);
   metrics.bufferedBytes.collect(() => values.bufferedBytes);
   metrics.oldestRecordSeconds.collect(() => values.oldestAgeMs / 1000);
   metrics.socketDrops.collect(() => socket.kernelDrops());
@@ -314,11 +325,18 @@ function isBusError(error: unknown): boolean {
 }
 
 /** Observations that are wanted and not known to be there. */
-function drift(ownership: Ownership): number {
+function drift(ownership: Ownership, nowMs: number): number {
   let missing = 0;
   for (const device of ownership.devices())
-    for (const { confirmed } of device.observations.values()) if (!confirmed) missing += 1;
+    for (const held of device.observations.values()) if (isMissing(held, nowMs)) missing += 1;
   return missing;
+}
+
+function refused(ownership: Ownership): number {
+  let count = 0;
+  for (const { declined } of ownership.devices())
+    for (const why of declined?.values() ?? []) if (why === "refused") count += 1;
+  return count;
 }
 
 async function delay(ms: number, signal: AbortSignal): Promise<void> {

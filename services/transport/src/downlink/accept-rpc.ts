@@ -24,7 +24,7 @@ import { finishRequest } from "./finish-request.ts";
 import { answerLocally } from "./local-requests.ts";
 import { type Performed, perform } from "./perform.ts";
 import { afterTimeout, nextStep } from "./request-policy.ts";
-import { holdObservation, settleObservation } from "./rpc-observations.ts";
+import { holdObservation, observedBy, settleObservation } from "./rpc-observations.ts";
 import { nameOf, type Request, type RequestRef, requestOf, storedRequest } from "./rpc-request.ts";
 import { PRIORITY } from "./work-queue.ts";
 
@@ -201,7 +201,8 @@ export class RpcExecutor {
 
     known.underWay = true;
     const { operation } = built;
-    const observed = operation.type === "observe" ? await holdObservation(device, operation.path, ports) : undefined;
+    const wanted = observedBy(operation);
+    const observed = wanted === undefined ? undefined : await holdObservation(device, wanted, ports);
     if (observed !== undefined && "status" in observed) return this.#finish(request, observed);
     const gate = isAtMostOnce(built) ? await this.#passGate(device, known, request) : { untilMs: Infinity };
     if (gate === undefined) return;
@@ -221,6 +222,7 @@ export class RpcExecutor {
           known.sent = true;
         },
         ...(token === undefined ? {} : { token }),
+        ...(built.format === undefined ? {} : { format: built.format }),
       },
       ports,
     );

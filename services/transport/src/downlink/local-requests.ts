@@ -1,4 +1,3 @@
-import { parsePath } from "@ferry/lwm2m";
 import {
   findObservation,
   formatDiscoverAll,
@@ -6,57 +5,54 @@ import {
   formatObserveReadAll,
   formatRefusal,
   type LocalAsk,
-  type ObservedPaths,
   REFUSALS,
+  type Refusal,
 } from "@ferry/rpc";
 import { logLine } from "../communication-log.ts";
 import type { HeldObservation, OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
 import type { Answer } from "./answer.ts";
-import { withdraw } from "./reconcile.ts";
+import { decline, withdraw } from "./reconcile.ts";
+import { type Observable, observablesOf, toObserved } from "./rpc-observations.ts";
 
 /** Answers what needs no datagram: also of a device that sleeps. */
 export async function answerLocally(device: OwnedDevice, ask: LocalAsk, ports: TransportPorts): Promise<Answer> {
   const { compat } = ports.settings;
+  const observed = observablesOf(device);
   switch (ask.type) {
     case "discoverAll":
       return formatDiscoverAll(device.registration.objectLinks, compat);
     case "observeReadAll":
-      return formatObserveReadAll(observed(device), compat);
-    case "observeCancelAll": {
-      const all = observed(device);
-      for (const { held } of all) await withdraw(device, held, ports);
-      return formatLocalValue(String(all.length));
+      return formatObserveReadAll(observed, compat);
+    case "observeCancelAll":
+      return cancel(device, observed, "Cancel of all observations was", ports);
+    case "observeCancel": {
+      const found = findObservation(observed, toObserved([ask.path]));
+      if (found === undefined) return refuse(REFUSALS.noActiveObservation(ask.id));
+      return cancel(device, [found], `Cancel Observe for [${ask.id}]`, ports);
     }
-    case "observeCancel":
-      return cancel(device, { paths: [ask.path], composite: false }, [ask.id], ports);
-    case "observeCompositeCancel":
-      return cancel(device, { paths: ask.paths, composite: true }, ask.ids, ports);
+    case "observeCompositeCancel": {
+      const found = findObservation(observed, toObserved(ask.paths));
+      if (found === undefined) return refuse(REFUSALS.noActiveCompositeObservation(ask.ids));
+      return cancel(device, [found], `Cancel Composite Observe for [${ask.ids.join(", ")}]`, ports);
+    }
   }
 }
 
-/** Cancelling is passive: the next notification is answered with RST (RFC 7641 §3.6). */
+function refuse(refusal: Refusal): Answer {
+  return formatRefusal(refusal);
+}
+
+/** Cancelling is passive: the next notification is answered with RST (RFC 7641 §3.6). What the profile wants is not made again before the device registers anew. */
 async function cancel(
   device: OwnedDevice,
-  wanted: ObservedPaths,
-  ids: readonly string[],
+  observed: readonly Observable[],
+  what: string,
   ports: TransportPorts,
 ): Promise<Answer> {
-  const found = findObservation(observed(device), wanted);
-  if (found === undefined) {
-    const [id = ""] = ids;
-    return formatRefusal(
-      wanted.composite ? REFUSALS.noActiveCompositeObservation(ids) : REFUSALS.noActiveObservation(id),
-    );
-  }
-  await withdraw(device, found.held, ports);
-  logLine(device, `[info]: Cancel Observe for [${ids.join(", ")}] successful. Result: [1]`, ports);
-  return formatLocalValue("1");
-}
-
-function observed(device: OwnedDevice): readonly (ObservedPaths & { readonly held: HeldObservation })[] {
-  return Array.from(device.observations.values(), (held) => {
-    const { paths } = held.observation;
-    return { held, paths: paths.map(parsePath), composite: paths.length > 1 };
-  });
+  const helds = observed.map(({ held }): HeldObservation => held);
+  for (const { name, observation } of helds) if (observation.source === "profile") decline(device, name, "cancelled");
+  if (helds.length > 0) await withdraw(device, helds, ports);
+  logLine(device, `[info]: ${what} successful. Result: [${helds.length}]`, ports);
+  return formatLocalValue(String(helds.length));
 }

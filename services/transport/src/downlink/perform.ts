@@ -1,17 +1,16 @@
-import { CODE, codeClass, type FailureReason, OPTION, type Received, readUintOption } from "@ferry/coap";
+import { codeClass, type FailureReason, OPTION, type Received, readUintOption } from "@ferry/coap";
 import {
   assumedFormat,
-  chooseFormat,
   decodeTimedValues,
   flattenNode,
   formatPath,
-  formatVersionedPath,
   fromCoapResponse,
   Lwm2mError,
+  type ModelView,
   type Operation,
   type OperationOutcome,
   operationPaths,
-  preferredFormats,
+  type TimedValue,
   toCoapRequest,
 } from "@ferry/lwm2m";
 import { lwm2m } from "@ferry/proto";
@@ -22,7 +21,9 @@ import { hear } from "../hear.ts";
 import type { OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
 import { isReachable, requestTimeoutMs, sleeps } from "../reachability.ts";
+import { versionedPaths } from "../serving.ts";
 import { publishValues } from "../telemetry.ts";
+import { formatsToTry, refusalOf } from "./formats.ts";
 
 /** How an operation ended. */
 export type Performed =
@@ -37,6 +38,8 @@ export type Performed =
 export interface PerformOptions {
   /** Token of the observation to make; a request's own otherwise. */
   readonly token?: Uint8Array;
+  /** Content-Format that whoever asks wants; else the best that the device is known to take. */
+  readonly format?: number;
   /** How long somebody waits for the answer, ms; as long as the device may take when absent. */
   readonly timeoutMs?: number;
   /** Asked in the same turn of the event loop in which a datagram would leave: false keeps it here. */
@@ -51,7 +54,7 @@ export function tokenFor(device: OwnedDevice, ports: TransportPorts): Uint8Array
 }
 
 /**
- * Carries out an operation on a device: one request, one more in another Content-Format when the device refuses the first (4.06, 4.15).
+ * Carries out an operation on a device: one request, and again in another Content-Format when the device refuses that of the first (4.06, 4.15).
  *
  * Call it from the device's work queue. Values of the answer, and values that the device accepted, are published on the way.
  */
@@ -62,16 +65,31 @@ export async function perform(
   ports: TransportPorts,
 ): Promise<Performed> {
   if (!isReachable(device, ports.settings, ports.clock.monotonicMs())) return { type: "unreachable" };
-  const { supported, models } = device.serving;
-  const [target = []] = operationPaths(operation);
-  const [first = chooseFormat(target, models, supported), second] = preferredFormats(target, models, supported);
-  const peer = device.peer;
-  let performed = await attempt(device, operation, first, options, ports);
-  // It went to where the device had been. What does something each time may have been carried out there: it is not sent twice.
+  const formats =
+    options.format === undefined ? formatsToTry(operation, device.serving, device.refusedFormats) : [options.format];
+  let performed: Performed = { type: "unreachable" };
+  for (const format of formats) {
+    performed = await attemptWhereItIs(device, operation, format, options, ports);
+    if (performed.type !== "answered" || !REFUSED_FORMAT.has(performed.outcome.code)) return performed;
+    device.refusedFormats ??= new Set();
+    device.refusedFormats.add(refusalOf(operation, format));
+  }
+  return performed;
+}
+
+/** Once, or once more when the device had left the address that the first went to. */
+async function attemptWhereItIs(
+  device: OwnedDevice,
+  operation: Operation,
+  format: number,
+  options: PerformOptions,
+  ports: TransportPorts,
+): Promise<Performed> {
+  const { peer } = device;
+  const performed = await attempt(device, operation, format, options, ports);
+  // What does something each time may have been carried out there: it is not sent twice.
   const moved = performed.type === "failed" && performed.reason === "cancelled" && device.peer !== peer;
-  if (moved && isRepeatable(operation)) performed = await attempt(device, operation, first, options, ports);
-  const refused = performed.type === "answered" && REFUSED_FORMAT.has(performed.outcome.code);
-  return refused && second !== undefined ? attempt(device, operation, second, options, ports) : performed;
+  return moved && isRepeatable(operation) ? attempt(device, operation, format, options, ports) : performed;
 }
 
 /** Whether sending it a second time does no more than sending it once. */
@@ -79,6 +97,8 @@ export function isRepeatable({ type }: Operation): boolean {
   return type !== "execute" && type !== "create" && type !== "delete";
 }
 
+/** 2.05 Content. */
+const CONTENT = 205;
 /** 4.06 Not Acceptable, 4.15 Unsupported Content-Format. */
 const REFUSED_FORMAT: ReadonlySet<number> = new Set([406, 415]);
 
@@ -91,7 +111,7 @@ async function attempt(
 ): Promise<Performed> {
   const name = requestName(operation);
   const path = operationPaths(operation).map(formatPath).join(", ");
-  const id = versionedId(device, operation);
+  const id = versionedPaths(operationPaths(operation), device.serving.supported);
   try {
     const request = toCoapRequest(operation, { format, rootPath: device.serving.supported.rootPath });
     const { onSent, mayLeave = () => true } = options;
@@ -133,13 +153,19 @@ async function attempt(
       return result;
     }
     hear(device, result.response.peer, ports);
-    const outcome = fromCoapResponse(operation, result.response, device.serving.models, ports.clock.wallMs());
+    const outcome = fromCoapResponse(
+      operation,
+      result.response,
+      device.serving.models,
+      ports.clock.wallMs(),
+      device.serving.supported.rootPath,
+    );
     ports.metrics.operations
       .with({ operation: operation.type, outcome: outcome.code < 300 ? "success" : "refused" })
       .inc();
     const level = outcome.code <= 205 ? "full" : "summary";
-    logLine(device, `${verdictOn(outcome, name, id)}. Result: ${resultText(outcome)}`, ports, level);
-    if (codeClass(result.response.code) === 2) publishOutcome(device, operation, result.response, ports);
+    logLine(device, `${summaryOf(outcome, name, id)}. Result: ${resultText(outcome)}`, ports, level);
+    if (codeClass(result.response.code) === 2) publishOutcome(device, operation, outcome, result.response, ports);
     return { type: "answered", outcome };
   } catch (error) {
     if (!(error instanceof Lwm2mError)) throw error;
@@ -153,14 +179,7 @@ function leastOf(a: number | undefined, b: number | undefined): number | undefin
   return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }
 
-/** The path with the version under which the device registered the object: `/3_1.2/0/9`. */
-function versionedId({ serving }: OwnedDevice, operation: Operation): string {
-  return operationPaths(operation)
-    .map((path) => formatVersionedPath({ path, version: serving.supported.objects.get(path[0] ?? -1)?.version }))
-    .join(", ");
-}
-
-function verdictOn({ code }: OperationOutcome, name: string, id: string): string {
+function summaryOf({ code }: OperationOutcome, name: string, id: string): string {
   return code <= 205 ? `[info]: ${name} [${id}] successful` : `[error]: ${name} [${id}] failed to process successful`;
 }
 
@@ -170,7 +189,13 @@ function resultText({ code, links, diagnostic }: OperationOutcome): string {
 }
 
 /** Publishes what an answer tells of the device's values: those it sent, or those it took. */
-function publishOutcome(device: OwnedDevice, operation: Operation, response: Received, ports: TransportPorts): void {
+function publishOutcome(
+  device: OwnedDevice,
+  operation: Operation,
+  outcome: OperationOutcome,
+  response: Received,
+  ports: TransportPorts,
+): void {
   const nowMs = ports.clock.wallMs();
   const { VALUE_SOURCE_READ, VALUE_SOURCE_WRITE } = lwm2m.v1.ValueSource;
   const { tenant, endpoint, registrationId } = device.registration;
@@ -183,17 +208,61 @@ function publishOutcome(device: OwnedDevice, operation: Operation, response: Rec
     Buffer.from(response.token).toString("hex"),
     nowMs,
   );
-  const origin = { eventId, stale: false, nowMs };
-  // Of an Observe answered by a CON the values are published as those of the notification that it may be.
-  const isValue = operation.type === "read" || (operation.type === "observe" && !response.confirmable);
-  if (isValue && response.code === CODE.CONTENT) {
-    const format =
-      readUintOption(response.options, OPTION.CONTENT_FORMAT) ?? assumedFormat(operation.path, device.serving.models);
-    const values = decodeTimedValues(format, response.payload, operation.path, device.serving.models, nowMs);
-    void publishValues(device, values, { ...origin, source: VALUE_SOURCE_READ }, ports)?.catch(ports.unpublished);
+  const publish = (values: readonly TimedValue[], source: lwm2m.v1.ValueSource): void => {
+    const partial = isPartial(operation);
+    void publishValues(device, values, { eventId, stale: false, partial, nowMs, source }, ports)?.catch(
+      ports.unpublished,
+    );
+  };
+  publish(readValues(operation, outcome, response, device.serving.models, nowMs), VALUE_SOURCE_READ);
+  publish(writtenValues(operation, outcome), VALUE_SOURCE_WRITE);
+}
+
+/** The values of an answer. Those of an Observe answered by a CON are published as those of the notification that it may be. */
+function readValues(
+  operation: Operation,
+  { code, nodes = [] }: OperationOutcome,
+  { options, payload, confirmable }: Received,
+  models: ModelView,
+  nowMs: number,
+): readonly TimedValue[] {
+  const isRead = operation.type === "read" || operation.type === "readComposite";
+  const isObserve = operation.type === "observe" || operation.type === "observeComposite";
+  if (code !== CONTENT || !(isRead || (isObserve && !confirmable))) return [];
+  if (!("path" in operation))
+    return nodes.flatMap(({ path, node }) => (node === undefined ? [] : flattenNode(path, node)));
+  const { path } = operation;
+  const format = readUintOption(options, OPTION.CONTENT_FORMAT) ?? assumedFormat(path, models);
+  return decodeTimedValues(format, payload, path, models, nowMs);
+}
+
+/** The values that the device took. Of an Object Instance whose id it did not tell nobody knows where they are. */
+function writtenValues(operation: Operation, { location }: OperationOutcome): readonly TimedValue[] {
+  switch (operation.type) {
+    case "write":
+      return flattenNode(operation.path, operation.node);
+    case "writeComposite":
+      return operation.nodes.flatMap(({ path, node }) => flattenNode(path, node));
+    case "create": {
+      const [objectId = Number.NaN, pathId] = operation.path;
+      const told = instanceAt(location);
+      return operation.instances.flatMap(({ id = pathId ?? told, resources }) =>
+        id === undefined ? [] : flattenNode([objectId, id], { type: "objectInstance", id, resources }),
+      );
+    }
+    default:
+      return [];
   }
-  if (operation.type === "write") {
-    const values = flattenNode(operation.path, operation.node);
-    void publishValues(device, values, { ...origin, source: VALUE_SOURCE_WRITE }, ports)?.catch(ports.unpublished);
-  }
+}
+
+/** Id of the Object Instance at `19/1`, if it is one. */
+function instanceAt(location = ""): number | undefined {
+  const id = /^\d+\/(\d{1,5})$/.exec(location)?.[1];
+  return id === undefined ? undefined : Number(id);
+}
+
+/** Whether a map of resource instances among the values may lack some that the device has. */
+function isPartial(operation: Operation): boolean {
+  const isUpdate = operation.type === "write" && operation.mode === "update";
+  return isUpdate || operationPaths(operation).some((path) => path.length === 4);
 }

@@ -1,86 +1,196 @@
-import { formatPath, type Operation } from "@ferry/lwm2m";
-import { type Observation, observationToken, StateUnavailableError, shardOf } from "@ferry/state";
-import type { HeldObservation, OwnedDevice } from "../owned-device.ts";
+import { type Operation, operationPaths } from "@ferry/lwm2m";
+import {
+  attributeChanges,
+  type DesiredAttributes,
+  groupName,
+  isOffered,
+  joinAttributes,
+  observeOf,
+} from "@ferry/profile";
+import { type Observation, type Registration, StateUnavailableError } from "@ferry/state";
+import { tellFallbacks } from "../fallbacks.ts";
+import { type Attempts, attributesName, type HeldObservation, type OwnedDevice, type Task } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
-import { perform } from "./perform.ts";
+import { isReachable, sleeps } from "../reachability.ts";
+import type { DesiredObservation, Serving } from "../serving.ts";
+import { retryDelayMs, type Verdict, verdictOn } from "./fault-rules.ts";
+import { newObservations } from "./new-observations.ts";
+import { type PerformOptions, perform } from "./perform.ts";
 import { PRIORITY } from "./work-queue.ts";
 
 /** A registration so young may have been taken over before its first owner had asked for all that the profile wants. */
 const SETTLED_AFTER_MS = 60_000;
-/** How often a read or Write-Attributes of the set-up is tried. */
-const MAX_ATTEMPTS = 3;
-const NOT_NOW = { type: "unreachable" } as const;
-/** Observe answers that say the device will never hold it: nothing there, not readable, not allowed. The profile asks again with the next registration. */
-const NEVER: ReadonlySet<number> = new Set([400, 401, 403, 404, 405]);
 
-/** Asks a device that registered for all that its profile wants: attributes, observations, reads. */
-export function setUp(device: OwnedDevice, ports: TransportPorts): void {
+/**
+ * Asks a device that registered for all that its profile wants: Write-Attributes, so that they hold for the first notification; then observations; then reads of what is not observed.
+ *
+ * `replaced`: the registration before this one. What its profile wanted written and this one's does not is cleared: the device may have kept it.
+ */
+export function setUp(device: OwnedDevice, ports: TransportPorts, replaced?: Registration): void {
+  const { serving } = device;
   for (const held of device.observations.values()) held.confirmed = false;
-  device.toDo = new Map(
-    device.serving.exchange.filter(({ type }) => type !== "observe").map((operation) => [operation, 0]),
-  );
+  const before =
+    replaced === undefined ? [] : [ports.servings.of(replaced).attributes, ...ports.servings.earlier(replaced)];
+  device.toDo = tasksOf([...writeAttributes([[], ...before], serving), ...serving.writes, ...serving.reads]);
+  device.expectSilence();
+  tellFallbacks(device, ports);
   reconcile(device, ports);
 }
 
 /** Goes on with a device that was another node's. `notified`: it was heard by a notification, so it holds what it observed. */
 export function resume(device: OwnedDevice, notified: boolean, ports: TransportPorts): void {
-  const ageMs = ports.clock.wallMs() - device.registration.registeredAtMs;
-  // Its profile may have changed while nobody owned it.
+  const { registration, serving } = device;
+  // Its profile may have changed while nobody owned it, or who owned it may not have come to the end of what followed.
   device.followed = false;
-  if (ageMs < SETTLED_AFTER_MS) setUp(device, ports);
+  if (ports.clock.wallMs() - registration.registeredAtMs < SETTLED_AFTER_MS) setUp(device, ports);
   else {
+    device.toDo = tasksOf(writeAttributes(ports.servings.earlier(registration), serving));
     if (!notified) for (const held of device.observations.values()) held.confirmed = false;
     reconcile(device, ports);
   }
 }
 
+/** Serves a device by what its profile, models and object list are now; what differs from before is still to be done. */
+export function serveAnew(device: OwnedDevice, ports: TransportPorts): void {
+  const before = device.serving;
+  const after = ports.servings.of(device.registration);
+  if (after === before) return;
+  device.serving = after;
+  ports.sleepers.watch(device);
+  const refused = forgetRefusals(device);
+  const pending = [...(device.toDo?.values() ?? [])].map(({ operation }) => operation);
+  const isOpen = (operation: Operation): boolean => {
+    const name = taskName(operation);
+    return refused.has(name) || device.toDo?.has(name) === true;
+  };
+  const unsettled = [
+    ...before.attributes.filter(({ path }) => refused.has(attributesName(path))),
+    ...pending.filter((operation) => operation.type === "writeAttributes"),
+  ];
+  const written = new Set(before.writes.map((operation) => JSON.stringify(operation)));
+  device.toDo = tasksOf([
+    ...writeAttributes([before.attributes], after, unsettled),
+    ...after.writes.filter((operation) => isOpen(operation) || !written.has(JSON.stringify(operation))),
+    ...pending.filter(isRead),
+    ...after.reads.filter((operation) => refused.has(taskName(operation))),
+    ...ports.servings.change(before, after).reads,
+  ]);
+  const wanted = after.observations;
+  const same =
+    wanted.size === before.observations.size && [...wanted.keys()].every((name) => before.observations.has(name));
+  if (!same || [...refused].some((name) => wanted.has(name))) device.followed = false;
+  device.expectSilence();
+  tellFallbacks(device, ports);
+}
+
 /**
- * Desired minus actual: queues what the profile wants and the device is not known to have.
+ * Desired minus actual: queues what the profile wants and the device is not known to have, as far as its time has come.
  *
  * Called whenever the device shows that it lives, so what failed, or was put off under pressure, is tried again.
  */
 export function reconcile(device: OwnedDevice, ports: TransportPorts): void {
+  const readsFirst = device.serving.profile.afterConnect === "readThenObserve";
   if (!device.followed) void follow(device, ports);
-  for (const operation of device.serving.exchange) {
-    if (operation.type === "observe") queueObserves(device, formatPath(operation.path), ports);
-    else queueOnce(device, operation, ports);
-  }
-  queueObserves(device, undefined, ports);
+  queueTasks(device, (operation) => readsFirst || !isRead(operation), ports);
+  queueObserves(device, ports);
+  queueTasks(device, isRead, ports);
 }
 
-/** Whether there is something for `reconcile` to do. */
-export function isUnsettled(device: OwnedDevice): boolean {
-  if (!device.followed || device.toDo !== undefined) return true;
-  for (const { confirmed } of device.observations.values()) if (!confirmed) return true;
+/** Whether there is something for `reconcile` to do now. It runs for every notification: nothing is allocated. */
+export function isUnsettled(device: OwnedDevice, nowMs: number): boolean {
+  if (!device.followed && !device.following) return true;
+  if (device.toDo !== undefined) for (const task of device.toDo.values()) if (isDue(task, nowMs)) return true;
+  for (const held of device.observations.values()) if (isMissing(held, nowMs) && isDue(held, nowMs)) return true;
   return false;
 }
 
-/** Queues an operation of the set-up that is still to be done. What cannot be done now stays to be done, a few times. */
-function queueOnce(device: OwnedDevice, operation: Operation, ports: TransportPorts): void {
-  const attempts = device.toDo?.get(operation);
-  if (attempts === undefined || attempts >= MAX_ATTEMPTS) return;
-  device.toDo?.set(operation, MAX_ATTEMPTS); // Until its turn, `reconcile` leaves it alone.
-  const putOff = (made: number): void => void device.toDo?.set(operation, made);
-  device.work.add(
-    PRIORITY.setup,
-    async () => {
-      const { type } = canAsk(device, ports) ? await perform(device, operation, {}, ports) : NOT_NOW;
-      if (type === "unreachable") putOff(attempts);
-      else if (type === "failed" && attempts + 1 < MAX_ATTEMPTS) putOff(attempts + 1);
-      else device.toDo?.delete(operation);
-      if (device.toDo?.size === 0) device.toDo = undefined; // A device at rest keeps no map.
-    },
-    () => putOff(attempts),
+/** Whether the device is to be asked for something now, and would hear it. */
+export function mayReconcile(device: OwnedDevice, { ownership, settings, clock }: TransportPorts): boolean {
+  const nowMs = clock.monotonicMs();
+  return ownership.has(device) && isUnsettled(device, nowMs) && isReachable(device, settings, nowMs);
+}
+
+/** Whether the device is not known to hold an observation: it was not made, or it was silent for so long that the device may have dropped it. */
+export function isMissing({ confirmed, heardAtMs, silentAfterMs }: HeldObservation, nowMs: number): boolean {
+  return !confirmed || nowMs - heardAtMs > silentAfterMs;
+}
+
+function isDue({ queued, retryAtMs }: Attempts, nowMs: number): boolean {
+  return !queued && nowMs >= retryAtMs;
+}
+
+function isRead({ type }: Operation): boolean {
+  return type === "read" || type === "readComposite";
+}
+
+/** The Write-Attributes that bring a device to what its profile wants, whichever of `before` it has been given. */
+function writeAttributes(
+  before: readonly (readonly DesiredAttributes[])[],
+  { attributes: wanted, supported }: Serving,
+  unsettled?: readonly DesiredAttributes[],
+): Operation[] {
+  return joinAttributes(before.map((had) => attributeChanges(had, wanted, unsettled)))
+    .filter(({ path }) => isOffered(path, supported))
+    .map(({ path, attributes }): Operation => ({ type: "writeAttributes", path, attributes }));
+}
+
+/** Of several that have one name the last counts. */
+function tasksOf(operations: readonly Operation[]): Map<string, Task> | undefined {
+  if (operations.length === 0) return undefined;
+  return new Map(
+    operations.map((operation) => [taskName(operation), { operation, queued: false, failures: 0, retryAtMs: 0 }]),
   );
 }
 
-/** Queues the observations of a path, or all, that the device is not known to hold. */
-function queueObserves(device: OwnedDevice, path: string | undefined, ports: TransportPorts): void {
+function taskName(operation: Operation): string {
+  if (operation.type === "writeAttributes") return attributesName(operation.path);
+  return `${operation.type} ${groupName(operationPaths(operation))}`;
+}
+
+/** Queues what is to be done once and whose time has come. */
+function queueTasks(device: OwnedDevice, isMeant: (operation: Operation) => boolean, ports: TransportPorts): void {
+  const nowMs = ports.clock.monotonicMs();
+  for (const [name, task] of device.toDo ?? []) {
+    if (!isMeant(task.operation) || !isDue(task, nowMs)) continue;
+    task.queued = true;
+    device.work.add(
+      PRIORITY.setup,
+      async () => {
+        const isCurrent = (): boolean => device.toDo?.get(name) === task; // Else another has taken its place.
+        if (isCurrent() && canAsk(device, ports)) {
+          const verdict = await attempt(device, task.operation, {}, ports);
+          if (isCurrent()) settleTask(device, name, task, verdict, ports);
+        }
+        task.queued = false;
+      },
+      () => {
+        task.queued = false;
+      },
+    );
+  }
+}
+
+function settleTask(device: OwnedDevice, name: string, task: Task, verdict: Verdict, ports: TransportPorts): void {
+  if (verdict === "unsent") return;
+  if (verdict === "failed") {
+    putOff(device, task, ports);
+    return;
+  }
+  if (verdict === "refused") decline(device, name, "refused");
+  device.toDo?.delete(name);
+  if (device.toDo?.size === 0) device.toDo = undefined; // A device at rest keeps no map.
+  if (task.operation.type === "writeAttributes") device.expectSilence();
+}
+
+/** Queues the observations that the device is not known to hold and whose time has come. */
+function queueObserves(device: OwnedDevice, ports: TransportPorts): void {
+  const nowMs = ports.clock.monotonicMs();
   for (const held of device.observations.values()) {
-    if (held.confirmed || held.making || (path !== undefined && held.observation.paths[0] !== path)) continue;
-    held.making = true;
+    if (!isMissing(held, nowMs) || !isDue(held, nowMs)) continue;
+    held.confirmed = false;
+    held.queued = true;
     const done = (): void => {
-      held.making = false;
+      held.queued = false;
     };
     device.work.add(
       PRIORITY.setup,
@@ -98,16 +208,70 @@ function canAsk(device: OwnedDevice, ports: TransportPorts): boolean {
   return ports.ownership.has(device) && ports.values.pressure === "normal";
 }
 
+/** Carries out an own request. A sleeping device that did not answer in time was asleep: it is asked again when it is heard, or at once when it was heard meanwhile. */
+async function attempt(
+  device: OwnedDevice,
+  operation: Operation,
+  options: PerformOptions,
+  ports: TransportPorts,
+): Promise<Verdict> {
+  const heardMs = device.lastUplinkMs;
+  const performed = await perform(device, operation, options, ports);
+  const isTimeout = performed.type === "failed" && performed.reason === "timeout";
+  if (!isTimeout || !sleeps(device, ports.settings.awake)) return verdictOn(performed);
+  if (device.lastUplinkMs > heardMs) ports.pacer.later(device, 0);
+  return "unsent";
+}
+
 /** Makes one observation that Redis holds already; withdraws it there when the device says that it never will. */
 async function observe(device: OwnedDevice, held: HeldObservation, ports: TransportPorts): Promise<void> {
-  const { token } = held.observation;
+  const { token, source } = held.observation;
   if (!device.observations.has(held.key)) return; // Withdrawn before its turn.
-  const performed = await perform(device, { type: "observe", path: held.path }, { token }, ports);
-  if (performed.type !== "answered") return;
-  held.confirmed = performed.outcome.observing === true;
-  if (NEVER.has(performed.outcome.code) || (performed.outcome.code === 205 && !held.confirmed)) {
-    await withdraw(device, held, ports);
+  const verdict = await attempt(device, observeOf(held.paths), { token }, ports);
+  if (!device.observations.has(held.key)) return;
+  switch (verdict) {
+    case "done":
+      return confirm(held, ports.clock.monotonicMs());
+    case "refused":
+      if (source === "profile") decline(device, held.name, "refused");
+      return withdraw(device, [held], ports);
+    case "failed":
+      return putOff(device, held, ports);
+    case "unsent":
+      return;
   }
+}
+
+/** The device showed that it holds an observation. */
+export function confirm(held: HeldObservation, nowMs: number): void {
+  held.confirmed = true;
+  held.failures = 0;
+  held.retryAtMs = 0;
+  held.heardAtMs = nowMs;
+}
+
+/** Puts off what failed; the device gets its turn again when the time has come, if it can be reached then, or when it is heard after. */
+function putOff(device: OwnedDevice, attempts: Attempts, ports: TransportPorts): void {
+  attempts.failures += 1;
+  const delayMs = retryDelayMs(attempts.failures, ports.settings.reconcile, ports.random);
+  attempts.retryAtMs = ports.clock.monotonicMs() + delayMs;
+  ports.metrics.putOff.inc();
+  ports.pacer.later(device, delayMs);
+}
+
+/** Remembers that something of the profile is not to be asked for again. */
+export function decline(device: OwnedDevice, name: string, why: "refused" | "cancelled"): void {
+  device.declined ??= new Map();
+  device.declined.set(name, why);
+}
+
+/** Its profile or objects changed: the device may now do what it refused. Returns what that was. */
+function forgetRefusals(device: OwnedDevice): ReadonlySet<string> {
+  const refused = new Set<string>();
+  for (const [name, why] of device.declined ?? []) if (why === "refused") refused.add(name);
+  for (const name of refused) device.declined?.delete(name);
+  if (device.declined?.size === 0) device.declined = undefined;
+  return refused;
 }
 
 /** Brings what Redis holds of the profile's observations to what the profile now wants; one run at a time, once more when something changed meanwhile. */
@@ -115,38 +279,52 @@ export async function follow(device: OwnedDevice, ports: TransportPorts): Promis
   if (device.following) return; // The run under way sees that it has to go on.
   device.following = true;
   device.followed = true;
-  const wanted = new Map(device.serving.observations.map((observation) => [formatPath(observation.path), observation]));
-  for (const held of [...device.observations.values()]) {
-    if (held.observation.source !== "profile") continue;
-    // What is not wanted is cancelled passively: the device's next notification is answered with RST.
-    if (!wanted.delete(held.observation.paths[0] ?? "")) await withdraw(device, held, ports);
-  }
-  const shard = shardOf(device.tenant, device.endpoint);
-  const add = [...wanted].map(
-    ([path, { contentFormat }]): Observation => ({
-      token: observationToken(shard, ports.random),
-      paths: [path],
-      source: "profile",
-      contentFormat,
-    }),
-  );
-  const held = add.length === 0 ? "held" : await hold(device, add, ports);
+  const { wanted, unwanted } = difference(device, device.serving);
+  // What is not wanted is cancelled passively: the device's next notification is answered with RST.
+  const outcome =
+    wanted.length + unwanted.length === 0
+      ? "done"
+      : await exchange(device, newObservations(device, wanted, ports.random), unwanted, ports);
   device.following = false;
-  const again = !device.followed;
   // Redis was away: it is tried again when the device is heard.
-  if (held === "unavailable") device.followed = false;
-  else if (again && ports.ownership.has(device)) await follow(device, ports);
-  if (held === "held" && add.length > 0) reconcile(device, ports);
+  if (outcome === "unavailable") device.followed = false;
+  else if (!device.followed && ports.ownership.has(device)) return follow(device, ports);
+  if (outcome === "done" && wanted.length > 0) reconcile(device, ports);
+}
+
+/** What the profile wants and the device's owner does not hold, and the other way round. What an RPC observes need not be observed twice. */
+function difference(
+  device: OwnedDevice,
+  { observations }: Serving,
+): { wanted: readonly DesiredObservation[]; unwanted: readonly HeldObservation[] } {
+  const wanted = new Map(observations);
+  for (const name of device.declined?.keys() ?? []) wanted.delete(name);
+  const unwanted: HeldObservation[] = [];
+  for (const held of device.observations.values()) {
+    if (!wanted.delete(held.name) && held.observation.source === "profile") unwanted.push(held);
+  }
+  return { wanted: [...wanted.values()], unwanted };
 }
 
 /** Stores observations that are about to be made, and holds them. Not when another node has the device by now, or Redis is away. */
-export async function hold(
+export function hold(
   device: OwnedDevice,
   add: readonly Observation[],
   ports: TransportPorts,
-): Promise<"held" | "stale" | "unavailable"> {
+): Promise<"done" | "stale" | "unavailable"> {
+  return exchange(device, add, [], ports);
+}
+
+/** Takes observations in and gives others up, in one step. */
+async function exchange(
+  device: OwnedDevice,
+  add: readonly Observation[],
+  remove: readonly HeldObservation[],
+  ports: TransportPorts,
+): Promise<"done" | "stale" | "unavailable"> {
+  const tokens = remove.map(({ observation }) => observation.token);
   try {
-    const outcome = await ports.devices.observe({ device, owner: device.owner, add, remove: [] });
+    const outcome = await ports.devices.observe({ device, owner: device.owner, add, remove: tokens });
     if (outcome.type === "stale" || !ports.ownership.has(device)) {
       ports.ownership.drop(device);
       return "stale";
@@ -156,22 +334,20 @@ export async function hold(
     ports.stateEpisode.failed(error);
     return "unavailable";
   }
+  for (const token of tokens) ports.ownership.unobserve(device, token);
   for (const observation of add) {
-    device.hold(observation).confirmed = false;
+    device.hold(observation, ports.clock.monotonicMs()).confirmed = false;
     ports.ownership.index(device, observation.token);
   }
-  return "held";
+  return "done";
 }
 
-/** Gives an observation up: its next notification is answered with RST. Left in Redis when that is away: it does no harm but to be asked for again after a take-over. */
-export async function withdraw(device: OwnedDevice, held: HeldObservation, ports: TransportPorts): Promise<void> {
-  const { token } = held.observation;
-  ports.ownership.unobserve(device, token);
-  try {
-    const outcome = await ports.devices.observe({ device, owner: device.owner, add: [], remove: [token] });
-    if (outcome.type === "stale") ports.ownership.drop(device);
-  } catch (error) {
-    if (!(error instanceof StateUnavailableError)) throw error;
-    ports.stateEpisode.failed(error);
-  }
+/** Gives observations up: the next notification of each is answered with RST. Left in Redis when that is away: it does no harm but to be asked for again after a take-over. */
+export async function withdraw(
+  device: OwnedDevice,
+  given: readonly HeldObservation[],
+  ports: TransportPorts,
+): Promise<void> {
+  for (const { observation } of given) ports.ownership.unobserve(device, observation.token);
+  await exchange(device, [], given, ports);
 }

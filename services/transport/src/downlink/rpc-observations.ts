@@ -1,11 +1,12 @@
-import { formatPath, type LwM2mPath, pathsOverlap } from "@ferry/lwm2m";
-import { formatRefusal, REFUSALS, type Refusal } from "@ferry/rpc";
+import { formatPath, type Operation } from "@ferry/lwm2m";
+import { groupName, type PathGroup } from "@ferry/profile";
+import { findObservationConflict, formatRefusal, type ObservedPaths } from "@ferry/rpc";
 import { observationToken, shardOf } from "@ferry/state";
 import type { HeldObservation, OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
 import { type Answer, answer, MOVED } from "./answer.ts";
 import type { Performed } from "./perform.ts";
-import { hold, withdraw } from "./reconcile.ts";
+import { confirm, hold, withdraw } from "./reconcile.ts";
 
 /** An observation that a request is about: held before, or added for it. */
 export interface Observed {
@@ -13,21 +14,47 @@ export interface Observed {
   readonly added: boolean;
 }
 
+/** An observation as the rules of RPC see it. One of a single path is a plain one, by whichever method it was asked for. */
+export type Observable = ObservedPaths & { readonly held: HeldObservation };
+
+/** What is observed of a device. */
+export function observablesOf(device: OwnedDevice): readonly Observable[] {
+  return Array.from(device.observations.values(), (held) => ({ held, ...toObserved(held.paths) }));
+}
+
+/** `paths` as an observation of them. */
+export function toObserved(paths: PathGroup): ObservedPaths {
+  return { paths, composite: paths.length > 1 };
+}
+
+/** The paths that an operation observes; undefined when it observes nothing. */
+export function observedBy(operation: Operation): ObservedPaths | undefined {
+  if (operation.type === "observe") return { paths: [operation.path], composite: false };
+  return operation.type === "observeComposite" ? { paths: operation.paths, composite: true } : undefined;
+}
+
 /** Holds an observation before the device is asked for it, so that its first notification finds it. One that is there already is asked for under its own token. */
 export async function holdObservation(
   device: OwnedDevice,
-  path: LwM2mPath,
+  wanted: ObservedPaths,
   ports: TransportPorts,
 ): Promise<Observed | Answer> {
-  const conflict = findConflict(device, path);
+  const conflict = findObservationConflict(observablesOf(device), wanted);
   if (conflict !== undefined) return formatRefusal(conflict);
-  const known = findHeld(device, path);
-  if (known !== undefined) return { held: known, added: false };
+  const name = groupName(wanted.paths);
+  const known = findHeld(device, name);
+  if (known !== undefined) return { held: queued(known), added: false };
   const token = observationToken(shardOf(device.tenant, device.endpoint), ports.random);
-  const outcome = await hold(device, [{ token, paths: [formatPath(path)], source: "rpc" }], ports);
-  const held = findHeld(device, path);
-  if (outcome === "held" && held !== undefined) return { held, added: true };
+  const outcome = await hold(device, [{ token, paths: wanted.paths.map(formatPath), source: "rpc" }], ports);
+  const held = findHeld(device, name);
+  if (outcome === "done" && held !== undefined) return { held: queued(held), added: true };
   return answer("UNREACHABLE", outcome === "unavailable" ? "Redis cannot be reached" : MOVED);
+}
+
+/** The request itself makes it: nobody else has to. */
+function queued(held: HeldObservation): HeldObservation {
+  held.queued = true;
+  return held;
 }
 
 /** The observation stays when the device holds it; one that was added by the request goes when it does not. */
@@ -37,21 +64,14 @@ export async function settleObservation(
   performed: Performed,
   ports: TransportPorts,
 ): Promise<void> {
-  if (performed.type === "answered") held.confirmed = performed.outcome.observing === true;
-  const refused = performed.type === "answered" && !held.confirmed;
-  if (added && (refused || performed.type !== "answered")) await withdraw(device, held, ports);
+  held.queued = false;
+  const observing = performed.type === "answered" && performed.outcome.observing === true;
+  if (observing) return confirm(held, ports.clock.monotonicMs());
+  if (performed.type === "answered") held.confirmed = false;
+  if (added) await withdraw(device, [held], ports);
 }
 
-function findHeld(device: OwnedDevice, path: LwM2mPath): HeldObservation | undefined {
-  const text = formatPath(path);
-  return [...device.observations.values()].find(({ observation }) => observation.paths[0] === text);
-}
-
-/** An observation above or below `path`: the device would report the same values twice. The same path again is no conflict. */
-function findConflict(device: OwnedDevice, path: LwM2mPath): Refusal | undefined {
-  for (const held of device.observations.values()) {
-    const overlaps = held.path.length !== path.length && pathsOverlap(held.path, path);
-    if (overlaps) return REFUSALS.observationConflict(formatPath(path), formatPath(held.path));
-  }
+function findHeld(device: OwnedDevice, name: string): HeldObservation | undefined {
+  for (const held of device.observations.values()) if (held.name === name) return held;
   return undefined;
 }

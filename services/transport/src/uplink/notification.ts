@@ -2,16 +2,20 @@ import { RecordTooLargeError } from "@ferry/bus";
 import { CODE, codeClass, isFresher, OPTION, readUintOption } from "@ferry/coap";
 import {
   assumedFormat,
+  COMPOSITE_FORMATS,
   decodeTimedValues,
+  formatContentFormat,
+  isWithin,
   type TimedValue,
   toCoapRequest,
   UndecodableContentError,
 } from "@ferry/lwm2m";
+import { readOf } from "@ferry/profile";
 import { lwm2m } from "@ferry/proto";
 import { eventId, parseToken, TOKEN_KIND } from "@ferry/state";
 import type { IncomingNotification } from "../coap-server.ts";
 import { tokenFor } from "../downlink/perform.ts";
-import { isUnsettled, reconcile } from "../downlink/reconcile.ts";
+import { confirm, isUnsettled, reconcile } from "../downlink/reconcile.ts";
 import { PRIORITY } from "../downlink/work-queue.ts";
 import { forwardResponse } from "../forward-response.ts";
 import type { GapReason } from "../gaps.ts";
@@ -97,7 +101,7 @@ export class Notifications {
       this.#shed(device, notification, "limit");
       return;
     }
-    if (notification.more !== undefined) {
+    if (notification.more !== undefined && misplacedFormat(notification, held) === undefined) {
       this.#fetchRest(device, held, notification);
       return;
     }
@@ -112,13 +116,7 @@ export class Notifications {
     const id = this.#eventId(device, notification, payload);
     let values: readonly TimedValue[];
     try {
-      values = decodeTimedValues(
-        contentFormat(notification, device, held),
-        payload,
-        held.path,
-        device.serving.models,
-        nowMs,
-      );
+      values = this.#decode(device, held, notification, payload, nowMs);
     } catch (error) {
       if (!(error instanceof UndecodableContentError)) throw error;
       this.#undecodable(device, held, notification, payload, error.message);
@@ -130,13 +128,32 @@ export class Notifications {
       notification,
       monotonicMs,
       device,
-      () =>
-        publishValues(device, values, { source, eventId: id, stale, nowMs, partial: held.path.length === 4 }, ports),
+      () => publishValues(device, values, { source, eventId: id, stale, nowMs, partial: held.partial }, ports),
       // It will never fit: what cannot be published whole is told of before it is acknowledged.
       () => this.#undecodable(device, held, notification, payload, "its values make a record larger than Kafka takes"),
     );
-    held.confirmed = true; // It notifies, so the device holds it.
-    if (isUnsettled(device)) reconcile(device, ports);
+    confirm(held, monotonicMs); // It notifies, so the device holds it.
+    if (isUnsettled(device, monotonicMs)) ports.pacer.soon(device);
+  }
+
+  /** The values of a payload. Of an Observe-Composite those at the paths that were asked for: others nobody wants. @throws {UndecodableContentError} */
+  #decode(
+    device: OwnedDevice,
+    held: HeldObservation,
+    notification: IncomingNotification,
+    payload: Uint8Array,
+    nowMs: number,
+  ): readonly TimedValue[] {
+    const { models, supported } = device.serving;
+    const misplaced = misplacedFormat(notification, held);
+    if (misplaced !== undefined) throw new UndecodableContentError(misplaced);
+    const format = contentFormat(notification, device, held);
+    const values = decodeTimedValues(format, payload, held.base, models, nowMs, supported.rootPath);
+    const { paths } = held;
+    if (paths.length === 1) return values;
+    const asked = values.filter(({ path }) => paths.some((wanted) => isWithin(path, wanted)));
+    if (asked.length < values.length) this.#ports.metrics.strayValues.inc(values.length - asked.length);
+    return asked;
   }
 
   /** Acknowledges when what was written is accepted; stays silent when it was not. */
@@ -191,10 +208,10 @@ export class Notifications {
     if (more === undefined) return;
     device.work.add(PRIORITY.notificationBlocks, async () => {
       const { blockSize, etag } = more;
-      const request = toCoapRequest(
-        { type: "read", path: held.path },
-        { format: contentFormat(notification, device, held), rootPath: device.serving.supported.rootPath },
-      );
+      const request = toCoapRequest(readOf(held.paths), {
+        format: contentFormat(notification, device, held),
+        rootPath: device.serving.supported.rootPath,
+      });
       const result = await ports.coap.request({
         peer,
         ...request,
@@ -238,7 +255,7 @@ export class Notifications {
     ports.metrics.undecodable.inc();
     const head = nextHead(device, this.#eventId(device, notification, payload), ports.clock.wallMs());
     const format = contentFormat(notification, device, held);
-    const record = undecodableRecord(reason, { payload, path: held.path, contentFormat: format });
+    const record = undecodableRecord(reason, { payload, path: held.base, contentFormat: format });
     const tooLarge = (): void => this.#ports.coap.abandon(notification.handle); // Bounded above: it fits.
     this.#settle(
       notification,
@@ -269,6 +286,15 @@ export class Notifications {
 }
 
 /** What the payload is in: what the device says, else what it must be for the path. */
-function contentFormat({ options }: IncomingNotification, { serving }: OwnedDevice, { path }: HeldObservation): number {
-  return readUintOption(options, OPTION.CONTENT_FORMAT) ?? assumedFormat(path, serving.models);
+function contentFormat({ options }: IncomingNotification, { serving }: OwnedDevice, { base }: HeldObservation): number {
+  return readUintOption(options, OPTION.CONTENT_FORMAT) ?? assumedFormat(base, serving.models);
+}
+
+/** What is wrong with the Content-Format of an Observe-Composite's payload: only some can say where their values are. */
+function misplacedFormat({ options }: IncomingNotification, { paths }: HeldObservation): string | undefined {
+  if (paths.length === 1) return undefined;
+  const format = readUintOption(options, OPTION.CONTENT_FORMAT);
+  if (format === undefined) return "a composite payload needs a Content-Format";
+  if (COMPOSITE_FORMATS.includes(format)) return undefined;
+  return `a composite payload cannot be ${formatContentFormat(format)}`;
 }

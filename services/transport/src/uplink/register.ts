@@ -1,17 +1,11 @@
 import { hash } from "node:crypto";
 import { CODE, type PeerKey } from "@ferry/coap";
-import { formatPath, MISSING_ENDPOINT, type Register } from "@ferry/lwm2m";
+import { MISSING_ENDPOINT, type Register } from "@ferry/lwm2m";
 import { lwm2m } from "@ferry/proto";
-import {
-  type DeviceState,
-  makeRegistrationId,
-  namedEventId,
-  type Observation,
-  observationToken,
-  shardOf,
-} from "@ferry/state";
+import { type DeviceState, makeRegistrationId, namedEventId, shardOf } from "@ferry/state";
 import type { IncomingRequest } from "../coap-server.ts";
 import { logRegistered } from "../communication-log.ts";
+import { newObservations } from "../downlink/new-observations.ts";
 import { setUp } from "../downlink/reconcile.ts";
 import { publishChange } from "../lifecycle.ts";
 import type { OwnedDevice } from "../owned-device.ts";
@@ -60,14 +54,7 @@ export async function register(
   } as const;
   const serving = ports.servings.of(registration);
   // Stored with the registration, so that the first notification finds them on any node.
-  const observations = serving.observations.map(
-    ({ path, contentFormat }): Observation => ({
-      token: observationToken(shard, ports.random),
-      paths: [formatPath(path)],
-      source: "profile",
-      contentFormat,
-    }),
-  );
+  const observations = newObservations(registration, serving.observations.values(), ports.random);
   const outcome = await ports.devices.register({
     registration,
     digest: datagramDigest(request),
@@ -103,7 +90,7 @@ export async function register(
     options: location,
     afterwards: () => {
       logRegistered(device, ports);
-      setUp(device, ports);
+      setUp(device, ports, outcome.replaced?.registration);
       ports.rpc.serve(device);
     },
   };

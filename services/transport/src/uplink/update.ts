@@ -3,8 +3,7 @@ import type { Update } from "@ferry/lwm2m";
 import { registrationIdShard } from "@ferry/state";
 import type { IncomingRequest } from "../coap-server.ts";
 import { logLine } from "../communication-log.ts";
-import { reconcile, resume } from "../downlink/reconcile.ts";
-import { serveAnew } from "../follow-changes.ts";
+import { reconcile, resume, serveAnew, setUp } from "../downlink/reconcile.ts";
 import { hear } from "../hear.ts";
 import { publishChange } from "../lifecycle.ts";
 import type { OwnedDevice } from "../owned-device.ts";
@@ -66,7 +65,9 @@ export async function update(request: IncomingRequest, uplink: Update, ports: Tr
       if (ours) reconcile(device, ports);
       else {
         ports.sleepers.arrived(device);
-        resume(device, false, ports);
+        // What it had before, nobody here knows.
+        if (objectLinks === undefined) resume(device, false, ports);
+        else setUp(device, ports);
       }
       ports.rpc.serve(device);
     },

@@ -1,0 +1,45 @@
+import { UnexpectedResponseError } from "@ferry/lwm2m";
+import type { Performed } from "./perform.ts";
+
+/**
+ * What follows from an attempt to do what the profile wants.
+ *
+ * `refused`: the device will never do it; not again until it registers anew, its objects or its profile change.
+ * `failed`: it may do it later; again after a while, which grows. `unsent`: nothing is known; again when the device is heard.
+ */
+export type Verdict = "done" | "refused" | "failed" | "unsent";
+
+/** Nothing there, not possible there, not allowed: the device would say it again. */
+const REFUSALS: ReadonlySet<number> = new Set([400, 401, 403, 404, 405]);
+
+export function verdictOn(performed: Performed): Verdict {
+  switch (performed.type) {
+    case "answered": {
+      const { code, observing } = performed.outcome;
+      // An Observe that is answered as a Read (RFC 7641 §4.1): the device does not observe this.
+      if (code < 300) return observing === false ? "refused" : "done";
+      return REFUSALS.has(code) ? "refused" : "failed";
+    }
+    case "invalid":
+      return performed.error instanceof UnexpectedResponseError ? "failed" : "refused"; // Else it cannot even be asked.
+    case "failed":
+      return performed.reason === "cancelled" ? "unsent" : "failed";
+    case "unreachable":
+      return "unsent";
+  }
+}
+
+/** How soon what failed is tried again. */
+export interface RetrySettings {
+  /** After the first failure, ms. */
+  readonly retryAfterMs: number;
+  /** However often it failed, ms. */
+  readonly retryAtMostMs: number;
+}
+
+/** How long to wait after so many failures in a row, ms: doubled each time up to the limit, the second half of it at random so that a fleet does not come back at once. */
+export function retryDelayMs(failures: number, settings: RetrySettings, random: (size: number) => Uint8Array): number {
+  const ceilingMs = Math.min(settings.retryAtMostMs, settings.retryAfterMs * 2 ** (failures - 1));
+  const [high = 0, low = 0] = random(2);
+  return (ceilingMs / 2) * (1 + ((high << 8) | low) / 0xffff);
+}

@@ -1,0 +1,18 @@
+import { formatPath } from "@ferry/lwm2m";
+import { type DeviceRef, type Observation, observationToken, shardOf } from "@ferry/state";
+import type { DesiredObservation } from "../serving.ts";
+
+/** The observations that a profile wants of a device, each under a token of its own, to be stored before they are made. */
+export function newObservations(
+  { tenant, endpoint }: DeviceRef,
+  desired: Iterable<DesiredObservation>,
+  random: (size: number) => Uint8Array,
+): readonly Observation[] {
+  const shard = shardOf(tenant, endpoint);
+  return Array.from(desired, ({ paths, contentFormat }) => ({
+    token: observationToken(shard, random),
+    paths: paths.map(formatPath),
+    source: "profile",
+    contentFormat,
+  }));
+}
