@@ -1,5 +1,6 @@
 import type { IncomingRecord } from "@ferry/bus";
 import { MemoryBus } from "@ferry/bus/memory";
+import { BusClient } from "@ferry/client";
 import { TOPICS } from "@ferry/proto";
 import { type ProvisioningDocument, publishRecords } from "@ferry/provisioning";
 import { RPC_ROUTER_CONFIG, startRpcRouter } from "@ferry/rpc-router";
@@ -69,6 +70,8 @@ export class SimulatedFerry {
   /** Datagrams that the server sent so far. */
   datagramsSent = 0;
   readonly #bus = new MemoryBus();
+  /** What it promises is settled as `time` goes on. */
+  readonly client: BusClient = new BusClient(this.#bus);
   readonly #requests = this.#bus.sender({ name: "application", lingerMs: 0 });
   readonly #state: State;
   readonly #services: ServiceRuntime["shutdown"][] = [];
