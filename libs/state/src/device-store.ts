@@ -135,9 +135,18 @@ export interface UpdateRequest {
   readonly nowMs: number;
 }
 
+/** What an Update changed beside the time: `objects` is the link list, `peer` the address it came from. */
+export type RegistrationChange = "lifetime" | "binding" | "sms" | "objects" | "peer";
+
 export type UpdateOutcome =
   /** `state` is always complete; `previousOwner` is set when the Update moved the device here. */
-  | { readonly type: "updated"; readonly state: DeviceState; readonly previousOwner?: Owner; readonly outboxId: string }
+  | {
+      readonly type: "updated";
+      readonly state: DeviceState;
+      readonly changes: readonly RegistrationChange[];
+      readonly previousOwner?: Owner;
+      readonly outboxId: string;
+    }
   | { readonly type: "notFound" };
 
 export type DeregisterOutcome =

@@ -24,6 +24,7 @@ export {
   type RegisterOutcome,
   type RegisterRequest,
   type Registration,
+  type RegistrationChange,
   type RestoreOutcome,
   type RestoreRequest,
   type ShardRequest,
@@ -47,7 +48,13 @@ export type {
   StoredRecord,
 } from "./provisioning-store.ts";
 export { makeRegistrationId, registrationIdShard } from "./registration-id.ts";
-export { fromWireRegistration, queueModeAfter, toWireRegistration } from "./registration-record.ts";
+export {
+  fromWireObservation,
+  fromWireRegistration,
+  queueModeAfter,
+  toWireObservation,
+  toWireRegistration,
+} from "./registration-record.ts";
 export { SHARDS, shardOf } from "./shard.ts";
 export { observationToken, parseToken, requestToken, TOKEN_KIND, type Token, type TokenParts } from "./token.ts";
 export {

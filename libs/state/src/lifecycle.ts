@@ -1,5 +1,5 @@
 import { lwm2m } from "@ferry/proto";
-import type { Owner, Registration } from "./device-store.ts";
+import type { Owner, Registration, RegistrationChange } from "./device-store.ts";
 import { namedEventId } from "./event-id.ts";
 import { toWireRegistration } from "./registration-record.ts";
 
@@ -13,6 +13,22 @@ export interface LifecycleChange {
   readonly atMs: number;
   readonly reason?: string;
   readonly replacedRegistrationId?: string;
+  /** Of an Update. */
+  readonly changes?: readonly RegistrationChange[];
+}
+
+const CHANGED_BY: Readonly<Record<RegistrationChange, keyof Registration>> = {
+  lifetime: "lifetimeS",
+  binding: "bindingMode",
+  sms: "smsNumber",
+  objects: "objectLinks",
+  peer: "peer",
+};
+
+/** What is different between a registration before and after an Update. */
+export function registrationChanges(before: Registration, after: Registration): RegistrationChange[] {
+  const all = Object.keys(CHANGED_BY) as RegistrationChange[];
+  return all.filter((change) => before[CHANGED_BY[change]] !== after[CHANGED_BY[change]]);
 }
 
 /** Why a registration ended that nobody ended. */
@@ -33,7 +49,7 @@ const EVENTS = {
  * The node that made the change and the sweeper that finds it in the outbox both build it here, so that both copies have one event id.
  */
 export function lifecycleRecord(change: LifecycleChange): lwm2m.v1.LifecycleRecord.$Properties {
-  const { event, registration, owner, atMs, reason, replacedRegistrationId } = change;
+  const { event, registration, owner, atMs, reason, replacedRegistrationId, changes } = change;
   const { tenant, endpoint, registrationId, updatedAtMs } = registration;
   return {
     context: {
@@ -49,5 +65,6 @@ export function lifecycleRecord(change: LifecycleChange): lwm2m.v1.LifecycleReco
     registration: toWireRegistration(registration),
     ...(reason === undefined ? {} : { reason }),
     ...(replacedRegistrationId === undefined ? {} : { replacedRegistrationId }),
+    ...(changes === undefined ? {} : { changes: [...changes] }),
   };
 }

@@ -1,5 +1,6 @@
 import { type lwm2m, toSafeNumber } from "@ferry/proto";
-import type { PowerOverride, Registration } from "./device-store.ts";
+import type { Observation, PowerOverride, Registration } from "./device-store.ts";
+import type { Token } from "./token.ts";
 
 /** A registration as Kafka and Redis have it. */
 export function toWireRegistration(registration: Registration): lwm2m.v1.Registration.$Properties {
@@ -47,6 +48,28 @@ function powerOverride(message: lwm2m.v1.PowerOverride.$Properties | null | unde
 }
 
 const POWER_MODES = ["DRX", "PSM", "E_DRX"] as const;
+
+/** An observation as Kafka has it. */
+export function toWireObservation(observation: Observation): lwm2m.v1.StoredObservation.$Properties {
+  const { token, paths, source, contentFormat } = observation;
+  return {
+    token,
+    paths: [...paths],
+    byRpc: source === "rpc",
+    ...(contentFormat === undefined ? {} : { contentFormat }),
+  };
+}
+
+/** The observation that a message holds. */
+export function fromWireObservation(message: lwm2m.v1.StoredObservation.$Properties): Observation {
+  const { token, paths, byRpc, contentFormat } = message;
+  return {
+    token: (token ?? new Uint8Array()) as Token, // Written by us; what is no token finds nothing.
+    paths: paths ?? [],
+    source: byRpc ? "rpc" : "profile",
+    ...(contentFormat == null ? {} : { contentFormat }),
+  };
+}
 
 /** An unknown mode counts as the weakest one. */
 function securityMode(text: string | null | undefined): Registration["securityMode"] {

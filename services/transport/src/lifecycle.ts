@@ -1,31 +1,60 @@
 import { lwm2m } from "@ferry/proto";
-import { type LifecycleChange, lifecycleRecord, type OutboxEntry, toWireRegistration } from "@ferry/state";
+import {
+  type LifecycleChange,
+  lifecycleRecord,
+  type Observation,
+  type OutboxEntry,
+  type Registration,
+  toWireObservation,
+  toWireRegistration,
+} from "@ferry/state";
+import type { OwnedDevice } from "./owned-device.ts";
 import type { TransportPorts } from "./ports.ts";
 
 /**
  * Publishes what befell a registration and, where it changes, the device's state; then tells the outbox that Kafka has it.
  *
  * Nobody waits for it: Register and Update need Redis, not Kafka. What fails here is published by the sweeper.
- * An Update that only prolongs leaves the state as it is: a restore gives every device a fresh lifetime anyway.
+ * An Update that only prolongs, or comes from another address, leaves the state as it is: a restore gives every device a fresh lifetime anyway,
+ * and its next datagram says where it is.
  */
 export function publishChange(
   change: LifecycleChange,
+  observations: readonly Observation[],
   shard: number,
   outboxId: string,
   ports: TransportPorts,
-  changesState: boolean = change.event !== "updated",
 ): void {
-  const { registration, event } = change;
+  const { registration, event, changes } = change;
   const record = lifecycleRecord(change);
   const published = [ports.records.storedLifecycle(record, registration)];
-  if (changesState) {
+  if (event !== "updated" || changes?.some((changed) => changed !== "peer")) {
     const ended = event === "deregistered" || event === "expired";
-    const state = ended
-      ? undefined
-      : { context: record.context ?? null, registration: toWireRegistration(registration) };
+    const state = ended ? undefined : stateRecord(record.context ?? null, registration, observations);
     published.push(ports.records.deviceState(registration, state));
   }
   void Promise.all(published).then(() => ports.outbox.settle(shard, outboxId), ports.unpublished);
+}
+
+/** Publishes the state of an owned device whose observations have changed, so that a lost Redis can be rebuilt with them. Nobody waits for it. */
+export function publishState(device: OwnedDevice, ports: TransportPorts): void {
+  // After its end nothing must follow the tombstone.
+  if (!ports.ownership.has(device)) return;
+  const { registration, owner } = device;
+  const { tenant, endpoint, registrationId } = registration;
+  const context = {
+    eventId: ports.random(16),
+    tenant,
+    endpoint,
+    registrationId,
+    ownerEpoch: owner.epoch,
+    sequence: device.nextSequence(),
+    bootId: owner.bootId,
+    ingestTimeMs: ports.clock.wallMs(),
+  };
+  const observations = [...device.observations.values()].map(({ observation }) => observation);
+  const state = stateRecord(context, registration, observations);
+  void ports.records.deviceState(registration, state).catch(ports.unpublished);
 }
 
 /**
@@ -37,9 +66,18 @@ export async function publishStored(entry: OutboxEntry, { records, devices }: Tr
   if (entry.kind === "response") return records.response(entry.device, entry.value, entry.contentType);
   const record = lwm2m.v1.LifecycleRecord.decode(entry.value);
   const now = await devices.get(entry.device);
-  const state =
-    now === undefined
-      ? undefined
-      : { context: record.context ?? null, registration: toWireRegistration(now.registration) };
+  const state = now === undefined ? undefined : stateRecord(record.context ?? null, now.registration, now.observations);
   await Promise.all([records.storedLifecycle(record, entry.device), records.deviceState(entry.device, state)]);
+}
+
+function stateRecord(
+  context: lwm2m.v1.RecordContext.$Properties | null,
+  registration: Registration,
+  observations: readonly Observation[],
+): lwm2m.v1.DeviceStateRecord.$Properties {
+  return {
+    context,
+    registration: toWireRegistration(registration),
+    observations: observations.map(toWireObservation),
+  };
 }

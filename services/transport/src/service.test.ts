@@ -114,9 +114,38 @@ describe("a transport node", () => {
     const { length } = states;
     expect(formatCode((await device.request(CODE.POST, location, [])).code)).toBe("2.04");
     await until(() => updates() === 2, "the second Update");
+    const told = lifecycle.filter(({ event }) => event === lwm2m.v1.LifecycleEvent.LIFECYCLE_EVENT_UPDATED);
+    expect(told.map(({ changes }) => changes)).toEqual([["lifetime"], []]);
     expect(states).toHaveLength(length); // An Update that only prolongs changes nothing that a restore needs.
     expect(formatCode((await device.request(CODE.DELETE, location, [])).code)).toBe("2.02");
     expect(formatCode((await device.request(CODE.POST, location, [])).code)).toBe("4.04");
+  });
+
+  it("tells the device's state with its observations, anew when they change, and nothing after its end", async () => {
+    const system = memorySystem();
+    await provision(system);
+    const node = await startNode(system);
+    const states = collect(system.bus, TOPICS.deviceState);
+    const device = await openDevice(node);
+    const location = locationOf(await register(device));
+    const observed = (): readonly (readonly (string | undefined)[])[] =>
+      states.map(({ observations }) => (observations ?? []).map(({ paths }) => paths?.[0]));
+    await until(() => states.length > 0, "the state");
+    expect(observed()[0]).toEqual(["/3/0/9"]);
+    const stored = await system.state.devices.get({ tenant: "default", endpoint: "ep-1" });
+    expect(states[0]?.observations?.[0]).toMatchObject({ token: stored?.observations[0]?.token, byRpc: false });
+
+    const resources = { "/3/0/9": { key: "batteryLevel", telemetry: true, observe: true } };
+    const more = { ...resources, "/3/0/13": { key: "time", telemetry: true, observe: true } };
+    await publishProfile(system, { resources: more });
+    // The device does not have it: it is withdrawn again.
+    await until(() => observed().length === 3, "the states");
+    expect(observed()).toEqual([["/3/0/9"], ["/3/0/9", "/3/0/13"], ["/3/0/9"]]);
+    await device.request(CODE.DELETE, location, []);
+    const { length } = states;
+    await publishProfile(system, { resources });
+    await until(() => true, "");
+    expect(states).toHaveLength(length);
   });
 
   it("asks a device again for what a dead node could not, when its Update arrives elsewhere", async () => {

@@ -10,6 +10,7 @@ import {
   type RegisterRequest,
   type Registration,
   type SweepOutcome,
+  type UpdateRequest,
 } from "../device-store.ts";
 import { ANSWER_MEMORY_MS, REGISTER_MEMORY_MS, SWEEP_LEASE_MS } from "../limits.ts";
 import { shardOf } from "../shard.ts";
@@ -205,6 +206,7 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
             registration: { ...state.registration, updatedAtMs: nowMs, expiresAtMs: nowMs + 300_000 },
             lastSeenMs: nowMs,
           },
+          changes: [],
           outboxId: expect.any(String),
         });
         expect(await store.get(device)).toEqual(outcome.type === "updated" && outcome.state);
@@ -224,6 +226,25 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
         expect(outcome).toMatchObject({
           state: { registration: { ...changes, queueMode: false, expiresAtMs: nowMs + 60_000 } },
         });
+      });
+
+      it("An Update says what it changed, and so does its copy from the outbox", async () => {
+        const device = newDevice();
+        const { state } = await register(device);
+        const { registrationId, peer, objectLinks } = state.registration;
+        const update = async (request: Partial<UpdateRequest>): Promise<unknown> => {
+          pass(1);
+          const outcome = await store.update({ registrationId, peer, ...request, node: a, nowMs });
+          return outcome.type === "updated" && outcome.changes;
+        };
+        // What is named and is as before is no change.
+        expect(await update({ lifetimeS: 300, bindingMode: "U", objectLinks })).toEqual([]);
+        expect(await update({ lifetimeS: 60, smsNumber: "+49" })).toEqual(["lifetime", "sms"]);
+        const rest = { bindingMode: "UQ", objectLinks: "</1/0>", peer: "192.0.2.9:1" };
+        expect(await update(rest)).toEqual(["binding", "objects", "peer"]);
+        expect(await update({})).toEqual(["peer"]);
+        const told = (await outboxOf(device)).map((entry) => lifecycleOf(entry).changes);
+        expect(told).toEqual([[], [], ["lifetime", "sms"], ["binding", "objects", "peer"], ["peer"]]);
       });
 
       it("The binding mode says whether a device of LwM2M 1.0 uses queue mode", async () => {

@@ -34,7 +34,7 @@ import {
   type UpdateRequest,
 } from "../device-store.ts";
 import { nextEpoch } from "../epoch.ts";
-import { EXPIRED_REASON, type LifecycleChange, lifecycleRecord } from "../lifecycle.ts";
+import { EXPIRED_REASON, type LifecycleChange, lifecycleRecord, registrationChanges } from "../lifecycle.ts";
 import {
   ANSWER_MEMORY_MS,
   DESIRED_MEMORY_MS,
@@ -162,16 +162,20 @@ export class MemoryDeviceStore implements DeviceStore {
     if (device === undefined) return { type: "notFound" };
 
     const previousOwner = this.#take(device, request.node, nowMs);
-    this.#change(device, applyUpdate(device.registration, request, nowMs));
+    const before = device.registration;
+    this.#change(device, applyUpdate(before, request, nowMs));
+    const changes = registrationChanges(before, device.registration);
     const outboxId = this.#publishLater({
       event: "updated",
       registration: device.registration,
       owner: device.owner,
       atMs: nowMs,
+      changes,
     });
     return {
       type: "updated",
       state: this.#state(device),
+      changes,
       ...(previousOwner === undefined ? {} : { previousOwner }),
       outboxId,
     };

@@ -1,5 +1,5 @@
 import { CONTENT_TYPE, lwm2m } from "@ferry/proto";
-import type { OutboxEntry, Owner, Registration } from "../device-store.ts";
+import type { OutboxEntry, Owner, Registration, RegistrationChange } from "../device-store.ts";
 import { StoredValueError } from "../errors.ts";
 import { type LifecycleChange, lifecycleRecord } from "../lifecycle.ts";
 import { decodeDevice } from "./device-record.ts";
@@ -22,7 +22,7 @@ const EVENTS: ReadonlySet<string> = new Set<LifecycleChange["event"]>([
  * Reads an entry of the outbox stream; undefined when it does not parse.
  *
  * Fields: `k` an event or `response`, `n` the device's name, `v` the packed device or the response,
- * `w` why: the replaced registration id, a reason, or the response's content type.
+ * `w` why: the replaced registration id, what changed, a reason, or the response's content type.
  */
 export function parseEntry(shard: number, id: string, fields: readonly Buffer[]): StoredEntry | undefined {
   const byName = new Map<string, Buffer>();
@@ -64,7 +64,16 @@ export function parseEntry(shard: number, id: string, fields: readonly Buffer[])
 
 const RESPONSE = Buffer.from("response");
 
-function reasonOf(event: LifecycleChange["event"], why: Buffer): { reason?: string; replacedRegistrationId?: string } {
+function reasonOf(
+  event: LifecycleChange["event"],
+  why: Buffer,
+): Pick<LifecycleChange, "reason" | "replacedRegistrationId" | "changes"> {
+  if (event === "updated") return { changes: parseChanges(why) };
   if (why.length === 0) return {};
   return event === "registered" ? { replacedRegistrationId: String(why) } : { reason: String(why) };
+}
+
+/** What `update.lua` says that it changed: words separated by commas. */
+export function parseChanges(changed: Buffer): readonly RegistrationChange[] {
+  return changed.length === 0 ? [] : (String(changed).split(",") as RegistrationChange[]); // The script's words.
 }

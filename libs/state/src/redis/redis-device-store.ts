@@ -39,7 +39,7 @@ import { parseToken, type Token } from "../token.ts";
 import type { RedisConnection } from "./connection.ts";
 import { decodeDevice, decodeOwner, encodeObservation, encodeObservations, encodeRest } from "./device-record.ts";
 import { INCARNATION_KEY, nameOf, parseName, SHARD_KEYS, shardPrefix } from "./keys.ts";
-import { parseEntry, type StoredEntry } from "./outbox-entry.ts";
+import { parseChanges, parseEntry, type StoredEntry } from "./outbox-entry.ts";
 import { hintIsDue, hintMs, PeerHints } from "./peer-hints.ts";
 import { devicePrelude, type ScriptArgument, type ScriptReply, Scripts } from "./scripts.ts";
 
@@ -153,7 +153,7 @@ export class RedisDeviceStore implements DeviceStore {
     const shard = registrationIdShard(registrationId);
     if (shard === undefined) return { type: "notFound" };
     assertFits(peer, bindingMode, smsNumber);
-    const [type, stored, outboxId, previous, before] = await this.#run(
+    const [type, stored, outboxId, previous, before, changed] = await this.#run(
       "update",
       shard,
       registrationId,
@@ -176,6 +176,7 @@ export class RedisDeviceStore implements DeviceStore {
     return {
       type: "updated",
       state,
+      changes: parseChanges(changed as Buffer), // As the script answers.
       ...(previous === null ? {} : { previousOwner: ownerOf(previous) }),
       outboxId: text(outboxId),
     };

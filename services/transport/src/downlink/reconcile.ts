@@ -9,6 +9,7 @@ import {
 } from "@ferry/profile";
 import { type Observation, type Registration, StateUnavailableError } from "@ferry/state";
 import { tellFallbacks } from "../fallbacks.ts";
+import { publishState } from "../lifecycle.ts";
 import { type Attempts, attributesName, type HeldObservation, type OwnedDevice, type Task } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
 import { isReachable, sleeps } from "../reachability.ts";
@@ -339,6 +340,7 @@ async function exchange(
     device.hold(observation, ports.clock.monotonicMs()).confirmed = false;
     ports.ownership.index(device, observation.token);
   }
+  publishState(device, ports);
   return "done";
 }
 

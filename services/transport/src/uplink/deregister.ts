@@ -27,6 +27,6 @@ export async function deregister(uplink: Deregister, ports: TransportPorts): Pro
     ports.ownership.drop(known);
   } else forgetElsewhere(outcome.registration, outcome.owner, ports);
   const { registration, owner, outboxId } = outcome;
-  publishChange({ event: "deregistered", registration, owner, atMs: nowMs }, shard, outboxId, ports);
+  publishChange({ event: "deregistered", registration, owner, atMs: nowMs }, [], shard, outboxId, ports);
   return { code: CODE.DELETED };
 }

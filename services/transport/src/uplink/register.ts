@@ -80,6 +80,7 @@ export async function register(
       atMs: nowMs,
       ...(replaced === undefined ? {} : { replacedRegistrationId: replaced }),
     },
+    state.observations,
     shard,
     outcome.outboxId,
     ports,

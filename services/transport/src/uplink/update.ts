@@ -50,14 +50,10 @@ export async function update(request: IncomingRequest, uplink: Update, ports: Tr
     hear(known, request.peer, ports);
     if (linksChanged) serveAnew(known, ports);
   } else if (outcome.previousOwner !== undefined) forgetElsewhere(device, outcome.previousOwner, ports);
-  const { registration, owner } = outcome.state;
-  publishChange(
-    { event: "updated", registration, owner, atMs: registration.updatedAtMs },
-    shard,
-    outcome.outboxId,
-    ports,
-    [lifetimeS, bindingMode, smsNumber, objectLinks].some((change) => change !== undefined),
-  );
+  const { changes, state, outboxId } = outcome;
+  const { registration, owner, observations } = state;
+  const change = { event: "updated", registration, owner, atMs: registration.updatedAtMs, changes } as const;
+  publishChange(change, observations, shard, outboxId, ports);
   return {
     code: CODE.CHANGED,
     afterwards: () => {

@@ -6,13 +6,20 @@ if not device then return reply("notFound") end
 local now = clock(given)
 local previous = take(device, tonumber(slot), boot, now)
 local before = { device.peer, device.updated, device.lifetime }
-device.peer = peer
+local changes = {}
+local function set(field, value, change)
+  if value == "" or device[field] == value then return end
+  device[field] = value
+  changes[#changes + 1] = change
+end
+set("lifetime", tonumber(lifetime) or "", "lifetime")
+set("binding", binding, "binding")
+set("sms", sms, "sms")
+set("links", links, "objects")
+set("peer", peer, "peer")
 device.updated = now
-if binding ~= "" then device.binding = binding end
-if sms ~= "" then device.sms = sms end
-if lifetime ~= "" then device.lifetime = tonumber(lifetime) end
-if links ~= "" then device.links = links end
 set_expiry(device, now + device.lifetime * 1000)
 save(device)
-local entry = publish_later(now, "updated", device.name, device.packed, "")
-return reply("updated", state_of(device), entry, previous, before)
+local changed = table.concat(changes, ",")
+local entry = publish_later(now, "updated", device.name, device.packed, changed)
+return reply("updated", state_of(device), entry, previous, before, changed)
