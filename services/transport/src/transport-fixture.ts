@@ -256,22 +256,22 @@ export class TestDevice {
   }
 
   /** Sends a CON notification; resolves to `delivered` when it is acknowledged. */
-  notify(value: string, observe: number): Promise<string> {
+  notify(value: string, observe: number, format: number = CONTENT_FORMAT.TEXT_PLAIN): Promise<string> {
     const exchange = this.#exchange++;
     return new Promise((resolve) => {
       this.#waiting.set(exchange, (outcome) => resolve(outcome as string));
-      this.#notify(exchange, value, observe, true);
+      this.#notify(exchange, value, observe, true, format);
     });
   }
 
-  #notify(exchange: number, value: string, observe: number, confirmable: boolean): void {
+  #notify(exchange: number, value: string, observe: number, confirmable: boolean, format = 0): void {
     this.#drive?.handle({
       type: "notify",
       exchange,
       peer: this.#server,
       token: this.observeToken ?? new Uint8Array(8),
       code: CODE.CONTENT,
-      options: [uintOption(OPTION.OBSERVE, observe), uintOption(OPTION.CONTENT_FORMAT, 0)],
+      options: [uintOption(OPTION.OBSERVE, observe), uintOption(OPTION.CONTENT_FORMAT, format)],
       payload: Buffer.from(value),
       confirmable,
     });

@@ -3,10 +3,10 @@ import { CODE, codeClass, isFresher, OPTION, readUintOption } from "@ferry/coap"
 import {
   assumedFormat,
   COMPOSITE_FORMATS,
-  decodeTimedValues,
+  type DecodedPack,
+  decodePack,
   formatContentFormat,
   isWithin,
-  type TimedValue,
   toCoapRequest,
   UndecodableContentError,
 } from "@ferry/lwm2m";
@@ -114,9 +114,9 @@ export class Notifications {
     const stale = this.#isStale(held, notification, monotonicMs);
     const nowMs = ports.clock.wallMs();
     const id = this.#eventId(device, notification, payload);
-    let values: readonly TimedValue[];
+    let pack: DecodedPack;
     try {
-      values = this.#decode(device, held, notification, payload, nowMs);
+      pack = this.#decode(device, held, notification, payload, nowMs);
     } catch (error) {
       if (!(error instanceof UndecodableContentError)) throw error;
       this.#undecodable(device, held, notification, payload, error.message);
@@ -128,7 +128,13 @@ export class Notifications {
       notification,
       monotonicMs,
       device,
-      () => publishValues(device, values, { source, eventId: id, stale, nowMs, partial: held.partial }, ports),
+      () => {
+        const origin = { source, eventId: id, stale, nowMs, partial: held.partial };
+        const published = publishValues(device, pack.values, origin, ports);
+        if (pack.faults.length === 0) return published;
+        const told = this.#tellUndecodable(device, held, notification, payload, pack.faults.join("; "));
+        return Promise.all([published, told]).then(() => undefined);
+      },
       // It will never fit: what cannot be published whole is told of before it is acknowledged.
       () => this.#undecodable(device, held, notification, payload, "its values make a record larger than Kafka takes"),
     );
@@ -143,17 +149,18 @@ export class Notifications {
     notification: IncomingNotification,
     payload: Uint8Array,
     nowMs: number,
-  ): readonly TimedValue[] {
+  ): DecodedPack {
     const { models, supported } = device.serving;
     const misplaced = misplacedFormat(notification, held);
     if (misplaced !== undefined) throw new UndecodableContentError(misplaced);
     const format = contentFormat(notification, device, held);
-    const values = decodeTimedValues(format, payload, held.base, models, nowMs, supported.rootPath);
+    const pack = decodePack(format, payload, held.base, models, nowMs, supported.rootPath);
     const { paths } = held;
-    if (paths.length === 1) return values;
+    if (paths.length === 1) return pack;
+    const { values, faults } = pack;
     const asked = values.filter(({ path }) => paths.some((wanted) => isWithin(path, wanted)));
     if (asked.length < values.length) this.#ports.metrics.strayValues.inc(values.length - asked.length);
-    return asked;
+    return { values: asked, faults };
   }
 
   /** Acknowledges when what was written is accepted; stays silent when it was not. */
@@ -251,19 +258,28 @@ export class Notifications {
     payload: Uint8Array,
     reason: string,
   ): void {
-    const ports = this.#ports;
-    ports.metrics.undecodable.inc();
-    const head = nextHead(device, this.#eventId(device, notification, payload), ports.clock.wallMs());
-    const format = contentFormat(notification, device, held);
-    const record = undecodableRecord(reason, { payload, path: held.base, contentFormat: format });
-    const tooLarge = (): void => this.#ports.coap.abandon(notification.handle); // Bounded above: it fits.
+    const tooLarge = (): void => this.#ports.coap.abandon(notification.handle); // Bounded: it fits.
     this.#settle(
       notification,
-      ports.clock.monotonicMs(),
+      this.#ports.clock.monotonicMs(),
       device,
-      () => ports.records.lifecycle(head, record),
+      () => this.#tellUndecodable(device, held, notification, payload, reason),
       tooLarge,
     );
+  }
+
+  #tellUndecodable(
+    device: OwnedDevice,
+    held: HeldObservation,
+    notification: IncomingNotification,
+    payload: Uint8Array,
+    reason: string,
+  ): Promise<void> {
+    const { metrics, records, clock } = this.#ports;
+    metrics.undecodable.inc();
+    const head = nextHead(device, this.#eventId(device, notification, payload), clock.wallMs());
+    const format = contentFormat(notification, device, held);
+    return records.lifecycle(head, undecodableRecord(reason, { payload, path: held.base, contentFormat: format }));
   }
 
   #eventId(

@@ -1,0 +1,125 @@
+import { CODE, CONTENT_FORMAT, uriPath } from "@ferry/coap";
+import { lwm2m, TOPICS } from "@ferry/proto";
+import { afterEach, describe, expect, it } from "@jest/globals";
+import {
+  collect,
+  GatedBus,
+  memorySystem,
+  openDevice,
+  provision,
+  publishProfile,
+  register,
+  type System,
+  startNode,
+  stopAll,
+  type TestDevice,
+  until,
+} from "../transport-fixture.ts";
+
+afterEach(stopAll);
+
+type Telemetry = lwm2m.v1.TelemetryRecord.$Properties;
+type Lifecycle = lwm2m.v1.LifecycleRecord.$Properties;
+
+const isNotification = ({ source }: Telemetry): boolean => source === lwm2m.v1.ValueSource.VALUE_SOURCE_NOTIFY;
+const isUndecodable = ({ event }: Lifecycle): boolean => event === lwm2m.v1.LifecycleEvent.LIFECYCLE_EVENT_UNDECODABLE;
+
+/** A registered device whose Object Instance /3/0 is observed. */
+async function observe(
+  system: System = memorySystem(),
+): Promise<{ device: TestDevice; telemetry: Telemetry[]; lifecycle: Lifecycle[] }> {
+  await provision(system);
+  await publishProfile(system, {
+    transportLog: "off",
+    objects: { "/3/0": { observe: true } },
+    resources: {
+      "/3/0/9": { key: "batteryLevel", telemetry: true },
+      "/3/0/7": { key: "voltages", telemetry: true },
+    },
+  });
+  const node = await startNode(system);
+  const telemetry = collect(system.bus, TOPICS.telemetry);
+  const lifecycle = collect(system.bus, TOPICS.lifecycle);
+  const device = await openDevice(node);
+  device.answer = ({ options }) =>
+    uriPath(options).join("/") === "3/0" ? { code: CODE.CHANGED, observe: true } : { code: CODE.NOT_FOUND };
+  await register(device);
+  await until(() => device.observeToken !== undefined, "the observation");
+  return { device, telemetry, lifecycle };
+}
+
+describe("a notification in SenML", () => {
+  const pack = (records: object[]): string => JSON.stringify(records);
+
+  it("is one record, each value with the device's own time", async () => {
+    const { device, telemetry } = await observe();
+    const payload = pack([
+      { bn: "/3/0/", bt: 1_700_000_000, n: "9", v: 50 },
+      { n: "9", v: 49, t: 60 },
+      { n: "7/0", v: 3700, t: 60 },
+      { n: "7/1", v: 3600, t: 60 },
+    ]);
+    expect(await device.notify(payload, 5, CONTENT_FORMAT.SENML_JSON)).toBe("delivered");
+    await until(() => telemetry.some(isNotification), "the values");
+    expect(telemetry.filter(isNotification)).toHaveLength(1);
+    const samples = telemetry.find(isNotification)?.samples ?? [];
+    expect(samples.map(({ key, timeMs, deviceTime, partial }) => [key, Number(timeMs), deviceTime, partial])).toEqual([
+      ["batteryLevel", 1_700_000_000_000, true, false],
+      ["batteryLevel", 1_700_000_060_000, true, false],
+      ["voltages", 1_700_000_060_000, true, false],
+    ]);
+  });
+
+  it("with bad records keeps the good ones, and names the bad in an undecodable record", async () => {
+    const { device, telemetry, lifecycle } = await observe();
+    const payload = pack([
+      { bn: "/3/0/", n: "9", v: 50 },
+      { n: "9", vs: "NaN" },
+      { n: "7/0", v: 3700 },
+    ]);
+    expect(await device.notify(payload, 5, CONTENT_FORMAT.SENML_JSON)).toBe("delivered");
+    await until(() => telemetry.some(isNotification) && lifecycle.some(isUndecodable), "both records");
+    const samples = telemetry.find(isNotification)?.samples ?? [];
+    expect(samples.map(({ key }) => key)).toEqual(["batteryLevel", "voltages"]);
+    expect(lifecycle.find(isUndecodable)).toMatchObject({
+      reason: expect.stringMatching(/^SenML record 1: /),
+      path: "/3/0",
+      contentFormat: CONTENT_FORMAT.SENML_JSON,
+    });
+  });
+
+  it("is not acknowledged before Kafka has what is wrong with it, too", async () => {
+    const bus = new GatedBus();
+    const { device } = await observe(memorySystem(bus));
+    const order: string[] = [];
+    let accept = (): void => {};
+    bus.gate = ({ topic }) =>
+      topic !== TOPICS.lifecycle.name
+        ? Promise.resolve()
+        : new Promise((resolve) => {
+            order.push("asked");
+            accept = () => {
+              order.push("accepted");
+              resolve();
+            };
+          });
+    const payload = pack([
+      { bn: "/3/0/", n: "9", v: 50 },
+      { n: "9", vs: "NaN" },
+    ]);
+    const delivered = device.notify(payload, 5, CONTENT_FORMAT.SENML_JSON).then(() => order.push("delivered"));
+    await until(() => order.includes("asked"), "the undecodable record");
+    // Time enough for an acknowledgement that does not wait.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    accept();
+    await delivered;
+    expect(order).toEqual(["asked", "accepted", "delivered"]);
+  });
+
+  it("of which nothing can be decoded is acknowledged and told of with its bytes, for it will never be better", async () => {
+    const { device, lifecycle } = await observe();
+    expect(await device.notify("[{", 5, CONTENT_FORMAT.SENML_JSON)).toBe("delivered");
+    await until(() => lifecycle.some(isUndecodable), "the undecodable record");
+    expect(Buffer.from(lifecycle.find(isUndecodable)?.payload ?? []).toString()).toBe("[{");
+  });
+});
