@@ -1,7 +1,17 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingRecord, OutgoingRecord, Sender } from "@ferry/bus";
 import { MemoryBus } from "@ferry/bus/memory";
-import { CODE, CONTENT_FORMAT, CoapStack, OPTION, type Received, uintOption, uriOptions, uriPath } from "@ferry/coap";
+import {
+  CODE,
+  CONTENT_FORMAT,
+  type CoapOption,
+  CoapStack,
+  OPTION,
+  type Received,
+  uintOption,
+  uriOptions,
+  uriPath,
+} from "@ferry/coap";
 import { lwm2m, provisioningKey, TOPICS } from "@ferry/proto";
 import {
   createHealth,
@@ -20,6 +30,9 @@ import {
 } from "@ferry/state/memory";
 import { TRANSPORT_CONFIG, type TransportSettings } from "./config.ts";
 import { startTransport, type TransportNode } from "./service.ts";
+
+/** In place of a Content-Format: none is said. */
+export const NO_FORMAT = -1;
 
 /** What runs in a test, to be stopped after it. */
 const running: (() => Promise<unknown>)[] = [];
@@ -152,13 +165,20 @@ export async function startNode(
   return { ...node, stop, metric };
 }
 
+/** What a device answers; a payload is text unless it says otherwise. */
+export interface DeviceAnswer {
+  readonly code: number;
+  readonly payload?: string | Uint8Array;
+  readonly format?: number;
+  readonly observe?: boolean;
+  readonly options?: readonly CoapOption[];
+}
+
 /** A device over real UDP that answers what a test tells it to. */
 export class TestDevice {
   readonly requests: Received[] = [];
   readonly outcomes: string[] = [];
-  answer: (request: Received) => { code: number; payload?: string; observe?: boolean } | "silent" = () => ({
-    code: CODE.NOT_FOUND,
-  });
+  answer: (request: Received) => DeviceAnswer | "silent" = () => ({ code: CODE.NOT_FOUND });
   observeToken: Uint8Array | undefined;
   /** Requests of its own that were acknowledged before they were answered. */
   emptyAcks = 0;
@@ -186,10 +206,20 @@ export class TestDevice {
         this.requests.push(output);
         const answer = this.answer(output);
         if (answer === "silent") return;
-        const { code, payload = "", observe = false } = answer;
+        const { code, payload = "", observe = false, format = 0 } = answer;
         if (observe) this.observeToken = output.token;
-        const options = [...(observe ? [uintOption(OPTION.OBSERVE, 1)] : []), uintOption(OPTION.CONTENT_FORMAT, 0)];
-        drive.handle({ type: "respond", handle: output.handle, code, options, payload: Buffer.from(payload) });
+        const options = [
+          ...(observe ? [uintOption(OPTION.OBSERVE, 1)] : []),
+          ...(answer.options ?? []),
+          uintOption(OPTION.CONTENT_FORMAT, format),
+        ];
+        drive.handle({
+          type: "respond",
+          handle: output.handle,
+          code,
+          options,
+          payload: Buffer.from(payload as Uint8Array),
+        });
       }
     });
     this.#drive = drive;
@@ -260,18 +290,35 @@ export class TestDevice {
     const exchange = this.#exchange++;
     return new Promise((resolve) => {
       this.#waiting.set(exchange, (outcome) => resolve(outcome as string));
-      this.#notify(exchange, value, observe, true, format);
+      this.#notify(exchange, value, observe, true, undefined, format);
     });
   }
 
-  #notify(exchange: number, value: string, observe: number, confirmable: boolean, format = 0): void {
+  /** Sends a CON notification of one observation, in a format or without one. */
+  notifyOf(token: Uint8Array, value: string, observe: number, format?: number): Promise<string> {
+    const exchange = this.#exchange++;
+    return new Promise((resolve) => {
+      this.#waiting.set(exchange, (outcome) => resolve(outcome as string));
+      this.#notify(exchange, value, observe, true, token, format);
+    });
+  }
+
+  #notify(
+    exchange: number,
+    value: string,
+    observe: number,
+    confirmable: boolean,
+    token = this.observeToken ?? new Uint8Array(8),
+    format: number | undefined = CONTENT_FORMAT.TEXT_PLAIN,
+  ): void {
+    const said = format === NO_FORMAT ? [] : [uintOption(OPTION.CONTENT_FORMAT, format)];
     this.#drive?.handle({
       type: "notify",
       exchange,
       peer: this.#server,
-      token: this.observeToken ?? new Uint8Array(8),
+      token,
       code: CODE.CONTENT,
-      options: [uintOption(OPTION.OBSERVE, observe), uintOption(OPTION.CONTENT_FORMAT, format)],
+      options: [uintOption(OPTION.OBSERVE, observe), ...said],
       payload: Buffer.from(value),
       confirmable,
     });
@@ -291,8 +338,13 @@ export async function openDevice(node: TransportNode): Promise<TestDevice> {
   return device;
 }
 
-export function register(device: TestDevice, endpoint = "ep-1", version = "1.1"): Promise<Received> {
-  return device.request(CODE.POST, "/rd", [`ep=${endpoint}`, "lt=300", `lwm2m=${version}`, "b=U"], "</1/0>,</3/0>");
+export function register(
+  device: TestDevice,
+  endpoint = "ep-1",
+  version = "1.1",
+  links = "</1/0>,</3/0>",
+): Promise<Received> {
+  return device.request(CODE.POST, "/rd", [`ep=${endpoint}`, "lt=300", `lwm2m=${version}`, "b=U"], links);
 }
 
 /** Everything that a topic holds, and gets. */

@@ -25,14 +25,13 @@ const SETTLED_AFTER_MS = 60_000;
 /**
  * Asks a device that registered for all that its profile wants: Write-Attributes, so that they hold for the first notification; then observations; then reads of what is not observed.
  *
- * `replaced`: the registration before this one. What its profile wanted written and this one's does not is cleared: the device may have kept it.
+ * `before`: a registration under which the device may have been given attributes by an earlier profile, or an earlier version of this one. Those that are not wanted any more are cleared.
  */
-export function setUp(device: OwnedDevice, ports: TransportPorts, replaced?: Registration): void {
+export function setUp(device: OwnedDevice, ports: TransportPorts, before?: Registration): void {
   const { serving } = device;
   for (const held of device.observations.values()) held.confirmed = false;
-  const before =
-    replaced === undefined ? [] : [ports.servings.of(replaced).attributes, ...ports.servings.earlier(replaced)];
-  device.toDo = tasksOf([...writeAttributes([[], ...before], serving), ...serving.writes, ...serving.reads]);
+  const given = before === undefined ? [] : [ports.servings.of(before).attributes, ...ports.servings.earlier(before)];
+  device.toDo = tasksOf([...writeAttributes([[], ...given], serving), ...serving.writes, ...serving.reads]);
   device.expectSilence();
   tellFallbacks(device, ports);
   reconcile(device, ports);
@@ -43,7 +42,7 @@ export function resume(device: OwnedDevice, notified: boolean, ports: TransportP
   const { registration, serving } = device;
   // Its profile may have changed while nobody owned it, or who owned it may not have come to the end of what followed.
   device.followed = false;
-  if (ports.clock.wallMs() - registration.registeredAtMs < SETTLED_AFTER_MS) setUp(device, ports);
+  if (ports.clock.wallMs() - registration.registeredAtMs < SETTLED_AFTER_MS) setUp(device, ports, registration);
   else {
     device.toDo = tasksOf(writeAttributes(ports.servings.earlier(registration), serving));
     if (!notified) for (const held of device.observations.values()) held.confirmed = false;

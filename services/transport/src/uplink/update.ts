@@ -63,7 +63,7 @@ export async function update(request: IncomingRequest, uplink: Update, ports: Tr
         ports.sleepers.arrived(device);
         // What it had before, nobody here knows.
         if (objectLinks === undefined) resume(device, false, ports);
-        else setUp(device, ports);
+        else setUp(device, ports, registration);
       }
       ports.rpc.serve(device);
     },
