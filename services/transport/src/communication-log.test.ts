@@ -1,7 +1,8 @@
-import { CODE } from "@ferry/coap";
+import { CODE, uriPath } from "@ferry/coap";
 import { TOPICS } from "@ferry/proto";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { TRANSPORT_LOG_KEY } from "./communication-log.ts";
+import { TRANSPORT_CONFIG } from "./config.ts";
 import {
   collect,
   locationOf,
@@ -79,6 +80,27 @@ describe("the communication log", () => {
         ),
         `[${id}][/PEER] Updated registration.`,
         "info: Client unRegistration",
+      ]),
+    );
+  });
+
+  it("full and summary: has the reference's lines for a request that nobody answers and for an answer that makes no sense", async () => {
+    const coap = { ...TRANSPORT_CONFIG.load({ env: {} }).coap, host: "127.0.0.1", port: 0 };
+    const settings = { transportLog: "summary", coap: { ...coap, ackTimeoutMs: 20, maxRetransmit: 0 } } as const;
+    const { device, lines } = await start({ resources: RESOURCES }, settings);
+    const answer = device.answer;
+    device.answer = (request) => {
+      const path = uriPath(request.options).join("/");
+      if (path === "3/0/0") return "silent";
+      return path === "3/0/9" ? { code: CODE.CONTENT, payload: "full", observe: true } : answer(request);
+    };
+    await register(device);
+    const texts = (): readonly string[] => lines().map(({ text }) => text);
+    await until(() => texts().some((text) => text.includes("processing failed")), "the line of the silence");
+    expect(texts()).toEqual(
+      expect.arrayContaining([
+        "[error]: Request [/3_1.1/0/0] processing failed. Reason: timeout",
+        expect.stringMatching(/^\[error\]: Request \[\/3_1\.1\/0\/9\] validation failed\. Reason: ./),
       ]),
     );
   });

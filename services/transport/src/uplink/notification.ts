@@ -53,8 +53,7 @@ export class Notifications {
       return;
     }
     if (parts.kind === TOKEN_KIND.request) {
-      if (parts.slot !== undefined && parts.slot !== node.slot)
-        void forwardResponse(notification, parts.slot, this.#ports);
+      if (parts.slot !== undefined && parts.slot !== node.slot) this.#forward(notification, parts.slot);
       else coap.reset(notification.handle); // A late answer to a request that was given up.
       return;
     }
@@ -64,6 +63,13 @@ export class Notifications {
       return;
     }
     void this.#claimThenDeliver(notification);
+  }
+
+  /** Whose it is, the other node knows; what strangers forge must not fill its partition. */
+  #forward(notification: IncomingNotification, slot: number): void {
+    const { limits, clock, coap } = this.#ports;
+    if (limits.mayLookUp(clock.monotonicMs())) void forwardResponse(notification, slot, this.#ports);
+    else coap.abandon(notification.handle);
   }
 
   async #claimThenDeliver(notification: IncomingNotification): Promise<void> {

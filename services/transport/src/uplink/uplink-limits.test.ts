@@ -1,5 +1,7 @@
+import { randomBytes } from "node:crypto";
 import { CODE, formatCode, OPTION, type Received, readUintOption } from "@ferry/coap";
 import { lwm2m, TOPICS } from "@ferry/proto";
+import { requestToken } from "@ferry/state";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import {
   collect,
@@ -117,5 +119,18 @@ describe("datagrams of unknown sources that asked Redis in vain", () => {
     expect(await node.metric(dropped)).toBe(0);
     void register(device);
     while ((await node.metric(dropped)) === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+  });
+
+  it("are not handed to other nodes without end when their tokens are forged as answers to those", async () => {
+    const system = memorySystem();
+    await provision(system);
+    const node = await startNode(system, { limits: { ...NO_LIMITS, lookups: "2:7200" } });
+    const other = await startNode(system);
+    const device = await openDevice(node);
+    device.observeToken = requestToken(0, other.node.slot, randomBytes);
+    for (let i = 0; i < 10; i++) device.notifyNon("1", i);
+    const dropped = 'lwm2m_rate_limited_total{limit="lookup"}';
+    while ((await node.metric(dropped)) < 8) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(await node.metric("lwm2m_forwarded_responses_total")).toBe(2);
   });
 });
