@@ -189,6 +189,20 @@ describe("Block1 as client (RFC 7959 §2.5)", () => {
     device.expects(CON, "PUT", { block1: "1/1/16" });
   });
 
+  it("gives each block the time that a response may take, not all of them together", () => {
+    const { lockstep, device } = conversation();
+    lockstep.does({ ...put, responseTimeoutMs: 10_000 });
+    for (const [num, block1] of ["0/1/16", "1/1/16", "2/0/16"].entries()) {
+      const block = device.expects(CON, "PUT", { block1 });
+      device.acknowledges(block);
+      lockstep.advance(9_000);
+      const code = num === 2 ? "2.04" : "2.31";
+      device.sends(CON, code, "", { messageId: 900 + num, token: "aa", block1 }).expects(ACK, "0.00");
+    }
+    lockstep.hears("acknowledged");
+    lockstep.hears("response", { code: CODE.CHANGED });
+  });
+
   it("goes on in the smaller block size that the peer asks for", () => {
     const { lockstep, device } = conversation({ blockSize: 32 });
     lockstep.does(put);
