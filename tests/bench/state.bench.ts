@@ -41,13 +41,15 @@ interface Figure {
 interface BenchDevice extends DeviceRef {
   readonly registrationId: string;
   readonly observations: readonly Observation[];
+  /** Its own address. */
+  readonly peer: string;
 }
 
 const server = await startRedis();
 const info = new Redis(server.url);
 const connection = new RedisConnection({ url: server.url });
 const store = new RedisDeviceStore(connection);
-const devices = Array.from({ length: DEVICES }, (_, index) => makeDevice(`urn:dev:ops:ferry-meter-${index}`));
+const devices = Array.from({ length: DEVICES }, (_, index) => makeDevice(`urn:dev:ops:ferry-meter-${index}`, index));
 
 const empty = await usedMemory();
 const figures = [
@@ -76,7 +78,7 @@ info.disconnect();
 await connection.close();
 await server.stop();
 
-function makeDevice(endpoint: string): BenchDevice {
+function makeDevice(endpoint: string, index: number): BenchDevice {
   const shard = shardOf("default", endpoint);
   const observations = PATHS.map(
     (path): Observation => ({
@@ -86,7 +88,8 @@ function makeDevice(endpoint: string): BenchDevice {
       contentFormat: 11_542,
     }),
   );
-  return { tenant: "default", endpoint, registrationId: makeRegistrationId(shard, randomBytes), observations };
+  const peer = `198.18.${index >> 8}.${index & 0xff}:56830`;
+  return { tenant: "default", endpoint, registrationId: makeRegistrationId(shard, randomBytes), observations, peer };
 }
 
 /** Sweeps and settles what the registrations left in the outbox; per entry. */
@@ -129,7 +132,7 @@ async function round(step: (device: BenchDevice, index: number) => Promise<unkno
 }
 
 function register(devices: DeviceStore, device: BenchDevice): Promise<unknown> {
-  const { tenant, endpoint, registrationId, observations } = device;
+  const { tenant, endpoint, registrationId, observations, peer } = device;
   return devices.register({
     registration: {
       tenant,
@@ -142,7 +145,7 @@ function register(devices: DeviceStore, device: BenchDevice): Promise<unknown> {
       objectLinks: OBJECT_LINKS,
       profile: "meter",
       securityMode: "NO_SEC",
-      peer: "192.0.2.100:56830",
+      peer,
     },
     digest: randomBytes(12).toString("base64url"),
     observations,
@@ -151,13 +154,12 @@ function register(devices: DeviceStore, device: BenchDevice): Promise<unknown> {
   });
 }
 
-function update(devices: DeviceStore, { registrationId }: BenchDevice, node: 0 | 1): Promise<unknown> {
-  return devices.update({ registrationId, peer: "192.0.2.100:56830", node: NODES[node], nowMs: Date.now() });
+function update(devices: DeviceStore, { registrationId, peer }: BenchDevice, node: 0 | 1): Promise<unknown> {
+  return devices.update({ registrationId, peer, node: NODES[node], nowMs: Date.now() });
 }
 
-function claim(devices: DeviceStore, { observations }: BenchDevice, node: 0 | 1): Promise<unknown> {
+function claim(devices: DeviceStore, { observations, peer }: BenchDevice, node: 0 | 1): Promise<unknown> {
   const token = observations[0]?.token ?? new Uint8Array();
-  const peer = "192.0.2.100:56830";
   return devices.claim({ proof: { type: "token", token }, peer, node: NODES[node], nowMs: Date.now() });
 }
 

@@ -55,7 +55,7 @@ export function parseName(name: Buffer): DeviceRef {
 /** Slots that hints from source addresses are spread over. */
 const PEER_SLOTS = 256;
 
-/** `lw:{a3f}:a:<peer>`: names of the devices that may use a source address, see peer-hints.ts. */
+/** `lw:{a3f}:a:<peer>`: ids of the registrations that may use a source address, see peer-hints.ts. */
 export function peerKey(peer: string): string {
   const slot = hash("sha256", peer, "buffer").readUInt8(0) % PEER_SLOTS;
   return `lw:{a${slot.toString(16).padStart(2, "0")}}:a:${peer}`;

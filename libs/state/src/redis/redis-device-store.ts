@@ -40,8 +40,8 @@ import type { RedisConnection } from "./connection.ts";
 import { decodeDevice, decodeOwner, encodeObservation, encodeObservations, encodeRest } from "./device-record.ts";
 import { INCARNATION_KEY, nameOf, parseName, SHARD_KEYS, shardPrefix } from "./keys.ts";
 import { parseChanges, parseEntry, type StoredEntry } from "./outbox-entry.ts";
-import { hintIsDue, hintMs, PeerHints } from "./peer-hints.ts";
-import { devicePrelude, type ScriptArgument, type ScriptReply, Scripts } from "./scripts.ts";
+import { hintIsDue, PeerHints } from "./peer-hints.ts";
+import { devicePrelude, type ScriptArgument, type ScriptReply, Scripts, waitingPrelude } from "./scripts.ts";
 
 /** Settings of a `RedisDeviceStore`. */
 export interface RedisDeviceStoreOptions {
@@ -55,7 +55,7 @@ export interface RedisDeviceStoreOptions {
   readonly onQuarantine?: (count: number) => void;
 }
 
-const STEPS = [
+const DEVICE_STEPS = [
   "register",
   "update",
   "claim",
@@ -63,6 +63,15 @@ const STEPS = [
   "release",
   "get",
   "observe",
+  "restore",
+  "sweep",
+  "list",
+  "quarantine",
+  "quarantine-entry",
+] as const;
+type DeviceStep = (typeof DEVICE_STEPS)[number];
+
+const WAITING_STEPS = [
   "accept",
   "dispatch",
   "finish",
@@ -71,13 +80,10 @@ const STEPS = [
   "desire",
   "desired-values",
   "fulfil",
-  "restore",
-  "sweep",
-  "list",
-  "quarantine",
-  "quarantine-entry",
 ] as const;
-type Step = (typeof STEPS)[number];
+type WaitingStep = (typeof WAITING_STEPS)[number];
+
+type Step = DeviceStep | WaitingStep;
 
 /** How a step finds a device: by registration id, token of an observation, or name. */
 type Proof = "id" | "token" | "name";
@@ -95,7 +101,8 @@ const CALLER_MEMORY_S = 86_400;
 /** Keeps the state of devices in Redis: every step is one script in the device's slot and one round trip. */
 export class RedisDeviceStore implements DeviceStore {
   readonly #connection: RedisConnection;
-  readonly #steps: Scripts<Step>;
+  readonly #deviceSteps: Scripts<DeviceStep>;
+  readonly #waitingSteps: Scripts<WaitingStep>;
   readonly #incarnations: Scripts<"incarnation">;
   readonly #hints: PeerHints;
   readonly #now: () => number;
@@ -107,7 +114,9 @@ export class RedisDeviceStore implements DeviceStore {
 
   constructor(connection: RedisConnection, options: RedisDeviceStoreOptions = {}) {
     this.#connection = connection;
-    this.#steps = new Scripts(connection, STEPS, devicePrelude(options.outboxMaxEntries ?? OUTBOX_MAX_ENTRIES));
+    const { outboxMaxEntries = OUTBOX_MAX_ENTRIES } = options;
+    this.#deviceSteps = new Scripts(connection, DEVICE_STEPS, devicePrelude(outboxMaxEntries));
+    this.#waitingSteps = new Scripts(connection, WAITING_STEPS, waitingPrelude(outboxMaxEntries));
     this.#incarnations = new Scripts(connection, ["incarnation"]);
     this.#hints = new PeerHints(connection);
     this.#now = options.now ?? Date.now;
@@ -144,7 +153,7 @@ export class RedisDeviceStore implements DeviceStore {
     if (state === undefined) return this.register(request); // What was stored is out of the way now.
     if (type === "repeated") return { type, state };
     const old = replaced === null ? undefined : this.#ended(replaced);
-    this.#peerMoved(state.registration, old?.registration.peer);
+    this.#peerMoved(state.registration, old?.registration);
     return { type: "registered", state, ...(old === undefined ? {} : { replaced: old }), outboxId: text(outboxId) };
   }
 
@@ -171,7 +180,7 @@ export class RedisDeviceStore implements DeviceStore {
     if (state === undefined) return { type: "notFound" };
     const [peerBefore, updatedAtMs, lifetimeS] = before as [Buffer, number, number];
     if (text(peerBefore) !== peer || hintIsDue(state.registration, { updatedAtMs, lifetimeS })) {
-      this.#peerMoved(state.registration, text(peerBefore));
+      this.#peerMoved(state.registration, { registrationId, peer: text(peerBefore) });
     }
     return {
       type: "updated",
@@ -209,7 +218,10 @@ export class RedisDeviceStore implements DeviceStore {
     if (type === "notFound") return { type };
     const state = await this.#state(shard, kind, value, stored);
     if (state === undefined) return { type: "notFound" };
-    if (text(peerBefore) !== peer) this.#peerMoved(state.registration, text(peerBefore));
+    if (text(peerBefore) !== peer) {
+      const { registrationId } = state.registration;
+      this.#peerMoved(state.registration, { registrationId, peer: text(peerBefore) });
+    }
     return type === "claimed"
       ? { type, state, previousOwner: ownerOf(previous as ScriptReply) } // A claim always has one.
       : { type: "owned", state };
@@ -220,8 +232,7 @@ export class RedisDeviceStore implements DeviceStore {
   }
 
   async get(device: DeviceRef): Promise<DeviceState | undefined> {
-    const [type, stored] = await this.#runFor(device, "get", this.#now());
-    return type === "notFound" ? undefined : this.#stateAt(device, stored);
+    return this.#get(shardOf(device.tenant, device.endpoint), "name", nameOf(device));
   }
 
   async findByPeer(peer: string): Promise<DeviceState | "ambiguous" | undefined> {
@@ -361,7 +372,7 @@ export class RedisDeviceStore implements DeviceStore {
     const shard = shardOf(registration.tenant, registration.endpoint);
     ok(registrationIdShard(registrationId) === shard, "a registration id names its device's shard");
     assertFits(registrationId, peer, bindingMode, smsNumber);
-    const [type, stored, peerBefore] = await this.#runFor(
+    const [type, stored, replaced] = await this.#runFor(
       registration,
       "restore",
       nowMs,
@@ -386,7 +397,7 @@ export class RedisDeviceStore implements DeviceStore {
     const state = await this.#stateAt(registration, stored);
     if (state === undefined) return this.restore(request); // What was stored is out of the way now.
     if (type === "known") return { type, state };
-    this.#peerMoved(state.registration, peerBefore === null ? undefined : text(peerBefore));
+    this.#peerMoved(state.registration, replaced === null ? undefined : this.#ended(replaced)?.registration);
     return { type: "restored", state };
   }
 
@@ -456,27 +467,37 @@ export class RedisDeviceStore implements DeviceStore {
     return { devices };
   }
 
-  /** Those of the devices whose registration names the address. */
-  async #usersOf(peer: string, devices: readonly DeviceRef[]): Promise<DeviceState[]> {
-    const states = await Promise.all(devices.map((device) => this.get(device)));
+  async #get(shard: number, proof: Proof, value: string): Promise<DeviceState | undefined> {
+    const [type, stored] = await this.#run("get", shard, proof, value, this.#now());
+    return type === "notFound" ? undefined : this.#state(shard, proof, value, stored);
+  }
+
+  /** The devices of those registrations that name the address and have no DTLS. */
+  async #usersOf(peer: string, registrationIds: readonly string[]): Promise<DeviceState[]> {
+    const states = await Promise.all(
+      registrationIds.map(async (id) => {
+        const shard = registrationIdShard(id);
+        return shard === undefined ? undefined : this.#get(shard, "id", id);
+      }),
+    );
     return states.flatMap((state) => (state !== undefined && usesPeer(state.registration, peer) ? [state] : []));
   }
 
   /** Lets hints follow a device. Nobody waits for it, and what an outage costs is only a hint. */
-  #peerMoved(registration: Registration, before: string | undefined): void {
+  #peerMoved(registration: Registration, before: PeerUse | undefined): void {
     if (registration.securityMode !== "NO_SEC") return; // With DTLS the association names the device.
     void ignoreOutage(this.#movePeer(registration, before));
   }
 
-  async #movePeer(registration: Registration, before: string | undefined): Promise<void> {
+  async #movePeer(registration: Registration, before: PeerUse = registration): Promise<void> {
     const { peer } = registration;
-    if (before !== undefined && before !== peer) await this.#hints.remove(before, [registration]);
-    const others = await this.#hints.add(peer, registration, hintMs(registration));
+    if (before.peer !== peer) await this.#hints.remove(before.peer, [before.registrationId]);
+    const others = await this.#hints.add(registration, before.registrationId);
     if (others.length === 0) return;
     // Addresses are used again, by other devices: only those that still use this one stay in its hint.
-    const users = new Set((await this.#usersOf(peer, others)).map((state) => nameOf(state.registration)));
-    const left = others.filter((other) => !users.has(nameOf(other)));
-    await this.#hints.remove(peer, left);
+    const users = await this.#usersOf(peer, others);
+    const left = new Set(others).difference(new Set(users.map((state) => state.registration.registrationId)));
+    await this.#hints.remove(peer, [...left]);
   }
 
   async #end(
@@ -493,7 +514,7 @@ export class RedisDeviceStore implements DeviceStore {
     if (ended === undefined) return { type: "notFound" };
     const { registration, owner } = ended;
     if (registration.securityMode === "NO_SEC")
-      void ignoreOutage(this.#hints.remove(registration.peer, [registration]));
+      void ignoreOutage(this.#hints.remove(registration.peer, [registration.registrationId]));
     return { type: "deregistered", registration, owner, outboxId: text(outboxId) };
   }
 
@@ -538,12 +559,21 @@ export class RedisDeviceStore implements DeviceStore {
   }
 
   async #run(step: Step, shard: number, ...args: ScriptArgument[]): Promise<Reply> {
-    const reply = await this.#steps.run(step, shardPrefix(shard), ...args);
+    const prefix = shardPrefix(shard);
+    const reply = await (isWaitingStep(step)
+      ? this.#waitingSteps.run(step, prefix, ...args)
+      : this.#deviceSteps.run(step, prefix, ...args));
     const [type, quarantined, dropped, ...rest] = reply as [Buffer, number, number, ...ScriptReply[]];
     if (quarantined > 0) this.#onQuarantine(quarantined);
     if (dropped > 0) this.#onOutboxDropped(dropped);
     return [type.toString(), ...rest];
   }
+}
+
+const WAITING: ReadonlySet<string> = new Set(WAITING_STEPS);
+
+function isWaitingStep(step: Step): step is WaitingStep {
+  return WAITING.has(step);
 }
 
 /** Where a step looks for the device of a proof; undefined when it cannot be one of ours. */
@@ -561,6 +591,8 @@ function proofTarget(proof: ClaimProof): { shard: number; kind: Proof; value: st
       return { shard: shardOf(proof.device.tenant, proof.device.endpoint), kind: "name", value: nameOf(proof.device) };
   }
 }
+
+type PeerUse = Pick<Registration, "registrationId" | "peer">;
 
 /** A datagram without DTLS from this address may be the device's. */
 function usesPeer({ securityMode, peer }: Registration, address: string): boolean {

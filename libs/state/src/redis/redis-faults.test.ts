@@ -6,10 +6,11 @@ import { NODES, newDevice, newObservation, newRegister } from "../contract/harne
 import type { DeviceRef, RegisterRequest } from "../device-store.ts";
 import { EXPIRY_GRACE_MS } from "../device-store.ts";
 import { StateUnavailableError } from "../errors.ts";
+import { ANSWER_MEMORY_MS, DESIRED_MEMORY_MS, ENDED_MEMORY_MS, PEER_HINT_MIN_MS } from "../limits.ts";
 import { shardOf } from "../shard.ts";
 import { connectRedis } from "./connect-redis.ts";
 import { RedisConnection } from "./connection.ts";
-import { nameOf, shardPrefix } from "./keys.ts";
+import { nameOf, peerKey, shardPrefix } from "./keys.ts";
 import { RedisDeviceStore } from "./redis-device-store.ts";
 import { RedisNodeDirectory } from "./redis-node-directory.ts";
 import { RedisProvisioningStore } from "./redis-provisioning-store.ts";
@@ -32,6 +33,7 @@ describe("A value that does not parse is quarantined and counted, never fatal", 
     store = new RedisDeviceStore(connection, { onQuarantine: (count) => (quarantined += count) });
   });
   beforeEach(async () => {
+    await raw.flushall(); // A device of another test may lie in the same shard.
     quarantined = 0;
     device = newDevice();
     request = newRegister(device, Date.now(), { observations: [newObservation(device)] });
@@ -169,6 +171,82 @@ describe("A value that does not parse is quarantined and counted, never fatal", 
   it("Scripts that Redis forgot are sent again", async () => {
     await raw.script("FLUSH");
     expect(await store.get(device)).toBeDefined();
+  });
+
+  it("Register, Update and claim cost one step each; hints are written besides where the address is new or half its time is over", async () => {
+    const calls = async (): Promise<number> => {
+      // What was not awaited is done: removing a hint, adding one, asking whom else it names.
+      for (let i = 0; i < 5; i++) await connection.run((client) => client.ping());
+      return Number(/cmdstat_evalsha:calls=(\d+)/.exec(await raw.info("commandstats"))?.[1]);
+    };
+    const { registrationId, peer } = request.registration;
+    const nowMs = Date.now();
+    const costs = async (step: () => Promise<unknown>): Promise<number> => {
+      const before = await calls();
+      await step();
+      return (await calls()) - before;
+    };
+    const other = newRegister(newDevice(), nowMs, {}, { peer: "198.51.100.1:1" });
+    const proof = { type: "registrationId", registrationId } as const;
+    await costs(() => store.register(other));
+    await costs(() => store.claim({ proof, peer: "198.51.100.4:1", node, nowMs })); // Redis knows the scripts now.
+    await costs(() => store.claim({ proof, peer, node, nowMs }));
+    expect(await costs(() => store.register({ ...other, digest: "another" }))).toBe(2);
+    expect(await costs(() => store.update({ registrationId, peer, node, nowMs }))).toBe(1);
+    expect(await costs(() => store.claim({ proof, peer, node, nowMs }))).toBe(1);
+    const moved = "198.51.100.2:1";
+    expect(await costs(() => store.claim({ proof, peer: moved, node, nowMs }))).toBe(3);
+    const later = { registrationId, peer: moved, node, nowMs: nowMs + PEER_HINT_MIN_MS / 2 };
+    expect(await costs(() => store.update(later))).toBe(2);
+    expect(await costs(() => store.update({ ...later, nowMs: later.nowMs + 1_000 }))).toBe(1);
+  });
+
+  it("A hint lapses with its device, and one that does not parse or leads nowhere is written anew", async () => {
+    const peer = "198.51.100.3:1";
+    const key = peerKey(peer);
+    const lifetimeS = 500_000;
+    for (const hint of ["nonsense", "A".repeat(14), `${"A".repeat(14)}nonsense`]) {
+      await raw.set(key, hint);
+      expect(await store.findByPeer(peer)).toBeUndefined();
+      const { state } = await store.register(newRegister(newDevice("at-3"), Date.now(), {}, { peer, lifetimeS }));
+      let left: string | null = null;
+      for (let i = 0; i < 100 && left !== state.registration.registrationId; i++) {
+        await sleep(10);
+        left = await raw.get(key);
+      }
+      expect(left).toBe(state.registration.registrationId);
+      expect(await store.findByPeer(peer)).toEqual(state);
+    }
+    const ttlMs = await raw.pttl(key);
+    expect(ttlMs).toBeGreaterThan(2 * lifetimeS * 1000 - 60_000);
+    expect(ttlMs).toBeLessThanOrEqual(2 * lifetimeS * 1000);
+  });
+
+  it("What waits for a device that never comes is forgotten in time", async () => {
+    const nowMs = Date.now();
+    const open = { requestId: "r1", request: Uint8Array.of(1), contentType: "application/json" };
+    await store.accept({ device, open: { ...open, expiresAtMs: nowMs + 60_000 }, limit: 9, nowMs });
+    await store.accept({ device, open: { ...open, requestId: "r2", expiresAtMs: nowMs }, limit: 9, nowMs });
+    const queueTtlMs = await raw.pttl(`${prefix}q:${nameOf(device)}`);
+    expect(queueTtlMs).toBeGreaterThan(ANSWER_MEMORY_MS + 30_000);
+    expect(queueTtlMs).toBeLessThanOrEqual(ANSWER_MEMORY_MS + 60_000);
+    await store.desire({ device, key: "target", value: "1", version: 1, nowMs });
+    for (const kind of ["v:", "vv:"]) {
+      const ttlMs = await raw.pttl(`${prefix}${kind}${nameOf(device)}`);
+      expect(ttlMs).toBeGreaterThan(DESIRED_MEMORY_MS - 60_000);
+      expect(ttlMs).toBeLessThanOrEqual(DESIRED_MEMORY_MS);
+    }
+    await store.remove({ device, reason: "test", nowMs });
+    const endedTtlMs = await raw.pttl(`${prefix}ended:${nameOf(device)}`);
+    expect(endedTtlMs).toBeGreaterThan(ENDED_MEMORY_MS - 60_000);
+    expect(endedTtlMs).toBeLessThanOrEqual(ENDED_MEMORY_MS);
+  });
+
+  it("A request that an earlier version dispatched was so by a node whose life is over", async () => {
+    const open = { requestId: "r1", request: Uint8Array.of(1), contentType: "application/json" };
+    await store.accept({ device, open: { ...open, expiresAtMs: Date.now() + 1_000 }, limit: 9, nowMs: Date.now() });
+    await raw.hset(`${prefix}rpc:r1:${nameOf(device)}`, "dispatched", 1);
+    expect(await store.openRequests(device)).toMatchObject([{ dispatchedBy: { bootId: "" } }]);
   });
 
   it("A store that was rolled back is another incarnation for every node", async () => {

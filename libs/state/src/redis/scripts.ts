@@ -50,7 +50,7 @@ export class Scripts<Name extends string> {
   }
 }
 
-/** What the steps on a shard share: names, limits and `device.lua`. */
+/** What the steps on a device's registration share: names, limits and `device.lua`. */
 export function devicePrelude(outboxMaxEntries: number): string {
   const values = {
     ...SHARD_KEYS,
@@ -67,6 +67,11 @@ export function devicePrelude(outboxMaxEntries: number): string {
     OUTBOX_MAX_ENTRIES: outboxMaxEntries,
   };
   return constants(values) + source("device");
+}
+
+/** What the steps on that which waits for a device share: `waiting.lua` too. Apart, as every step pays for what stands before it. */
+export function waitingPrelude(outboxMaxEntries: number): string {
+  return devicePrelude(outboxMaxEntries) + source("waiting");
 }
 
 /** What the steps on a slot of the node directory share: `holder.lua`. */

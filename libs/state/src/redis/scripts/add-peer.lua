@@ -1,21 +1,17 @@
--- Adds a device to those that may use a source address: see peer-hints.ts. KEYS[1] is the hint; ARGV: name, how long it is kept, ms, most names.
--- Answers the other names.
-local name, kept, max = unpack(ARGV)
+-- Adds a registration to those that may use a source address: see peer-hints.ts. KEYS[1] is the hint; ARGV: registration id, the id that it replaced
+-- or itself, how long the hint is kept, ms, most ids. Answers the other ids.
+local id, replaced, kept, max = unpack(ARGV)
 local value = redis.call("GET", KEYS[1])
-kept = math.max(tonumber(kept), redis.call("PTTL", KEYS[1]))
+local lapses = string.format("%.0f", math.max(tonumber(kept), redis.call("PTTL", KEYS[1])))
 if value == "" then
-  redis.call("PEXPIRE", KEYS[1], string.format("%.0f", kept))
+  redis.call("PEXPIRE", KEYS[1], lapses)
   return {}
 end
-local others, packed, at = {}, struct.pack(">Hc0", #name, name), 1
-while value and at <= #value do
-  local other
-  other, at = struct.unpack(">Hc0", value, at)
-  if other ~= name then
-    others[#others + 1] = other
-    packed = packed .. struct.pack(">Hc0", #other, other)
-  end
+local others = {}
+for at = 1, #(value or "") + 1 - #id, #id do
+  local other = string.sub(value, at, at + #id - 1)
+  if other ~= id and other ~= replaced then others[#others + 1] = other end
 end
-if #others >= tonumber(max) then packed = "" end
-redis.call("SET", KEYS[1], packed, "PX", string.format("%.0f", kept))
+local ids = #others < tonumber(max) and id .. table.concat(others) or ""
+redis.call("SET", KEYS[1], ids, "PX", lapses)
 return others

@@ -147,13 +147,9 @@ end
 
 -- What of a device steps answer as its state: the packed device, how many requests are open and how many values are desired.
 local function state_of(device)
-  return { device.packed, redis.call("ZCARD", key(QUEUE, device.name)), redis.call("HLEN", key(DESIRED_VALUES, device.name)) }
-end
-
--- The state of a device by name; false when there is none, or it lapsed beyond the grace.
-local function state_at(name, now)
-  local device = load(name)
-  return device ~= nil and now < device.expires + EXPIRY_GRACE_MS and state_of(device)
+  local queue, values = key(QUEUE, device.name), key(DESIRED_VALUES, device.name)
+  if redis.call("EXISTS", queue, values) == 0 then return { device.packed, 0, 0 } end -- As a rule; one call is cheaper than two.
+  return { device.packed, redis.call("ZCARD", queue), redis.call("HLEN", values) }
 end
 
 -- Stores a device with the pointers to it and its expiry.
@@ -162,11 +158,6 @@ local function keep(device, expires, tokens)
   save(device)
   redis.call("SET", key(REGISTRATION_ID, device.id), device.name)
   for _, token in ipairs(tokens) do redis.call("HSET", key(TOKENS), token, device.name) end
-end
-
--- Moves a key's expiry on, never back.
-local function keep_until(key, time)
-  if tonumber(time) > redis.call("PEXPIRETIME", key) then redis.call("PEXPIREAT", key, time) end
 end
 
 -- Removes a device with its pointers and observations. What waits for it stays.
@@ -188,59 +179,4 @@ end
 -- The generation or epoch, ms, that a device's registration ended at not long ago; else 0.
 local function ended_at(name)
   return tonumber(redis.call("GET", key(ENDED, name)) or 0)
-end
-
--- A request that is open or answered; nil when there is none, or its memory lapsed.
-local function load_request(name, id, now)
-  local request = key(REQUEST, id .. ":" .. name)
-  local fields = redis.call("HMGET", request, "until", "type", "dispatched", "response", "expires", "request", "displaced", "digest")
-  if not fields[1] or now >= tonumber(fields[1]) then return nil, request end
-  return {
-    id = id, name = name, type = fields[2], dispatched = fields[3], response = fields[4], expires = tonumber(fields[5]),
-    bytes = fields[6], displaced = fields[7], digest = fields[8] or "",
-  }, request
-end
-
-local function forget_open(name, id)
-  redis.call("ZREM", key(OPEN_REQUESTS), id .. ":" .. name)
-  redis.call("ZREM", key(QUEUE, name), id)
-end
-
--- The open requests of a device in order of acceptance; those that lapsed unanswered are forgotten.
-local function open_requests(name, now)
-  local found = {}
-  for _, id in ipairs(redis.call("ZRANGE", key(QUEUE, name), 0, -1)) do
-    local request = load_request(name, id, now)
-    if request then found[#found + 1] = request else forget_open(name, id) end
-  end
-  return found
-end
-
--- Open requests as steps answer them: of each id, name, request, content type, expiry and who dispatched it.
-local function listed(requests)
-  local list = {}
-  for i, r in ipairs(requests) do
-    list[i] = { r.id, r.name, r.bytes, r.type, string.format("%.0f", r.expires), r.dispatched }
-  end
-  return list
-end
-
--- Remembers the last version of a desired value; where versions are too many, that of the oldest one that waits for nothing goes.
-local function remember_version(name, of, version, now)
-  local values, versions = key(DESIRED_VALUES, name), key(DESIRED_VERSIONS, name)
-  redis.call("HSET", versions, of, version)
-  if redis.call("HLEN", versions) > MAX_DESIRED_VALUES then
-    local all, oldest, oldest_version = redis.call("HGETALL", versions), nil, nil
-    for i = 1, #all, 2 do
-      local each, at = all[i], tonumber(all[i + 1])
-      local older = not oldest or at < oldest_version or (at == oldest_version and each < oldest)
-      if older and redis.call("HEXISTS", values, each) == 0 then
-        oldest, oldest_version = each, at
-      end
-    end
-    if oldest then redis.call("HDEL", versions, oldest) end
-  end
-  local lapses = string.format("%.0f", now + DESIRED_MEMORY_MS)
-  redis.call("PEXPIREAT", values, lapses)
-  redis.call("PEXPIREAT", versions, lapses)
 end

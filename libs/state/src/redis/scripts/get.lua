@@ -1,5 +1,5 @@
 -- Reads a device.
-local name, given = unpack(ARGV)
-local state = state_at(name, (clock(given)))
-if not state then return reply("notFound") end
-return reply("found", state)
+local proof, value, given = unpack(ARGV)
+local device = find(proof, value)
+if not device or clock(given) >= device.expires + EXPIRY_GRACE_MS then return reply("notFound") end
+return reply("found", state_of(device))

@@ -18,4 +18,4 @@ local device = {
   id = id, digest = "", peer = peer, binding = binding, sms = sms, links = links, observed = observed, rest = rest,
 }
 keep(device, tonumber(expires), { unpack(ARGV, 18) })
-return reply("restored", state_of(device), old and old.peer or false)
+return reply("restored", state_of(device), old and old.packed or false)
