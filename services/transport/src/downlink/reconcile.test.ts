@@ -369,6 +369,7 @@ describe("a change of the profile", () => {
     const second = await startNode(system);
     await node.stop();
     await publishProfile(system, { resources: BATTERY });
+    await new Promise((resolve) => setTimeout(resolve, 100)); // The second node learns of it before the device comes.
     await olderThanSettled(system);
     device.pointAt(second);
     await device.request(CODE.POST, location, []);
@@ -398,7 +399,8 @@ describe("a change of the profile", () => {
     await device.rebind();
     answerValues(device, VALUES);
     await register(device, "ep-1", "1.1", PLAIN);
-    await wasAsked("PUT /3/0/9?pmin");
+    await wasAsked("GET /3/0/9 observe");
+    expect(linesOf(device)[0]).toBe("PUT /3/0/9?pmin");
   });
 });
 
