@@ -108,6 +108,23 @@ export async function publishProfile({ bus }: System, profile: object): Promise<
   });
 }
 
+/** Publishes the model of an object with one readable resource, 1, of a type. */
+export async function publishModel({ bus }: System, objectId: number, type: string): Promise<void> {
+  const xml = `<LWM2M><Object ObjectType="MODefinition"><Name>Probe</Name><ObjectID>${objectId}</ObjectID><ObjectURN>urn:oma:lwm2m:x:${objectId}</ObjectURN>
+    <MultipleInstances>Single</MultipleInstances><Mandatory>Optional</Mandatory><Resources><Item ID="1"><Name>Value</Name><Operations>R</Operations>
+    <MultipleInstances>Single</MultipleInstances><Mandatory>Optional</Mandatory><Type>${type}</Type><RangeEnumeration/><Units/><Description/></Item></Resources>
+    </Object></LWM2M>`;
+  await bus.sender({ name: "test", lingerMs: 0 }).publish({
+    topic: TOPICS.provisioning.name,
+    key: provisioningKey("model", "default", `${objectId}_1.0`),
+    value: lwm2m.v1.ProvisioningRecord.encode({
+      tenant: "default",
+      id: `${objectId}_1.0`,
+      model: { xml },
+    }).finish(),
+  });
+}
+
 /** Path of the registration that a Register was answered with. */
 export function locationOf({ options }: Received): string {
   const segments = options.filter(({ number }) => number === OPTION.LOCATION_PATH);

@@ -9,6 +9,7 @@ import {
   memorySystem,
   openDevice,
   provision,
+  publishModel,
   publishProfile,
   register,
   type System,
@@ -424,6 +425,42 @@ describe("an Update with other objects", () => {
     await device.request(CODE.POST, location, [], "</1/0>,</3/0>,</3303/1>");
     await wasAsked("GET /3303/1/5700 observe", "GET /3303/1/5601");
     expect(await node.metric("lwm2m_owned_observations")).toBe(1);
+  });
+});
+
+describe("a change of a model", () => {
+  it("holds for the next value of a device that is registered", async () => {
+    const resources = { "/30000/0/1": { key: "probe", ...observed } };
+    const values = { "/30000/0/1": "1.5" };
+    const { system, device, settled } = await start({ resources }, { values, links: "</1/0>,</3/0>,</30000/0>" });
+    const telemetry = collect(system.bus, TOPICS.telemetry);
+    const probes = () => telemetry.flatMap(({ samples }) => (samples ?? []).filter(({ key }) => key === "probe"));
+    await settled();
+    const token = tokenOf(device, "GET /30000/0/1 observe");
+    await publishModel(system, 30_000, "Float");
+    for (let observe = 9; probes().at(-1)?.value?.double !== 2.5; observe++) {
+      if (observe > 500) throw new TypeError("the model does not hold");
+      expect(await device.notifyOf(token, "2.5", observe)).toBe("delivered");
+    }
+    expect(probes()[0]?.value).toMatchObject({ string: "1.5" });
+  });
+});
+
+describe("a device that sleeps", () => {
+  it("is asked for what it did not hear as soon as it wakes, whatever the backoff", async () => {
+    let silent = true;
+    const { device, location, wasAsked } = await start(
+      { resources: BATTERY, power: { mode: "psm", activityTimerMs: 300 } },
+      {
+        change: { reconcile: NEVER },
+        instead: (line) => (silent && line === "GET /3/0/9 observe" ? "silent" : undefined),
+      },
+    );
+    await wasAsked("GET /3/0/9 observe");
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    silent = false;
+    await device.request(CODE.POST, location, []);
+    await wasAsked("GET /3/0/9 observe", "GET /3/0/9 observe");
   });
 });
 

@@ -12,7 +12,7 @@ import { tellFallbacks } from "../fallbacks.ts";
 import { publishState } from "../lifecycle.ts";
 import { type Attempts, attributesName, type HeldObservation, type OwnedDevice, type Task } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
-import { isReachable, sleeps } from "../reachability.ts";
+import { isReachable } from "../reachability.ts";
 import type { DesiredObservation, Serving } from "../serving.ts";
 import { retryDelayMs, type Verdict, verdictOn } from "./fault-rules.ts";
 import { newObservations } from "./new-observations.ts";
@@ -208,7 +208,7 @@ function canAsk(device: OwnedDevice, ports: TransportPorts): boolean {
   return ports.ownership.has(device) && ports.values.pressure === "normal";
 }
 
-/** Carries out an own request. A sleeping device that did not answer in time was asleep: it is asked again when it is heard, or at once when it was heard meanwhile. */
+/** Carries out an own request. When the device was heard while it did not reach it, because it slept or had left its address, it is asked again at once. */
 async function attempt(
   device: OwnedDevice,
   operation: Operation,
@@ -216,11 +216,9 @@ async function attempt(
   ports: TransportPorts,
 ): Promise<Verdict> {
   const heardMs = device.lastUplinkMs;
-  const performed = await perform(device, operation, options, ports);
-  const isTimeout = performed.type === "failed" && performed.reason === "timeout";
-  if (!isTimeout || !sleeps(device, ports.settings.awake)) return verdictOn(performed);
-  if (device.lastUplinkMs > heardMs) ports.pacer.later(device, 0);
-  return "unsent";
+  const verdict = verdictOn(await perform(device, operation, options, ports));
+  if (verdict === "unsent" && device.lastUplinkMs > heardMs) ports.pacer.later(device, 0);
+  return verdict;
 }
 
 /** Makes one observation that Redis holds already; withdraws it there when the device says that it never will. */
