@@ -34,7 +34,7 @@ interface Sample {
 }
 
 setTimeout(() => process.exit(1), LIMIT_MS).unref();
-const system = await System.start({ name: "latency", env: { LWM2M_REACHABILITY_MODE: "vip" } });
+const system = await System.start({ name: "latency", transportEnv: { LWM2M_REACHABILITY_MODE: "vip" } });
 try {
   const transport = await system.run("transport", "latency-transport");
   const router = await system.run("rpc-router", "latency-router");

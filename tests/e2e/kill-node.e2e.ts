@@ -42,7 +42,7 @@ class KillScenario {
   #devices: NumberingDevices;
 
   static async start(scenario: Scenario): Promise<KillScenario> {
-    const system = await System.start({ name: "kill", env: { LWM2M_REACHABILITY_MODE: "vip" } });
+    const system = await System.start({ name: "kill", transportEnv: { LWM2M_REACHABILITY_MODE: "vip" } });
     stops.push(() => system.stop());
     const env = { LWM2M_CLAIM: String(scenario.claim) };
     const nodes = [

@@ -20,7 +20,7 @@ describe("a system whose parts go away", () => {
   let nodes: ServiceProcess[];
 
   beforeAll(async () => {
-    system = await System.start({ name: "outages", ownKafka: true, env: { LWM2M_REACHABILITY_MODE: "vip" } });
+    system = await System.start({ name: "outages", ownKafka: true, transportEnv: { LWM2M_REACHABILITY_MODE: "vip" } });
     stops.push(() => system.stop());
     nodes = [await system.run("transport", "transport-0"), await system.run("transport", "transport-1")];
     const router = await system.run("rpc-router", "rpc-router");

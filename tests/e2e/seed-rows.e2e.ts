@@ -36,7 +36,7 @@ let serverPort: number;
 beforeAll(async () => {
   system = await System.start({
     name: "rows",
-    env: { LWM2M_REACHABILITY_MODE: "vip" },
+    transportEnv: { LWM2M_REACHABILITY_MODE: "vip" },
   });
   stops.push(() => system.stop());
   const transport = await system.run("transport", "transport-0", { env: { LWM2M_TIME_ZONE: TIME_ZONE } });

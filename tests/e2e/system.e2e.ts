@@ -33,7 +33,7 @@ describe("two transport nodes and an rpc-router", () => {
   const answers: IncomingRecord[] = [];
 
   beforeAll(async () => {
-    system = await System.start({ name: "system", env: { LWM2M_REACHABILITY_FLOW_WINDOW: `${WINDOW_MS}ms` } });
+    system = await System.start({ name: "system", transportEnv: { LWM2M_REACHABILITY_FLOW_WINDOW: `${WINDOW_MS}ms` } });
     stops.push(() => system.stop());
     const env = { LWM2M_REACHABILITY_SINGLE_EXCHANGE_WINDOW: `${WINDOW_MS}ms`, LWM2M_EXPIRY_GRACE: "1s" };
     near = await system.run("transport", "transport-0", { env });

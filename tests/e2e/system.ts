@@ -195,6 +195,8 @@ export interface SystemOptions {
   readonly kafkaProperties?: Readonly<Record<string, string>>;
   /** Settings of every service. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Settings of the transports. */
+  readonly transportEnv?: Readonly<Record<string, string>>;
 }
 
 /** Ferry as processes on a real Kafka and Redis. Everything that was started here ends with `stop`. */
@@ -206,22 +208,29 @@ export class System {
   readonly client: BusClient;
   readonly processes: ServiceProcess[] = [];
   readonly #env: Readonly<Record<string, string>>;
+  readonly #transportEnv: Readonly<Record<string, string>>;
   readonly #following = new AbortController();
   readonly #tails: Promise<void>[] = [];
 
-  static async start({ name, ownKafka = false, kafkaProperties = {}, env = {} }: SystemOptions): Promise<System> {
+  static async start({ name, ownKafka = false, kafkaProperties = {}, ...settings }: SystemOptions): Promise<System> {
     mkdirSync(LOGS, { recursive: true });
     const kafka = await startKafka({ own: ownKafka, properties: kafkaProperties });
-    return new System(name, kafka, await startRedis(["--appendonly", "yes"]), env);
+    return new System(name, kafka, await startRedis(["--appendonly", "yes"]), settings);
   }
 
-  private constructor(name: string, kafka: KafkaProcess, redis: RedisProcess, env: Readonly<Record<string, string>>) {
+  private constructor(
+    name: string,
+    kafka: KafkaProcess,
+    redis: RedisProcess,
+    { env = {}, transportEnv = {} }: Pick<SystemOptions, "env" | "transportEnv">,
+  ) {
     this.kafka = kafka;
     this.redis = redis;
     this.topicPrefix = `${name}-${process.pid}-${Date.now()}.`;
     this.bus = new KafkaBus({ bootstrapServers: kafka.bootstrapServers, clientId: "e2e" });
     this.client = new BusClient(this.bus, this.topicPrefix);
     this.#env = env;
+    this.#transportEnv = transportEnv;
     process.on("exit", this.#killAll);
   }
 
@@ -242,6 +251,7 @@ export class System {
       LWM2M_HTTP_PORT: String(ports.http),
       ...(service === "transport" && { LWM2M_COAP_HOST: "127.0.0.1", LWM2M_COAP_PORT: String(ports.coap) }),
       ...this.#env,
+      ...(service === "transport" && this.#transportEnv),
       ...env,
     });
     this.processes.push(started);

@@ -85,7 +85,7 @@ describe("a client by hand on aiocoap", () => {
   let telemetry: Recording;
 
   beforeAll(async () => {
-    system = await System.start({ name: "aiocoap", env: { LWM2M_REACHABILITY_MODE: "vip" } });
+    system = await System.start({ name: "aiocoap", transportEnv: { LWM2M_REACHABILITY_MODE: "vip" } });
     stops.push(() => system.stop());
     const transport = await system.run("transport", "transport-0");
     const router = await system.run("rpc-router", "rpc-router");

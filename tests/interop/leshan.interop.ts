@@ -35,7 +35,7 @@ let server: string;
 let requests = 0;
 
 beforeAll(async () => {
-  system = await System.start({ name: "leshan", env: { LWM2M_REACHABILITY_MODE: "vip" } });
+  system = await System.start({ name: "leshan", transportEnv: { LWM2M_REACHABILITY_MODE: "vip" } });
   stops.push(() => system.stop());
   transport = await system.run("transport", "transport-0", { env: { LWM2M_EXPIRY_GRACE: "1s" } });
   const router = await system.run("rpc-router", "rpc-router");

@@ -75,9 +75,9 @@ async function startDev(options: DevOptions, terminal: Terminal, processes: Proc
     LWM2M_HTTP_HOST: "127.0.0.1",
     LOG_LEVEL: terminal.env.LOG_LEVEL ?? "warn",
   };
+  await processes.service("rpc-router", "rpc-router", shared);
   // Devices reach the nodes themselves: there is no balancer whose view of them could lapse.
   const reachable = { ...shared, LWM2M_REACHABILITY_MODE: "vip" };
-  await processes.service("rpc-router", "rpc-router", reachable);
   for (const name of ["transport-0", "transport-1"]) {
     // The kernel keeps a device on one of the two, and both answer from one address, as behind a load balancer.
     const own = { LWM2M_NODE_NAME: name, LWM2M_COAP_PORT: String(coapPort), LWM2M_COAP_REUSE_PORT: "true" };
