@@ -1,4 +1,10 @@
 export { lwm2m } from "../generated/lwm2m.js";
+export {
+  MAX_KEY_CHARACTERS,
+  MAX_VALUE_BYTES,
+  type ParsedAttributeUpdate,
+  parseAttributeUpdate,
+} from "./attribute-update.ts";
 export { fromWireInt64, toSafeNumber, toWireInt64 } from "./int64.ts";
 export {
   CONTENT_TYPE,

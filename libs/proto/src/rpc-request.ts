@@ -162,7 +162,8 @@ export function checkTenant(value: unknown): string | undefined {
   return 'must be 1 to 64 letters, digits, "-" or "_", a letter or digit first';
 }
 
-function checkEndpoint(value: unknown): string | undefined {
+/** What is wrong with the name of an endpoint; undefined when nothing is. */
+export function checkEndpoint(value: unknown): string | undefined {
   if (isText(value) && Buffer.byteLength(value) <= MAX_ENDPOINT_BYTES) return undefined;
   return `must be text of 1 to ${MAX_ENDPOINT_BYTES} bytes`;
 }

@@ -1,0 +1,66 @@
+import { describe, expect, it } from "@jest/globals";
+import fc from "fast-check";
+import { lwm2m } from "../generated/lwm2m.js";
+import { MAX_VALUE_BYTES, parseAttributeUpdate } from "./attribute-update.ts";
+
+const KEY = "default/meter-1/UtfOffset";
+
+function json(value: unknown): Uint8Array {
+  return Buffer.from(JSON.stringify(value));
+}
+
+describe("a desired value", () => {
+  it("is what its JSON says, and its record's key where that says nothing", () => {
+    const named = { type: "update", tenant: "default", endpoint: "meter-1", key: "UtfOffset", value: '"+02"' };
+    expect(parseAttributeUpdate(json({ value: "+02" }), undefined, KEY)).toEqual(named);
+    expect(
+      parseAttributeUpdate(json({ tenant: "t", endpoint: "e", key: "k", value: { 0: "00ad" } }), undefined, null),
+    ).toEqual({ type: "update", tenant: "t", endpoint: "e", key: "k", value: '{"0":"00ad"}' });
+  });
+
+  it("keeps all digits of a 64-bit number", () => {
+    const bytes = Buffer.from('{"value":18446744073709551615}');
+    expect(parseAttributeUpdate(bytes, undefined, KEY)).toMatchObject({ value: "18446744073709551615" });
+  });
+
+  it("may be protobuf, whose value is JSON text", () => {
+    const bytes = lwm2m.v1.AttributeUpdate.encode({ endpoint: "e", key: "k", value: "42" }).finish();
+    expect(parseAttributeUpdate(bytes, "application/x-protobuf", null)).toEqual({
+      type: "update",
+      tenant: "default",
+      endpoint: "e",
+      key: "k",
+      value: "42",
+    });
+  });
+
+  it("is withdrawn by a tombstone; an endpoint may hold slashes, a key name in a record's key does not", () => {
+    expect(parseAttributeUpdate(null, undefined, "t/urn/dev/1/k")).toEqual({
+      type: "update",
+      tenant: "t",
+      endpoint: "urn/dev/1",
+      key: "k",
+      value: undefined,
+    });
+  });
+
+  it.each([
+    ["nothing that names the device", json({ value: 1 }), null, "endpoint"],
+    ["no value", json({ endpoint: "e", key: "k" }), null, "value"],
+    ["null for a value", json({ endpoint: "e", key: "k", value: null }), null, "value"],
+    ["a member that is none", json({ endpoint: "e", key: "k", value: 1, ttl: 5 }), null, "ttl"],
+    ["an overlong value", json({ value: "x".repeat(MAX_VALUE_BYTES) }), KEY, "value"],
+    ["no JSON", Buffer.from("{oops"), KEY, ""],
+    ["a tombstone without names", null, "default", "endpoint"],
+  ])("with %s is refused by the field", (_, bytes, key, field) => {
+    expect(parseAttributeUpdate(bytes, undefined, key)).toMatchObject({ type: "invalid", field });
+  });
+
+  it("of any bytes is taken apart or refused, never thrown at", () => {
+    fc.assert(
+      fc.property(fc.uint8Array(), fc.option(fc.string(), { nil: null }), (bytes, key) => {
+        expect(["update", "invalid"]).toContain(parseAttributeUpdate(bytes, undefined, key).type);
+      }),
+    );
+  });
+});

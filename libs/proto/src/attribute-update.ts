@@ -1,0 +1,135 @@
+import { isUtf8 } from "node:buffer";
+import { findRepeatedMember } from "@ferry/lwm2m";
+import { lwm2m } from "../generated/lwm2m.js";
+import { CONTENT_TYPE, contentTypeOf } from "./json.ts";
+import { checkEndpoint, checkTenant } from "./rpc-request.ts";
+
+/** A record of lwm2m.attribute.update.v1, taken apart. */
+export type ParsedAttributeUpdate =
+  | {
+      readonly type: "update";
+      readonly tenant: string;
+      readonly endpoint: string;
+      /** Key name that the device's profile gives the resource. */
+      readonly key: string;
+      /** JSON text of the value; undefined withdraws what was desired (a tombstone). */
+      readonly value: string | undefined;
+    }
+  /** `field`: the member that is wrong, empty for the record as a whole; `reason`: what is wrong with it, as a sentence after the field's name. */
+  | { readonly type: "invalid"; readonly field: string; readonly reason: string };
+
+/** Longest key name, characters. */
+export const MAX_KEY_CHARACTERS = 255;
+/** Longest value, bytes of JSON: a firmware image is not set this way. */
+export const MAX_VALUE_BYTES = 65_536;
+
+const MEMBERS: ReadonlySet<string> = new Set(["tenant", "endpoint", "key", "value"]);
+
+/** Members before they are checked; `value` is JSON text. */
+interface Draft {
+  readonly tenant?: unknown;
+  readonly endpoint?: unknown;
+  readonly key?: unknown;
+  readonly value?: unknown;
+}
+
+/**
+ * Parses a record of lwm2m.attribute.update.v1: protobuf whose `value` is JSON text, or JSON whose `value` is the value itself; a tombstone withdraws.
+ *
+ * What the record leaves out is that of its key, `tenant/endpoint/key`. Numbers keep all their digits.
+ */
+export function parseAttributeUpdate(
+  bytes: Uint8Array | null,
+  contentTypeHeader: string | undefined,
+  recordKey: string | null,
+): ParsedAttributeUpdate {
+  const named = partsOfKey(recordKey);
+  if (bytes === null || bytes.length === 0) return check({ ...named, value: undefined }, true);
+  const isJson = contentTypeOf(bytes, contentTypeHeader) === CONTENT_TYPE.json;
+  const draft = isJson ? draftOfJson(bytes) : draftOfProtobuf(bytes);
+  if (typeof draft === "string") return { type: "invalid", field: "", reason: draft };
+  const unknown = Object.keys(draft).find((name) => !MEMBERS.has(name));
+  if (unknown !== undefined) {
+    return { type: "invalid", field: unknown, reason: "is not a member of a desired value: give endpoint, key, value" };
+  }
+  const { tenant, endpoint, key, value } = draft;
+  return check(
+    { tenant: tenant || named.tenant, endpoint: endpoint || named.endpoint, key: key || named.key, value },
+    false,
+  );
+}
+
+function partsOfKey(recordKey: string | null): { tenant: string; endpoint: string; key: string } {
+  const first = recordKey?.indexOf("/") ?? -1;
+  const last = recordKey?.lastIndexOf("/") ?? -1;
+  if (recordKey === null || first < 0 || last === first) return { tenant: "default", endpoint: "", key: "" };
+  return {
+    tenant: recordKey.slice(0, first),
+    endpoint: recordKey.slice(first + 1, last),
+    key: recordKey.slice(last + 1),
+  };
+}
+
+function check({ tenant, endpoint, key, value }: Draft, withdraws: boolean): ParsedAttributeUpdate {
+  const wrong = (field: string, reason: string): ParsedAttributeUpdate => ({ type: "invalid", field, reason });
+  const badTenant = checkTenant(tenant);
+  if (badTenant !== undefined) return wrong("tenant", badTenant);
+  const badEndpoint = checkEndpoint(endpoint);
+  if (badEndpoint !== undefined) return wrong("endpoint", badEndpoint);
+  if (typeof key !== "string" || key === "" || key.length > MAX_KEY_CHARACTERS || !key.isWellFormed()) {
+    return wrong("key", `must be text of 1 to ${MAX_KEY_CHARACTERS} characters, a key name of the device's profile`);
+  }
+  const device = { tenant: tenant as string, endpoint: endpoint as string, key }; // Checked above.
+  if (withdraws) return { type: "update", ...device, value: undefined };
+  if (typeof value !== "string" || value === "" || value === "null") {
+    return wrong("value", "is missing: give the value, or publish a tombstone to withdraw it");
+  }
+  if (Buffer.byteLength(value) > MAX_VALUE_BYTES) {
+    return wrong("value", `must not be longer than ${MAX_VALUE_BYTES} bytes`);
+  }
+  return { type: "update", ...device, value };
+}
+
+function draftOfJson(bytes: Uint8Array): Draft | string {
+  if (!isUtf8(bytes)) return "The desired value is not UTF-8.";
+  const text = Buffer.from(bytes).toString("utf8");
+  const draft = parseExactly(text);
+  if (draft === undefined || typeof draft !== "object" || draft === null || Array.isArray(draft)) {
+    return "The desired value is not a JSON object.";
+  }
+  const repeated = findRepeatedMember(text);
+  if (repeated !== undefined) return `The member ${repeated} comes twice.`;
+  const { value, ...others } = draft as Draft;
+  return { ...others, ...(value === undefined ? {} : { value: JSON.stringify(value) }) };
+}
+
+function draftOfProtobuf(bytes: Uint8Array): Draft | string {
+  try {
+    const { tenant, endpoint, key, value } = lwm2m.v1.AttributeUpdate.decode(bytes);
+    if (value !== "" && parseExactly(value) === undefined) return "The member value is not JSON text.";
+    return { tenant, endpoint, key, value };
+  } catch {
+    // protobufjs throws Error, RangeError and TypeError for bytes that are no message.
+    return "The desired value is neither JSON nor lwm2m.v1.AttributeUpdate.";
+  }
+}
+
+/** What this TypeScript does not know of JSON yet: the source text of numbers (ECMAScript's JSON.parse source text access). */
+const EXACT_JSON = JSON as unknown as {
+  parse(
+    text: string,
+    reviver: (name: string, value: unknown, context: { readonly source?: string }) => unknown,
+  ): unknown;
+  rawJSON(source: string): unknown;
+};
+
+/** JSON whose numbers keep their digits when they are written again; undefined when the text is none. */
+function parseExactly(text: string): unknown {
+  try {
+    return EXACT_JSON.parse(text, (_, value, { source }) =>
+      typeof value === "number" && source !== undefined ? EXACT_JSON.rawJSON(source) : value,
+    );
+  } catch {
+    return undefined; // JSON.parse throws SyntaxError and nothing else.
+  }
+}
