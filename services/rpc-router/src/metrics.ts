@@ -28,6 +28,12 @@ export const RPC_ROUTER_METRICS = {
     help: "Provisioning records, by what became of them.",
     labels: { outcome: ["applied", "rejected", "deleted", "unreadable"] },
   },
+  desiredValues: {
+    type: "counter",
+    name: "lwm2m_desired_values_total",
+    help: "Records of the attribute update topic, by what became of them.",
+    labels: { outcome: ["stored", "withdrawn", "older", "full", "invalid", "failed"] },
+  },
   rebuilds: {
     type: "counter",
     name: "lwm2m_provisioning_rebuilds_total",

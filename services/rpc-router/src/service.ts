@@ -12,6 +12,7 @@ import {
   wallMs,
 } from "@ferry/runtime";
 import type { RpcRouterSettings } from "./config.ts";
+import { desireValue } from "./desire-values.ts";
 import { RequestExpiry } from "./expire-requests.ts";
 import { Materialiser } from "./materialise-provisioning.ts";
 import { RPC_ROUTER_METRICS } from "./metrics.ts";
@@ -89,6 +90,14 @@ export async function startRpcRouter(
   });
   shutdown.onStop("requests", () => requests.stop());
 
+  const desired = bus.subscribe({
+    type: "group",
+    groupId: `${groupId}-values`,
+    topics: [topicPrefix + TOPICS.attributeUpdate.name],
+    handle: (record) => desireValue(record, ports),
+  });
+  shutdown.onStop("desired values", () => desired.stop());
+
   const loops = [
     repeat(EXPIRY_STEP_MS, () => expiry.step(), ports, shutdown.signal),
     repeat(CHECK_MS, () => materialiser.check(), ports, shutdown.signal),
@@ -97,7 +106,8 @@ export async function startRpcRouter(
 
   health.require("requests", () => (requests.healthy ? undefined : "the request topic is not read"));
   health.require("provisioning", () => (provisioning.healthy ? undefined : "the provisioning topic is not read"));
-  await Promise.all([requests.ready, provisioning.ready]);
+  health.require("desired values", () => (desired.healthy ? undefined : "the attribute update topic is not read"));
+  await Promise.all([requests.ready, provisioning.ready, desired.ready]);
 }
 
 /** @throws {ConfigError} the setting holds no keys */

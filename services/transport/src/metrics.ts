@@ -116,6 +116,12 @@ export const TRANSPORT_METRICS = {
       ],
     },
   },
+  desiredWrites: {
+    type: "counter",
+    name: "lwm2m_desired_writes_total",
+    help: "Writes of desired values, by how they ended; `later` is tried again when the device is heard.",
+    labels: { outcome: ["written", "refused", "later"] },
+  },
   rpcWaiting: {
     type: "gauge",
     name: "lwm2m_rpc_waiting",

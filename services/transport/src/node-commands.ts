@@ -24,7 +24,9 @@ export function obeyCommand(record: IncomingRecord, rpc: RpcExecutor, ports: Tra
     const device = ports.ownership.byDevice(command.workWaits.tenant ?? "", command.workWaits.endpoint ?? "");
     if (device !== undefined) {
       device.requestsWait = true;
+      device.valuesWait = true;
       ports.rpc.serve(device);
+      ports.desired.serve(device);
     }
   } else ports.metrics.ignoredCommands.inc();
 }

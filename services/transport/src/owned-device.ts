@@ -95,6 +95,12 @@ export class OwnedDevice {
   retriesWait = false;
   /** What waits is being fetched. */
   fetching = false;
+  /** The store holds desired values that are to be written now. */
+  valuesWait: boolean;
+  /** The store holds desired values that the device refused: they are tried again when it wakes or registers. */
+  valuesRefused = false;
+  /** Desired values are being written. */
+  writing = false;
   /** Gives up the request under way, where it may be repeated. */
   underWay: AbortController | undefined = undefined;
 
@@ -107,6 +113,7 @@ export class OwnedDevice {
     this.flowStartMs = monotonicMs;
     this.lastUplinkMs = monotonicMs;
     this.requestsWait = state.waiting.requests > 0;
+    this.valuesWait = state.waiting.values > 0;
     for (const observation of state.observations) this.hold(observation, monotonicMs);
   }
 

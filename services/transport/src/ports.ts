@@ -7,6 +7,7 @@ import type { CoapServer } from "./coap-server.ts";
 import type { RpcExecutor } from "./downlink/accept-rpc.ts";
 import type { RetrySettings } from "./downlink/fault-rules.ts";
 import type { Pacer } from "./downlink/pacer.ts";
+import type { DesiredWriter } from "./downlink/write-desired.ts";
 import type { Gaps } from "./gaps.ts";
 import type { LiveSlots } from "./live-slots.ts";
 import type { TransportMetrics } from "./metrics.ts";
@@ -55,6 +56,7 @@ export interface TransportPorts {
   readonly ownership: Ownership;
   readonly takeOver: TakeOver;
   readonly rpc: RpcExecutor;
+  readonly desired: DesiredWriter;
   readonly sleepers: Sleepers;
   /** Lets devices be reconciled at a bounded pace. */
   readonly pacer: Pacer<OwnedDevice>;

@@ -26,6 +26,7 @@ import type { TransportSettings } from "./config.ts";
 import { RpcExecutor } from "./downlink/accept-rpc.ts";
 import { Pacer } from "./downlink/pacer.ts";
 import { isMissing, mayReconcile, reconcile } from "./downlink/reconcile.ts";
+import { DesiredWriter } from "./downlink/write-desired.ts";
 import { Sweeper } from "./expiry.ts";
 import { followChange } from "./follow-changes.ts";
 import { Gaps } from "./gaps.ts";
@@ -187,6 +188,9 @@ export async function startTransport(
     get takeOver() {
       return takeOver;
     },
+    get desired() {
+      return desired;
+    },
     get rpc() {
       return rpc;
     },
@@ -227,6 +231,7 @@ export async function startTransport(
   const takeOver = new TakeOver(ports);
   const notifications = new Notifications(ports, takeOver);
   const rpc = new RpcExecutor(ports);
+  const desired = new DesiredWriter(ports);
   const commands = bus.subscribe({
     type: "reader",
     topic: topicPrefix + TOPICS.nodeCommand.name,

@@ -60,6 +60,7 @@ export class Sleepers {
   /** A device that slept was heard. What it may not have heard is given up, to be asked anew while it listens. */
   wake(device: OwnedDevice): void {
     device.asleep = false;
+    if (device.valuesRefused) device.valuesWait = true;
     logLine(device, "Info : Client is awake!", this.#ports);
     this.#tell(device, LIFECYCLE_EVENT_AWAKE);
     this.watch(device);
@@ -97,4 +98,5 @@ export function rouse(device: OwnedDevice, ports: TransportPorts): void {
     device.requestsWait = true;
   }
   if (device.requestsWait) ports.rpc.serve(device);
+  if (device.valuesWait) ports.desired.serve(device);
 }

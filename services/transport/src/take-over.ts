@@ -84,7 +84,9 @@ export class TakeOver {
         known.revalidatedAtMs = ports.clock.monotonicMs();
         // A command that was lost is made up for here.
         if (state.waiting.requests > known.requestsInHand) known.requestsWait = true;
+        if (state.waiting.values > 0 && !known.valuesRefused) known.valuesWait = true;
         ports.rpc.serve(known);
+        ports.desired.serve(known);
         return known;
       }
       const device = adopt(state, peer, ports);
@@ -94,6 +96,7 @@ export class TakeOver {
       }
       resume(device, proof.type === "token", ports);
       ports.rpc.serve(device);
+      ports.desired.serve(device);
       return device;
     } catch (error) {
       if (!(error instanceof StateUnavailableError)) throw error;

@@ -93,6 +93,7 @@ export async function register(
       logRegistered(device, ports);
       setUp(device, ports, outcome.replaced?.registration);
       ports.rpc.serve(device);
+      ports.desired.serve(device);
     },
   };
 }

@@ -46,6 +46,7 @@ export async function update(request: IncomingRequest, uplink: Update, ports: Tr
     known.registration = outcome.state.registration;
     known.revalidatedAtMs = ports.clock.monotonicMs();
     if (outcome.state.waiting.requests > known.requestsInHand) known.requestsWait = true;
+    if (outcome.state.waiting.values > 0 && !known.valuesRefused) known.valuesWait = true;
     ports.sleepers.watch(known);
     hear(known, request.peer, ports);
     if (linksChanged) serveAnew(known, ports);
@@ -66,6 +67,7 @@ export async function update(request: IncomingRequest, uplink: Update, ports: Tr
         else setUp(device, ports, registration);
       }
       ports.rpc.serve(device);
+      ports.desired.serve(device);
     },
   };
 }

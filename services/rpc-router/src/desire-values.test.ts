@@ -1,0 +1,58 @@
+import type { IncomingRecord } from "@ferry/bus";
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { desireValue } from "./desire-values.ts";
+import { RouterFixture } from "./router-fixture.ts";
+
+let fixture: RouterFixture;
+beforeEach(async () => {
+  fixture = new RouterFixture();
+  await fixture.start();
+});
+afterEach(() => fixture.stop());
+
+const DEVICE = { tenant: "default", endpoint: "meter-1" };
+
+function record(key: string, value: object | null, offset: number): IncomingRecord {
+  return {
+    topic: "lwm2m.attribute.update.v1",
+    partition: 0,
+    offset: BigInt(offset),
+    key: `default/meter-1/${key}`,
+    value: value === null ? null : Buffer.from(JSON.stringify(value)),
+    headers: {},
+    timestampMs: 0,
+  } as unknown as IncomingRecord;
+}
+
+async function desired(): Promise<Record<string, string>> {
+  const values = await fixture.devices.desiredValues(DEVICE);
+  return Object.fromEntries(values.map(({ key, value }) => [key, value]));
+}
+
+describe("a record of the attribute update topic", () => {
+  it("is stored for its device, the newest of a key; a tombstone withdraws", async () => {
+    await desireValue(record("utcOffset", { value: "+02" }, 1), fixture.ports);
+    await desireValue(record("utcOffset", { value: "+03" }, 3), fixture.ports);
+    await desireValue(record("utcOffset", { value: "+02" }, 1), fixture.ports); // Delivered once more.
+    await desireValue(record("limit", { value: 5 }, 4), fixture.ports);
+    expect(await desired()).toEqual({ utcOffset: '"+03"', limit: "5" });
+    await desireValue(record("limit", null, 5), fixture.ports);
+    expect(await desired()).toEqual({ utcOffset: '"+03"' });
+  });
+
+  it("is told to the node that has the device, and to nobody where nothing waits", async () => {
+    const node = await fixture.node(2, "00000000000000b2");
+    await fixture.register("meter-1", node);
+    await desireValue(record("utcOffset", { value: "+02" }, 1), fixture.ports);
+    await desireValue(record("utcOffset", null, 2), fixture.ports);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(fixture.commands).toHaveLength(1);
+    expect(fixture.commands[0]).toMatchObject({ slot: 2, command: { bootId: node.bootId, workWaits: DEVICE } });
+  });
+
+  it("that cannot be used is a dead letter which names the field", async () => {
+    await desireValue(record("utcOffset", { value: "+02", ttl: 3 }, 1), fixture.ports);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(fixture.deadLetters[0]?.reason).toContain("ttl is not a member of a desired value");
+  });
+});

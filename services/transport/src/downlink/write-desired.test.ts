@@ -1,0 +1,156 @@
+import { CODE } from "@ferry/coap";
+import { encodeMessage, lwm2m, TOPICS } from "@ferry/proto";
+import { afterEach, describe, expect, it } from "@jest/globals";
+import type { TransportSettings } from "../config.ts";
+import type { TransportNode } from "../service.ts";
+import {
+  collect,
+  locationOf,
+  memorySystem,
+  openDevice,
+  provision,
+  publishProfile,
+  type System,
+  startNode,
+  stopAll,
+  type TestDevice,
+  until,
+} from "../transport-fixture.ts";
+import { linesOf } from "../values-fixture.ts";
+
+afterEach(stopAll);
+
+const DEVICE = { tenant: "default", endpoint: "ep-1" };
+const PROFILE = { resources: { "/3/0/14": { key: "utcOffset", attribute: true }, "/3/0/15": { key: "timezone" } } };
+const VIP = { reachability: { mode: "vip", singleExchangeWindowMs: 25_000, flowWindowMs: 110_000 } } as const;
+const QUEUE_MODE = ["ep=ep-1", "lt=300", "lwm2m=1.1", "b=U", "Q"];
+
+interface Desired {
+  readonly system: System;
+  readonly node: TransportNode;
+  readonly device: TestDevice;
+  readonly lifecycle: lwm2m.v1.LifecycleRecord[];
+  register(query?: string[]): Promise<string>;
+  /** Stores a value as the router does; `tell` the node as well. */
+  desire(key: string, value: string | undefined, version: number, tell?: boolean): Promise<void>;
+  /** Keys whose values are not written. */
+  open(): Promise<string[]>;
+}
+
+async function start(change: Partial<TransportSettings> = {}): Promise<Desired> {
+  const system = memorySystem();
+  await provision(system);
+  await publishProfile(system, PROFILE);
+  const node = await startNode(system, { ...VIP, ...change });
+  const device = await openDevice(node);
+  device.answer = () => ({ code: CODE.CHANGED });
+  const lifecycle = collect(system.bus, TOPICS.lifecycle) as lwm2m.v1.LifecycleRecord[];
+  const commands = system.bus.sender({ name: "router", lingerMs: 0 });
+  return {
+    system,
+    node,
+    device,
+    lifecycle,
+    register: async (query = ["ep=ep-1", "lt=300", "lwm2m=1.1", "b=U"]) =>
+      locationOf(await device.request(CODE.POST, "/rd", query, "</>;ct=110,</1/0>,</3/0>")),
+    desire: async (key, value, version, tell = true) => {
+      await system.state.devices.desire({ device: DEVICE, key, value, version, nowMs: Date.now() });
+      if (!tell) return;
+      const command = { bootId: node.node.bootId, deadlineMs: Date.now() + 60_000, workWaits: DEVICE };
+      await commands.publish({
+        topic: TOPICS.nodeCommand.name,
+        key: null,
+        partition: node.node.slot,
+        value: encodeMessage(TOPICS.nodeCommand.type, command, "application/x-protobuf"),
+      });
+    },
+    open: async () => (await system.state.devices.desiredValues(DEVICE)).map(({ key }) => key),
+  };
+}
+
+function writes(device: TestDevice): string[] {
+  return linesOf(device).filter((line) => line.startsWith("PUT"));
+}
+
+function failures(lifecycle: readonly lwm2m.v1.LifecycleRecord[]): lwm2m.v1.LifecycleRecord[] {
+  return lifecycle.filter(({ event }) => event === lwm2m.v1.LifecycleEvent.LIFECYCLE_EVENT_WRITE_FAILED);
+}
+
+describe("a desired value", () => {
+  it("is written by its key, and is done with 2.04", async () => {
+    const { device, register, desire, open } = await start();
+    await register();
+    await desire("utcOffset", '"+02"', 1);
+    await until(() => writes(device).includes("PUT /3/0/14"), "the write");
+    expect(Buffer.from(device.requests.at(-1)?.payload ?? []).toString()).toContain("+02");
+    await eventually(open, []);
+  });
+
+  it("that came before the device is written when it registers", async () => {
+    const { device, register, desire, open } = await start();
+    await desire("timezone", '"Europe/Kyiv"', 1, false);
+    await register();
+    await until(() => writes(device).includes("PUT /3/0/15"), "the write");
+    await eventually(open, []);
+  });
+
+  it("of a device that sleeps is written when it wakes, the newest only", async () => {
+    const sleepy = { awake: { queueModeMs: 150, psmMs: 150, edrxMs: 150 } };
+    const { device, lifecycle, register, desire, open } = await start(sleepy);
+    const location = await register(QUEUE_MODE);
+    const asleep = lwm2m.v1.LifecycleEvent.LIFECYCLE_EVENT_ASLEEP;
+    await until(() => lifecycle.some(({ event }) => event === asleep), "the device to fall asleep");
+    await desire("utcOffset", '"+03"', 1);
+    await desire("utcOffset", '"+04"', 2);
+    expect(writes(device)).toEqual([]);
+    await device.request(CODE.POST, location, []);
+    await until(() => writes(device).length > 0, "the write");
+    await eventually(open, []);
+    expect(writes(device)).toEqual(["PUT /3/0/14"]);
+    expect(Buffer.from(device.requests.at(-1)?.payload ?? []).toString()).toContain("+04");
+  });
+
+  it("that the device refuses is told of, and tried again when the device registers", async () => {
+    const { device, lifecycle, register, desire, open } = await start();
+    await register();
+    device.answer = () => ({ code: CODE.METHOD_NOT_ALLOWED, payload: "read only" });
+    await desire("utcOffset", '"+02"', 1);
+    await until(() => failures(lifecycle).length > 0, "the failure to be told");
+    expect(failures(lifecycle)[0]).toMatchObject({
+      key: "utcOffset",
+      path: "/3/0/14",
+      reason: "METHOD_NOT_ALLOWED read only",
+    });
+    expect(await open()).toEqual(["utcOffset"]);
+    device.answer = () => ({ code: CODE.CHANGED });
+    await register();
+    await eventually(open, []);
+  });
+
+  it("of a key that the profile lacks is told of, and does not hold up the others", async () => {
+    const { device, lifecycle, register, desire, open } = await start();
+    await register();
+    await desire("nonsense", "1", 1, false);
+    await desire("utcOffset", '"+02"', 2);
+    await until(() => writes(device).length > 0, "the write of the other");
+    expect(failures(lifecycle)[0]).toMatchObject({
+      key: "nonsense",
+      reason: "nonsense is not configured in the device profile!",
+    });
+    await eventually(open, ["nonsense"]);
+  });
+});
+
+/** Waits until the store says so. */
+async function eventually(read: () => Promise<string[]>, wanted: string[]): Promise<void> {
+  let last: string[] | undefined;
+  await until(
+    () => {
+      void read().then((now) => {
+        last = now;
+      });
+      return JSON.stringify(last) === JSON.stringify(wanted);
+    },
+    `the open values to be ${JSON.stringify(wanted)}`,
+  );
+}
