@@ -116,6 +116,12 @@ export const TRANSPORT_METRICS = {
       ],
     },
   },
+  writtenBack: {
+    type: "counter",
+    name: "lwm2m_devices_written_back_total",
+    help: "Devices that were written back to a Redis that had been emptied or rolled back; `known` had come back before.",
+    labels: { outcome: ["restored", "known"] },
+  },
   desiredWrites: {
     type: "counter",
     name: "lwm2m_desired_writes_total",

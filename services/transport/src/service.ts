@@ -47,6 +47,7 @@ import { Notifications } from "./uplink/notification.ts";
 import { serveUplink } from "./uplink/route-uplink.ts";
 import { TenantBudgets } from "./uplink/tenant-budgets.ts";
 import { UplinkLimits } from "./uplink/uplink-limits.ts";
+import { writeBack } from "./write-back.ts";
 
 export { TRANSPORT_CONFIG, TRANSPORT_SHAPE, type TransportSettings } from "./config.ts";
 
@@ -103,9 +104,11 @@ export async function startTransport(
   await followed.caughtUp;
 
   const ownership = new Ownership();
-  const storeWatch = await beginWatching(state, shutdown.signal, stateEpisode, () =>
-    logger.warn({ devices: ownership.size }, "Redis was emptied or rolled back; owned devices go on from memory"),
-  );
+  const storeWatch = await beginWatching(state, shutdown.signal, stateEpisode, () => {
+    logger.warn({ devices: ownership.size }, "Redis was emptied or rolled back; owned devices are written back");
+    const clock = { wallMs, monotonicMs };
+    void writeBack({ ownership, devices: state.devices, clock, stateEpisode, metrics }, shutdown.signal);
+  });
   const lease = await SlotLease.take(
     {
       nodes: state.nodes,
