@@ -253,10 +253,12 @@ describe("two transport nodes and an rpc-router", () => {
       "with TIMEOUT at its deadline when the device does not answer, and EXPIRED when that has passed",
       async () => {
         await reachable("sim-mute", {
-          override: ({ options }) => (uriPath(options).join("/") === "3/0/9" ? "silent" : undefined),
+          override: ({ options }) => (uriPath(options).join("/") === "3/0/1" ? "silent" : undefined),
         });
         const beginMs = Date.now();
-        expect(await system.client.rpc({ ...readOf("sim-mute"), timeoutMs: 3_000 })).toMatchObject({
+        expect(
+          await system.client.rpc({ ...readOf("sim-mute"), params: { id: "/3/0/1" }, timeoutMs: 3_000 }),
+        ).toMatchObject({
           status: "TIMEOUT",
         });
         expect(Date.now() - beginMs).toBeGreaterThan(2_900);

@@ -393,9 +393,9 @@ describe("Leshan's client with Ferry as processes on Kafka and Redis", () => {
       await cancel({ key: "voltage" }, "/3/0/7", { "0": 11_999 });
     });
 
-    it("a Send in the clear is refused: nothing in it names the device", async () => {
+    it("a Send in the clear is taken from the address where the device registered", async () => {
       await device.send({ command: "send", paths: ["/3/0/9"] });
-      expect(await device.waitFor("sent")).toMatchObject({ code: 400 });
+      expect(await device.waitFor("sent")).toMatchObject({ code: 204 });
     });
   });
 

@@ -38,7 +38,13 @@ export type {
   SingleResourceNode,
   TimedValue,
 } from "./node.ts";
-export { parseObjectLinks, type SupportedObject, type SupportedObjects, supportsPath } from "./object-links.ts";
+export {
+  keepRootLink,
+  parseObjectLinks,
+  type SupportedObject,
+  type SupportedObjects,
+  supportsPath,
+} from "./object-links.ts";
 export {
   type CoapRequest,
   type CoapResponse,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { parseObjectLinks, supportsPath } from "./object-links.ts";
+import { keepRootLink, parseObjectLinks, supportsPath } from "./object-links.ts";
 import { parsePath } from "./path.ts";
 
 const versions = (links: string, lwm2mVersion: string) =>
@@ -80,5 +80,26 @@ describe("the Objects and Object Instances of a Register (Core 1.1.1 §6.2.1)", 
     const has = (path: string) => supportsPath(supported, parsePath(path));
     expect(["/", "/3", "/3/0", "/3/0/9", "/5"].every(has)).toBe(true);
     expect(["/4", "/3/1", "/3/1/0", "/5/0"].some(has)).toBe(false);
+  });
+});
+
+describe("the links of an Update", () => {
+  const before = '</>;rt="oma.lwm2m";ct="110 112",</3/0>';
+
+  it("keep what Register said of the root where they say nothing of it", () => {
+    const links = keepRootLink("</3/0>,</19/5>", before);
+    expect(parseObjectLinks(links, "1.1")).toMatchObject({ contentFormats: [110, 112] });
+    expect(parseObjectLinks(links, "1.1").objects.get(19)?.instances).toEqual([5]);
+  });
+
+  it("keep its Content-Formats where their root link names none, as Leshan's does", () => {
+    const links = keepRootLink('</>;rt="oma.lwm2m",</3/0>', before);
+    expect(parseObjectLinks(links, "1.1")).toMatchObject({ contentFormats: [110, 112] });
+    expect(keepRootLink('</lwm2m>;rt="oma.lwm2m",</lwm2m/3/0>', before)).toContain("</lwm2m>");
+  });
+
+  it("count as they are where they have a root link, or Register had none", () => {
+    expect(keepRootLink("</>;ct=60,</3/0>", before)).toBe("</>;ct=60,</3/0>");
+    expect(keepRootLink("</3/0>", "</1/0>")).toBe("</3/0>");
   });
 });

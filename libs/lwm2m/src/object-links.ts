@@ -1,4 +1,4 @@
-import { CoapFormatError, type CoreLink, parseLinkFormat } from "@ferry/coap";
+import { CoapFormatError, type CoreLink, formatLinkFormat, parseLinkFormat } from "@ferry/coap";
 import { InvalidPathError, ObjectLinksError } from "./errors.ts";
 import { isObjectVersion, type LwM2mPath, parsePath } from "./path.ts";
 
@@ -49,7 +49,7 @@ export function parseObjectLinks(
   defaultVersion: string = DEFAULT_VERSION,
 ): SupportedObjects {
   const parsed = parseLinks(links);
-  const root = parsed.find(isTypedRoot) ?? parsed.find(({ target }) => target === "/");
+  const root = findRoot(parsed);
   const rootPath = root === undefined ? [] : segmentsOf(root.target);
   const found = new Map<number, { version: string | undefined; instances: Set<number> }>();
   for (const link of parsed) {
@@ -76,6 +76,25 @@ export function parseObjectLinks(
     contentFormats: root === undefined ? [] : contentFormatsOf(root),
     objects: new Map(objects),
   };
+}
+
+/**
+ * The links of an Update, with the root link of before where theirs is missing or names no Content-Format: clients that tell of a new Object Instance leave out what Register
+ * said of the Content-Formats, and still have them.
+ *
+ * @throws {ObjectLinksError} one of the two is not RFC 6690
+ */
+export function keepRootLink(links: string, before: string): string {
+  const parsed = parseLinks(links);
+  const now = findRoot(parsed);
+  if (now?.attributes.some(({ name }) => name === "ct")) return links;
+  const root = findRoot(parseLinks(before));
+  if (root === undefined || (now !== undefined && now.target !== root.target)) return links;
+  return formatLinkFormat([root, ...parsed.filter((link) => link !== now)]);
+}
+
+function findRoot(links: readonly CoreLink[]): CoreLink | undefined {
+  return links.find(isTypedRoot) ?? links.find(({ target }) => target === "/");
 }
 
 function parseLinks(links: string): CoreLink[] {

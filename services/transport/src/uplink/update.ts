@@ -1,12 +1,12 @@
 import { CODE } from "@ferry/coap";
-import type { Update } from "@ferry/lwm2m";
+import { keepRootLink, type Update } from "@ferry/lwm2m";
 import { registrationIdShard } from "@ferry/state";
 import type { IncomingRequest } from "../coap-server.ts";
 import { logLine } from "../communication-log.ts";
 import { reconcile, resume, serveAnew, setUp } from "../downlink/reconcile.ts";
 import { hear } from "../hear.ts";
 import { publishChange } from "../lifecycle.ts";
-import type { OwnedDevice } from "../owned-device.ts";
+import { OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
 import { adopt, forgetElsewhere } from "../take-over.ts";
 import { tooManyRequests, type UplinkResponse } from "./response.ts";
@@ -20,10 +20,14 @@ export async function update(request: IncomingRequest, uplink: Update, ports: Tr
   const shard = registrationIdShard(uplink.registrationId);
   if (shard === undefined) return { code: CODE.NOT_FOUND };
 
-  const { registrationId, lifetimeS, smsNumber, objectLinks } = uplink;
+  const { registrationId, lifetimeS, smsNumber } = uplink;
   const waitMs = admitUpdate(ports.ownership.byRegistrationId(registrationId), ports);
   if (waitMs > 0) return tooManyRequests(waitMs);
 
+  const objectLinks =
+    uplink.objectLinks === undefined
+      ? undefined
+      : await completeLinks(uplink.objectLinks, registrationId, request, ports);
   const bindingMode = uplink.queueMode ? `${uplink.bindingMode}Q` : uplink.bindingMode;
   const outcome = await ports.devices.update({
     registrationId,
@@ -75,4 +79,17 @@ export async function update(request: IncomingRequest, uplink: Update, ports: Tr
 /** The first Update at a node is not counted: whose it is, only the store knows. */
 function admitUpdate(known: OwnedDevice | undefined, { limits, clock }: TransportPorts): number {
   return known === undefined ? 0 : limits.admit(known, clock.monotonicMs());
+}
+
+/** Of a device of another node the links of before come with the claim that the Update makes anyway. */
+async function completeLinks(
+  links: string,
+  registrationId: string,
+  { peer }: IncomingRequest,
+  { ownership, takeOver }: TransportPorts,
+): Promise<string> {
+  const known =
+    ownership.byRegistrationId(registrationId) ??
+    (await takeOver.claim({ type: "registrationId", registrationId }, registrationId, peer));
+  return known instanceof OwnedDevice ? keepRootLink(links, known.registration.objectLinks) : links;
 }
