@@ -1,7 +1,10 @@
 import { CODE } from "@ferry/coap";
 import { encodeMessage, lwm2m, TOPICS } from "@ferry/proto";
+import type { FulfilOutcome } from "@ferry/state";
+import { MemoryDeviceStore } from "@ferry/state/memory";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import type { TransportSettings } from "../config.ts";
+import { ask, collectAnswers } from "../rpc-fixture.ts";
 import type { TransportNode } from "../service.ts";
 import {
   collect,
@@ -37,8 +40,7 @@ interface Desired {
   open(): Promise<string[]>;
 }
 
-async function start(change: Partial<TransportSettings> = {}): Promise<Desired> {
-  const system = memorySystem();
+async function start(change: Partial<TransportSettings> = {}, system: System = memorySystem()): Promise<Desired> {
   await provision(system);
   await publishProfile(system, PROFILE);
   const node = await startNode(system, { ...VIP, ...change });
@@ -127,6 +129,24 @@ describe("a desired value", () => {
     await eventually(open, []);
   });
 
+  it("that is told of while another is being written is written after it", async () => {
+    const devices = new HeldUpStore();
+    const { bus, state } = memorySystem();
+    const system = { bus, state: { ...state, devices } };
+    const { node, device, register, desire, open } = await start({}, system);
+    const answers = collectAnswers(system);
+    await register();
+    await desire("utcOffset", '"+02"', 1);
+    await devices.asked.promise;
+    await desire("timezone", '"Europe/Kyiv"', 2);
+    // A request behind the command: once it is answered, the command was obeyed.
+    await ask(system, node, { requestId: "r-1", method: "DiscoverAll", params: {} });
+    await until(() => answers.length > 0, "the answer to what came after");
+    devices.goOn.resolve();
+    await until(() => writes(device).includes("PUT /3/0/15"), "the second write");
+    await eventually(open, []);
+  });
+
   it("of a key that the profile lacks is told of, and does not hold up the others", async () => {
     const { device, lifecycle, register, desire, open } = await start();
     await register();
@@ -140,6 +160,18 @@ describe("a desired value", () => {
     await eventually(open, ["nonsense"]);
   });
 });
+
+/** A store whose `fulfil` waits for a test. */
+class HeldUpStore extends MemoryDeviceStore {
+  readonly asked: PromiseWithResolvers<void> = Promise.withResolvers<void>();
+  readonly goOn: PromiseWithResolvers<void> = Promise.withResolvers<void>();
+
+  override async fulfil(request: Parameters<MemoryDeviceStore["fulfil"]>[0]): Promise<FulfilOutcome> {
+    this.asked.resolve();
+    await this.goOn.promise;
+    return await super.fulfil(request);
+  }
+}
 
 /** Waits until the store says so. */
 async function eventually(read: () => Promise<string[]>, wanted: string[]): Promise<void> {

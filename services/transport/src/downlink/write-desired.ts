@@ -27,30 +27,35 @@ export class DesiredWriter {
     const { settings, clock } = this.#ports;
     if (!device.valuesWait || device.writing || !isReachable(device, settings, clock.monotonicMs())) return;
     device.writing = true;
-    void writeAll(device, this.#ports);
+    void writeAll(device, this.#ports).then((goOn) => {
+      device.writing = false;
+      if (goOn) this.serve(device); // What was told of meanwhile found the writer busy.
+    });
   }
 }
 
-async function writeAll(device: OwnedDevice, ports: TransportPorts): Promise<void> {
+/** Writes one value after the other; false when it is no use to go on before the device is heard. */
+async function writeAll(device: OwnedDevice, ports: TransportPorts): Promise<boolean> {
   await turn(); // The answer to the message by which the device was heard goes first.
   device.valuesWait = false; // What is desired from here on is told anew.
   device.valuesRefused = false;
   try {
     for (const desired of await ports.devices.desiredValues(device)) {
-      if (!ports.ownership.has(device)) return;
+      if (!ports.ownership.has(device)) return false;
+      const heardMs = device.lastUplinkMs;
       const written = await writeOne(device, desired, ports);
       if (written === "later") {
-        device.valuesWait = true; // Until it is heard again.
-        return;
+        device.valuesWait = true; // Until it is heard again, as it may have been meanwhile.
+        return device.lastUplinkMs > heardMs;
       }
       if (written === "refused") device.valuesRefused = true;
     }
+    return true;
   } catch (error) {
     if (!(error instanceof StateUnavailableError)) throw error;
     ports.stateEpisode.failed(error);
     device.valuesWait = true;
-  } finally {
-    device.writing = false;
+    return false;
   }
 }
 
