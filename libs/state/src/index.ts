@@ -62,6 +62,6 @@ export {
   type Buckets,
   freeTokens,
   type TokenBucketSize,
+  takeToken,
   takeTokens,
-  tokenWaitMs,
 } from "./token-bucket.ts";

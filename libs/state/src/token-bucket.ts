@@ -44,6 +44,13 @@ export function takeTokens(buckets: Buckets, state: BucketState, count: number, 
   }
 }
 
+/** Takes a token out of every bucket when all have one, and answers 0; else takes none and answers how long until they have, ms. */
+export function takeToken(buckets: Buckets, state: BucketState, nowMs: number): number {
+  const waitMs = tokenWaitMs(buckets, state, nowMs);
+  if (waitMs === 0) takeTokens(buckets, state, 1, nowMs);
+  return waitMs;
+}
+
 function fullAtMs(state: BucketState, index: number, nowMs: number): number {
   const at = state[index];
   return at === undefined || at < nowMs ? nowMs : at;

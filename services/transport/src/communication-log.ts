@@ -1,6 +1,6 @@
 import { formatRateLimit, type TransportLogLevel } from "@ferry/profile";
 import { lwm2m } from "@ferry/proto";
-import { takeTokens, tokenWaitMs } from "@ferry/state";
+import { takeToken } from "@ferry/state";
 import type { OwnedDevice } from "./owned-device.ts";
 import type { TransportPorts } from "./ports.ts";
 import { nextHead } from "./record-writer.ts";
@@ -42,10 +42,7 @@ function mayPass(device: OwnedDevice, { values, settings, clock }: TransportPort
   if (values.pressure !== "normal") return false;
   if (settings.logLines.length === 0) return true;
   device.logLines ??= [];
-  const nowMs = clock.monotonicMs();
-  if (tokenWaitMs(settings.logLines, device.logLines, nowMs) > 0) return false;
-  takeTokens(settings.logLines, device.logLines, 1, nowMs);
-  return true;
+  return takeToken(settings.logLines, device.logLines, clock.monotonicMs()) === 0;
 }
 
 function leftOutLine({ linesLeftOut }: OwnedDevice, { settings }: TransportPorts): string {

@@ -1,11 +1,4 @@
-import {
-  type BucketState,
-  type Buckets,
-  type BudgetStore,
-  StateUnavailableError,
-  takeTokens,
-  tokenWaitMs,
-} from "@ferry/state";
+import { type BucketState, type Buckets, type BudgetStore, StateUnavailableError, takeToken } from "@ferry/state";
 
 /** Part of the smallest bucket that all nodes together may hold in chunks: what a budget may be off by. */
 const CHUNKS_OF = 10;
@@ -71,11 +64,9 @@ export class TenantBudgets {
       return 0;
     }
     if (held.usedUp) return Math.max(held.askAgainAtMs - nowMs, MIN_RETRY_MS);
-    const waitMs = tokenWaitMs(this.#fairShare, held.share, nowMs);
-    if (waitMs > 0) return waitMs;
-    takeTokens(this.#fairShare, held.share, 1, nowMs);
-    held.debt += 1;
-    return 0;
+    const waitMs = takeToken(this.#fairShare, held.share, nowMs);
+    if (waitMs === 0) held.debt += 1;
+    return waitMs;
   }
 
   async #ask(name: string, held: Held): Promise<void> {

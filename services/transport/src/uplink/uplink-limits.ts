@@ -1,5 +1,5 @@
 import type { DeviceProfile, RateLimit } from "@ferry/profile";
-import { type BucketState, takeTokens, tokenWaitMs } from "@ferry/state";
+import { type BucketState, takeToken, takeTokens } from "@ferry/state";
 import type { TransportMetrics } from "../metrics.ts";
 import type { TenantBudgets } from "./tenant-budgets.ts";
 
@@ -46,12 +46,11 @@ export class UplinkLimits {
     const limit = device.serving.profile.limits.uplinksPerDevice ?? this.#device;
     if (limit.length > 0) {
       device.uplinks ??= [];
-      const waitMs = tokenWaitMs(limit, device.uplinks, nowMs);
+      const waitMs = takeToken(limit, device.uplinks, nowMs);
       if (waitMs > 0) {
         this.#metrics.limited.with({ limit: "device" }).inc();
         return waitMs;
       }
-      takeTokens(limit, device.uplinks, 1, nowMs);
     }
     return this.admitTenant(device.tenant, nowMs);
   }
@@ -80,12 +79,9 @@ export class UplinkLimits {
 
   /** Whether a datagram of an unknown source may cost a look-up in Redis. One that found somebody costs nothing: {@link found}. */
   mayLookUp(nowMs: number): boolean {
-    if (tokenWaitMs(this.#lookups, this.#lookupState, nowMs) > 0) {
-      this.#metrics.limited.with({ limit: "lookup" }).inc();
-      return false;
-    }
-    takeTokens(this.#lookups, this.#lookupState, 1, nowMs);
-    return true;
+    const passes = takeToken(this.#lookups, this.#lookupState, nowMs) === 0;
+    if (!passes) this.#metrics.limited.with({ limit: "lookup" }).inc();
+    return passes;
   }
 
   /** The look-up found a device: a fleet that comes from a dead node is not held back by what strangers may do. */
