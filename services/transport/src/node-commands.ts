@@ -2,6 +2,7 @@ import type { IncomingRecord } from "@ferry/bus";
 import { lwm2m, toSafeNumber } from "@ferry/proto";
 import type { RpcExecutor } from "./downlink/accept-rpc.ts";
 import type { TransportPorts } from "./ports.ts";
+import { serveWaiting } from "./sleepers.ts";
 
 /** Obeys a record of this node's partition of node-command. What is meant for another life of the slot, or came too late, is ignored and counted. */
 export function obeyCommand(record: IncomingRecord, rpc: RpcExecutor, ports: TransportPorts): void {
@@ -25,8 +26,7 @@ export function obeyCommand(record: IncomingRecord, rpc: RpcExecutor, ports: Tra
     if (device !== undefined) {
       device.requestsWait = true;
       device.valuesWait = true;
-      ports.rpc.serve(device);
-      ports.desired.serve(device);
+      serveWaiting(device, ports);
     }
   } else ports.metrics.ignoredCommands.inc();
 }

@@ -132,6 +132,14 @@ export class OwnedDevice {
     this.lastUplinkMs = nowMs;
   }
 
+  /** Takes in what the store says of the device, which is still ours. A command of work that waits may have been lost: it is made up for here. */
+  revalidated({ registration, waiting }: DeviceState, nowMs: number): void {
+    this.registration = registration;
+    this.revalidatedAtMs = nowMs;
+    if (waiting.requests > this.requestsInHand) this.requestsWait = true;
+    if (waiting.values > 0 && !this.valuesRefused) this.valuesWait = true;
+  }
+
   nextSequence(): number {
     this.sequence += 1;
     return this.sequence;

@@ -97,6 +97,11 @@ export function rouse(device: OwnedDevice, ports: TransportPorts): void {
     device.retriesWait = false;
     device.requestsWait = true;
   }
-  if (device.requestsWait) ports.rpc.serve(device);
-  if (device.valuesWait) ports.desired.serve(device);
+  serveWaiting(device, ports);
+}
+
+/** Carries out what waits in the store for the device, when it can be reached. Costs nothing where nothing waits. */
+export function serveWaiting(device: OwnedDevice, { rpc, desired }: TransportPorts): void {
+  if (device.requestsWait) rpc.serve(device);
+  if (device.valuesWait) desired.serve(device);
 }

@@ -4,6 +4,7 @@ import { StateUnavailableError } from "@ferry/state";
 import { resume } from "./downlink/reconcile.ts";
 import { OwnedDevice } from "./owned-device.ts";
 import type { TransportPorts } from "./ports.ts";
+import { serveWaiting } from "./sleepers.ts";
 
 /** Makes this node serve a device that Redis says is its own, from the state that Redis gave. An answer that came late changes nothing: what is known of a newer epoch stays. */
 export function adopt(state: DeviceState, peer: PeerKey, ports: TransportPorts): OwnedDevice {
@@ -80,13 +81,8 @@ export class TakeOver {
       const { state } = outcome;
       const known = ports.ownership.byDevice(state.registration.tenant, state.registration.endpoint);
       if (known !== undefined && known.owner.epoch === state.owner.epoch) {
-        known.registration = state.registration;
-        known.revalidatedAtMs = ports.clock.monotonicMs();
-        // A command that was lost is made up for here.
-        if (state.waiting.requests > known.requestsInHand) known.requestsWait = true;
-        if (state.waiting.values > 0 && !known.valuesRefused) known.valuesWait = true;
-        ports.rpc.serve(known);
-        ports.desired.serve(known);
+        known.revalidated(state, ports.clock.monotonicMs());
+        serveWaiting(known, ports);
         return known;
       }
       const device = adopt(state, peer, ports);
@@ -95,8 +91,7 @@ export class TakeOver {
         ports.sleepers.arrived(device);
       }
       resume(device, proof.type === "token", ports);
-      ports.rpc.serve(device);
-      ports.desired.serve(device);
+      serveWaiting(device, ports);
       return device;
     } catch (error) {
       if (!(error instanceof StateUnavailableError)) throw error;

@@ -22,7 +22,7 @@ import { nextHead } from "../record-writer.ts";
 import { type Answer, answer, MOVED } from "./answer.ts";
 import { finishRequest } from "./finish-request.ts";
 import { answerLocally } from "./local-requests.ts";
-import { type Performed, perform } from "./perform.ts";
+import { isRepeatable, type Performed, perform } from "./perform.ts";
 import { afterTimeout, nextStep } from "./request-policy.ts";
 import { holdObservation, observedBy, settleObservation } from "./rpc-observations.ts";
 import { nameOf, type Request, type RequestRef, requestOf, storedRequest } from "./rpc-request.ts";
@@ -204,7 +204,7 @@ export class RpcExecutor {
     const wanted = observedBy(operation);
     const observed = wanted === undefined ? undefined : await holdObservation(device, wanted, ports);
     if (observed !== undefined && "status" in observed) return this.#finish(request, observed);
-    const gate = isAtMostOnce(built) ? await this.#passGate(device, known, request) : { untilMs: Infinity };
+    const gate = !isRepeatable(operation) ? await this.#passGate(device, known, request) : { untilMs: Infinity };
     if (gate === undefined) return;
 
     known.sentAtMs = ports.clock.monotonicMs();
@@ -247,7 +247,7 @@ export class RpcExecutor {
     left: boolean,
   ): Promise<void> {
     const { operation } = built;
-    const atMostOnce = isAtMostOnce(built);
+    const atMostOnce = !isRepeatable(operation);
     if (performed.type === "answered") {
       this.#progress(device, request, RPC_PROGRESS_DELIVERED);
       const given = request.oneWay ? HANDED_OVER : formatOutcome(operation, performed.outcome, this.#format);
@@ -282,7 +282,7 @@ export class RpcExecutor {
     const { clock, settings, metrics } = this.#ports;
     known.timeouts += 1;
     const facts = {
-      atMostOnce: isAtMostOnce(built),
+      atMostOnce: !isRepeatable(built.operation),
       sleeps: reason === "cancelled" || sleeps(device, settings.awake),
       timeouts: known.timeouts,
     };
@@ -437,10 +437,6 @@ const HELD_UP =
 
 /** The answer to a request that wants none of the device. */
 const HANDED_OVER: Answer = { status: "SUCCESSFUL", result: "", code: 0, nodes: [] };
-
-function isAtMostOnce({ method }: RpcOperation): boolean {
-  return method.sideEffect === "atMostOnce";
-}
 
 /** `undefined` when its bytes are damaged. */
 function readStored(stored: ShardRequest): Request | undefined {

@@ -6,7 +6,6 @@ import {
   formatRefusal,
   type LocalAsk,
   REFUSALS,
-  type Refusal,
 } from "@ferry/rpc";
 import { logLine } from "../communication-log.ts";
 import type { HeldObservation, OwnedDevice } from "../owned-device.ts";
@@ -28,19 +27,15 @@ export async function answerLocally(device: OwnedDevice, ask: LocalAsk, ports: T
       return cancel(device, observed, "Cancel of all observations was", ports);
     case "observeCancel": {
       const found = findObservation(observed, toObserved([ask.path]));
-      if (found === undefined) return refuse(REFUSALS.noActiveObservation(ask.id));
+      if (found === undefined) return formatRefusal(REFUSALS.noActiveObservation(ask.id));
       return cancel(device, [found], `Cancel Observe for [${ask.id}]`, ports);
     }
     case "observeCompositeCancel": {
       const found = findObservation(observed, toObserved(ask.paths));
-      if (found === undefined) return refuse(REFUSALS.noActiveCompositeObservation(ask.ids));
+      if (found === undefined) return formatRefusal(REFUSALS.noActiveCompositeObservation(ask.ids));
       return cancel(device, [found], `Cancel Composite Observe for [${ask.ids.join(", ")}]`, ports);
     }
   }
-}
-
-function refuse(refusal: Refusal): Answer {
-  return formatRefusal(refusal);
 }
 
 /** Cancelling is passive: the next notification is answered with RST (RFC 7641 §3.6). What the profile wants is not made again before the device registers anew. */

@@ -10,6 +10,7 @@ import { setUp } from "../downlink/reconcile.ts";
 import { publishChange } from "../lifecycle.ts";
 import type { OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
+import { serveWaiting } from "../sleepers.ts";
 import { adopt, forgetElsewhere } from "../take-over.ts";
 import { created, refuse, tooManyRequests, type UplinkResponse } from "./response.ts";
 
@@ -92,8 +93,7 @@ export async function register(
     afterwards: () => {
       logRegistered(device, ports);
       setUp(device, ports, outcome.replaced?.registration);
-      ports.rpc.serve(device);
-      ports.desired.serve(device);
+      serveWaiting(device, ports);
     },
   };
 }

@@ -8,6 +8,7 @@ import { hear } from "../hear.ts";
 import { publishChange } from "../lifecycle.ts";
 import { OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
+import { serveWaiting } from "../sleepers.ts";
 import { adopt, forgetElsewhere } from "../take-over.ts";
 import { tooManyRequests, type UplinkResponse } from "./response.ts";
 
@@ -47,10 +48,7 @@ export async function update(request: IncomingRequest, uplink: Update, ports: Tr
   const device = ours ? known : adopt(outcome.state, request.peer, ports);
   if (ours) {
     const linksChanged = known.registration.objectLinks !== outcome.state.registration.objectLinks;
-    known.registration = outcome.state.registration;
-    known.revalidatedAtMs = ports.clock.monotonicMs();
-    if (outcome.state.waiting.requests > known.requestsInHand) known.requestsWait = true;
-    if (outcome.state.waiting.values > 0 && !known.valuesRefused) known.valuesWait = true;
+    known.revalidated(outcome.state, ports.clock.monotonicMs());
     ports.sleepers.watch(known);
     hear(known, request.peer, ports);
     if (linksChanged) serveAnew(known, ports);
@@ -70,8 +68,7 @@ export async function update(request: IncomingRequest, uplink: Update, ports: Tr
         if (objectLinks === undefined) resume(device, false, ports);
         else setUp(device, ports, registration);
       }
-      ports.rpc.serve(device);
-      ports.desired.serve(device);
+      serveWaiting(device, ports);
     },
   };
 }
