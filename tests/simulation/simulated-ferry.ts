@@ -25,12 +25,7 @@ import {
   type SimulatedDeviceSettings,
   seededRandom,
 } from "@ferry/simulator";
-import {
-  MemoryBudgetStore,
-  MemoryDeviceStore,
-  MemoryNodeDirectory,
-  MemoryProvisioningStore,
-} from "@ferry/state/memory";
+import { memoryState } from "@ferry/state/memory";
 import { startTransport, TRANSPORT_CONFIG } from "@ferry/transport";
 import { VirtualTime } from "./virtual-time.ts";
 
@@ -80,14 +75,7 @@ export class SimulatedFerry {
 
   private constructor(startMs: number) {
     this.time = new VirtualTime(startMs);
-    this.#state = {
-      devices: new MemoryDeviceStore(),
-      nodes: new MemoryNodeDirectory(),
-      provisioning: new MemoryProvisioningStore(),
-      budgets: new MemoryBudgetStore(),
-      problem: () => undefined,
-      stop: async () => {},
-    };
+    this.#state = memoryState();
   }
 
   /** Starts it at `startMs`, ms since 1970, with these documents applied. `env` has settings of the transport. */

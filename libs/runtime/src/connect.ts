@@ -38,17 +38,8 @@ export async function connectBus(settings: BusSettings, logger: Logger): Promise
 /** The stores that the settings name. They connect by themselves and go on trying: an outage rejects steps, not this, and is told by whoever takes the step. */
 export async function connectState(settings: StateSettings): Promise<State> {
   if (settings.state === "memory") {
-    const { MemoryBudgetStore, MemoryDeviceStore, MemoryNodeDirectory, MemoryProvisioningStore } = await import(
-      "@ferry/state/memory"
-    );
-    return {
-      devices: new MemoryDeviceStore(),
-      nodes: new MemoryNodeDirectory(),
-      provisioning: new MemoryProvisioningStore(),
-      budgets: new MemoryBudgetStore(),
-      problem: () => undefined,
-      stop: async () => {},
-    };
+    const { memoryState } = await import("@ferry/state/memory");
+    return memoryState();
   }
   const { connectRedis } = await import("@ferry/state/redis");
   return connectRedis(settings.redis);

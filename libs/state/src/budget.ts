@@ -8,6 +8,13 @@ export interface BudgetGrant {
   readonly retryAfterMs: number;
 }
 
+/** Up to `wanted` tokens (at least 1) out of the buckets of a name. */
+export interface BudgetRequest {
+  readonly name: string;
+  readonly buckets: Buckets;
+  readonly wanted: number;
+}
+
 /**
  * Token buckets that all nodes share, one set for each name: a node takes a chunk now and then, off the path of its datagrams.
  *
@@ -19,5 +26,5 @@ export interface BudgetStore {
    *
    * Rejects with `StateUnavailableError` when the store cannot be reached in time; tokens may then have been taken.
    */
-  take(request: { readonly name: string; readonly buckets: Buckets; readonly wanted: number }): Promise<BudgetGrant>;
+  take(request: BudgetRequest): Promise<BudgetGrant>;
 }

@@ -308,6 +308,62 @@ export type SweepOutcome =
       readonly more: boolean;
     };
 
+/** What an owner adds to and removes from the observations of its device. */
+export interface ObserveRequest {
+  readonly device: DeviceRef;
+  readonly owner: Owner;
+  readonly add: readonly Observation[];
+  readonly remove: readonly Token[];
+}
+
+/** A request to be remembered, and how many a device may have open. */
+export interface AcceptRequest {
+  readonly device: DeviceRef;
+  readonly open: OpenRequest;
+  readonly limit: number;
+  readonly nowMs: number;
+}
+
+/** Who is about to send an operation that must not be sent twice. */
+export interface DispatchRequest {
+  readonly device: DeviceRef;
+  readonly requestId: string;
+  readonly owner: Owner;
+  readonly nowMs: number;
+}
+
+/** A final answer: `response` is encoded by the request's content type. */
+export interface FinishRequest {
+  readonly device: DeviceRef;
+  readonly requestId: string;
+  readonly response: Uint8Array;
+  readonly nowMs: number;
+}
+
+/** Which open requests of a shard are listed: at most `limit`, after the first `offset` (0). */
+export interface OpenRequestsPage {
+  readonly shard: number;
+  readonly limit: number;
+  readonly offset?: number;
+}
+
+/** What a resource is to be set to; `value` undefined withdraws it. */
+export interface DesireRequest {
+  readonly device: DeviceRef;
+  readonly key: string;
+  readonly value: string | undefined;
+  readonly version: number;
+  readonly nowMs: number;
+}
+
+/** Which desired value a device has. */
+export interface FulfilRequest {
+  readonly device: DeviceRef;
+  readonly key: string;
+  readonly version: number;
+  readonly nowMs: number;
+}
+
 /**
  * The state of devices: every method is one atomic step in the device's slot and safe to repeat.
  *
@@ -345,64 +401,29 @@ export interface DeviceStore {
    */
   findByPeer(peer: string): Promise<DeviceState | "ambiguous" | undefined>;
   /** Adds and removes observations of an owned device in one step. */
-  observe(request: {
-    readonly device: DeviceRef;
-    readonly owner: Owner;
-    readonly add: readonly Observation[];
-    readonly remove: readonly Token[];
-  }): Promise<OwnedOutcome>;
+  observe(request: ObserveRequest): Promise<OwnedOutcome>;
 
   /**
    * Remembers a request until its final answer, and that until 10 minutes after it or its expiry, whichever is later. Beyond `limit` open requests
    * of the device (at least 1) it displaces the oldest that were not dispatched.
    */
-  accept(request: {
-    readonly device: DeviceRef;
-    readonly open: OpenRequest;
-    readonly limit: number;
-    readonly nowMs: number;
-  }): Promise<AcceptOutcome>;
+  accept(request: AcceptRequest): Promise<AcceptOutcome>;
   /** Passed just before the first transmission of Execute, Create, Delete: at most one caller is told to go. */
-  dispatch(request: {
-    readonly device: DeviceRef;
-    readonly requestId: string;
-    readonly owner: Owner;
-    readonly nowMs: number;
-  }): Promise<DispatchOutcome>;
+  dispatch(request: DispatchRequest): Promise<DispatchOutcome>;
   /** Decides the final answer once; the winner's response (`encodeRpcResponse` by the request's content type) is in the outbox in the same step. */
-  finish(request: {
-    readonly device: DeviceRef;
-    readonly requestId: string;
-    readonly response: Uint8Array;
-    readonly nowMs: number;
-  }): Promise<FinishOutcome>;
+  finish(request: FinishRequest): Promise<FinishOutcome>;
   /** Requests of a device that have no final answer, in order of acceptance. */
   openRequests(device: DeviceRef): Promise<readonly ShardRequest[]>;
 
   /** Open requests of a shard, the first to expire first, after the first `offset` (0): so that routers can end those whose node and router died. */
-  listOpenRequests(request: {
-    readonly shard: number;
-    readonly limit: number;
-    readonly offset?: number;
-  }): Promise<readonly ShardRequest[]>;
+  listOpenRequests(request: OpenRequestsPage): Promise<readonly ShardRequest[]>;
 
   /** Stores what a resource is to be set to; `value` undefined withdraws it. Forgotten `DESIRED_MEMORY_MS` after the device's last desire. */
-  desire(request: {
-    readonly device: DeviceRef;
-    readonly key: string;
-    readonly value: string | undefined;
-    readonly version: number;
-    readonly nowMs: number;
-  }): Promise<DesireOutcome>;
+  desire(request: DesireRequest): Promise<DesireOutcome>;
   /** What is desired of a device and not fulfilled, the oldest version first. */
   desiredValues(device: DeviceRef): Promise<readonly DesiredValue[]>;
   /** The device has the value: it waits no longer. Its version stays, so that a repeat of the same record is `older`. */
-  fulfil(request: {
-    readonly device: DeviceRef;
-    readonly key: string;
-    readonly version: number;
-    readonly nowMs: number;
-  }): Promise<FulfilOutcome>;
+  fulfil(request: FulfilRequest): Promise<FulfilOutcome>;
 
   /** Stores a device that the store lost, unless it knows this generation or a newer one. Tells nobody: nothing happened to the device. */
   restore(request: RestoreRequest): Promise<RestoreOutcome>;

@@ -3,7 +3,7 @@ import { encodeRpcResponse, lwm2m, TOPICS } from "@ferry/proto";
 import { publishRecords } from "@ferry/provisioning";
 import { createHealth, createLogger, createMetrics, createShutdown, type Shutdown, type State } from "@ferry/runtime";
 import { StateUnavailableError } from "@ferry/state";
-import { MemoryBudgetStore } from "@ferry/state/memory";
+import { memoryState } from "@ferry/state/memory";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { RPC_ROUTER_CONFIG } from "./config.ts";
 import { RouterFixture } from "./router-fixture.ts";
@@ -29,14 +29,7 @@ async function startRouter(env: Record<string, string> = {}, devices = fixture.d
   const health = createHealth(0);
   const runtime = { logger, metrics: createMetrics({ process: false }), health, shutdown, httpPort: 0 };
   const { nodes, provisioning, bus } = fixture;
-  const state: State = {
-    devices,
-    nodes,
-    provisioning,
-    budgets: new MemoryBudgetStore(),
-    problem: () => undefined,
-    stop: async () => {},
-  };
+  const state: State = { ...memoryState(), devices, nodes, provisioning };
   await startRpcRouter(settings, runtime, { bus, state });
   health.started();
   return health;

@@ -22,12 +22,7 @@ import {
   openUdpSocket,
   type State,
 } from "@ferry/runtime";
-import {
-  MemoryBudgetStore,
-  MemoryDeviceStore,
-  MemoryNodeDirectory,
-  MemoryProvisioningStore,
-} from "@ferry/state/memory";
+import { memoryState } from "@ferry/state/memory";
 import { TRANSPORT_CONFIG, type TransportSettings } from "./config.ts";
 import { startTransport, type TransportNode } from "./service.ts";
 
@@ -79,16 +74,7 @@ export class GatedBus extends MemoryBus {
 }
 
 export function memorySystem(bus: MemoryBus = new MemoryBus()): System {
-  const provisioning = new MemoryProvisioningStore();
-  const state: State = {
-    devices: new MemoryDeviceStore(),
-    nodes: new MemoryNodeDirectory(),
-    provisioning,
-    budgets: new MemoryBudgetStore(),
-    problem: () => undefined,
-    stop: async () => {},
-  };
-  return { bus, state };
+  return { bus, state: memoryState() };
 }
 
 const PROFILE = {

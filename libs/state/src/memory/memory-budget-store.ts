@@ -1,5 +1,5 @@
-import type { BudgetGrant, BudgetStore } from "../budget.ts";
-import { type BucketState, type Buckets, freeTokens, takeTokens, tokenWaitMs } from "../token-bucket.ts";
+import type { BudgetGrant, BudgetRequest, BudgetStore } from "../budget.ts";
+import { type BucketState, freeTokens, takeTokens, tokenWaitMs } from "../token-bucket.ts";
 
 /** Keeps budgets in the process. */
 export class MemoryBudgetStore implements BudgetStore {
@@ -10,15 +10,7 @@ export class MemoryBudgetStore implements BudgetStore {
     this.#now = now;
   }
 
-  async take({
-    name,
-    buckets,
-    wanted,
-  }: {
-    readonly name: string;
-    readonly buckets: Buckets;
-    readonly wanted: number;
-  }): Promise<BudgetGrant> {
+  async take({ name, buckets, wanted }: BudgetRequest): Promise<BudgetGrant> {
     const nowMs = this.#now();
     const state = this.#states.get(name) ?? [];
     const granted = Math.min(wanted, freeTokens(buckets, state, nowMs));

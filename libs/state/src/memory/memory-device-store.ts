@@ -2,23 +2,30 @@ import { randomBytes, randomInt } from "node:crypto";
 import { CONTENT_TYPE, lwm2m } from "@ferry/proto";
 import {
   type AcceptOutcome,
+  type AcceptRequest,
   type ClaimOutcome,
   type ClaimProof,
   type ClaimRequest,
   type DeregisterOutcome,
   type DesiredValue,
   type DesireOutcome,
+  type DesireRequest,
   type DeviceRef,
   type DeviceState,
   type DeviceStore,
   type DispatchOutcome,
+  type DispatchRequest,
   EXPIRY_GRACE_MS,
   type FinishOutcome,
+  type FinishRequest,
   type FulfilOutcome,
+  type FulfilRequest,
   type Incarnation,
   type NodeRef,
   type Observation,
+  type ObserveRequest,
   type OpenRequest,
+  type OpenRequestsPage,
   type OutboxEntry,
   type OwnedOutcome,
   type Owner,
@@ -226,12 +233,7 @@ export class MemoryDeviceStore implements DeviceStore {
     return devices.length > 1 ? "ambiguous" : this.#state(device);
   }
 
-  async observe(request: {
-    device: DeviceRef;
-    owner: Owner;
-    add: readonly Observation[];
-    remove: readonly Token[];
-  }): Promise<OwnedOutcome> {
+  async observe(request: ObserveRequest): Promise<OwnedOutcome> {
     const key = keyOf(request.device);
     const device = this.#devices.get(key);
     if (device === undefined || !sameOwner(device.owner, request.owner)) return { type: "stale", owner: device?.owner };
@@ -242,12 +244,7 @@ export class MemoryDeviceStore implements DeviceStore {
     return { type: "done" };
   }
 
-  async accept(request: {
-    device: DeviceRef;
-    open: OpenRequest;
-    limit: number;
-    nowMs: number;
-  }): Promise<AcceptOutcome> {
+  async accept(request: AcceptRequest): Promise<AcceptOutcome> {
     const nowMs = this.#time(request.nowMs);
     const { tenant, endpoint } = request.device;
     const known = this.#request(request.device, request.open.requestId, nowMs);
@@ -280,12 +277,7 @@ export class MemoryDeviceStore implements DeviceStore {
     return { type: "accepted", ...this.#stateOf(request.device, nowMs), displaced: displaced.map(listed) };
   }
 
-  async dispatch(request: {
-    device: DeviceRef;
-    requestId: string;
-    owner: Owner;
-    nowMs: number;
-  }): Promise<DispatchOutcome> {
+  async dispatch(request: DispatchRequest): Promise<DispatchOutcome> {
     const device = this.#devices.get(keyOf(request.device));
     const open = this.#request(request.device, request.requestId, this.#time(request.nowMs));
     if (open?.response !== undefined || open?.displaced) return { type: "finished" };
@@ -295,12 +287,7 @@ export class MemoryDeviceStore implements DeviceStore {
     return { type: "go" };
   }
 
-  async finish(request: {
-    device: DeviceRef;
-    requestId: string;
-    response: Uint8Array;
-    nowMs: number;
-  }): Promise<FinishOutcome> {
+  async finish(request: FinishRequest): Promise<FinishOutcome> {
     const nowMs = this.#time(request.nowMs);
     const open = this.#request(request.device, request.requestId, nowMs);
     if (open === undefined) return { type: "unknown" };
@@ -320,15 +307,7 @@ export class MemoryDeviceStore implements DeviceStore {
     return this.#openRequests(device, this.#now()).map(listed);
   }
 
-  async listOpenRequests({
-    shard,
-    limit,
-    offset = 0,
-  }: {
-    shard: number;
-    limit: number;
-    offset?: number;
-  }): Promise<readonly ShardRequest[]> {
+  async listOpenRequests({ shard, limit, offset = 0 }: OpenRequestsPage): Promise<readonly ShardRequest[]> {
     const nowMs = this.#now();
     return [...(this.#shards.get(shard)?.requests.values() ?? [])]
       .flatMap((ofDevice) => [...ofDevice.values()])
@@ -338,13 +317,7 @@ export class MemoryDeviceStore implements DeviceStore {
       .map(listed);
   }
 
-  async desire(request: {
-    device: DeviceRef;
-    key: string;
-    value: string | undefined;
-    version: number;
-    nowMs: number;
-  }): Promise<DesireOutcome> {
+  async desire(request: DesireRequest): Promise<DesireOutcome> {
     const nowMs = this.#time(request.nowMs);
     const { key, value, version } = request;
     const desires = this.#desires(request.device, nowMs);
@@ -367,7 +340,7 @@ export class MemoryDeviceStore implements DeviceStore {
       .sort((a, b) => a.version - b.version || (a.key < b.key ? -1 : 1));
   }
 
-  async fulfil(request: { device: DeviceRef; key: string; version: number; nowMs: number }): Promise<FulfilOutcome> {
+  async fulfil(request: FulfilRequest): Promise<FulfilOutcome> {
     const nowMs = this.#time(request.nowMs);
     const desires = this.#desires(request.device, nowMs);
     const last = desires.versions.get(request.key);

@@ -1,5 +1,5 @@
-import type { BudgetGrant, BudgetStore } from "../budget.ts";
-import { type Buckets, ROUNDING_MS } from "../token-bucket.ts";
+import type { BudgetGrant, BudgetRequest, BudgetStore } from "../budget.ts";
+import { ROUNDING_MS } from "../token-bucket.ts";
 import type { RedisConnection } from "./connection.ts";
 import { budgetKey } from "./keys.ts";
 import { constants, Scripts } from "./scripts.ts";
@@ -12,15 +12,7 @@ export class RedisBudgetStore implements BudgetStore {
     this.#scripts = new Scripts(connection, ["budget"], constants({ ROUNDING_MS }));
   }
 
-  async take({
-    name,
-    buckets,
-    wanted,
-  }: {
-    readonly name: string;
-    readonly buckets: Buckets;
-    readonly wanted: number;
-  }): Promise<BudgetGrant> {
+  async take({ name, buckets, wanted }: BudgetRequest): Promise<BudgetGrant> {
     if (buckets.length === 0) return { granted: wanted, retryAfterMs: 0 };
     const sizes = buckets.flatMap(({ capacity, periodMs }) => [capacity, periodMs]);
     const [granted, retryAfterMs] = (await this.#scripts.run("budget", budgetKey(name), wanted, ...sizes)) as [

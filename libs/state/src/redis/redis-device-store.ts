@@ -2,22 +2,28 @@ import { ok } from "node:assert";
 import { randomBytes, randomInt } from "node:crypto";
 import type {
   AcceptOutcome,
+  AcceptRequest,
   ClaimOutcome,
   ClaimProof,
   ClaimRequest,
   DeregisterOutcome,
   DesiredValue,
   DesireOutcome,
+  DesireRequest,
   DeviceRef,
   DeviceState,
   DeviceStore,
   DispatchOutcome,
+  DispatchRequest,
   FinishOutcome,
+  FinishRequest,
   FulfilOutcome,
+  FulfilRequest,
   Incarnation,
   NodeRef,
   Observation,
-  OpenRequest,
+  ObserveRequest,
+  OpenRequestsPage,
   OwnedOutcome,
   Owner,
   RegisterOutcome,
@@ -35,7 +41,7 @@ import { StateUnavailableError, StoredValueError } from "../errors.ts";
 import { OUTBOX_MAX_ENTRIES } from "../limits.ts";
 import { registrationIdShard } from "../registration-id.ts";
 import { SHARDS, shardOf } from "../shard.ts";
-import { parseToken, type Token } from "../token.ts";
+import { parseToken } from "../token.ts";
 import type { RedisConnection } from "./connection.ts";
 import { decodeDevice, decodeOwner, encodeObservation, encodeObservations, encodeRest } from "./device-record.ts";
 import { INCARNATION_KEY, nameOf, parseName, SHARD_KEYS, shardPrefix } from "./keys.ts";
@@ -242,12 +248,7 @@ export class RedisDeviceStore implements DeviceStore {
     return others.length > 0 ? "ambiguous" : state;
   }
 
-  async observe(request: {
-    device: DeviceRef;
-    owner: Owner;
-    add: readonly Observation[];
-    remove: readonly Token[];
-  }): Promise<OwnedOutcome> {
+  async observe(request: ObserveRequest): Promise<OwnedOutcome> {
     const { device, owner, add, remove } = request;
     return owned(
       await this.#runFor(
@@ -262,12 +263,7 @@ export class RedisDeviceStore implements DeviceStore {
     );
   }
 
-  async accept(request: {
-    device: DeviceRef;
-    open: OpenRequest;
-    limit: number;
-    nowMs: number;
-  }): Promise<AcceptOutcome> {
+  async accept(request: AcceptRequest): Promise<AcceptOutcome> {
     const { device, open, limit, nowMs } = request;
     const [type, first, second] = await this.#runFor(
       device,
@@ -285,12 +281,7 @@ export class RedisDeviceStore implements DeviceStore {
     return { type, ...stateMember(await this.#stateAt(device, first)), displaced: parseRequests(second) };
   }
 
-  async dispatch(request: {
-    device: DeviceRef;
-    requestId: string;
-    owner: Owner;
-    nowMs: number;
-  }): Promise<DispatchOutcome> {
+  async dispatch(request: DispatchRequest): Promise<DispatchOutcome> {
     const { device, requestId, owner, nowMs } = request;
     const [type] = await this.#runFor(
       device,
@@ -303,12 +294,7 @@ export class RedisDeviceStore implements DeviceStore {
     return { type: type as DispatchOutcome["type"] };
   }
 
-  async finish(request: {
-    device: DeviceRef;
-    requestId: string;
-    response: Uint8Array;
-    nowMs: number;
-  }): Promise<FinishOutcome> {
+  async finish(request: FinishRequest): Promise<FinishOutcome> {
     const { device, requestId, response, nowMs } = request;
     const [type, first, contentType] = await this.#runFor(
       device,
@@ -326,26 +312,12 @@ export class RedisDeviceStore implements DeviceStore {
     return parseRequests(open);
   }
 
-  async listOpenRequests({
-    shard,
-    limit,
-    offset = 0,
-  }: {
-    shard: number;
-    limit: number;
-    offset?: number;
-  }): Promise<readonly ShardRequest[]> {
+  async listOpenRequests({ shard, limit, offset = 0 }: OpenRequestsPage): Promise<readonly ShardRequest[]> {
     const [, open] = await this.#run("list-open-requests", shard, this.#now(), limit, offset);
     return parseRequests(open);
   }
 
-  async desire(request: {
-    device: DeviceRef;
-    key: string;
-    value: string | undefined;
-    version: number;
-    nowMs: number;
-  }): Promise<DesireOutcome> {
+  async desire(request: DesireRequest): Promise<DesireOutcome> {
     const { device, key, value, version, nowMs } = request;
     const given = value === undefined ? [] : [value];
     const [type, stored] = await this.#runFor(device, "desire", key, version, nowMs, ...given);
@@ -360,7 +332,7 @@ export class RedisDeviceStore implements DeviceStore {
       .sort((a, b) => a.version - b.version || (a.key < b.key ? -1 : 1));
   }
 
-  async fulfil(request: { device: DeviceRef; key: string; version: number; nowMs: number }): Promise<FulfilOutcome> {
+  async fulfil(request: FulfilRequest): Promise<FulfilOutcome> {
     const { device, key, version, nowMs } = request;
     const [type] = await this.#runFor(device, "fulfil", key, version, nowMs);
     return { type: type as FulfilOutcome["type"] };
