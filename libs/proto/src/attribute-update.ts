@@ -1,7 +1,6 @@
-import { isUtf8 } from "node:buffer";
-import { findRepeatedMember } from "@ferry/lwm2m";
 import { lwm2m } from "../generated/lwm2m.js";
 import { CONTENT_TYPE, contentTypeOf } from "./json.ts";
+import { readJsonRecord } from "./json-record.ts";
 import { checkEndpoint, checkTenant } from "./rpc-request.ts";
 
 /** A record of lwm2m.attribute.update.v1, taken apart. */
@@ -91,22 +90,16 @@ function check({ tenant, endpoint, key, value }: Draft, withdraws: boolean): Par
 }
 
 function draftOfJson(bytes: Uint8Array): Draft | string {
-  if (!isUtf8(bytes)) return "The desired value is not UTF-8.";
-  const text = Buffer.from(bytes).toString("utf8");
-  const draft = parseExactly(text);
-  if (draft === undefined || typeof draft !== "object" || draft === null || Array.isArray(draft)) {
-    return "The desired value is not a JSON object.";
-  }
-  const repeated = findRepeatedMember(text);
-  if (repeated !== undefined) return `The member ${repeated} comes twice.`;
-  const { value, ...others } = draft as Draft;
+  const members = readJsonRecord(bytes, "The desired value");
+  if (typeof members === "string") return members;
+  const { value, ...others } = members;
   return { ...others, ...(value === undefined ? {} : { value: JSON.stringify(value) }) };
 }
 
 function draftOfProtobuf(bytes: Uint8Array): Draft | string {
   try {
     const { tenant, endpoint, key, value } = lwm2m.v1.AttributeUpdate.decode(bytes);
-    if (value !== "" && parseExactly(value) === undefined) return "The member value is not JSON text.";
+    if (value !== "" && !isJson(value)) return "The member value is not JSON text.";
     return { tenant, endpoint, key, value };
   } catch {
     // protobufjs throws Error, RangeError and TypeError for bytes that are no message.
@@ -114,22 +107,11 @@ function draftOfProtobuf(bytes: Uint8Array): Draft | string {
   }
 }
 
-/** What this TypeScript does not know of JSON yet: the source text of numbers (ECMAScript's JSON.parse source text access). */
-const EXACT_JSON = JSON as unknown as {
-  parse(
-    text: string,
-    reviver: (name: string, value: unknown, context: { readonly source?: string }) => unknown,
-  ): unknown;
-  rawJSON(source: string): unknown;
-};
-
-/** JSON whose numbers keep their digits when they are written again; undefined when the text is none. */
-function parseExactly(text: string): unknown {
+function isJson(text: string): boolean {
   try {
-    return EXACT_JSON.parse(text, (_, value, { source }) =>
-      typeof value === "number" && source !== undefined ? EXACT_JSON.rawJSON(source) : value,
-    );
+    JSON.parse(text);
+    return true;
   } catch {
-    return undefined; // JSON.parse throws SyntaxError and nothing else.
+    return false; // SyntaxError, or RangeError for what is nested too deeply.
   }
 }

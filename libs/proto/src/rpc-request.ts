@@ -1,8 +1,7 @@
-import { isUtf8 } from "node:buffer";
-import { findRepeatedMember } from "@ferry/lwm2m";
 import { lwm2m } from "../generated/lwm2m.js";
 import { toSafeNumber } from "./int64.ts";
 import { CONTENT_TYPE, type ContentType, contentTypeOf } from "./json.ts";
+import { readJsonRecord } from "./json-record.ts";
 
 /** A request as it is worked on: every member is present and within its limits. Fits `lwm2m.v1.RpcRequest`. */
 export interface RpcRequest {
@@ -64,7 +63,7 @@ export function parseRpcRequest(
   key: string | null = null,
 ): ParsedRpcRequest {
   const contentType = contentTypeOf(bytes, contentTypeHeader);
-  const decoded = contentType === CONTENT_TYPE.json ? draftOfJson(bytes) : draftOfProtobuf(bytes);
+  const decoded = contentType === CONTENT_TYPE.json ? readJsonRecord(bytes, "The request") : draftOfProtobuf(bytes);
   const named = deviceOfKey(key);
   if (typeof decoded === "string") {
     const requestId = contentType === CONTENT_TYPE.json ? findRequestId(bytes) : undefined;
@@ -192,44 +191,6 @@ function checkRetries(value: unknown): string | undefined {
 function paramsText(params: unknown): string {
   if (params == null) return "";
   return typeof params === "string" ? params : JSON.stringify(params);
-}
-
-/** Members of a JSON record, or what is wrong with it. */
-function draftOfJson(bytes: Uint8Array): Draft | string {
-  if (!isUtf8(bytes)) return "The request is not UTF-8.";
-  try {
-    const text = Buffer.from(bytes).toString("utf8");
-    const value = parseExactly(text);
-    if (typeof value !== "object" || value === null || Array.isArray(value)) return "The request is not a JSON object.";
-    const repeated = findRepeatedMember(text);
-    return repeated === undefined
-      ? (value as Draft)
-      : `Member "${quote(repeated)}" occurs more than once: name it once.`;
-  } catch (error) {
-    if (error instanceof SyntaxError) return `The request is not JSON: ${error.message}.`;
-    if (error instanceof RangeError) return "The request is nested too deeply.";
-    throw error;
-  }
-}
-
-/** Most characters of a member's name that a reason quotes. */
-const MAX_QUOTED_CHARACTERS = 100;
-
-function quote(name: string): string {
-  return name.length > MAX_QUOTED_CHARACTERS ? `${name.slice(0, MAX_QUOTED_CHARACTERS)}…` : name;
-}
-
-/** `JSON` with source text access (ECMAScript 2026), which TypeScript's library does not declare yet. */
-const { parse, rawJSON } = JSON as unknown as {
-  parse(text: string, reviver: (name: string, value: unknown, context: { source?: string }) => unknown): unknown;
-  rawJSON(text: string): unknown;
-};
-
-/** Keeps numbers that are written otherwise than JavaScript would write them: `JSON.stringify` gives them back as they were. */
-function parseExactly(text: string): unknown {
-  return parse(text, (_, value, { source }) =>
-    typeof value === "number" && source !== undefined && String(value) !== source ? rawJSON(source) : value,
-  );
 }
 
 /** The id in a text that is no JSON but was meant to be. */
