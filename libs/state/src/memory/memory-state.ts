@@ -1,0 +1,25 @@
+import { MemoryBudgetStore } from "./memory-budget-store.ts";
+import { MemoryDeviceStore } from "./memory-device-store.ts";
+import { MemoryNodeDirectory } from "./memory-node-directory.ts";
+import { MemoryProvisioningStore } from "./memory-provisioning-store.ts";
+
+/** All stores of a service, in the process: there is no connection that could be away. */
+export interface MemoryState {
+  readonly devices: MemoryDeviceStore;
+  readonly nodes: MemoryNodeDirectory;
+  readonly provisioning: MemoryProvisioningStore;
+  readonly budgets: MemoryBudgetStore;
+  problem(): undefined;
+  stop(): Promise<void>;
+}
+
+export function memoryState(): MemoryState {
+  return {
+    devices: new MemoryDeviceStore(),
+    nodes: new MemoryNodeDirectory(),
+    provisioning: new MemoryProvisioningStore(),
+    budgets: new MemoryBudgetStore(),
+    problem: () => undefined,
+    stop: async () => {},
+  };
+}
