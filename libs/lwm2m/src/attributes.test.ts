@@ -36,6 +36,8 @@ describe("notification attributes", () => {
     ["/3/0/7/0", { gt: 1, epmin: 1, epmax: 1 }],
     ["/3/0/7", { pmin: null, pmax: 3, lt: null, gt: -4 }],
     ["/3", { con: 1, hqmax: 0 }],
+    ["/3", { epmin: 1, epmax: null }],
+    ["/3/0", { epmin: 1, epmax: 60 }],
     ["/3/0/7/0", { edge: 1, con: 0, hqmax: null }],
   ])("for %s may be %p", (path, attributes) => {
     expect(() => validateAttributes(parsePath(path), attributes)).not.toThrow();
@@ -57,7 +59,7 @@ describe("notification attributes", () => {
     ["/3/0/9", { pmax: 1.5 }, "'pmax' attribute value must be a whole number"],
     ["/3/0/9", { gt: Number.NaN }, "'gt' attribute value must be a number"],
     ["/3/0", { gt: 1 }, onlyResources("gt", "/3/0")],
-    ["/3", { epmin: null }, onlyResources("epmin", "/3")],
+    ["/3", { st: null }, onlyResources("st", "/3")],
     ["/3/0/9", { pmin: 10, pmax: 1 }, broken("'pmin'<= 'pmax'")],
     ["/3/0/9", { epmin: 10, epmax: 1 }, broken("'epmin'<= 'epmax'")],
     ["/3/0/9", { lt: 5, gt: 5 }, broken("'lt' < 'gt'")],

@@ -25,7 +25,7 @@ export interface NotificationAttributes {
 
 type AttributeName = keyof NotificationAttributes;
 
-/** What may be said of each attribute; the order is that of the query. */
+/** What may be said of each attribute, with its assignation levels (OMA LwM2M Core 1.2 §7.3.2, table of NOTIFICATION class attributes); the order is that of the query. */
 const ATTRIBUTES: readonly {
   readonly name: AttributeName;
   readonly isWhole: boolean;
@@ -40,8 +40,8 @@ const ATTRIBUTES: readonly {
   { name: "gt", isWhole: false, mayBeNegative: true, inherits: false },
   { name: "lt", isWhole: false, mayBeNegative: true, inherits: false },
   { name: "st", isWhole: false, mayBeNegative: false, inherits: false },
-  { name: "epmax", isWhole: true, mayBeNegative: false, inherits: false },
-  { name: "epmin", isWhole: true, mayBeNegative: false, inherits: false },
+  { name: "epmax", isWhole: true, mayBeNegative: false, inherits: true },
+  { name: "epmin", isWhole: true, mayBeNegative: false, inherits: true },
   { name: "edge", isWhole: true, mayBeNegative: false, isFlag: true, inherits: false },
   { name: "con", isWhole: true, mayBeNegative: false, isFlag: true, inherits: true },
   { name: "hqmax", isWhole: true, mayBeNegative: false, inherits: true },

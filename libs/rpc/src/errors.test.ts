@@ -491,8 +491,8 @@ const ROWS: readonly Row[] = [
   ...[
     [
       "/3/0",
-      '{"epmin":1}',
-      "epmin attribute is only applicable to [RESOURCE, RESOURCE_INSTANCE], and so can not be attached to /3/0",
+      '{"st":1}',
+      "st attribute is only applicable to [RESOURCE, RESOURCE_INSTANCE], and so can not be attached to /3/0",
     ],
     ["/3/0/9", '{"pmin":2,"pmax":1}', "Attributes doesn't fulfill 'pmin'<= 'pmax' condition"],
     ["/3/0/9", '{"epmin":2,"epmax":1}', "Attributes doesn't fulfill 'epmin'<= 'epmax' condition"],
