@@ -33,6 +33,11 @@ describe("what the models say of a profile", () => {
       "/40000/0/1 (x): no model of object 40000 is known: its values cannot be read; apply its XML",
     ],
     [
+      "/3_2.0/0/9",
+      { key: "x", telemetry: true },
+      "/3_2.0/0/9 (x): no model of object 3_2.0 is known: its values cannot be read; apply its XML",
+    ],
+    [
       "/3_1.7/0/9",
       { key: "x", telemetry: true },
       "/3_1.7/0/9 (x): no model of version 1.7 is known: it is read by that of /3_1.2",

@@ -30,7 +30,11 @@ function problemOf(
   const exact = versions.filter(({ version }) => entry.version === undefined || version === entry.version);
   const closest = exact.length > 0 ? exact : known(resolve(entry.version ?? "1.0"));
   const [model] = closest;
-  if (model === undefined) return `no model of object ${objectId} is known: its values cannot be read; apply its XML`;
+  if (model === undefined) {
+    const missing =
+      versions.length > 0 && entry.version !== undefined ? `object ${objectId}_${entry.version}` : `object ${objectId}`;
+    return `no model of ${missing} is known: its values cannot be read; apply its XML`;
+  }
   if (exact.length === 0) {
     const id = formatVersionedPath({ path: [objectId], version: model.version });
     return `no model of version ${entry.version} is known: it is read by that of ${id}`;

@@ -24,15 +24,17 @@ describe("the model of an object version", () => {
     ["1.1", "1.10", false],
     ["1.11", "1.10", false],
     ["2.5", "2.0", false],
-    ["3.0", "2.0", false],
-    ["0.9", "2.0", false],
-  ])("%s is %s, exact: %p; else the highest of the same major, else the highest", (version, expected, exact) => {
+  ])("%s is %s, exact: %p; else the highest of the same major", (version, expected, exact) => {
     const resolved = registry.resolve("default", 3, version);
     expect(resolved).toMatchObject({ model: { version: expected }, exact });
   });
 
-  it("is undefined for an object that nobody defined", () => {
-    expect(registry.resolve("default", 4, "1.0")).toBeUndefined();
+  it.each([
+    ["an object that nobody defined", 4, "1.0"],
+    ["a later major version than any that is defined", 3, "3.0"],
+    ["an earlier one", 3, "0.9"],
+  ])("is undefined for %s", (_, objectId, version) => {
+    expect(registry.resolve("default", objectId, version)).toBeUndefined();
   });
 
   it("is the tenant's own before the system's, and only the tenant's", () => {

@@ -60,14 +60,17 @@ export class ModelRegistry {
     this.#views.clear();
   }
 
-  /** The definition of the exact version, else of the highest of the same major version, else of the highest there is. */
+  /**
+   * The definition of the exact version, else of the highest of the same major version.
+   *
+   * Another major version is another object: its resources may mean something else (OMA LwM2M Core 1.1.1 §7.2.2).
+   */
   resolve(tenant: string, objectId: number, version: string): ResolvedModel | undefined {
     const exact = this.#tenants.get(tenant)?.get(objectId)?.get(version) ?? this.#system.get(objectId)?.get(version);
     if (exact !== undefined) return { model: exact, exact: true };
-    const descending = [...this.#versionsOf(tenant, objectId).values()].sort((a, b) =>
-      compareVersions(b.version, a.version),
-    );
-    const model = descending.find((candidate) => major(candidate.version) === major(version)) ?? descending[0];
+    const [model] = [...this.#versionsOf(tenant, objectId).values()]
+      .filter((candidate) => major(candidate.version) === major(version))
+      .sort((a, b) => compareVersions(b.version, a.version));
     return model && { model, exact: false };
   }
 
