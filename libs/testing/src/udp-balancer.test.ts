@@ -25,16 +25,20 @@ async function balancer(options: UdpBalancerOptions): Promise<UdpBalancer> {
 }
 
 /** A client with a source port of its own; `ask` resolves to where its datagram landed. */
-function client(server: UdpBalancer): { ask(): Promise<{ name: string; source: string }> } {
+function client(server: UdpBalancer): Record<"ask" | "hear", () => Promise<{ name: string; source: string }>> {
   const socket = createSocket("udp4");
   open.push(socket);
+  const hear = async (): Promise<{ name: string; source: string }> => {
+    const [answer] = (await once(socket, "message")) as [Buffer];
+    const [name = "", source = ""] = answer.toString().split(":");
+    return { name, source };
+  };
   return {
-    async ask() {
-      const answered = once(socket, "message");
+    hear,
+    ask() {
+      const answered = hear();
       socket.send("?", server.port, "127.0.0.1");
-      const [answer] = (await answered) as [Buffer];
-      const [name = "", source = ""] = answer.toString().split(":");
-      return { name, source };
+      return answered;
     },
   };
 }
@@ -108,6 +112,17 @@ describe("startUdpBalancer", () => {
     old.socket.send("late", Number(source), "127.0.0.1");
     expect((await device.ask()).name).not.toBe(name);
     expect(server.stats.strays).toBe(1);
+  });
+
+  it("delivers what any backend sends, where told to", async () => {
+    const [a, b] = [await backend("a"), await backend("b")];
+    const server = await balancer({ backends: [a.port, b.port] });
+    server.deliverStrays();
+    const device = client(server);
+    const { name, source } = await device.ask();
+    const late = device.hear();
+    (name === "a" ? b : a).socket.send("late:0", Number(source), "127.0.0.1");
+    expect((await late).name).toBe("late");
   });
 
   it("holds no more flows than it may", async () => {

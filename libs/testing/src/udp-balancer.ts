@@ -39,6 +39,8 @@ export interface UdpBalancer {
   respread(salt: string): void;
   /** Gives every flow a new source port towards its backend, as when a NAT rebinds. */
   changeSourcePorts(): Promise<void>;
+  /** From now on what any backend sends to a flow reaches its client, as where all send from the balancer's address. */
+  deliverStrays(): void;
   close(): void;
 }
 
@@ -57,6 +59,7 @@ export async function startUdpBalancer(options: UdpBalancerOptions): Promise<Udp
   const toBackend = new Map<number, number>();
   let toClients = 0;
   let strays = 0;
+  let deliversStrays = false;
   let evicted = 0;
 
   const listener = createSocket("udp4");
@@ -95,7 +98,7 @@ export async function startUdpBalancer(options: UdpBalancerOptions): Promise<Udp
     upstream.on("message", (datagram, from) => {
       if (from.port !== flow.backend) {
         strays++;
-        return;
+        if (!deliversStrays) return;
       }
       toClients++;
       listener.send(datagram, flow.client.port, flow.client.address);
@@ -138,6 +141,9 @@ export async function startUdpBalancer(options: UdpBalancerOptions): Promise<Udp
           stale.close();
         }),
       );
+    },
+    deliverStrays() {
+      deliversStrays = true;
     },
     close() {
       listener.close();
