@@ -61,8 +61,9 @@ export class PaperDevice {
     this.links = [`</>;rt="oma.lwm2m";ct="${contentFormats}"`, ...objects].join(",");
     const supported = parseObjectLinks(this.links, "1.1");
     const document = DOCUMENTS.find(({ kind, name }) => kind === "profile" && name === profileName);
-    const keys = new KeyMap(parseDeviceProfile({ resources: document?.resources ?? {} }), supported);
-    this.context = { supported, models: MODELS.view("default", supported), keys };
+    const profile = parseDeviceProfile({ resources: document?.resources ?? {} });
+    const keys = new KeyMap(profile, supported);
+    this.context = { supported, models: MODELS.view("default", supported), keys, profile };
     for (const [objectId, { instances }] of Object.entries(fixture)) {
       for (const [instanceId, resources] of Object.entries(instances)) {
         this.#instances.add(`${objectId}/${instanceId}`);

@@ -10,6 +10,7 @@ import {
   type ModelView,
   type Operation,
 } from "@ferry/lwm2m";
+import { supportsComposite } from "@ferry/profile";
 import { REFUSALS, type Refusal } from "./errors.ts";
 import { type Json, scalarText } from "./json.ts";
 import type { OperationContext } from "./target.ts";
@@ -43,8 +44,9 @@ export function requestedFormat(
     return formatOfUnnamed(format, operation.path, context);
   }
   const usable = usableFormats(operation, context.models);
-  if (isComposite(operation) && format === undefined && !supportsComposite(context))
+  if (isComposite(operation) && format === undefined && !supportsComposite(context.profile, context.supported)) {
     return REFUSALS.noCompositeSupport();
+  }
   if (usable === undefined) return { type: "format", format: undefined };
   if (format !== undefined && !usable.includes(format)) {
     const target = "path" in operation ? formatPath(operation.path) : "composite operations";
@@ -61,11 +63,12 @@ export function requestedFormat(
 function formatOfUnnamed(
   format: ContentFormat | undefined,
   path: LwM2mPath,
-  { models, supported }: OperationContext,
+  { models, supported, profile }: OperationContext,
 ): RequestedFormat | Refusal {
   const { contentFormats, lwm2mVersion } = supported;
   const tlv = CONTENT_FORMAT.LWM2M_TLV;
-  const hasTlv = lwm2mVersion === "1.0" || contentFormats.length === 0 || contentFormats.includes(tlv);
+  const listsTlv = contentFormats.length === 0 || contentFormats.includes(tlv);
+  const hasTlv = lwm2mVersion === "1.0" || listsTlv || profile.contentFormats?.includes(tlv) === true;
   const used = format?.id ?? (hasTlv ? tlv : chooseFormat(path, models, supported));
   if (used === tlv) return { type: "format", format: used };
   return REFUSALS.createWithoutId(formatPath(path), formatContentFormat(used));
@@ -73,11 +76,6 @@ function formatOfUnnamed(
 
 function isComposite({ type }: Operation): boolean {
   return type === "readComposite" || type === "observeComposite" || type === "writeComposite";
-}
-
-/** A device that takes composite operations lists a format for them. */
-function supportsComposite({ supported }: OperationContext): boolean {
-  return COMPOSITE_FORMATS.some((id) => supported.contentFormats.includes(id));
 }
 
 /** Formats that can carry the values of an operation; undefined where it has none. */

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { METHODS } from "./method.ts";
 import { buildOperation } from "./parameters.ts";
 import type { OperationContext } from "./target.ts";
-import { FS, FT, ONLY_TLV } from "./test-devices.ts";
+import { FS, FT, ONLY_SENML_JSON, ONLY_TLV } from "./test-devices.ts";
 
 /** The operation of a request, or `RESULT: error` of its refusal. */
 function build(context: OperationContext, method: string, params: string): unknown {
@@ -524,6 +524,17 @@ describe("buildOperation", () => {
   it("reads composites of a device that lists no format for them when the request names one", () => {
     const params = '{"ids":["/3/0/9"],"contentFormat":"SENML_JSON"}';
     expect(buildOperation("ReadComposite", params, ONLY_TLV)).toMatchObject({ type: "operation", format: 110 });
+  });
+
+  it("goes by what the profile says that a device has, beside what the device lists", () => {
+    const composite = '{"ids":["/3/0/9"]}';
+    expect(buildOperation("ReadComposite", composite, ONLY_TLV)).toMatchObject({ type: "refused" });
+    const withSenml = { ...ONLY_TLV, profile: { contentFormats: [112] } };
+    expect(buildOperation("ReadComposite", composite, withSenml)).toMatchObject({ type: "operation" });
+    const create = '{"id":"/19","value":{"0":{"0":"00AC"}}}';
+    expect(buildOperation("Create", create, ONLY_SENML_JSON)).toMatchObject({ type: "refused" });
+    const withTlv = { ...ONLY_SENML_JSON, profile: { contentFormats: [11542] } };
+    expect(buildOperation("Create", create, withTlv)).toMatchObject({ type: "operation", format: 11542 });
   });
 
   it("refuses what is nested too deeply to be read", () => {

@@ -9,7 +9,7 @@ import {
   type SupportedObjects,
   type VersionedPath,
 } from "@ferry/lwm2m";
-import type { KeyMap } from "@ferry/profile";
+import type { DeviceProfile, KeyMap } from "@ferry/profile";
 import { REFUSALS, type Refusal } from "./errors.ts";
 import { type Json, type JsonObject, scalarText } from "./json.ts";
 import { MAX_PATHS } from "./limits.ts";
@@ -20,6 +20,8 @@ export interface OperationContext {
   readonly supported: SupportedObjects;
   readonly models: ModelView;
   readonly keys: KeyMap;
+  /** What the profile knows of the device beyond its registration. */
+  readonly profile: Pick<DeviceProfile, "contentFormats">;
 }
 
 /** What a request is about. */

@@ -73,7 +73,7 @@ function device(
     objects: new Map(objects),
   };
   const profile = parseDeviceProfile({ observeAttr: { keyName: keys } });
-  return { supported, models: VIEW, keys: new KeyMap(profile, supported) };
+  return { supported, models: VIEW, keys: new KeyMap(profile, supported), profile };
 }
 
 /** The device of the reference page. */
