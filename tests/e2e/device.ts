@@ -13,11 +13,17 @@ type EventOf<Type extends DeviceEvent["type"]> = Extract<DeviceEvent, { readonly
 /** The numbered resource of the devices of these tests. */
 export const NUMBER = [3303, 0, 5700] as const;
 
+type DeviceSettings = Partial<SimulatedDeviceSettings> & {
+  readonly numberEveryMs?: number;
+  readonly onEvent?: (event: DeviceEvent) => void;
+};
+
 /** One simulated device behind a balancer of its own, which decides what node hears it. */
 export class Device {
   readonly endpoint: string;
   readonly events: DeviceEvent[] = [];
   readonly #balancer: UdpBalancer;
+  readonly #onEvent: (event: DeviceEvent) => void;
   #fleet: Fleet | undefined;
   #changed = Promise.withResolvers<void>();
 
@@ -25,9 +31,9 @@ export class Device {
   static async start(
     endpoint: string,
     node: ServiceProcess,
-    { numberEveryMs, ...settings }: Partial<SimulatedDeviceSettings> & { readonly numberEveryMs?: number } = {},
+    { numberEveryMs, onEvent = () => {}, ...settings }: DeviceSettings = {},
   ): Promise<Device> {
-    const device = new Device(endpoint, await startUdpBalancer({ backends: [node.coapPort] }));
+    const device = new Device(endpoint, await startUdpBalancer({ backends: [node.coapPort] }), onEvent);
     const signals = numberEveryMs === undefined ? [] : [countingSignal(NUMBER, numberEveryMs)];
     device.#fleet = await startFleet({
       server: { host: "127.0.0.1", port: device.#balancer.port },
@@ -39,14 +45,20 @@ export class Device {
     return device;
   }
 
-  private constructor(endpoint: string, balancer: UdpBalancer) {
+  private constructor(endpoint: string, balancer: UdpBalancer, onEvent: (event: DeviceEvent) => void) {
     this.endpoint = endpoint;
     this.#balancer = balancer;
+    this.#onEvent = onEvent;
   }
 
   /** From now on its datagrams go to this node; to none when undefined. */
   moveTo(node: ServiceProcess | undefined): void {
     this.#balancer.setBackends(node === undefined ? [] : [node.coapPort]);
+  }
+
+  /** From now on it hears every node that sends to it, as where all nodes send from the balancer's address (reachability `vip`). */
+  hearEveryNode(): void {
+    this.#balancer.deliverStrays();
   }
 
   handle(input: Parameters<Fleet["handle"]>[1]): void {
@@ -106,6 +118,7 @@ export class Device {
 
   #happened(event: DeviceEvent): void {
     this.events.push(event);
+    this.#onEvent(event);
     this.#changed.resolve();
     this.#changed = Promise.withResolvers<void>();
   }

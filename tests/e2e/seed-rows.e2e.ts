@@ -11,10 +11,10 @@ import {
   SCRIPTED_ROWS,
   SEED_ROWS,
 } from "./contract/rpc-rows.ts";
-import { type Stops, System, stopAll } from "./system.ts";
+import { type Compat, describeRpcRows, TIME_ZONE } from "./contract/simulated-rows.ts";
+import { Device } from "./device.ts";
+import { type ServiceProcess, type Stops, System, stopAll } from "./system.ts";
 
-/** A time zone that has `EEST` in the summer of 2021 and `EET` in the summer of 1940, as the reference page prints. */
-const TIME_ZONE = "Europe/Helsinki";
 const MODEL = join(import.meta.dirname, "../interop/leshan/src/main/resources/models/38000-1_0.xml");
 
 const links = (text: string): Answer => ({
@@ -32,18 +32,22 @@ const SCRIPT: Readonly<Record<string, Answer>> = {
 const stops: Stops = [];
 let system: System;
 let serverPort: number;
+/** A transport for each set of texts. */
+let transports: Readonly<Record<Compat, ServiceProcess>>;
 
 beforeAll(async () => {
   system = await System.start({
     name: "rows",
-    transportEnv: { LWM2M_REACHABILITY_MODE: "vip" },
+    transportEnv: { LWM2M_REACHABILITY_MODE: "vip", LWM2M_TIME_ZONE: TIME_ZONE },
   });
   stops.push(() => system.stop());
-  const transport = await system.run("transport", "transport-0", { env: { LWM2M_TIME_ZONE: TIME_ZONE } });
+  const seed = await system.run("transport", "transport-0", { env: { LWM2M_COMPAT: "seed" } });
+  const now = await system.run("transport", "transport-1", { env: { LWM2M_COMPAT: "now" } });
   const router = await system.run("rpc-router", "rpc-router");
-  await Promise.all([transport.started, router.started]);
+  transports = { seed, now };
+  await Promise.all([seed.started, now.started, router.started]);
   await system.provision([join(import.meta.dirname, "seed-rows"), MODEL]);
-  serverPort = transport.coapPort;
+  serverPort = seed.coapPort;
 }, 90_000);
 
 afterAll(() => stopAll(stops), 60_000);
@@ -55,6 +59,19 @@ async function ask(endpoint: string, request: string): Promise<Result> {
   const { result, value, error } = await system.client.rpc(call);
   return JSON.parse(JSON.stringify({ result, value, error })) as Result; // Without what is absent.
 }
+
+describeRpcRows({
+  async connect({ compat, endpoint, documents, settings, onEvent }) {
+    await system.apply(documents);
+    const device = await Device.start(endpoint, transports[compat], { ...settings, onEvent });
+    await device.waitFor("registered");
+    return {
+      set: (path, value) => device.handle({ type: "set", path, value }),
+      rpc: (call) => system.client.rpc(call),
+      stop: () => device.stop(),
+    };
+  },
+});
 
 describe.each([
   ["seed", SEED_ROWS],

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Bus } from "@ferry/bus";
 import { KafkaBus } from "@ferry/bus/kafka";
 import { BusClient, type Stream, type StreamRecord } from "@ferry/client";
-import { readDocuments } from "@ferry/provisioning";
+import { type ProvisioningDocument, readDocuments } from "@ferry/provisioning";
 import {
   freePort,
   type KafkaProcess,
@@ -260,7 +260,11 @@ export class System {
 
   /** Applies documents, those in `tests/e2e/provisioning` by default. @throws {ProcessStartError} one was rejected */
   async provision(paths: readonly string[] = [join(import.meta.dirname, "provisioning")]): Promise<void> {
-    const documents = await readDocuments(paths);
+    await this.apply(await readDocuments(paths));
+  }
+
+  /** Applies documents. @throws {ProcessStartError} one was rejected */
+  async apply(documents: readonly ProvisioningDocument[]): Promise<void> {
     for (const { kind, id, outcome, reason } of await this.client.apply(documents, () => {})) {
       if (outcome === "rejected") throw new ProcessStartError(`${kind} ${id} was rejected: ${reason}`);
     }
