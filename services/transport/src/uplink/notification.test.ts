@@ -1,6 +1,8 @@
 import { CODE, CONTENT_FORMAT, uriPath } from "@ferry/coap";
 import { lwm2m, TOPICS } from "@ferry/proto";
 import { afterEach, describe, expect, it } from "@jest/globals";
+import { ask } from "../rpc-fixture.ts";
+import type { TransportNode } from "../service.ts";
 import {
   collect,
   GatedBus,
@@ -27,7 +29,7 @@ const isUndecodable = ({ event }: Lifecycle): boolean => event === lwm2m.v1.Life
 /** A registered device whose Object Instance /3/0 is observed. */
 async function observe(
   system: System = memorySystem(),
-): Promise<{ device: TestDevice; telemetry: Telemetry[]; lifecycle: Lifecycle[] }> {
+): Promise<{ device: TestDevice; node: TransportNode; telemetry: Telemetry[]; lifecycle: Lifecycle[] }> {
   await provision(system);
   await publishProfile(system, {
     transportLog: "off",
@@ -45,7 +47,7 @@ async function observe(
     uriPath(options).join("/") === "3/0" ? { code: CODE.CHANGED, observe: true } : { code: CODE.NOT_FOUND };
   await register(device);
   await until(() => device.observeToken !== undefined, "the observation");
-  return { device, telemetry, lifecycle };
+  return { device, node, telemetry, lifecycle };
 }
 
 describe("a notification in SenML", () => {
@@ -68,6 +70,21 @@ describe("a notification in SenML", () => {
       ["batteryLevel", 1_700_000_060_000, true, false],
       ["voltages", 1_700_000_060_000, true, false],
     ]);
+  });
+
+  it("of an observed Resource Instance is marked partial: the others of its resource may be there still", async () => {
+    const system = memorySystem();
+    const { device, node, telemetry } = await observe(system);
+    const before = device.observeToken;
+    device.answer = () => ({ code: CODE.CONTENT, payload: "3700", observe: true });
+    await ask(system, node, { requestId: "r-0", method: "ObserveCancelAll" });
+    await ask(system, node, { requestId: "r-1", method: "Observe", params: { id: "/3/0/7/1" } });
+    await until(() => device.observeToken !== before, "the second observation");
+    expect(await device.notify(pack([{ n: "/3/0/7/1", v: 3600 }]), 5, CONTENT_FORMAT.SENML_JSON)).toBe("delivered");
+    await until(() => telemetry.some(isNotification), "the values");
+    const [sample] = telemetry.find(isNotification)?.samples ?? [];
+    expect(sample).toMatchObject({ key: "voltages", partial: true });
+    expect(Object.keys(sample?.value?.instances?.values ?? {})).toEqual(["1"]);
   });
 
   it("with bad records keeps the good ones, and names the bad in an undecodable record", async () => {
