@@ -28,7 +28,7 @@ import { Pacer } from "./downlink/pacer.ts";
 import { isMissing, mayReconcile, reconcile } from "./downlink/reconcile.ts";
 import { DesiredWriter } from "./downlink/write-desired.ts";
 import { Sweeper } from "./expiry.ts";
-import { followChange } from "./follow-changes.ts";
+import { followChanges } from "./follow-changes.ts";
 import { Gaps } from "./gaps.ts";
 import { LiveSlots } from "./live-slots.ts";
 import { TRANSPORT_METRICS } from "./metrics.ts";
@@ -243,7 +243,7 @@ export async function startTransport(
     handle: (record) => obeyCommand(record, rpc, ports),
   });
   health.require("commands", () => (commands.healthy ? undefined : "node commands are not read"));
-  const stopFollowing = catalogue.onChange((change) => void followChange(change, ports));
+  const stopFollowing = followChanges(ports);
   const sweeper = new Sweeper(ports, delay);
   const gaps = setInterval(() => {
     ports.gaps.report(ports);
