@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import { type CrashCounts, type CrashRow, CrashRuns } from "./crash-runs.ts";
+import { type CrashRow, CrashRuns } from "./crash-runs.ts";
+import type { RpcCounts } from "./rpc-ledger.ts";
 import { type Stops, stopAll } from "./system.ts";
 
 /** Of each row: 20 for the acceptance of a release. */
@@ -37,9 +38,13 @@ function nameOf({ method, router, owner, brief, absent }: CrashRow): string {
   return `${method}: ${faults}${brief === true ? " for a moment" : ""}${absent === true ? ", no device" : ""}`;
 }
 
+/*
+ * Seen to fail with what it guards taken out by hand. dispatch.lua that neither notes nor looks who dispatched: `owner sent`, `owner answered` and
+ * `owner dispatched:stop` execute twice, and `owner dispatched` too says SUCCESSFUL, for the next owner sends what another may have sent.
+ */
 describe("an RPC whose router or node dies", () => {
   const stops: Stops = [];
-  let table: ReadonlyMap<CrashRow, CrashCounts>;
+  let table: ReadonlyMap<CrashRow, RpcCounts>;
 
   beforeAll(
     async () => {
@@ -55,7 +60,8 @@ describe("an RPC whose router or node dies", () => {
   it.each(ROWS.map((row) => [nameOf(row), row] as const))(
     "has one final answer, and its device executes at most once: %s",
     (_, row) => {
-      const { runs, answers, statuses, executed } = table.get(row) as CrashCounts; // `run` counts every row.
+      const { runs, problems, answers, statuses, executed } = table.get(row) as RpcCounts; // `run` counts every row.
+      expect(problems).toEqual([]);
       expect(answers).toEqual({ 1: runs });
       expect(row.statuses).toEqual(expect.arrayContaining(Object.keys(statuses)));
       expect(row.executed).toEqual(expect.arrayContaining(Object.keys(executed).map(Number)));
