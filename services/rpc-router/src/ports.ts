@@ -2,6 +2,7 @@ import type { Bus, Sender } from "@ferry/bus";
 import type { Clock, Episode, Logger, PassFailpoint } from "@ferry/runtime";
 import type { DeviceStore, NodeDirectory, ProvisioningStore } from "@ferry/state";
 import type { RpcRouterMetrics } from "./metrics.ts";
+import type { ProfileExpiries } from "./profile-expiries.ts";
 
 /** What the parts of the router work with. */
 export interface RouterPorts {
@@ -19,6 +20,8 @@ export interface RouterPorts {
   readonly devices: DeviceStore;
   readonly nodes: NodeDirectory;
   readonly provisioning: ProvisioningStore;
+  /** How long requests live that do not say so, by profile. */
+  readonly profileExpiries: ProfileExpiries;
   /** Name of this process in records. */
   readonly nodeName: string;
   /** Ms since 1970. */

@@ -1,14 +1,31 @@
-import type { DeviceRef } from "@ferry/state";
+import type { DeviceRef, ProvisioningStore, StoredRecord } from "@ferry/state";
+import { parseStored } from "./parse-stored.ts";
 import type { RouterPorts } from "./ports.ts";
 
 /** Whether somebody declared the device: by its name, by a credential, or by a pattern that its name fits. */
-export async function isProvisioned({ tenant, endpoint }: DeviceRef, { provisioning }: RouterPorts): Promise<boolean> {
-  const own = await Promise.all([
+export async function isProvisioned(device: DeviceRef, { provisioning }: RouterPorts): Promise<boolean> {
+  const { tenant, endpoint } = device;
+  const [record, credential] = await Promise.all([
     provisioning.get("device", tenant, endpoint),
     provisioning.get("credential", tenant, endpoint),
   ]);
-  if (own.some((record) => record !== undefined)) return true;
-  const patterns = Array.from(endpoint, (_, length) => `${endpoint.slice(0, length)}*`);
+  return record !== undefined || credential !== undefined || (await patternOf(device, provisioning)) !== undefined;
+}
+
+/** Name of the profile that a device will have when it registers, by its declaration; undefined when nobody declared it. */
+export async function declaredProfile(device: DeviceRef, provisioning: ProvisioningStore): Promise<string | undefined> {
+  const exact = await provisioning.get("device", device.tenant, device.endpoint);
+  const stored = exact ?? (await patternOf(device, provisioning));
+  const record = stored && parseStored(stored);
+  return record?.kind === "device" ? record.device.profile : undefined;
+}
+
+/** The pattern with the longest literal prefix that the device's name fits. */
+async function patternOf(
+  { tenant, endpoint }: DeviceRef,
+  provisioning: ProvisioningStore,
+): Promise<StoredRecord | undefined> {
+  const patterns = Array.from({ length: endpoint.length + 1 }, (_, length) => `${endpoint.slice(0, length)}*`);
   const records = await Promise.all(patterns.map((pattern) => provisioning.get("device", tenant, pattern)));
-  return records.some((record) => record !== undefined);
+  return records.findLast((record) => record !== undefined);
 }

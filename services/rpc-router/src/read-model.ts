@@ -1,5 +1,5 @@
 import type { IncomingRecord } from "@ferry/bus";
-import { CONTENT_TYPE, CONTENT_TYPE_HEADER, lwm2m, provisioningKey } from "@ferry/proto";
+import { CONTENT_TYPE_HEADER, lwm2m } from "@ferry/proto";
 import {
   type DeviceCredential,
   type DeviceDeclaration,
@@ -14,6 +14,7 @@ import {
 } from "@ferry/provisioning";
 import type { CredentialIdentity, RecordRef, StoredRecord } from "@ferry/state";
 import { endRegistration, endRegistrationsOfFleet } from "./end-registration.ts";
+import { parseStored } from "./parse-stored.ts";
 import type { RouterPorts } from "./ports.ts";
 import { sealForStore } from "./seal-for-store.ts";
 
@@ -137,16 +138,6 @@ function identitiesInForce({ id }: RecordRef, { device, generated }: Held): read
   const declared = device === undefined ? [] : deviceIdentities(device, generated);
   const added = generated === undefined ? [] : identitiesOf(generated, id);
   return [...declared, ...added].map(textOf);
-}
-
-/** `undefined` when the store's value is not valid any more, as after an upgrade with stricter rules. */
-function parseStored({ kind, tenant, id, value }: StoredRecord): ProvisionedRecord | undefined {
-  try {
-    return parseProvisioningRecord(provisioningKey(kind, tenant, id), value, CONTENT_TYPE.protobuf);
-  } catch (error) {
-    if (error instanceof ProvisioningError) return undefined;
-    throw error;
-  }
 }
 
 /** The member of the record that gives an identity. */

@@ -108,7 +108,7 @@ async function accept(
   const { tenant, endpoint, requestId } = request;
   const device = { tenant, endpoint };
   const nowMs = clock();
-  const expiresAtMs = request.expiresAtMs === 0 ? nowMs + settings.defaultExpiryMs : request.expiresAtMs;
+  const expiresAtMs = request.expiresAtMs === 0 ? nowMs + (await expiryOf(device, ports)) : request.expiresAtMs;
   const open: Accepted = {
     device,
     requestId,
@@ -142,6 +142,12 @@ async function accept(
       return outcome;
     }
   }
+}
+
+/** How long a request lives that does not say so, ms: as the device's profile says, and no longer than any may. */
+async function expiryOf(device: DeviceRef, ports: RouterPorts): Promise<number> {
+  const { defaultExpiryMs, maxExpiryMs } = ports.settings;
+  return Math.min((await ports.profileExpiries.of(device, ports)) ?? defaultExpiryMs, maxExpiryMs);
 }
 
 /** What makes a request another one under the same id: what is asked for, not for how long or how often. */

@@ -5,6 +5,7 @@ import type { DeviceState, NodeEntry } from "@ferry/state";
 import { MemoryDeviceStore, MemoryNodeDirectory, MemoryProvisioningStore } from "@ferry/state/memory";
 import { RPC_ROUTER_METRICS } from "./metrics.ts";
 import type { RouterPorts } from "./ports.ts";
+import { ProfileExpiries } from "./profile-expiries.ts";
 
 const LEASE_MS = 10_000;
 const POLL_MS = 2;
@@ -43,6 +44,7 @@ export class RouterFixture {
       devices: this.devices,
       nodes: this.nodes,
       provisioning: this.provisioning,
+      profileExpiries: new ProfileExpiries(),
       nodeName: "router-0",
       clock: () => this.nowMs,
       metrics: createMetrics({ process: false }).register(RPC_ROUTER_METRICS),

@@ -1,5 +1,5 @@
 import type { IncomingRecord } from "@ferry/bus";
-import { encodeRpcResponse, lwm2m, TOPICS } from "@ferry/proto";
+import { encodeRpcResponse, lwm2m, provisioningKey, TOPICS, toSafeNumber } from "@ferry/proto";
 import { publishRecords } from "@ferry/provisioning";
 import { createHealth, createLogger, createMetrics, createShutdown, type Shutdown, type State } from "@ferry/runtime";
 import { StateUnavailableError } from "@ferry/state";
@@ -108,6 +108,21 @@ describe("an rpc-router", () => {
     } as const;
     const outcomes = await publishRecords(fixture.bus, [document], { timeoutMs: 2000 });
     expect(outcomes).toMatchObject([{ outcome: "applied" }]);
+  });
+
+  it("lets a request live as long as the profile of its device says", async () => {
+    const json = '{"resources":{},"requestExpiryMs":86400000}';
+    await fixture.ports.sender.publish({
+      topic: TOPICS.provisioning.name,
+      key: provisioningKey("profile", "default", "quickstart"),
+      value: lwm2m.v1.ProvisioningRecord.encode({ profile: { json } }).finish(),
+    });
+    await startRouter();
+    await fixture.register("demo", await fixture.node(7, "boot-7"));
+    const beforeMs = Date.now();
+    await fixture.publishRequest("default/demo", READ);
+    await fixture.until(() => fixture.commands.length === 1);
+    expect(toSafeNumber(fixture.commands[0]?.command.deadlineMs)).toBeGreaterThanOrEqual(beforeMs + 86_400_000);
   });
 
   it("does not lose a request while the store is away", async () => {

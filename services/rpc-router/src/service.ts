@@ -18,6 +18,7 @@ import { Materialiser } from "./materialise-provisioning.ts";
 import { RPC_ROUTER_METRICS } from "./metrics.ts";
 import { isOutage } from "./outage.ts";
 import type { RouterPorts } from "./ports.ts";
+import { ProfileExpiries } from "./profile-expiries.ts";
 import { routeRequest } from "./route-requests.ts";
 
 export { RPC_ROUTER_CONFIG, RPC_ROUTER_SHAPE, type RpcRouterSettings } from "./config.ts";
@@ -60,6 +61,7 @@ export async function startRpcRouter(
     devices: state.devices,
     nodes: state.nodes,
     provisioning: state.provisioning,
+    profileExpiries: new ProfileExpiries(),
     nodeName: settings.node.name,
     clock: wallMs,
     metrics: registry.register(RPC_ROUTER_METRICS),
@@ -80,6 +82,17 @@ export async function startRpcRouter(
     handle: (record) => materialiser.handle(record),
   });
   shutdown.onStop("provisioning", () => provisioning.stop());
+
+  const { promise: profilesKnown, resolve: onCaughtUp } = Promise.withResolvers<void>();
+  const profiles = bus.subscribe({
+    type: "reader",
+    topic: topicPrefix + TOPICS.provisioning.name,
+    from: "earliest",
+    handle: (record) => ports.profileExpiries.take(record),
+    onCaughtUp,
+  });
+  shutdown.onStop("profiles", () => profiles.stop());
+  await profilesKnown;
 
   const expiry = new RequestExpiry(ports, { stepMs: EXPIRY_STEP_MS, roundMs: EXPIRY_ROUND_MS });
   const requests = bus.subscribe({
