@@ -1,28 +1,69 @@
 import type { Bus, IncomingRecord } from "./bus.ts";
 
-/** The last record of each key of a compacted topic, in the order of their offsets per partition; what ends with a tombstone is left out. Reads to the end that the topic has now. `keep` says which keys are wanted, of a topic that may be large. */
+export interface ReadTableOptions {
+  /** Which keys are wanted, of a topic that may be large; all when absent. */
+  readonly keep?: (key: string) => boolean;
+  /** Gives up, with its reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** The last record of each key of a compacted topic, in the order of their offsets per partition; what ends with a tombstone is left out. Reads to the end that the topic has now. */
 export async function readTable(
   bus: Bus,
   topic: string,
-  { keep = () => true }: { readonly keep?: (key: string) => boolean } = {},
+  { keep = () => true, signal }: ReadTableOptions = {},
 ): Promise<ReadonlyMap<string, IncomingRecord>> {
   const last = new Map<string, IncomingRecord>();
-  const { promise: caughtUp, resolve: onCaughtUp } = Promise.withResolvers<void>();
-  const reader = bus.subscribe({
-    type: "reader",
-    topic,
-    from: "earliest",
-    handle: (record) => {
-      if (record.key === null || !keep(record.key)) return;
-      last.delete(record.key); // So that the map keeps the order of the offsets.
-      if (record.value !== null) last.set(record.key, record);
-    },
-    onCaughtUp,
-  });
+  const handle = (record: IncomingRecord): void => {
+    if (record.key === null || !keep(record.key)) return;
+    last.delete(record.key); // So that the map keeps the order of the offsets.
+    if (record.value !== null) last.set(record.key, record);
+  };
+  await readAll(bus, topic, handle, signal);
+  return last;
+}
+
+/**
+ * Hands over the last record of each key of a compacted topic, for topics that memory cannot hold: it reads twice, and keeps one number for each key.
+ *
+ * What ends with a tombstone is left out, and so is what was written since. `handle` gets one record of a partition after another; a rejection is repeated.
+ */
+export async function handleTable(
+  bus: Bus,
+  topic: string,
+  handle: (record: IncomingRecord) => Promise<void>,
+  signal?: AbortSignal,
+): Promise<void> {
+  const last = new Map<string, number>();
+  const note = ({ key, value, offset }: IncomingRecord): void => {
+    if (key === null) return;
+    if (value === null) last.delete(key);
+    else last.set(key, offset);
+  };
+  await readAll(bus, topic, note, signal);
+  // A key lies in one partition, so its offset names its record.
+  const handleLast = (record: IncomingRecord): Promise<void> | void => {
+    if (record.key !== null && last.get(record.key) === record.offset) return handle(record);
+  };
+  if (last.size > 0) await readAll(bus, topic, handleLast, signal);
+}
+
+/** Reads a topic from its beginning to the end that it has now. */
+async function readAll(
+  bus: Bus,
+  topic: string,
+  handle: (record: IncomingRecord) => Promise<void> | void,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<void> {
+  const { promise: caughtUp, resolve: onCaughtUp, reject } = Promise.withResolvers<void>();
+  const abort = (): void => reject(signal.reason);
+  signal.addEventListener("abort", abort, { once: true });
+  if (signal.aborted) abort();
+  const reader = bus.subscribe({ type: "reader", topic, from: "earliest", handle, onCaughtUp });
   try {
     await caughtUp;
   } finally {
+    signal.removeEventListener("abort", abort);
     await reader.stop();
   }
-  return last;
 }

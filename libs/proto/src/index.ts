@@ -11,6 +11,7 @@ export {
   CONTENT_TYPE_HEADER,
   type ContentType,
   contentTypeOf,
+  decodeMessage,
   encodeMessage,
   toJsonValue,
 } from "./json.ts";

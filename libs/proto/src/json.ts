@@ -31,3 +31,20 @@ export function contentTypeOf(value: Uint8Array, header: string | undefined): Co
   if (header !== undefined) return header.startsWith(CONTENT_TYPE.json) ? CONTENT_TYPE.json : CONTENT_TYPE.protobuf;
   return value[0] === 0x7b ? CONTENT_TYPE.json : CONTENT_TYPE.protobuf;
 }
+
+/** Decodes a message as the header of its record says; `undefined` when its bytes are no such message. */
+export function decodeMessage<Message>(
+  type: MessageType<Message>,
+  value: Uint8Array,
+  header: string | undefined,
+): Message | undefined {
+  try {
+    if (contentTypeOf(value, header) === CONTENT_TYPE.protobuf) return type.decode(value);
+    const json: unknown = JSON.parse(Buffer.from(value).toString());
+    return typeof json === "object" && json !== null && !Array.isArray(json) ? type.fromObject({ ...json }) : undefined;
+  } catch (error) {
+    // Whoever wrote it: protobufjs throws plain errors, JSON.parse SyntaxError.
+    if (Error.isError(error)) return undefined; // Of whatever realm, as under Jest.
+    throw error;
+  }
+}

@@ -99,6 +99,8 @@ export interface Incarnation {
   readonly id: string;
   /** Latest second, since 1970, that a node saw this incarnation at. */
   readonly highWaterS: number;
+  /** What Kafka knows of the life before has been read back: until then what the store does not have proves nothing. */
+  readonly restored: boolean;
 }
 
 /** What a Register asks for. Ids and times that the store decides are missing. */
@@ -260,11 +262,30 @@ export type FulfilOutcome =
   /** Meanwhile the key has a newer version, or that was withdrawn: `desiredValues` tells. */
   | { readonly type: "newer" };
 
+/** An open request to be stored again after the store was emptied or rolled back. */
+export interface ReopenRequest {
+  readonly device: DeviceRef;
+  readonly open: OpenRequest;
+  /** When it was accepted, ms since 1970: those from before the loss keep their order, and go before those that were accepted since. */
+  readonly acceptedAtMs: number;
+  /** Somebody may have sent it: nobody passes `dispatch` with it any more. */
+  readonly dispatched: boolean;
+  readonly nowMs: number;
+}
+
+export type ReopenOutcome =
+  /** It is open again; or it was open, and dispatched by nobody that the store knew: as an answer of a device can no longer be told from none, its caller ends it. */
+  | { readonly type: "reopened"; readonly state?: DeviceState }
+  /** It was open, dispatched by a node that has it in hand or not at all. */
+  | { readonly type: "open"; readonly state?: DeviceState }
+  /** It has its final answer. */
+  | { readonly type: "finished" };
+
 /** A device to be stored again after the store was emptied or rolled back. */
 export interface RestoreRequest {
   readonly registration: Registration;
   readonly observations: readonly Observation[];
-  /** Who has the device, as that node or its last record says; nobody when undefined. */
+  /** Who has the device, as that node says; or the epoch of its last owner that is known, with an empty boot id. Nobody, with an epoch of now, when undefined. */
   readonly owner?: Owner;
   readonly nowMs: number;
 }
@@ -272,7 +293,9 @@ export interface RestoreRequest {
 export type RestoreOutcome =
   /** An owner of an older epoch than one that the store has given meanwhile is not restored: `state.owner` says who has the device. */
   | { readonly type: "restored"; readonly state: DeviceState }
-  /** The store has this generation or a newer one, `state`, or knows that the device ended at it (no `state`). */
+  /**
+   * The store has a newer generation, or this one with an owner that is not older, `state`; or it knows that the device ended at this generation (no `state`).
+   */
   | { readonly type: "known"; readonly state?: DeviceState };
 
 /** A record that must reach Kafka because the state it tells of is stored: written in the same atomic step. */
@@ -425,8 +448,13 @@ export interface DeviceStore {
   /** The device has the value: it waits no longer. Its version stays, so that a repeat of the same record is `older`. */
   fulfil(request: FulfilRequest): Promise<FulfilOutcome>;
 
-  /** Stores a device that the store lost, unless it knows this generation or a newer one. Tells nobody: nothing happened to the device. */
+  /**
+   * Stores a device that the store lost, unless it knows this generation or a newer one; its owner takes the place of none or of an older one.
+   * Tells nobody: nothing happened to the device.
+   */
   restore(request: RestoreRequest): Promise<RestoreOutcome>;
+  /** Stores an open request that the store lost; there is no limit, for it was accepted under one. */
+  reopen(request: ReopenRequest): Promise<ReopenOutcome>;
 
   /** Ends what lapsed and hands over what the outbox holds, if no other live node has the shard's lease. */
   sweep(request: SweepRequest): Promise<SweepOutcome>;
@@ -434,6 +462,8 @@ export interface DeviceStore {
   settle(shard: number, outboxIds: readonly string[]): Promise<void>;
   /** Tells which life of the store this is; called now and then, it notices a roll-back. */
   incarnation(): Promise<Incarnation>;
+  /** Notes that this life of the store has all that was known of the one before; false when it is over already. */
+  markRestored(incarnationId: string): Promise<boolean>;
   /** Lists registrations, for the console and the CLI; never on a serving path. `cursor` continues where the last page ended. `waiting` is left at 0. */
   list(request: {
     readonly tenant?: string;

@@ -25,6 +25,8 @@ export {
   type RegisterRequest,
   type Registration,
   type RegistrationChange,
+  type ReopenOutcome,
+  type ReopenRequest,
   type RestoreOutcome,
   type RestoreRequest,
   type ShardRequest,

@@ -4,12 +4,21 @@ import {
   type DeviceState,
   type DeviceStore,
   EXPIRY_GRACE_MS,
+  type OpenRequest,
+  type ReopenOutcome,
   type RestoreOutcome,
   type SweepOutcome,
 } from "../device-store.ts";
 import { shardOf } from "../shard.ts";
 import type { ContractClock } from "./clock.ts";
 import { NODES, newDevice, newObservation, newRegister, newRegistrationId } from "./harness.ts";
+
+/** What an open request is, when it was accepted, and whether it was dispatched. */
+interface Reopened {
+  readonly requestId: string;
+  readonly acceptedAtMs?: number;
+  readonly dispatched?: boolean;
+}
 
 /** What a store that was lost gets back. */
 export function describeRestore(
@@ -151,6 +160,28 @@ export function describeRestore(
       expect(await store.observe({ device, owner: state.owner, add: [], remove: [] })).toMatchObject({ type: "stale" });
     });
 
+    it("Its owner gets back a device that was restored meanwhile without one, or with an older one", async () => {
+      const state = await register();
+      const older = { ...b, epoch: state.owner.epoch - 256 + b.slot }; // A millisecond before.
+      for (const meanwhile of [{ ...state.owner, bootId: "" }, older]) {
+        await lose();
+        expect(await restore(state, meanwhile)).toMatchObject({ type: "restored", state: { owner: meanwhile } });
+        expect(await restore(state)).toMatchObject({ type: "restored", state: { owner: state.owner } });
+        expect(await restore(state, meanwhile)).toMatchObject({ type: "known", state: { owner: state.owner } });
+        expect(await store.observe({ device, owner: state.owner, add: [], remove: [] })).toEqual({ type: "done" });
+      }
+    });
+
+    it("Its owner does not get back a device that another claimed meanwhile", async () => {
+      const state = await register();
+      await lose();
+      await restore(state, { ...state.owner, bootId: "" });
+      const proof = { type: "identity", device } as const;
+      const { peer } = state.registration;
+      await store.claim({ proof, peer, node: b, nowMs: clock.pass(1) });
+      expect(await restore(state)).toMatchObject({ type: "known", state: { owner: { bootId: b.bootId } } });
+    });
+
     it("A Register after it has a greater generation and epoch, also when the clock is behind", async () => {
       const ahead = { registrationId: newRegistrationId(device) };
       const state = (await store.register(newRegister(device, clock.now() + 60_000, { node: b }, ahead))).state;
@@ -159,6 +190,94 @@ export function describeRestore(
       const next = (await store.register(newRegister(device, clock.now()))).state;
       expect(next.registration.generation).toBeGreaterThan(state.registration.generation);
       expect(next.owner.epoch).toBeGreaterThan(state.owner.epoch);
+    });
+  });
+
+  describe("reopen", () => {
+    const open = (requestId: string): OpenRequest => ({
+      requestId,
+      request: Uint8Array.of(1, 2, 255),
+      contentType: "application/json",
+      expiresAtMs: clock.now() + 30_000,
+      digest: "what is asked",
+    });
+    const reopen = ({ requestId, acceptedAtMs = clock.now(), dispatched = false }: Reopened): Promise<ReopenOutcome> =>
+      store.reopen({ device, open: open(requestId), acceptedAtMs, dispatched, nowMs: clock.now() });
+    const accept = (requestId: string): ReturnType<DeviceStore["accept"]> =>
+      store.accept({ device, open: open(requestId), limit: 100, nowMs: clock.now() });
+
+    it("Requests are open again in the order of their acceptance, before those that were accepted since", async () => {
+      const beforeMs = clock.now();
+      await lose();
+      await accept("new-1");
+      for (const [requestId, atMs] of [
+        ["old-3", 300],
+        ["old-1", 100],
+        ["old-2", 200],
+      ] as const) {
+        expect(await reopen({ requestId, acceptedAtMs: beforeMs - 1000 + atMs })).toEqual({ type: "reopened" });
+      }
+      await accept("new-2");
+      const waiting = await store.openRequests(device);
+      expect(waiting.map(({ requestId }) => requestId)).toEqual(["old-1", "old-2", "old-3", "new-1", "new-2"]);
+      const { digest: _, ...stored } = open("old-1");
+      expect(waiting[0]).toEqual({ ...stored, device });
+      expect(await accept("old-1")).toEqual({ type: "open" });
+    });
+
+    it("A request that is open already stays as it is, and tells the registration that it waits for", async () => {
+      const state = await register();
+      await accept("r1");
+      const told = { ...state, waiting: { requests: 1, values: 0 } };
+      expect(await reopen({ requestId: "r1" })).toEqual({ type: "open", state: told });
+      expect(await store.openRequests(device)).toHaveLength(1);
+    });
+
+    it("A request that has its final answer stays finished", async () => {
+      await accept("r1");
+      await store.finish({ device, requestId: "r1", response: Uint8Array.of(1), nowMs: clock.now() });
+      expect(await reopen({ requestId: "r1", dispatched: true })).toEqual({ type: "finished" });
+      expect(await store.openRequests(device)).toEqual([]);
+    });
+
+    it("What was dispatched before the loss nobody can dispatch again, also where it was accepted once more meanwhile", async () => {
+      const { owner } = await register();
+      await accept("r2");
+      for (const requestId of ["r1", "r2"]) {
+        for (let times = 0; times < 2; times++) {
+          expect(await reopen({ requestId, dispatched: true })).toMatchObject({ type: "reopened" });
+        }
+        const dispatch = { device, requestId, owner, nowMs: clock.now() };
+        expect(await store.dispatch(dispatch)).toEqual({ type: "dispatched" });
+      }
+      const dispatchers = (await store.openRequests(device)).map(({ dispatchedBy }) => dispatchedBy);
+      expect(dispatchers).toEqual([
+        { slot: 0, bootId: "" },
+        { slot: 0, bootId: "" },
+      ]);
+    });
+
+    it("What the store knows a node to have dispatched is left to that node", async () => {
+      const { owner } = await register();
+      await accept("r1");
+      await store.dispatch({ device, requestId: "r1", owner, nowMs: clock.now() });
+      expect(await reopen({ requestId: "r1", dispatched: true })).toMatchObject({ type: "open" });
+      expect(await store.openRequests(device)).toMatchObject([{ dispatchedBy: { bootId: owner.bootId } }]);
+    });
+  });
+
+  describe("the mark of a restored store", () => {
+    it("An emptied store is not restored until somebody says so of this life", async () => {
+      const { id: before } = await store.incarnation();
+      expect(await store.markRestored(before)).toBe(true);
+      expect(await store.incarnation()).toMatchObject({ id: before, restored: true });
+      await lose();
+      const { id, restored } = await store.incarnation();
+      expect({ isNew: id !== before, restored }).toEqual({ isNew: true, restored: false });
+      expect(await store.markRestored(before)).toBe(false);
+      expect(await store.incarnation()).toMatchObject({ id, restored: false });
+      expect(await store.markRestored(id)).toBe(true);
+      expect(await stores()[2].incarnation()).toMatchObject({ id, restored: true });
     });
   });
 }

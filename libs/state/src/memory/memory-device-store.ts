@@ -32,6 +32,8 @@ import {
   type RegisterOutcome,
   type RegisterRequest,
   type Registration,
+  type ReopenOutcome,
+  type ReopenRequest,
   type RestoreOutcome,
   type RestoreRequest,
   type ShardRequest,
@@ -64,6 +66,8 @@ export interface MemoryDeviceStoreOptions {
   readonly outboxMaxEntries?: number;
   /** Told how many outbox entries the limit cost. */
   readonly onOutboxDropped?: (count: number) => void;
+  /** It begins as a store that was emptied: `markRestored` ends that. */
+  readonly lost?: boolean;
 }
 
 interface Device {
@@ -77,6 +81,8 @@ interface Device {
 
 interface Request extends OpenRequest {
   readonly device: DeviceRef;
+  /** In the order of acceptance: counts up from 1; when it was accepted less `BEFORE_LOSS`, for one from before a loss. */
+  readonly place: number;
   dispatchedBy: NodeRef | undefined;
   displaced: boolean;
   response: Uint8Array | undefined;
@@ -95,7 +101,7 @@ interface Desires {
 interface Shard {
   readonly devices: Set<string>;
   readonly outbox: (OutboxEntry & { readonly atMs: number })[];
-  /** By device key, then request id, in order of acceptance. */
+  /** By device key, then request id. */
   readonly requests: Map<string, Map<string, Request>>;
   /** By device key. */
   readonly desires: Map<string, Desires>;
@@ -116,11 +122,14 @@ export class MemoryDeviceStore implements DeviceStore {
   readonly #now: () => number;
   readonly #outboxMaxEntries: number;
   readonly #onOutboxDropped: (count: number) => void;
+  #restored: boolean;
+  #lastPlace = 0;
 
   constructor(options: MemoryDeviceStoreOptions = {}) {
     this.#now = options.now ?? Date.now;
     this.#outboxMaxEntries = options.outboxMaxEntries ?? OUTBOX_MAX_ENTRIES;
     this.#onOutboxDropped = options.onOutboxDropped ?? (() => {});
+    this.#restored = !options.lost;
   }
 
   async register(request: RegisterRequest): Promise<RegisterOutcome> {
@@ -246,7 +255,6 @@ export class MemoryDeviceStore implements DeviceStore {
 
   async accept(request: AcceptRequest): Promise<AcceptOutcome> {
     const nowMs = this.#time(request.nowMs);
-    const { tenant, endpoint } = request.device;
     const known = this.#request(request.device, request.open.requestId, nowMs);
     const { digest } = request.open;
     if (known?.digest !== undefined && digest !== undefined && known.digest !== digest) return { type: "conflict" };
@@ -261,20 +269,32 @@ export class MemoryDeviceStore implements DeviceStore {
     if (excess > 0 && displaced.length === 0) return { type: "full" };
     for (const each of displaced) each.displaced = true;
 
-    const { requests } = this.#shard(request.device);
-    const key = keyOf(request.device);
-    const ofDevice = requests.get(key) ?? new Map<string, Request>();
-    ofDevice.delete(request.open.requestId); // One that lapsed would keep its place.
-    ofDevice.set(request.open.requestId, {
-      ...request.open,
-      device: { tenant, endpoint },
-      dispatchedBy: undefined,
-      displaced: false,
-      response: undefined,
-      untilMs: Math.max(request.open.expiresAtMs, nowMs) + ANSWER_MEMORY_MS,
-    });
-    requests.set(key, ofDevice);
+    this.#lastPlace += 1;
+    this.#keepRequest(request.device, request.open, this.#lastPlace, nowMs);
     return { type: "accepted", ...this.#stateOf(request.device, nowMs), displaced: displaced.map(listed) };
+  }
+
+  async reopen({ device, open, acceptedAtMs, dispatched, ...request }: ReopenRequest): Promise<ReopenOutcome> {
+    const nowMs = this.#time(request.nowMs);
+    const known = this.#request(device, open.requestId, nowMs);
+    if (known?.response !== undefined) return { type: "finished" };
+    const kept = known ?? this.#keepRequest(device, open, acceptedAtMs - BEFORE_LOSS, nowMs);
+    const isNew = known === undefined || (dispatched && !known.dispatchedBy?.bootId);
+    if (dispatched) kept.dispatchedBy ??= NOBODY;
+    return { type: isNew ? "reopened" : "open", ...this.#stateOf(device, nowMs) };
+  }
+
+  #keepRequest({ tenant, endpoint }: DeviceRef, open: OpenRequest, place: number, nowMs: number): Request {
+    const device = { tenant, endpoint };
+    const { requests } = this.#shard(device);
+    const key = keyOf(device);
+    const ofDevice = requests.get(key) ?? new Map<string, Request>();
+    requests.set(key, ofDevice);
+    const untilMs = Math.max(open.expiresAtMs, nowMs) + ANSWER_MEMORY_MS;
+    const state = { dispatchedBy: undefined, displaced: false, response: undefined };
+    const request: Request = { ...open, ...state, device, place, untilMs };
+    ofDevice.set(open.requestId, request);
+    return request;
   }
 
   async dispatch(request: DispatchRequest): Promise<DispatchOutcome> {
@@ -357,7 +377,8 @@ export class MemoryDeviceStore implements DeviceStore {
     const { registration, owner } = request;
     const key = keyOf(registration);
     const old = this.#devices.get(key);
-    if (old !== undefined && old.registration.generation >= registration.generation) {
+    const owns = old !== undefined && isOwnerOf(request, old);
+    if (old !== undefined && old.registration.generation >= registration.generation && !owns) {
       return { type: "known", state: this.#state(old) };
     }
     const endedMs = this.#endedMs(registration, nowMs);
@@ -367,7 +388,7 @@ export class MemoryDeviceStore implements DeviceStore {
     const epoch = old?.owner.epoch ?? endedMs * 256;
     const device: Device = {
       registration,
-      owner: owner !== undefined && owner.epoch > epoch ? owner : ownerAfter(epoch, NOBODY, nowMs),
+      owner: owner !== undefined && (owner.epoch > epoch || owns) ? owner : ownerAfter(epoch, NOBODY, nowMs),
       firstMessageId: old === undefined ? randomInt(0x10000) : nextMessageId(old.firstMessageId),
       lastSeenMs: registration.updatedAtMs,
       digest: "",
@@ -415,7 +436,12 @@ export class MemoryDeviceStore implements DeviceStore {
   }
 
   async incarnation(): Promise<Incarnation> {
-    return { id: this.#incarnation, highWaterS: Math.floor(this.#now() / 1000) };
+    return { id: this.#incarnation, highWaterS: Math.floor(this.#now() / 1000), restored: this.#restored };
+  }
+
+  async markRestored(incarnationId: string): Promise<boolean> {
+    this.#restored ||= incarnationId === this.#incarnation;
+    return incarnationId === this.#incarnation;
   }
 
   async list(request: {
@@ -505,7 +531,7 @@ export class MemoryDeviceStore implements DeviceStore {
 
   #openRequests(device: DeviceRef, nowMs: number): Request[] {
     const ofDevice = this.#shard(device).requests.get(keyOf(device)) ?? new Map<string, Request>();
-    return [...ofDevice.values()].filter((request) => isOpen(request, nowMs));
+    return [...ofDevice.values()].filter((request) => isOpen(request, nowMs)).sort((a, b) => a.place - b.place);
   }
 
   #desires(device: DeviceRef, nowMs: number): Desires {
@@ -615,6 +641,15 @@ function forgetLapsed({ requests, desires, ended }: Shard, nowMs: number): void 
 
 /** Who owns a device that nobody has. */
 const NOBODY: NodeRef = { slot: 0, bootId: "" };
+
+/** Beyond every time in ms. */
+const BEFORE_LOSS = 1e15;
+
+/** The device's owner knows better than who stored the same registration with an older owner, or without one. */
+function isOwnerOf({ registration, owner }: RestoreRequest, old: Device): boolean {
+  if (!owner?.bootId || registration.generation !== old.registration.generation) return false;
+  return owner.epoch > old.owner.epoch || (owner.epoch === old.owner.epoch && old.owner.bootId === "");
+}
 
 function isOpen({ response, untilMs }: Request, nowMs: number): boolean {
   return response === undefined && nowMs < untilMs;

@@ -10,13 +10,13 @@ import { MemoryNodeDirectory } from "./memory-node-directory.ts";
 import { MemoryProvisioningStore } from "./memory-provisioning-store.ts";
 
 describeDeviceStore("MemoryDeviceStore", async (now) => {
-  let store = new MemoryDeviceStore({ now });
+  let store = new MemoryDeviceStore({ now, lost: true });
   return {
     get stores() {
       return [store, store, store] as const;
     },
     wipe: async () => {
-      store = new MemoryDeviceStore({ now });
+      store = new MemoryDeviceStore({ now, lost: true });
     },
     stop: async () => {},
   };

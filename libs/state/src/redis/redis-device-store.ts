@@ -29,6 +29,8 @@ import type {
   RegisterOutcome,
   RegisterRequest,
   Registration,
+  ReopenOutcome,
+  ReopenRequest,
   RestoreOutcome,
   RestoreRequest,
   ShardRequest,
@@ -47,7 +49,14 @@ import { decodeDevice, decodeOwner, encodeObservation, encodeObservations, encod
 import { INCARNATION_KEY, nameOf, parseName, SHARD_KEYS, shardPrefix } from "./keys.ts";
 import { parseChanges, parseEntry, type StoredEntry } from "./outbox-entry.ts";
 import { hintIsDue, PeerHints } from "./peer-hints.ts";
-import { devicePrelude, type ScriptArgument, type ScriptReply, Scripts, waitingPrelude } from "./scripts.ts";
+import {
+  devicePrelude,
+  incarnationPrelude,
+  type ScriptArgument,
+  type ScriptReply,
+  Scripts,
+  waitingPrelude,
+} from "./scripts.ts";
 
 /** Settings of a `RedisDeviceStore`. */
 export interface RedisDeviceStoreOptions {
@@ -79,6 +88,7 @@ type DeviceStep = (typeof DEVICE_STEPS)[number];
 
 const WAITING_STEPS = [
   "accept",
+  "reopen",
   "dispatch",
   "finish",
   "open-requests",
@@ -109,7 +119,7 @@ export class RedisDeviceStore implements DeviceStore {
   readonly #connection: RedisConnection;
   readonly #deviceSteps: Scripts<DeviceStep>;
   readonly #waitingSteps: Scripts<WaitingStep>;
-  readonly #incarnations: Scripts<"incarnation">;
+  readonly #incarnations: Scripts<"incarnation" | "mark-restored">;
   readonly #hints: PeerHints;
   readonly #now: () => number;
   readonly #onOutboxDropped: (count: number) => void;
@@ -123,7 +133,7 @@ export class RedisDeviceStore implements DeviceStore {
     const { outboxMaxEntries = OUTBOX_MAX_ENTRIES } = options;
     this.#deviceSteps = new Scripts(connection, DEVICE_STEPS, devicePrelude(outboxMaxEntries));
     this.#waitingSteps = new Scripts(connection, WAITING_STEPS, waitingPrelude(outboxMaxEntries));
-    this.#incarnations = new Scripts(connection, ["incarnation"]);
+    this.#incarnations = new Scripts(connection, ["incarnation", "mark-restored"], incarnationPrelude());
     this.#hints = new PeerHints(connection);
     this.#now = options.now ?? Date.now;
     this.#onOutboxDropped = options.onOutboxDropped ?? (() => {});
@@ -281,6 +291,24 @@ export class RedisDeviceStore implements DeviceStore {
     return { type, ...stateMember(await this.#stateAt(device, first)), displaced: parseRequests(second) };
   }
 
+  async reopen(request: ReopenRequest): Promise<ReopenOutcome> {
+    const { device, open, acceptedAtMs, dispatched, nowMs } = request;
+    const [type, state] = await this.#runFor(
+      device,
+      "reopen",
+      encodeURIComponent(open.requestId),
+      nowMs,
+      asBuffer(open.request),
+      open.contentType,
+      open.expiresAtMs,
+      open.digest ?? "",
+      acceptedAtMs,
+      dispatched ? 1 : 0,
+    );
+    if (type === "finished") return { type };
+    return { type: type as "reopened" | "open", ...stateMember(await this.#stateAt(device, state)) };
+  }
+
   async dispatch(request: DispatchRequest): Promise<DispatchOutcome> {
     const { device, requestId, owner, nowMs } = request;
     const [type] = await this.#runFor(
@@ -405,9 +433,13 @@ export class RedisDeviceStore implements DeviceStore {
       randomBytes(8).toString("hex"),
       CALLER_MEMORY_S,
     );
-    const [id, highWaterS, calls] = reply as [Buffer, number, number];
+    const [id, highWaterS, calls, restored] = reply as [Buffer, number, number, number];
     this.#seen = { id: id.toString(), calls };
-    return { id: this.#seen.id, highWaterS };
+    return { id: this.#seen.id, highWaterS, restored: restored === 1 };
+  }
+
+  async markRestored(incarnationId: string): Promise<boolean> {
+    return (await this.#incarnations.run("mark-restored", INCARNATION_KEY, incarnationId)) === 1;
   }
 
   async list(request: {

@@ -13,7 +13,12 @@ import {
   SWEEP_LEASE_MS,
 } from "../limits.ts";
 import type { RedisConnection } from "./connection.ts";
-import { SHARD_KEYS } from "./keys.ts";
+import { RESTORED_SUFFIX, SHARD_KEYS } from "./keys.ts";
+
+/** Beyond every time in ms: places in a queue are times of acceptance less this for requests from before a loss, and count up from 1 for others. */
+const BEFORE_LOSS = 1e15;
+/** In place of slot and boot id of who dispatched a request: it was before the loss of the store, which forgot who. */
+const DISPATCHED_BY_NOBODY = "0 ";
 
 /** What a script takes beside its key. */
 export type ScriptArgument = string | number | Uint8Array;
@@ -65,6 +70,8 @@ export function devicePrelude(outboxMaxEntries: number): string {
     EXPIRY_GRACE_MS,
     EXPIRED_REASON,
     OUTBOX_MAX_ENTRIES: outboxMaxEntries,
+    BEFORE_LOSS,
+    DISPATCHED_BY_NOBODY,
   };
   return constants(values) + source("device");
 }
@@ -72,6 +79,11 @@ export function devicePrelude(outboxMaxEntries: number): string {
 /** What the steps on that which waits for a device share: `waiting.lua` too. Apart, as every step pays for what stands before it. */
 export function waitingPrelude(outboxMaxEntries: number): string {
   return devicePrelude(outboxMaxEntries) + source("waiting");
+}
+
+/** What the steps on the incarnation share: a name. */
+export function incarnationPrelude(): string {
+  return constants({ RESTORED: RESTORED_SUFFIX });
 }
 
 /** What the steps on a slot of the node directory share: `holder.lua`. */

@@ -18,14 +18,7 @@ if redis.call("ZCARD", queue) >= tonumber(limit) then
   for _, each in ipairs(displaced) do redis.call("HSET", key(REQUEST, each.id .. ":" .. name), "displaced", 1) end
 end
 
-local lapses = string.format("%.0f", math.max(tonumber(expires), now) + ANSWER_MEMORY_MS)
-redis.call("DEL", request)
-redis.call("HSET", request, "request", bytes, "type", content_type, "expires", expires, "until", lapses, "digest", digest)
-redis.call("PEXPIREAT", request, lapses)
-redis.call("ZREMRANGEBYSCORE", key(OPEN_REQUESTS), "-inf", string.format("(%.0f", now - ANSWER_MEMORY_MS))
-redis.call("ZADD", key(OPEN_REQUESTS), expires, id .. ":" .. name)
 local last = redis.call("ZRANGE", queue, -1, -1, "WITHSCORES")
-redis.call("ZREM", queue, id) -- One that lapsed would keep its place.
-redis.call("ZADD", queue, (last[2] or 0) + 1, id)
-keep_until(queue, lapses)
+-- Places below 0 are those of requests from before the store was lost.
+keep_request(name, id, math.max(last[2] or 0, 0) + 1, bytes, content_type, expires, digest, now)
 return reply("accepted", state_at(name, now), listed(displaced))

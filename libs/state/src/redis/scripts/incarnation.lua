@@ -14,4 +14,4 @@ second = math.max(tonumber(second), now)
 calls = math.max(calls, seen_calls) + 1
 redis.call("SET", KEYS[1], string.format("%s %.0f", id, second))
 redis.call("SET", own, calls, "EX", memory_s)
-return { id, second, calls }
+return { id, second, calls, redis.call("GET", KEYS[1] .. RESTORED) == id and 1 or 0 }

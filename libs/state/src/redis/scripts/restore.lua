@@ -3,14 +3,16 @@ local name, given, generation, registered, updated, expires, lifetime, epoch, bo
 local now = clock(given)
 generation, epoch = tonumber(generation), tonumber(epoch)
 local old = load(name)
-if old and old.generation >= generation then return reply("known", state_of(old)) end
+-- The device's owner knows better than who stored the same registration with an older owner, or without one.
+local owns = old and old.generation == generation and boot ~= "" and (epoch > old.epoch or (epoch == old.epoch and old.boot == ""))
+if old and old.generation >= generation and not owns then return reply("known", state_of(old)) end
 local ended = ended_at(name)
 if ended >= generation then return reply("known", false) end
 
 if old then forget(old) end
 -- An epoch never goes back: an owner of an older one has to claim the device again.
 local least = old and old.epoch or ended * 256
-if epoch <= least then epoch, boot = next_epoch(least, 0, now), "" end
+if epoch <= least and not owns then epoch, boot = next_epoch(least, 0, now), "" end
 local device = {
   name = name, generation = generation, registered = tonumber(registered), updated = tonumber(updated), seen = tonumber(updated),
   lifetime = tonumber(lifetime), epoch = epoch, boot = boot,

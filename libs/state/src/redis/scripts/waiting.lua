@@ -27,6 +27,19 @@ local function forget_open(name, id)
   redis.call("ZREM", key(QUEUE, name), id)
 end
 
+-- Stores an open request, at a place in its device's queue.
+local function keep_request(name, id, place, bytes, content_type, expires, digest, now)
+  local request, queue = key(REQUEST, id .. ":" .. name), key(QUEUE, name)
+  local lapses = string.format("%.0f", math.max(tonumber(expires), now) + ANSWER_MEMORY_MS)
+  redis.call("DEL", request)
+  redis.call("HSET", request, "request", bytes, "type", content_type, "expires", expires, "until", lapses, "digest", digest)
+  redis.call("PEXPIREAT", request, lapses)
+  redis.call("ZREMRANGEBYSCORE", key(OPEN_REQUESTS), "-inf", string.format("(%.0f", now - ANSWER_MEMORY_MS))
+  redis.call("ZADD", key(OPEN_REQUESTS), expires, id .. ":" .. name)
+  redis.call("ZADD", queue, place, id)
+  keep_until(queue, lapses)
+end
+
 -- The open requests of a device in order of acceptance; those that lapsed unanswered are forgotten.
 local function open_requests(name, now)
   local found = {}
