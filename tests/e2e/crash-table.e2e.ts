@@ -41,6 +41,7 @@ function nameOf({ method, router, owner, brief, absent }: CrashRow): string {
 /*
  * Seen to fail with what it guards taken out by hand. dispatch.lua that neither notes nor looks who dispatched: `owner sent`, `owner answered` and
  * `owner dispatched:stop` execute twice, and `owner dispatched` too says SUCCESSFUL, for the next owner sends what another may have sent.
+ * A gate that does not lapse (LEAVES_WITHIN_MS): in `owner dispatched:stop` the device executes after its caller was told INDETERMINATE.
  */
 describe("an RPC whose router or node dies", () => {
   const stops: Stops = [];

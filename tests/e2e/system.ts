@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
-import { once } from "node:events";
+import { once, setMaxListeners } from "node:events";
 import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -154,6 +154,10 @@ export class ServiceProcess {
 export class Recording {
   readonly records: StreamRecord[] = [];
   readonly #arrived = new EventTarget();
+
+  constructor() {
+    setMaxListeners(0, this.#arrived); // One for each that waits.
+  }
 
   add(record: StreamRecord): void {
     this.records.push(record);
