@@ -25,6 +25,7 @@ describe("the content format", () => {
     ["a resource without a model", "/3/0/999", "1.1", [TEXT_PLAIN, LWM2M_TLV], LWM2M_TLV],
     ["any node of a device that lists none", "/3/0/9", "1.1", [], LWM2M_TLV],
     ["a single value of a device with text only", "/3/0/9", "1.1", [TEXT_PLAIN], TEXT_PLAIN],
+    ["an opaque value of a device with text only", "/5/0/0", "1.1", [TEXT_PLAIN], TEXT_PLAIN],
     ["an Object Instance of a device with text only", "/3/0", "1.1", [TEXT_PLAIN], LWM2M_TLV],
     ["any node of LwM2M 1.0", "/3/0/9", "1.0", [], LWM2M_TLV],
     ["a single value of LwM2M 1.0 that lists JSON", "/3/0/9", "1.0", [11_543], LWM2M_TLV],

@@ -58,7 +58,8 @@ const FOR_NODES = [
   CONTENT_FORMAT.LWM2M_JSON,
 ];
 const FOR_VALUE = [CONTENT_FORMAT.CBOR, ...FOR_NODES, CONTENT_FORMAT.TEXT_PLAIN];
-const FOR_OPAQUE = [CONTENT_FORMAT.OCTET_STREAM, ...FOR_VALUE.filter((format) => format !== CONTENT_FORMAT.TEXT_PLAIN)];
+/** As text it is Base64 (OMA LwM2M Core 1.1.1 appendix C). */
+const FOR_OPAQUE = [CONTENT_FORMAT.OCTET_STREAM, ...FOR_VALUE];
 
 /** Formats that a device has only when it lists them: they are of one LwM2M version each, and optional there. */
 const NEVER_UNLISTED: ReadonlySet<number> = new Set([CONTENT_FORMAT.LWM2M_CBOR, CONTENT_FORMAT.LWM2M_JSON]);
