@@ -14,13 +14,15 @@ export interface LeshanOptions {
   readonly lifetimeS?: number;
   /** Which objects and values of `tests/interop/leshan` (`seed` and `black-box` are FS and FT of the RPC tests); `seed` by default. */
   readonly fixture?: "seed" | "black-box" | "every-type";
+  /** Registers with `Q`: the server takes it for asleep between its messages. */
+  readonly queueMode?: boolean;
   /** Sets the numbered resource to 1, 2, 3 … at this interval. */
   readonly notifyIntervalMs?: number;
   /** The numbered resource; `/3303/0/5700` by default. */
   readonly notifyPath?: string;
 }
 
-/** JSON value of a resource: OPAQUE as hex, TIME as RFC 3339 text, OBJLNK as `3:0`, instances as an object. */
+/** JSON value of a resource: integers beyond 2^53 as text, OPAQUE as hex, TIME as RFC 3339 text, OBJLNK as `3:0`, instances as an object. */
 export type LeshanValue = string | number | boolean | null | { readonly [id: string]: LeshanValue };
 
 interface LeshanNotification {
@@ -74,7 +76,7 @@ export type LeshanEvent =
       readonly arguments: string;
       readonly count: number;
     }
-  /** A notification left the device; `acknowledged` when the server's ACK to it arrived, `reset` when its RST did. */
+  /** A notification left the device (that of a composite observation with the path `/` and values by path); `acknowledged` when the server's ACK to it arrived, `reset` when its RST did. */
   | ({ readonly event: "notified" | "acknowledged" | "reset" } & LeshanNotification)
   | { readonly event: "sent"; readonly endpoint: string; readonly paths: readonly string[]; readonly code: number }
   | { readonly event: "sendFailed" | "error"; readonly endpoint: string; readonly message: string };
@@ -85,7 +87,11 @@ export type LeshanCommand = { readonly endpoint?: string } & (
   | { readonly command: "update" | "deregister" | "register" | "reboot" }
   /** What the next Register lists in `ct`, as numbers. */
   | { readonly command: "announce"; readonly contentFormats: readonly number[] }
-  | { readonly command: "send"; readonly paths: readonly string[] }
+  /** LwM2M Send; `format` is a Content-Format number, SenML CBOR by default. */
+  | { readonly command: "send"; readonly paths: readonly string[]; readonly format?: number }
+  /** Keeps values with the time, for one `sendCollected`, of which Leshan tells no answer. */
+  | { readonly command: "collect"; readonly paths: readonly string[] }
+  | { readonly command: "sendCollected"; readonly format?: number }
   /** Numbers the notified resource at this interval; 0 stops. */
   | { readonly command: "number"; readonly intervalMs: number }
 );
@@ -221,6 +227,7 @@ function toArguments(options: LeshanOptions): string[] {
     count: options.count,
     lifetime: options.lifetimeS,
     fixture: options.fixture,
+    "queue-mode": options.queueMode === undefined ? undefined : String(options.queueMode),
     "notify-interval": options.notifyIntervalMs,
     "notify-path": options.notifyPath,
   };

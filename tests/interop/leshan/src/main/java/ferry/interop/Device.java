@@ -23,6 +23,7 @@ import org.eclipse.leshan.client.engine.DefaultRegistrationEngineFactory;
 import org.eclipse.leshan.client.observer.LwM2mClientObserverAdapter;
 import org.eclipse.leshan.client.resource.LwM2mObjectEnabler;
 import org.eclipse.leshan.client.send.ManualDataSender;
+import org.eclipse.leshan.client.send.NoDataException;
 import org.eclipse.leshan.client.servers.LwM2mServer;
 import org.eclipse.leshan.client.servers.ServerInfo;
 import org.eclipse.leshan.client.util.LinkFormatHelper;
@@ -42,6 +43,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 
 /** One LwM2M client on Leshan's own engine, with what it does written as events. */
 final class Device implements FixtureInstance.Listener {
+    private static final long SEND_TIMEOUT_MS = 120_000;
     private static final LwM2mPath DISABLE = new LwM2mPath("/1/0/4");
 
     private final String endpoint;
@@ -51,15 +53,17 @@ final class Device implements FixtureInstance.Listener {
     private final LeshanClient client;
     /** What the next Register announces in `ct`; null: all that Leshan knows. */
     private volatile List<ContentFormat> announced;
+    /** Where it registered last; Leshan's own list keeps those of before a {@link #reboot} too. */
+    private volatile LwM2mServer server;
 
-    Device(String endpoint, String serverUri, long lifetimeS, Fixture fixture, ScheduledExecutorService executor,
-            Events events) {
+    Device(String endpoint, String serverUri, long lifetimeS, boolean queueMode, Fixture fixture,
+            ScheduledExecutorService executor, Events events) {
         this.endpoint = endpoint;
         this.events = events;
         this.executor = executor;
         LeshanClientBuilder builder = new LeshanClientBuilder(endpoint);
         builder.setObjects(fixture.objects(serverUri, lifetimeS, this, instances));
-        builder.setRegistrationEngineFactory(new DefaultRegistrationEngineFactory());
+        builder.setRegistrationEngineFactory(new DefaultRegistrationEngineFactory().setQueueMode(queueMode));
         builder.setLinkFormatHelper(new Description());
         builder.setDataSenders(new ManualDataSender());
         builder.setSharedExecutor(executor);
@@ -105,11 +109,28 @@ final class Device implements FixtureInstance.Listener {
     }
 
     /** Sends values of its own accord (LwM2M Send) and tells when they were accepted. */
-    void send(List<String> paths) {
-        for (LwM2mServer server : client.getRegisteredServers().values())
-            client.getSendService().sendData(server, ContentFormat.SENML_CBOR, paths, 120_000,
-                    response -> write("sent", Map.of("paths", paths, "code", response.getCode().getCode())),
-                    error -> write("sendFailed", Map.of("message", String.valueOf(error.getMessage()))));
+    void send(List<String> paths, ContentFormat format) {
+        client.getSendService().sendData(server, format, paths, SEND_TIMEOUT_MS,
+                response -> write("sent", Map.of("paths", paths, "code", response.getCode().getCode())),
+                error -> write("sendFailed", Map.of("message", String.valueOf(error.getMessage()))));
+    }
+
+    /** Keeps the values as they are, with the time, for {@link #sendCollected}. */
+    void collect(List<String> paths) {
+        collector().collectData(paths.stream().map(LwM2mPath::new).toList());
+    }
+
+    /** Sends what was collected, each value with its time. Leshan tells nothing of the answer. */
+    void sendCollected(ContentFormat format) {
+        try {
+            collector().sendCollectedData(server, format, SEND_TIMEOUT_MS, false);
+        } catch (NoDataException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
+    private ManualDataSender collector() {
+        return client.getSendService().getDataSender(ManualDataSender.DEFAULT_NAME, ManualDataSender.class);
     }
 
     @Override
@@ -190,6 +211,7 @@ final class Device implements FixtureInstance.Listener {
 
         @Override
         public void onRegistrationSuccess(LwM2mServer server, RegisterRequest request, String registrationId) {
+            Device.this.server = server;
             write("registered", Map.of("registrationId", registrationId));
         }
 

@@ -43,7 +43,7 @@ final class Fixture {
                     .forEachRemaining(field -> fixture.objects.put(Integer.valueOf(field.getKey()), field.getValue()));
         }
         List<ObjectModel> known = new ArrayList<>(ObjectLoader.loadAllDefault());
-        known.addAll(ObjectLoader.loadDdfResources("/models/", new String[] { "9-1_1.xml", "19-1_0.xml", "19-1_1.xml",
+        known.addAll(ObjectLoader.loadDdfResources("/models/", new String[] { "9-1_1.xml", "16-1_0.xml", "19-1_0.xml", "19-1_1.xml",
                 "3303-1_0.xml", "31024-1_0.xml", "38000-1_0.xml" }));
         fixture.models.add(ObjectLoader.loadDefault().stream().filter(model -> model.id == LwM2mId.SECURITY).findFirst().orElseThrow());
         fixture.objects.forEach((id, object) -> {

@@ -34,13 +34,15 @@ import com.fasterxml.jackson.databind.node.LongNode;
  * --endpoint NAME             the endpoint name; with --count N the names are NAME0 … NAMEn
  * --count N                   how many clients (1)
  * --lifetime S                registration lifetime, seconds (300)
+ * --queue-mode true|false     register with Q: the server takes the client for asleep between its messages (false)
  * --fixture seed|black-box|every-type    objects and values (seed)
  * --notify-interval MS        from the registration on, set --notify-path to 1, 2, 3 … at this interval; 0: not (0)
  * --notify-path PATH          the numbered resource (/3303/0/5700)
  * </pre>
  *
  * Commands name one client by `endpoint`, or mean all: {@code {"id":1,"command":"set","path":"/3/0/9","value":42}},
- * `update`, `deregister`, `register`, `reboot`, `announce` (`contentFormats` of the next Register), `send` (`paths`), `number` (`intervalMs`, 0 stops), `exit`. Each is answered by the event `done`
+ * `update`, `deregister`, `register`, `reboot`, `announce` (`contentFormats` of the next Register), `send` (`paths`, `format` as a number),
+ * `collect` (`paths`), `sendCollected` (`format`), `number` (`intervalMs`, 0 stops), `exit`. Each is answered by the event `done`
  * with its `id`, and an `error` where it failed.
  */
 public final class LeshanDevice {
@@ -61,7 +63,8 @@ public final class LeshanDevice {
         for (int i = 0; i < count; i++) {
             String endpoint = options.get("endpoint") + (options.containsKey("count") ? i : "");
             devices.put(endpoint, new Device(endpoint, options.get("server"),
-                    Long.parseLong(options.getOrDefault("lifetime", "300")), fixture, executor, events));
+                    Long.parseLong(options.getOrDefault("lifetime", "300")),
+                    Boolean.parseBoolean(options.get("queue-mode")), fixture, executor, events));
             numbers.put(endpoint, new AtomicLong());
         }
     }
@@ -130,7 +133,9 @@ public final class LeshanDevice {
             case "register" -> device.start();
             case "reboot" -> device.reboot();
             case "announce" -> device.announce(contentFormats(command));
-            case "send" -> device.send(paths(command));
+            case "send" -> device.send(paths(command), format(command));
+            case "collect" -> device.collect(paths(command));
+            case "sendCollected" -> device.sendCollected(format(command));
             default -> throw new IllegalArgumentException("no command " + name);
             }
         }
@@ -140,6 +145,11 @@ public final class LeshanDevice {
         List<ContentFormat> formats = new ArrayList<>();
         command.path("contentFormats").forEach(format -> formats.add(ContentFormat.fromCode(format.asInt())));
         return formats;
+    }
+
+    /** SenML CBOR where the command names none. */
+    private static ContentFormat format(JsonNode command) {
+        return ContentFormat.fromCode(command.path("format").asInt(ContentFormat.SENML_CBOR_CODE));
     }
 
     private static List<String> paths(JsonNode command) {

@@ -23,6 +23,9 @@ import org.eclipse.leshan.core.request.ContentFormat;
  * notification the server's ACK really arrived. It reads nothing but what is on the wire.
  */
 final class MessageLog extends MessageInterceptorAdapter {
+    /** The path of a composite observation: its paths are in the payload. */
+    private static final String COMPOSITE = "/";
+
     private final String endpoint;
     private final LwM2mModel model;
     private final LwM2mDecoder decoder;
@@ -45,7 +48,7 @@ final class MessageLog extends MessageInterceptorAdapter {
     @Override
     public synchronized void receiveRequest(Request request) {
         requested(request);
-        if (!request.getOptions().hasObserve() || request.getOptions().getUriPathString().isEmpty())
+        if (!request.getOptions().hasObserve())
             return;
         String path = "/" + request.getOptions().getUriPathString();
         if (request.isObserve()) {
@@ -101,10 +104,11 @@ final class MessageLog extends MessageInterceptorAdapter {
     }
 
     private Object value(String path, Response response) {
-        LwM2mPath lwm2mPath = new LwM2mPath(path);
+        ContentFormat format = ContentFormat.fromCode(response.getOptions().getContentFormat());
         try {
-            return Values.toJson(decoder.decode(response.getPayload(),
-                    ContentFormat.fromCode(response.getOptions().getContentFormat()), lwm2mPath, model));
+            if (path.equals(COMPOSITE))
+                return Values.toJson(decoder.decodeNodes(response.getPayload(), format, null, model));
+            return Values.toJson(decoder.decode(response.getPayload(), format, new LwM2mPath(path), model));
         } catch (CodecException e) {
             return "undecodable: " + e.getMessage();
         }

@@ -1,5 +1,6 @@
 package ferry.interop;
 
+import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.Arrays;
@@ -17,6 +18,7 @@ import org.eclipse.leshan.core.node.LwM2mMultipleResource;
 import org.eclipse.leshan.core.node.LwM2mNode;
 import org.eclipse.leshan.core.node.LwM2mObject;
 import org.eclipse.leshan.core.node.LwM2mObjectInstance;
+import org.eclipse.leshan.core.node.LwM2mPath;
 import org.eclipse.leshan.core.node.LwM2mResource;
 import org.eclipse.leshan.core.node.LwM2mResourceInstance;
 import org.eclipse.leshan.core.node.LwM2mSingleResource;
@@ -25,7 +27,7 @@ import org.eclipse.leshan.core.util.datatype.ULong;
 
 import com.fasterxml.jackson.databind.JsonNode;
 
-/** Values between JSON and Leshan: OPAQUE as hex, TIME as RFC 3339 text, OBJLNK as "3:0", CORELINK as link format, multiple instances as an object. */
+/** Values between JSON and Leshan: integers beyond 2^53 as text, which JSON of JavaScript would round, OPAQUE as hex, TIME as RFC 3339 text, OBJLNK as "3:0", CORELINK as link format, multiple instances as an object. */
 final class Values {
     private Values() {
     }
@@ -68,6 +70,13 @@ final class Values {
         }
     }
 
+    /** What nodes hold, by path, for an event; null where the device has no such node. */
+    static Map<String, Object> toJson(Map<LwM2mPath, LwM2mNode> nodes) {
+        Map<String, Object> json = new LinkedHashMap<>();
+        nodes.forEach((path, node) -> json.put(path.toString(), node == null ? null : toJson(node)));
+        return json;
+    }
+
     /** What a node holds, for an event. */
     static Object toJson(LwM2mNode node) {
         if (node instanceof LwM2mSingleResource single)
@@ -83,6 +92,10 @@ final class Values {
         return String.valueOf(node);
     }
 
+    private static Object exact(BigInteger integer) {
+        return integer.bitLength() > 53 ? integer.toString() : integer;
+    }
+
     private static Map<String, Object> children(Map<Integer, ? extends LwM2mNode> nodes) {
         Map<String, Object> json = new LinkedHashMap<>();
         new TreeMap<>(nodes).forEach((id, node) -> json.put(id.toString(), toJson(node)));
@@ -95,7 +108,9 @@ final class Values {
         if (value instanceof Date time)
             return time.toInstant().toString();
         if (value instanceof ULong unsigned)
-            return unsigned.toBigInteger();
+            return exact(unsigned.toBigInteger());
+        if (value instanceof Long integer)
+            return exact(BigInteger.valueOf(integer));
         if (value instanceof ObjectLink link)
             return link.encodeToString();
         if (value instanceof Link[] links)
