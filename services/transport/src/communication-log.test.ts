@@ -54,12 +54,17 @@ async function tell(device: TestDevice, lines: () => readonly Line[]): Promise<s
 async function start(
   profile: object,
   settings: Parameters<typeof startNode>[1] = {},
-): Promise<{ device: TestDevice; lines: () => readonly Line[]; metric: (series: string) => Promise<number> }> {
+): Promise<{
+  device: TestDevice;
+  lines: () => readonly Line[];
+  system: System;
+  metric: (series: string) => Promise<number>;
+}> {
   const system = memorySystem();
   await provision(system);
   await publishProfile(system, profile);
   const { metric, ...node } = await startNode(system, settings);
-  return { device: await openDevice(node), lines: collectLines(system), metric };
+  return { device: await openDevice(node), lines: collectLines(system), system, metric };
 }
 
 describe("the communication log", () => {
@@ -82,6 +87,37 @@ describe("the communication log", () => {
         "info: Client unRegistration",
       ]),
     );
+  });
+
+  it("full and summary: has the reference's lines for a Register, an Update and a Deregister that fail, with what is wrong", async () => {
+    const { device, lines, system } = await start(
+      { resources: RESOURCES, transportLog: "summary" },
+      { limits: { device: "3:7200", tenant: "", lookups: "", logLines: "" } },
+    );
+    const location = locationOf(await register(device));
+    await register(device, "ep-1", "9.0");
+    await register(device, "ep-1", "1.1", "what?");
+    await register(device, "nobody");
+    await device.request(CODE.POST, location, ["lt=-1"]);
+    const registrationId = location.slice("/rd/".length);
+    await system.state.devices.deregister({ registrationId, node: { slot: 0, bootId: "" }, nowMs: Date.now() });
+    await device.request(CODE.POST, location, []);
+    await device.request(CODE.DELETE, location, []);
+    await device.request(CODE.POST, location, []);
+    await device.request(CODE.POST, location, []);
+    await device.request(CODE.POST, location, []);
+    const told = (): string[] => lines().flatMap(({ text }) => (/^(warn|error): Client/.test(text) ? text : []));
+    await until(() => told().length >= 8, "the failures");
+    expect(told()).toEqual([
+      'warn: Client registration failed due to: lwm2m "9.0" is not served: 1.0, 1.1, 1.2 are',
+      expect.stringMatching(/^warn: Client registration failed due to: link format: /),
+      'error: Client update Registration, lt "-1" is not in 1..2147483648',
+      "error: Client update Registration, the registration is unknown or has ended",
+      "error: Client Unable un Registration, the registration is unknown or has ended",
+      "error: Client update Registration, the registration is unknown or has ended",
+      "error: Client update Registration, the registration is unknown or has ended",
+      "error: Client update Registration, it is beyond a rate limit",
+    ]);
   });
 
   it("full and summary: has the reference's lines for a request that nobody answers and for an answer that makes no sense", async () => {

@@ -4,6 +4,7 @@ import { registrationIdShard, StateUnavailableError } from "@ferry/state";
 import type { IncomingRequest } from "../coap-server.ts";
 import type { TransportPorts } from "../ports.ts";
 import { deregister } from "./deregister.ts";
+import { logFailure } from "./log-failure.ts";
 import { register } from "./register.ts";
 import { refuse, tryLater, type UplinkResponse } from "./response.ts";
 import { send } from "./send.ts";
@@ -21,6 +22,7 @@ export async function serveUplink(request: IncomingRequest, ports: TransportPort
   }
   ports.coap.respond(request.handle, response.code, response.options, response.payload);
   response.afterwards?.();
+  logFailure(request, uplink, response, ports);
 }
 
 /** Answers that say: nobody of that name. */
