@@ -58,6 +58,7 @@ const CORPUS: readonly Uint8Array[] = [
   Buffer.from("83a200662f332f302f390201a200613181a100622f31".replaceAll(" ", ""), "hex"),
   Buffer.from('</>;rt="oma.lwm2m";ct="60 110",</3/0>;ver=1.1,</5>'),
   Buffer.from("1625146789"),
+  Buffer.from(`${"[".repeat(8000)}1234567890123456${"]".repeat(8000)}`),
 ];
 
 describe(`any payload (seed ${SEED})`, () => {

@@ -98,6 +98,14 @@ describe("the links of an Update", () => {
     expect(keepRootLink('</lwm2m>;rt="oma.lwm2m",</lwm2m/3/0>', before)).toContain("</lwm2m>");
   });
 
+  it("stand for themselves where they cannot be read below the root of before", () => {
+    const alternate = '</lwm2m>;rt="oma.lwm2m";ct=110,</lwm2m/3/0>';
+    for (const links of ["</3/0>", "</3/0>,</lwm2m/70000/0>"]) {
+      expect(keepRootLink(links, alternate)).toBe(links);
+      expect([...parseObjectLinks(keepRootLink(links, alternate), "1.1").objects.keys()]).toEqual([3]);
+    }
+  });
+
   it("count as they are where they have a root link, or Register had none", () => {
     expect(keepRootLink("</>;ct=60,</3/0>", before)).toBe("</>;ct=60,</3/0>");
     expect(keepRootLink("</3/0>", "</1/0>")).toBe("</3/0>");

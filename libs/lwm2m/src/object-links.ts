@@ -80,7 +80,7 @@ export function parseObjectLinks(
 
 /**
  * The links of an Update, with the root link of before where theirs is missing or names no Content-Format: clients that tell of a new Object Instance leave out what Register
- * said of the Content-Formats, and still have them.
+ * said of the Content-Formats, and still have them. Links that lie below another root than before stand for themselves.
  *
  * @throws {ObjectLinksError} one of the two is not RFC 6690
  */
@@ -90,7 +90,18 @@ export function keepRootLink(links: string, before: string): string {
   if (now?.attributes.some(({ name }) => name === "ct")) return links;
   const root = findRoot(parseLinks(before));
   if (root === undefined || (now !== undefined && now.target !== root.target)) return links;
-  return formatLinkFormat([root, ...parsed.filter((link) => link !== now)]);
+  const kept = formatLinkFormat([root, ...parsed.filter((link) => link !== now)]);
+  return namesObjects(kept) ? kept : links;
+}
+
+function namesObjects(links: string): boolean {
+  try {
+    parseObjectLinks(links, DEFAULT_VERSION);
+    return true;
+  } catch (error) {
+    if (error instanceof ObjectLinksError) return false;
+    throw error;
+  }
 }
 
 function findRoot(links: readonly CoreLink[]): CoreLink | undefined {

@@ -4,6 +4,7 @@ import {
   type LwM2mPath,
   type ModelRegistry,
   type ModelView,
+  ObjectLinksError,
   type Operation,
   parseObjectLinks,
   type SupportedObjects,
@@ -109,7 +110,7 @@ export class ServingCache {
     this.#characters += key.length;
     if (this.#characters > MAX_CHARACTERS) this.clear();
     const document = this.#catalogue.profile(tenant, profile) ?? EMPTY_PROFILE;
-    const supported = parseObjectLinks(objectLinks, lwm2mVersion, document.defaultObjectVersion);
+    const supported = readStoredLinks(objectLinks, lwm2mVersion, document.defaultObjectVersion);
     const made = this.#make(tenant, document, supported, overridePower(document.power, power));
     this.#servings.set(key, made);
     return made;
@@ -182,6 +183,16 @@ export class ServingCache {
         ...compositeFallback(profile, supported),
       ],
     };
+  }
+}
+
+/** A list that the store has was accepted once, by whichever release of Ferry; one that this release cannot read serves nothing until the device registers anew. */
+function readStoredLinks(links: string, lwm2mVersion: string, defaultVersion: string | undefined): SupportedObjects {
+  try {
+    return parseObjectLinks(links, lwm2mVersion, defaultVersion);
+  } catch (error) {
+    if (!(error instanceof ObjectLinksError)) throw error;
+    return { lwm2mVersion, rootPath: [], contentFormats: [], objects: new Map() };
   }
 }
 

@@ -12,6 +12,8 @@ export function parseJson(payload: Uint8Array, name: string): unknown {
     return /\d{16}/.test(text) ? JSON.parse(text, exactNumber) : JSON.parse(text);
   } catch (error) {
     if (error instanceof SyntaxError) throw new UndecodableContentError(`${name}: ${error.message}`, { cause: error });
+    // With a reviver, JSON.parse recurses into what is nested.
+    if (error instanceof RangeError) throw new UndecodableContentError(`${name} is nested too deep`, { cause: error });
     throw error;
   }
 }

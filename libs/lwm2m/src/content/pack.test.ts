@@ -131,6 +131,13 @@ describe("a pack is refused as a whole", () => {
     expect(() => cbor(bytes)).toThrow(expect.objectContaining({ code: "LWM2M_UNDECODABLE_CONTENT" }));
   });
 
+  it("when JSON nests deeper than its parser goes with integers of 64 bits", () => {
+    const nested = `${"[".repeat(20_000)}1234567890123456${"]".repeat(20_000)}`;
+    for (const format of [CONTENT_FORMAT.SENML_JSON, CONTENT_FORMAT.LWM2M_JSON]) {
+      expect(() => decodePack(format, Buffer.from(nested), [3], models, 0)).toThrow(/is nested too deep$/);
+    }
+  });
+
   it("when it is of a later version or has a field that must be understood (RFC 8428 §4.4)", () => {
     expect(() => json([FIRST, { ...LAST, bver: 11 }])).toThrow("version 11 is newer than 10");
     expect(() => json([FIRST, { ...LAST, later_: 1 }])).toThrow('field "later_" must be understood and is not');

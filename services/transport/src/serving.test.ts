@@ -19,6 +19,21 @@ it("a device is served by the power mode of its own declaration, the others of i
   expect(servings.of(registration).power).toMatchObject({ mode: "PSM", psmActivityTimerMs: 20_000 });
 });
 
+it("a device whose stored links cannot be read is asked for nothing, until it registers anew", () => {
+  const servings = new ServingCache(new Catalogue(new MemoryProvisioningStore()));
+  const { supported, observations, reads } = servings.of({
+    tenant: "default",
+    profile: "meter",
+    lwm2mVersion: "1.1",
+    objectLinks: '</lwm2m>;rt="oma.lwm2m",</3/0>',
+  });
+  expect({ supported, observations, reads }).toEqual({
+    supported: { lwm2mVersion: "1.1", rootPath: [], contentFormats: [], objects: new Map() },
+    observations: new Map(),
+    reads: [],
+  });
+});
+
 it("the power mode of its declaration is stored with a device's registration, for whatever node serves it next", async () => {
   const system = memorySystem();
   await provision(system);
