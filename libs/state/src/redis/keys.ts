@@ -69,7 +69,7 @@ export function budgetKey(name: string): string {
   return `lw:{b:${encodeURIComponent(name)}}:budget`;
 }
 
-/** Random id and high-water second of this life of the store; what begins with it and a colon counts a node's looks at it. */
+/** Random id and high-water second of this life of the store, and the run id of its server; what begins with it and a colon counts a node's looks at it. */
 export const INCARNATION_KEY = "lw:{n}:incarnation";
 
 /** Behind the incarnation's key: the id of the life into which all that was known of the one before has been read back. */

@@ -284,6 +284,40 @@ describe("A value that does not parse is quarantined and counted, never fatal", 
   });
 });
 
+it("A replica that takes over is another incarnation, also for who asked for none in the second that it lacks", async () => {
+  const primary = await startRedis();
+  const { host, port } = primary;
+  const replica = await startRedis(["--replicaof", host, String(port)]);
+  const store = connectRedis({ url: primary.url });
+  const raw = new Redis(replica.url);
+  try {
+    const first = await store.devices.incarnation();
+    while ((await raw.get("lw:{n}:incarnation")) === null) await sleep(10);
+    await raw.call("REPLICAOF", "NO", "ONE");
+    await primary.kill9();
+    await raw.call("CONFIG", "SET", "port", port);
+    const second = await eventually(() => store.devices.incarnation());
+    expect(second.id).not.toBe(first.id);
+    expect(second.restored).toBe(false);
+    expect(await store.devices.incarnation()).toMatchObject({ id: second.id });
+  } finally {
+    raw.disconnect();
+    await Promise.all([store.stop(), replica.stop(), primary.stop()]);
+  }
+});
+
+/** The result of a step, once Redis does it. */
+async function eventually<Result>(step: () => Promise<Result>): Promise<Result> {
+  for (;;) {
+    try {
+      return await step();
+    } catch (error) {
+      if (!(error instanceof StateUnavailableError)) throw error;
+      await sleep(50);
+    }
+  }
+}
+
 describe.each(["single", "cluster"] as const)("When Redis (%s) is killed", (mode) => {
   let server: RedisProcess | undefined;
   let cluster: RedisClusterProcess | undefined;
