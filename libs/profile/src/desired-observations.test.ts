@@ -139,6 +139,7 @@ describe("Mute Send", () => {
     ["is left alone where the profile says nothing", { "1": ["1.1", [0]] }, undefined, 0],
     ["does not exist in LwM2M 1.0", { "1": ["1.0", [0]] }, true, 0],
     ["needs an account to write it to", { "3": ["1.1", [0]] }, true, 0],
+    ["is not written where it may be another server's", { "1": ["1.1", [0, 1]] }, true, 0],
   ] as const)("%s", (_, objects, muteSend, writes) => {
     const profile = parseDeviceProfile({ resources: {}, ...(muteSend === undefined ? {} : { muteSend }) });
     expect(desiredMute(profile, supported(objects as never))).toHaveLength(writes);

@@ -79,14 +79,24 @@ export function desiredAttributes(profile: DeviceProfile, supported: SupportedOb
 const SERVER = 1;
 const MUTE_SEND = 23;
 
-/** The Write of Mute Send, where the profile says whether the device may send by itself and the device can be told. */
-export function desiredMute({ muteSend }: DeviceProfile, { objects }: SupportedObjects): readonly Operation[] {
-  const server = objects.get(SERVER);
-  const [instanceId] = server?.instances ?? [];
-  if (muteSend === undefined || instanceId === undefined || server?.version === "1.0") return [];
+/**
+ * The Write of Mute Send, where the profile says whether the device may send by itself and the device can be told.
+ *
+ * An Object Instance is the account of one LwM2M Server, and nothing in a registration says of which. Of several none is written: it may be another server's to mute.
+ */
+export function desiredMute(profile: DeviceProfile, supported: SupportedObjects): readonly Operation[] {
+  const { muteSend } = profile;
+  const [instanceId, ...others] = accountsToMute(profile, supported);
+  if (muteSend === undefined || instanceId === undefined || others.length > 0) return [];
   const value = { type: "BOOLEAN", value: muteSend } as const;
   const path = [SERVER, instanceId, MUTE_SEND];
   return [{ type: "write", mode: "replace", path, node: { type: "singleResource", id: MUTE_SEND, value } }];
+}
+
+/** The accounts that have Mute Send, one of which is ours; none where the profile leaves it as it is. */
+export function accountsToMute({ muteSend }: DeviceProfile, { objects }: SupportedObjects): readonly number[] {
+  const server = objects.get(SERVER);
+  return muteSend === undefined || server === undefined || server.version === "1.0" ? [] : server.instances;
 }
 
 /** The entries whose values are published, of what the device has. */

@@ -1,4 +1,5 @@
 export {
+  accountsToMute,
   type DesiredAttributes,
   desiredAttributes,
   desiredMute,

@@ -60,7 +60,12 @@ export class OwnedDevice {
   readonly work: WorkQueue = new WorkQueue();
   /** What the profile wants done once and is still to be done, by name and in order; undefined when there is nothing. */
   toDo: Map<string, Task> | undefined = undefined;
-  /** What of the profile is not asked for any more, by name: the device refused it, or an RPC cancelled the observation. */
+  /**
+   * What of the profile is not asked for any more, by name: the device refused it, or an RPC cancelled the observation.
+   *
+   * In this node's memory alone: who takes the device over asks once more. That costs a request for each refusal and take-over, paced as all of the reconciler's; storing it
+   * would cost a step of the store for each, and a device that could do it by then would never be asked.
+   */
   declined: Map<string, "refused" | "cancelled"> | undefined = undefined;
   /** Content-Formats that the device refused, by `refusalOf`. */
   refusedFormats: Set<string> | undefined = undefined;

@@ -10,6 +10,7 @@ import {
   type SupportedObjects,
 } from "@ferry/lwm2m";
 import {
+  accountsToMute,
   changedReads,
   type Desire,
   type DesiredAttributes,
@@ -65,7 +66,7 @@ export interface DesiredObservation {
 
 /** What a device is served by in place of what it should be, as one line of its log. */
 export interface Fallback {
-  readonly kind: "model" | "composite";
+  readonly kind: "model" | "composite" | "mute";
   readonly line: string;
 }
 
@@ -181,6 +182,7 @@ export class ServingCache {
       fallbacks: [
         ...modelFallbacks(tenant, supported, this.#catalogue.models),
         ...compositeFallback(profile, supported),
+        ...muteFallback(profile, supported),
       ],
     };
   }
@@ -213,6 +215,14 @@ function compositeFallback(profile: DeviceProfile, supported: SupportedObjects):
   if (observed.length < 2) return [];
   const line = `warn: The device lists no SenML format, so that its profile's strategy ${profile.observeStrategy} is not possible: ${observed.length} paths are observed one by one.`;
   return [{ kind: "composite", line }];
+}
+
+function muteFallback(profile: DeviceProfile, supported: SupportedObjects): Fallback[] {
+  const accounts = accountsToMute(profile, supported);
+  if (accounts.length < 2) return [];
+  const listed = accounts.map((id) => `/1/${id}`).join(", ");
+  const line = `warn: muteSend is not written: the device has accounts of several servers, ${listed}. Write Mute Send, resource 23, to the one whose Short Server ID, resource 0, is this server's.`;
+  return [{ kind: "mute", line }];
 }
 
 /**

@@ -124,6 +124,15 @@ describe("what a profile wants of a device that registered", () => {
     const { settled } = await start({ resources: {}, muteSend: true });
     expect(await settled()).toEqual(["PUT /1/0/23"]);
   });
+
+  it("is not told so where it has accounts of several servers, which its log says", async () => {
+    const links = PLAIN.replace("</1/0>", "</1/0>,</1/1>");
+    const { settled, system, node } = await start({ resources: {}, muteSend: true }, { links });
+    const telemetry = collect(system.bus, TOPICS.telemetry);
+    expect(await settled()).toEqual([]);
+    await until(() => logOf(telemetry).some((line) => line.includes("muteSend is not written")), "the line");
+    expect(await node.metric('lwm2m_fallbacks_total{kind="mute"}')).toBe(1);
+  });
 });
 
 describe("an Observe-Composite of a profile", () => {
