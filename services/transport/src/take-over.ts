@@ -90,8 +90,8 @@ export class TakeOver {
         forgetElsewhere(device, outcome.previousOwner, ports);
         ports.sleepers.arrived(device);
       }
-      resume(device, proof.type === "token", ports);
       serveWaiting(device, ports);
+      resume(device, proof.type === "token", ports);
       return device;
     } catch (error) {
       if (!(error instanceof StateUnavailableError)) throw error;

@@ -94,12 +94,12 @@ export class RpcExecutor {
     else this.#ports.metrics.ignoredCommands.inc();
   }
 
-  /** Fetches what waits in the store for the device, when it can be carried out now. */
+  /** Fetches what waits in the store for the device, when it can be carried out now. The fetch has its turn in the queue: what the profile wants does not go before it. */
   serve(device: OwnedDevice): void {
     if (!device.requestsWait || device.fetching || device.requestsInHand > 0) return;
     if (!this.#ports.settings.fetchWaiting || !this.#isReachable(device)) return;
     device.fetching = true;
-    void this.#fetch(device);
+    device.work.add(PRIORITY.rpc, () => this.#fetch(device));
   }
 
   async #fetch(device: OwnedDevice): Promise<void> {

@@ -32,9 +32,13 @@ describe("what follows from an attempt", () => {
     ["no answer in time", { type: "failed", reason: "timeout" }, "failed"],
     ["RST", { type: "failed", reason: "reset" }, "failed"],
     ["a device that moved twice", { type: "failed", reason: "cancelled" }, "unsent"],
-    ["a device that cannot be reached", { type: "unreachable" }, "unsent"],
+    ["a device that slept, or woke, before it answered", { type: "unreachable" }, "unheard"],
   ])("%s", (_, performed, verdict) => {
-    expect(verdictOn(performed)).toBe(verdict);
+    expect(verdictOn(performed, true)).toBe(verdict);
+  });
+
+  it("that sent nothing: nothing is known", () => {
+    expect(verdictOn({ type: "unreachable" }, false)).toBe("unsent");
   });
 });
 

@@ -2,17 +2,19 @@ import { UnexpectedResponseError } from "@ferry/lwm2m";
 import type { Performed } from "./perform.ts";
 
 /**
- * What follows from an attempt to do what the profile wants.
+ * What follows from an attempt to do what the profile wants, or to write what is desired.
  *
  * `refused`: the device will never do it; not again until it registers anew, its objects or its profile change.
- * `failed`: it may do it later; again after a while, which grows. `unsent`: nothing is known; again when the device is heard.
+ * `failed`: it may do it later; again after a while, which grows. `unheard`: it was sent, and the device slept, or woke before it answered:
+ * `failed`, when it happens again. `unsent`: nothing is known; again when the device is heard.
  */
-export type Verdict = "done" | "refused" | "failed" | "unsent";
+export type Verdict = "done" | "refused" | "failed" | "unheard" | "unsent";
 
 /** Nothing there, not possible there, not allowed: the device would say it again. */
 const REFUSALS: ReadonlySet<number> = new Set([400, 401, 403, 404, 405]);
 
-export function verdictOn(performed: Performed): Verdict {
+/** `left`: a datagram did. */
+export function verdictOn(performed: Performed, left: boolean): Verdict {
   switch (performed.type) {
     case "answered": {
       const { code, observing } = performed.outcome;
@@ -25,7 +27,7 @@ export function verdictOn(performed: Performed): Verdict {
     case "failed":
       return performed.reason === "cancelled" ? "unsent" : "failed";
     case "unreachable":
-      return "unsent";
+      return left ? "unheard" : "unsent";
   }
 }
 

@@ -10,13 +10,13 @@ import {
 import { type Observation, type Registration, StateUnavailableError } from "@ferry/state";
 import { tellFallbacks } from "../fallbacks.ts";
 import { publishState } from "../lifecycle.ts";
-import { type Attempts, attributesName, type HeldObservation, type OwnedDevice, type Task } from "../owned-device.ts";
+import { attributesName, type HeldObservation, type OwnedDevice, type Task } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
 import { isReachable } from "../reachability.ts";
 import type { DesiredObservation, Serving } from "../serving.ts";
-import { retryDelayMs, type Verdict, verdictOn } from "./fault-rules.ts";
+import { attempt, isDue, putOff, turnOf } from "./attempt.ts";
+import type { Verdict } from "./fault-rules.ts";
 import { newObservations } from "./new-observations.ts";
-import { type PerformOptions, perform } from "./perform.ts";
 import { PRIORITY } from "./work-queue.ts";
 
 /** A registration so young may have been taken over before its first owner had asked for all that the profile wants. */
@@ -96,7 +96,7 @@ export function reconcile(device: OwnedDevice, ports: TransportPorts): void {
   queueTasks(device, isRead, ports);
 }
 
-/** Whether there is something for `reconcile` to do now. It runs for every notification: nothing is allocated. */
+/** Whether there is something for `reconcile` to do now. It runs for every notification, so it only looks. */
 export function isUnsettled(device: OwnedDevice, nowMs: number): boolean {
   if (!device.followed && !device.following) return true;
   if (device.toDo !== undefined) for (const task of device.toDo.values()) if (isDue(task, nowMs)) return true;
@@ -113,10 +113,6 @@ export function mayReconcile(device: OwnedDevice, { ownership, settings, clock }
 /** Whether the device is not known to hold an observation: it was not made, or it was silent for so long that the device may have dropped it. */
 export function isMissing({ confirmed, heardAtMs, silentAfterMs }: HeldObservation, nowMs: number): boolean {
   return !confirmed || nowMs - heardAtMs > silentAfterMs;
-}
-
-function isDue({ queued, retryAtMs }: Attempts, nowMs: number): boolean {
-  return !queued && nowMs >= retryAtMs;
 }
 
 function isRead({ type }: Operation): boolean {
@@ -154,11 +150,11 @@ function queueTasks(device: OwnedDevice, isMeant: (operation: Operation) => bool
     if (!isMeant(task.operation) || !isDue(task, nowMs)) continue;
     task.queued = true;
     device.work.add(
-      PRIORITY.setup,
+      turnOf(task, PRIORITY.setup),
       async () => {
         const isCurrent = (): boolean => device.toDo?.get(name) === task; // Else another has taken its place.
         if (isCurrent() && canAsk(device, ports)) {
-          const verdict = await attempt(device, task.operation, {}, ports);
+          const { verdict } = await attempt(device, task.operation, {}, ports);
           if (isCurrent()) settleTask(device, name, task, verdict, ports);
         }
         task.queued = false;
@@ -172,8 +168,8 @@ function queueTasks(device: OwnedDevice, isMeant: (operation: Operation) => bool
 
 function settleTask(device: OwnedDevice, name: string, task: Task, verdict: Verdict, ports: TransportPorts): void {
   if (verdict === "unsent") return;
-  if (verdict === "failed") {
-    putOff(device, task, ports);
+  if (verdict === "failed" || verdict === "unheard") {
+    putOff(device, task, verdict, ports);
     return;
   }
   if (verdict === "refused") decline(device, name, "refused");
@@ -193,7 +189,7 @@ function queueObserves(device: OwnedDevice, ports: TransportPorts): void {
       held.queued = false;
     };
     device.work.add(
-      PRIORITY.setup,
+      turnOf(held, PRIORITY.setup),
       async () => {
         if (canAsk(device, ports)) await observe(device, held, ports);
         done();
@@ -208,24 +204,11 @@ function canAsk(device: OwnedDevice, ports: TransportPorts): boolean {
   return ports.ownership.has(device) && ports.values.pressure === "normal";
 }
 
-/** Carries out an own request. When the device was heard while it did not reach it, because it slept or had left its address, it is asked again at once. */
-async function attempt(
-  device: OwnedDevice,
-  operation: Operation,
-  options: PerformOptions,
-  ports: TransportPorts,
-): Promise<Verdict> {
-  const heardMs = device.lastUplinkMs;
-  const verdict = verdictOn(await perform(device, operation, options, ports));
-  if (verdict === "unsent" && device.lastUplinkMs > heardMs) ports.pacer.later(device, 0);
-  return verdict;
-}
-
 /** Makes one observation that Redis holds already; withdraws it there when the device says that it never will. */
 async function observe(device: OwnedDevice, held: HeldObservation, ports: TransportPorts): Promise<void> {
   const { token, source } = held.observation;
   if (!device.observations.has(held.key)) return; // Withdrawn before its turn.
-  const verdict = await attempt(device, observeOf(held.paths), { token }, ports);
+  const { verdict } = await attempt(device, observeOf(held.paths), { token }, ports);
   if (!device.observations.has(held.key)) return;
   switch (verdict) {
     case "done":
@@ -234,7 +217,8 @@ async function observe(device: OwnedDevice, held: HeldObservation, ports: Transp
       if (source === "profile") decline(device, held.name, "refused");
       return withdraw(device, [held], ports);
     case "failed":
-      return putOff(device, held, ports);
+    case "unheard":
+      return putOff(device, held, verdict, ports);
     case "unsent":
       return;
   }
@@ -246,15 +230,6 @@ export function confirm(held: HeldObservation, nowMs: number): void {
   held.failures = 0;
   held.retryAtMs = 0;
   held.heardAtMs = nowMs;
-}
-
-/** Puts off what failed; the device gets its turn again when the time has come, if it can be reached then, or when it is heard after. */
-function putOff(device: OwnedDevice, attempts: Attempts, ports: TransportPorts): void {
-  attempts.failures += 1;
-  const delayMs = retryDelayMs(attempts.failures, ports.settings.reconcile, ports.random);
-  attempts.retryAtMs = ports.clock.monotonicMs() + delayMs;
-  ports.metrics.putOff.inc();
-  ports.pacer.later(device, delayMs);
 }
 
 /** Remembers that something of the profile is not to be asked for again. */

@@ -1,5 +1,5 @@
 /** Whose turn it is first: lower goes first, equals in order of arrival. */
-export const PRIORITY = { notificationBlocks: 0, rpc: 1, write: 2, setup: 3 } as const;
+export const PRIORITY = { notificationBlocks: 0, rpc: 1, write: 2, setup: 3, again: 4 } as const;
 
 /** One of `PRIORITY`. */
 export type Priority = (typeof PRIORITY)[keyof typeof PRIORITY];

@@ -92,8 +92,8 @@ export async function register(
     options: location,
     afterwards: () => {
       logRegistered(device, ports);
-      setUp(device, ports, outcome.replaced?.registration);
       serveWaiting(device, ports);
+      setUp(device, ports, outcome.replaced?.registration);
     },
   };
 }

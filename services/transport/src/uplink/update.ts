@@ -61,6 +61,7 @@ export async function update(request: IncomingRequest, uplink: Update, ports: Tr
     code: CODE.CHANGED,
     afterwards: () => {
       logLine(device, `[${registrationId}][/${request.peer}] Updated registration.`, ports);
+      serveWaiting(device, ports);
       if (ours) reconcile(device, ports);
       else {
         ports.sleepers.arrived(device);
@@ -68,7 +69,6 @@ export async function update(request: IncomingRequest, uplink: Update, ports: Tr
         if (objectLinks === undefined) resume(device, false, ports);
         else setUp(device, ports, registration);
       }
-      serveWaiting(device, ports);
     },
   };
 }
