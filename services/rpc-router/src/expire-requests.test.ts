@@ -1,12 +1,15 @@
 import { CONTENT_TYPE, lwm2m, TOPICS } from "@ferry/proto";
-import { type NodeEntry, StateUnavailableError } from "@ferry/state";
+import { type NodeEntry, SHARDS, StateUnavailableError, shardOf } from "@ferry/state";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { RequestExpiry } from "./expire-requests.ts";
 import { routeRequest } from "./route-requests.ts";
 import { RouterFixture } from "./router-fixture.ts";
 
 const DEVICE = { tenant: "default", endpoint: "demo" };
+const SHARD = shardOf(DEVICE.tenant, DEVICE.endpoint);
 const PACE = { stepMs: 1000, roundMs: 4000 };
+/** A pace at which a step comes upon one shard that is not known to be due. */
+const SLOW_PACE = { stepMs: 1000, roundMs: 1000 * SHARDS };
 
 let fixture: RouterFixture;
 let expiry: RequestExpiry;
@@ -107,6 +110,75 @@ describe("a request that its node does not answer", () => {
     await fixture.devices.accept({ device: DEVICE, open, limit: 100, nowMs: fixture.nowMs });
     fixture.nowMs += 3000;
     for (let step = 0; step < PACE.roundMs / PACE.stepMs; step++) await expiry.step();
+    expect(await answers()).toEqual(["EXPIRED"]);
+  });
+});
+
+describe("a look at open requests", () => {
+  /** Stores an open request of the device that lapses in a second. */
+  async function accepted(requestId: string, device = DEVICE): Promise<{ device: typeof DEVICE; expiresAtMs: number }> {
+    const request = lwm2m.v1.RpcRequest.encode({ requestId, ...device, method: "Read" }).finish();
+    const expiresAtMs = fixture.nowMs + 1000;
+    const open = { requestId, request, contentType: CONTENT_TYPE.json, expiresAtMs };
+    await fixture.devices.accept({ device, open, limit: 100, nowMs: fixture.nowMs });
+    return { device, expiresAtMs };
+  }
+
+  it("that fails in one shard holds up no other shard, and is made again", async () => {
+    await accepted("r-1");
+    await accepted("r-2", { tenant: "default", endpoint: "other" });
+    fixture.nowMs += 3000;
+    const list = fixture.devices.listOpenRequests.bind(fixture.devices);
+    let isAway = true;
+    fixture.devices.listOpenRequests = async (page) => {
+      if (isAway && page.shard === SHARD) throw new StateUnavailableError("away");
+      return list(page);
+    };
+    for (let step = 0; step < PACE.roundMs / PACE.stepMs; step++) await expiry.step().catch(() => {});
+    expect(await answers()).toEqual(["EXPIRED"]);
+    await expect(expiry.step()).rejects.toThrow(StateUnavailableError);
+    isAway = false;
+    await expiry.step();
+    expect(await answers()).toEqual(["EXPIRED", "EXPIRED"]);
+  });
+
+  it("takes few shards at a time, however many are due, and none after the store went away", async () => {
+    const list = fixture.devices.listOpenRequests.bind(fixture.devices);
+    let looks = 0;
+    let most = 0;
+    let shards = new Set<number>();
+    let isAway = true;
+    fixture.devices.listOpenRequests = async (page) => {
+      looks += 1;
+      most = Math.max(most, looks);
+      shards.add(page.shard);
+      await fixture.settle();
+      looks -= 1;
+      if (isAway) throw new StateUnavailableError("away");
+      return list(page);
+    };
+    const everyShard = new RequestExpiry(fixture.ports, { stepMs: 1000, roundMs: 20_000 });
+    await expect(everyShard.step()).rejects.toThrow(StateUnavailableError);
+    expect(shards.size).toBe(16);
+    isAway = false;
+    shards = new Set();
+    await everyShard.step();
+    expect(shards.size).toBe(2 * Math.ceil(SHARDS / 20));
+    expect(most).toBe(16);
+  });
+
+  it("does not forget what is accepted while it lasts", async () => {
+    const slow = new RequestExpiry(fixture.ports, SLOW_PACE);
+    slow.expect({ device: DEVICE, expiresAtMs: 0 });
+    const list = fixture.devices.listOpenRequests.bind(fixture.devices);
+    fixture.devices.listOpenRequests = async (page) => {
+      const listed = await list(page);
+      if (page.shard === SHARD && listed.length === 0) slow.expect(await accepted("r-1"));
+      return listed;
+    };
+    await slow.step();
+    fixture.nowMs += 3000;
+    await slow.step();
     expect(await answers()).toEqual(["EXPIRED"]);
   });
 });

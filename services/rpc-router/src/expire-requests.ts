@@ -7,7 +7,9 @@ import { type Answer, LAPSED } from "./route.ts";
 import type { Accepted } from "./route-requests.ts";
 
 /** Requests of one shard that are looked at together. */
-const LIMIT = 200;
+const LIMIT = 100;
+/** Shards that are looked at together. */
+const BATCH = 16;
 
 /**
  * Sees to it that every accepted request ends, whoever died.
@@ -21,7 +23,7 @@ export class RequestExpiry {
   readonly #shardsPerStep: number;
   /** When to look at a shard, ms since 1970. */
   readonly #dueMs = new Map<number, number>();
-  /** Nodes that were alive when all was seen to. */
+  /** Nodes that were alive at the last step. */
   #bootIds: ReadonlySet<string> = new Set();
   #nextShard = 0;
 
@@ -42,30 +44,45 @@ export class RequestExpiry {
   async step(): Promise<void> {
     const nowMs = this.#ports.clock();
     const alive: ReadonlySet<string> = new Set((await this.#ports.nodes.list()).map(({ bootId }) => bootId));
-    const died = !this.#bootIds.isSubsetOf(alive);
-    const due = died
-      ? [...this.#dueMs.keys()]
-      : [...this.#dueMs].flatMap(([shard, dueMs]) => (dueMs <= nowMs ? [shard] : []));
-    const turn = Array.from({ length: this.#shardsPerStep }, (_, index) => (this.#nextShard + index) % SHARDS);
-    await Promise.all([...new Set([...due, ...turn])].map((shard) => this.#look(shard, alive)));
-    this.#bootIds = alive; // Only now: where a look failed, the next step must still know who died.
-    this.#nextShard = (this.#nextShard + this.#shardsPerStep) % SHARDS;
+    if (!this.#bootIds.isSubsetOf(alive)) for (const shard of this.#dueMs.keys()) this.#dueMs.set(shard, 0);
+    this.#bootIds = alive;
+    for (let index = 0; index < this.#shardsPerStep; index++) {
+      this.#dueMs.set(this.#nextShard, 0);
+      this.#nextShard = (this.#nextShard + 1) % SHARDS;
+    }
+
+    const due = [...this.#dueMs].flatMap(([shard, dueMs]) => (dueMs <= nowMs ? [shard] : []));
+    const failures: unknown[] = [];
+    for (let from = 0; from < due.length; from += BATCH) {
+      const batch = due.slice(from, from + BATCH);
+      const looks = await Promise.allSettled(batch.map((shard) => this.#look(shard, alive)));
+      const failed = looks.flatMap((look) => (look.status === "rejected" ? [look.reason] : []));
+      failures.push(...failed);
+      if (failed.length === batch.length) break; // The store or the bus is away: the rest would fail as well.
+    }
+    if (failures.length > 0) throw failures.find((reason) => !isOutage(reason)) ?? failures[0];
   }
 
   /** Ends what has lapsed or is with a node that died, and notes when the rest is due. */
   async #look(shard: number, alive: ReadonlySet<string>): Promise<void> {
     const { devices, clock, settings } = this.#ports;
-    const left: ShardRequest[] = [];
-    let more = true;
-    while (more) {
-      const page = await devices.listOpenRequests({ shard, limit: LIMIT, offset: left.length });
-      more = page.length === LIMIT;
-      const lapsedMs = clock() - settings.answerGraceMs;
-      const stays = await Promise.all(page.map((request) => this.#see(request, lapsedMs, alive)));
-      left.push(...page.filter((_, index) => stays[index]));
+    this.#dueMs.delete(shard); // Before it is listed: what is accepted meanwhile is noted, and may not be in the list.
+    try {
+      const left: ShardRequest[] = [];
+      let more = true;
+      while (more) {
+        const page = await devices.listOpenRequests({ shard, limit: LIMIT, offset: left.length });
+        more = page.length === LIMIT;
+        const lapsedMs = clock() - settings.answerGraceMs;
+        const stays = await Promise.all(page.map((request) => this.#see(request, lapsedMs, alive)));
+        left.push(...page.filter((_, index) => stays[index]));
+      }
+      for (const request of left) this.expect(request);
+    } catch (error) {
+      this.#dueMs.delete(shard); // Behind all others: one that keeps failing does not keep them from their turn.
+      this.#dueMs.set(shard, 0);
+      throw error;
     }
-    this.#dueMs.delete(shard);
-    for (const request of left) this.expect(request);
   }
 
   /** Ends a request that nobody else ends; false when it is not open any more. */
