@@ -1,6 +1,15 @@
 import { randomUUID } from "node:crypto";
 import { type Bus, type IncomingRecord, type Running, readTable, type Sender } from "@ferry/bus";
-import { CONTENT_TYPE, CONTENT_TYPE_HEADER, deviceKey, type lwm2m, TOPICS, toSafeNumber } from "@ferry/proto";
+import {
+  attributeUpdateKey,
+  CONTENT_TYPE,
+  CONTENT_TYPE_HEADER,
+  deviceKey,
+  type lwm2m,
+  parseAttributeUpdate,
+  TOPICS,
+  toSafeNumber,
+} from "@ferry/proto";
 import {
   applyDocuments,
   DEFAULT_TENANT,
@@ -15,9 +24,10 @@ import {
   type SealingKeys,
 } from "@ferry/provisioning";
 import type { RecordRef } from "@ferry/state";
-import { NoAnswerError } from "./errors.ts";
+import { InvalidValueError, NoAnswerError } from "./errors.ts";
 import type {
   DeclaredDocument,
+  DesiredValue,
   DeviceSummary,
   FerryClient,
   RpcAnswer,
@@ -77,6 +87,21 @@ export class BusClient implements FerryClient {
       clearTimeout(timer);
       this.#waiting.delete(requestId);
     }
+  }
+
+  async desire({ endpoint, tenant = DEFAULT_TENANT, key, value }: DesiredValue): Promise<void> {
+    const recordKey = attributeUpdateKey(tenant, endpoint, key);
+    const record = value === null ? null : Buffer.from(JSON.stringify({ value }));
+    const parsed = parseAttributeUpdate(record, CONTENT_TYPE.json, recordKey);
+    if (parsed.type === "invalid") throw new InvalidValueError(`${parsed.field} ${parsed.reason}`.trimStart());
+    if (parsed.key !== key || parsed.endpoint !== endpoint) throw new InvalidValueError("key must not contain a /");
+    await this.#require("attributeUpdate");
+    await this.#sender.publish({
+      topic: this.#topic("attributeUpdate"),
+      key: recordKey,
+      value: record,
+      headers: record === null ? {} : { [CONTENT_TYPE_HEADER]: CONTENT_TYPE.json },
+    });
   }
 
   async devices(tenant?: string): Promise<readonly DeviceSummary[]> {

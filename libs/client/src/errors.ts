@@ -4,6 +4,12 @@ export class NoAnswerError extends Error {
   readonly code = "NO_ANSWER";
 }
 
+/** A desired value is none; the message names the member and says what it must be. */
+export class InvalidValueError extends Error {
+  override readonly name = "InvalidValueError";
+  readonly code = "INVALID_VALUE";
+}
+
 /** The console's HTTP API refused a request, or cannot be reached. */
 export class ApiError extends Error {
   override readonly name = "ApiError";

@@ -21,6 +21,17 @@ export interface RpcCall {
   readonly retries?: number;
 }
 
+/** What a resource of a device is to be. */
+export interface DesiredValue {
+  readonly endpoint: string;
+  /** `default` when absent. */
+  readonly tenant?: string;
+  /** Key name that the device's profile gives the resource. */
+  readonly key: string;
+  /** A scalar, or an object by Resource Instance id; null withdraws what was desired. */
+  readonly value: string | number | boolean | { readonly [instance: string]: unknown } | null;
+}
+
 /** The final answer: the flat JSON of lwm2m.rpc.response.v1. */
 export interface RpcAnswer {
   readonly requestId: string;
@@ -87,6 +98,12 @@ export interface TailOptions {
 export interface FerryClient {
   /** @throws {NoAnswerError} nobody answered in time */
   rpc(call: RpcCall): Promise<RpcAnswer>;
+  /**
+   * Resolves when the value is on the bus: it is written when the device can be reached.
+   *
+   * @throws {InvalidValueError} no device or key can be called so, or no value be so large
+   */
+  desire(desired: DesiredValue): Promise<void>;
   devices(tenant?: string): Promise<readonly DeviceSummary[]>;
   /** Resolves when `signal` aborts. */
   tail(stream: Stream, options: TailOptions): Promise<void>;

@@ -56,6 +56,27 @@ describe("a record as a line", () => {
       { event: "LIFECYCLE_EVENT_REFUSED", reason: "no device is declared" },
       "refused  no device is declared",
     ],
+    [
+      "what an Update changed",
+      "lifecycle",
+      {
+        event: "LIFECYCLE_EVENT_UPDATED",
+        registration: { lifetimeS: 60, lwm2mVersion: "1.1", peer: "192.0.2.1:5683" },
+        changes: ["lifetime", "objects"],
+      },
+      "updated  lifetime 60 s, LwM2M 1.1, from 192.0.2.1:5683, changed: lifetime, objects",
+    ],
+    [
+      "a desired value that was refused, with its key and path",
+      "lifecycle",
+      {
+        event: "LIFECYCLE_EVENT_WRITE_FAILED",
+        key: "batteryLevel",
+        path: "/3/0/9",
+        reason: "METHOD_NOT_ALLOWED",
+      },
+      "write_failed  batteryLevel /3/0/9: METHOD_NOT_ALLOWED",
+    ],
     ["a request", "rpcRequest", { method: "Read", params: { id: "/3/0/9" } }, 'request   Read {"id":"/3/0/9"}'],
     ["a request by text", "rpcRequest", { method: "Read", params: '{"key":"a"}' }, 'request   Read {"key":"a"}'],
     [

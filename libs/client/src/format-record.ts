@@ -24,13 +24,16 @@ const FORMATS: Readonly<Record<Stream, (value: Json) => string>> = {
   telemetry: (value) => samples(value.samples, value.stale === true ? " (late)" : ""),
   attributes: (value) => `attributes  ${samples(value.attributes, "")}`,
   lifecycle: (value) => {
-    const { registration, reason } = value;
+    const { registration, reason, key, path, changes } = value;
     const event = String(value.event).replace("LIFECYCLE_EVENT_", "").toLowerCase();
     const facts =
       registration === undefined
         ? ""
         : `  lifetime ${members(registration).lifetimeS} s, LwM2M ${members(registration).lwm2mVersion}, from ${members(registration).peer}`;
-    return `${event}${facts}${reason ? `  ${reason}` : ""}`;
+    const changed = Array.isArray(changes) && changes.length > 0 ? `, changed: ${changes.join(", ")}` : "";
+    const written = [key, path].filter(Boolean).join(" ");
+    const told = [written, reason].filter(Boolean).join(": ");
+    return `${event}${facts}${changed}${told === "" ? "" : `  ${told}`}`;
   },
   rpcRequest: (value) =>
     `request   ${value.method} ${typeof value.params === "string" ? value.params : JSON.stringify(value.params ?? {})}`,

@@ -1,9 +1,10 @@
 import { lwm2m } from "@ferry/proto";
 import type { ProvisioningDocument, PublishOutcome, RecordChange } from "@ferry/provisioning";
 import type { RecordRef } from "@ferry/state";
-import { ApiError, NoAnswerError } from "./errors.ts";
+import { ApiError, InvalidValueError, NoAnswerError } from "./errors.ts";
 import type {
   DeclaredDocument,
+  DesiredValue,
   DeviceSummary,
   FerryClient,
   RpcAnswer,
@@ -64,6 +65,16 @@ export class HttpClient implements FerryClient {
       return await this.#json<RpcAnswer>("POST", "/api/v1/rpc", call);
     } catch (error) {
       if (error instanceof ApiError && error.status === 504) throw new NoAnswerError(error.message, { cause: error });
+      throw error;
+    }
+  }
+
+  async desire(desired: DesiredValue): Promise<void> {
+    try {
+      await this.#send("POST", "/api/v1/desired-values", desired);
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 400)
+        throw new InvalidValueError(error.message, { cause: error });
       throw error;
     }
   }
@@ -159,6 +170,7 @@ export class HttpClient implements FerryClient {
     } catch (error) {
       // fetch throws TypeError for every failure of the network.
       if (!(error instanceof TypeError)) throw error;
+      if (!URL.canParse(this.#baseUrl)) throw new ApiError(`${this.#baseUrl} is no URL: begin with http://`, 0);
       throw new ApiError(`cannot reach ${this.#baseUrl}: is Ferry running there? (npm start, or --api-url)`, 0, {
         cause: error,
       });

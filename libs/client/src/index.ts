@@ -1,7 +1,8 @@
 export { BusClient, type BusClientOptions } from "./bus-client.ts";
-export { ApiError, NoAnswerError } from "./errors.ts";
+export { ApiError, InvalidValueError, NoAnswerError } from "./errors.ts";
 export {
   type DeclaredDocument,
+  type DesiredValue,
   type DeviceSummary,
   type FerryClient,
   type RpcAnswer,

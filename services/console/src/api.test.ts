@@ -58,6 +58,7 @@ describe("the HTTP API", () => {
     expect(Object.keys((body as { paths: object }).paths)).toEqual([
       "/api/v1/devices",
       "/api/v1/rpc",
+      "/api/v1/desired-values",
       "/api/v1/records/{stream}",
       "/api/v1/provisioning",
       "/api/v1/provisioning/diff",

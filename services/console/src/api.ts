@@ -2,7 +2,15 @@ import { PassThrough } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import swagger from "@fastify/swagger";
 import { BusUnavailableError } from "@ferry/bus";
-import { type DocumentJson, type FerryClient, NoAnswerError, type RpcCall, type Stream } from "@ferry/client";
+import {
+  type DesiredValue,
+  type DocumentJson,
+  type FerryClient,
+  InvalidValueError,
+  NoAnswerError,
+  type RpcCall,
+  type Stream,
+} from "@ferry/client";
 import { findRepeatedMember } from "@ferry/lwm2m";
 import { lwm2m } from "@ferry/proto";
 import { type ProvisioningDocument, ProvisioningTimeoutError, type PublishOutcome } from "@ferry/provisioning";
@@ -108,6 +116,15 @@ export async function createApi({ client, authentication, logger, stopping }: Ap
     client.rpc(principal.tenant === undefined ? body : { ...body, tenant: principal.tenant }),
   );
 
+  api.post<{ Body: DesiredValue }>(
+    "/api/v1/desired-values",
+    { schema: SCHEMAS.desire },
+    async ({ principal, body }, reply) => {
+      await client.desire(principal.tenant === undefined ? body : { ...body, tenant: principal.tenant });
+      return reply.code(202).send();
+    },
+  );
+
   api.get<{
     Params: { stream: Stream };
     Querystring: { from: "earliest" | "latest"; tenant?: string; endpoint?: string };
@@ -178,7 +195,7 @@ export async function createApi({ client, authentication, logger, stopping }: Ap
 function statusOf(error: Error & { readonly statusCode?: number }): number {
   if (error instanceof NoAnswerError || error instanceof ProvisioningTimeoutError) return 504;
   if (error instanceof BusUnavailableError || error instanceof IssuerUnavailableError) return 503;
-  if (error instanceof InvalidBodyError) return 400;
+  if (error instanceof InvalidBodyError || error instanceof InvalidValueError) return 400;
   return error.statusCode ?? 500;
 }
 

@@ -38,7 +38,7 @@ const ndjson = "One JSON value a line.";
 
 /** What each route takes: checked, and shown in the OpenAPI document. */
 export const SCHEMAS: Readonly<
-  Record<"devices" | "rpc" | "records" | "declared" | "apply" | "diff" | "remove", object>
+  Record<"devices" | "rpc" | "desire" | "records" | "declared" | "apply" | "diff" | "remove", object>
 > = {
   devices: {
     summary: "Registered devices",
@@ -81,6 +81,26 @@ export const SCHEMAS: Readonly<
           type: "integer",
           minimum: 0,
           description: "How often a request that timed out is tried again when the device is heard; at most 5.",
+        },
+      },
+    },
+  },
+  desire: {
+    summary: "Says what a resource of a device is to be",
+    description:
+      "Answers 202 when that is on the bus. The device gets it when it can be reached; a refusal is a lifecycle record WRITE_FAILED.",
+    body: {
+      type: "object",
+      required: ["endpoint", "key", "value"],
+      additionalProperties: false,
+      properties: {
+        endpoint: { type: "string", minLength: 1, description: "LwM2M Endpoint Client Name." },
+        tenant: text,
+        key: { type: "string", minLength: 1, description: "Key name that the device's profile gives the resource." },
+        value: {
+          // No types: Fastify would make text of numbers, and null of empty text.
+          description:
+            "A scalar (64-bit numbers as text), or an object by Resource Instance id; null withdraws what was desired.",
         },
       },
     },

@@ -28,13 +28,13 @@ describe("help", () => {
   it("lists every command and the exit codes", async () => {
     const { code, stdout } = await ferry("--help");
     expect(code).toBe(0);
-    for (const command of ["rpc", "tail", "devices", "apply", "diff", "get", "delete", "simulate", "dev"]) {
+    for (const command of ["rpc", "desire", "tail", "devices", "apply", "diff", "get", "delete", "simulate", "dev"]) {
       expect(stdout).toMatch(new RegExp(`^ {2}${command} `, "m"));
     }
     expect(stdout).toContain("Exit codes: 0 done; 1 the device, or Ferry, refused; 2 wrong use; 3 nobody answered.");
   });
 
-  it.each(["rpc", "tail", "devices", "apply", "diff", "get", "delete", "simulate", "dev"])(
+  it.each(["rpc", "desire", "tail", "devices", "apply", "diff", "get", "delete", "simulate", "dev"])(
     "of %s names its options",
     async (command) => {
       const { code, stdout } = await ferry(command, "--help");
@@ -57,6 +57,17 @@ describe("wrong use exits with 2 and says what is wrong", () => {
     ["a command that there is not", ["rcp", "demo", READ], /^error: unknown command 'rcp'\n\(Did you mean rpc\?\)/],
     ["an option that there is not", ["devices", "--jsn"], /^error: unknown option '--jsn'\n\(Did you mean --json\?\)/],
     ["a missing argument", ["rpc", "demo"], /^error: missing required argument 'request'/],
+    [
+      "neither a value to desire nor --withdraw",
+      ["desire", "demo", "utcOffset"],
+      /^ferry: give either a value or --withdraw/,
+    ],
+    ["both", ["desire", "demo", "utcOffset", "+02", "--withdraw"], /^ferry: give either a value or --withdraw/],
+    [
+      "a value that begins as JSON and is none",
+      ["desire", "demo", "limits", "{0:1}"],
+      /^ferry: the value begins with \{ and is no JSON: /,
+    ],
     ["an empty request", ["rpc", "demo", " "], /^ferry: the request is empty: give a method, such as 'Read/],
     ["a time that is none", ["rpc", "demo", READ, "--timeout", "soon"], /whole milliseconds from 1 to 3600000/],
     ["too many retries", ["rpc", "demo", READ, "--retries", "6"], /Give a whole number from 0 to 5/],

@@ -1,10 +1,11 @@
 import { BusUnavailableError } from "@ferry/bus";
-import { ApiError, NoAnswerError } from "@ferry/client";
+import { ApiError, InvalidValueError, NoAnswerError } from "@ferry/client";
 import { InvalidDocumentsError, ProvisioningTimeoutError } from "@ferry/provisioning";
 import { UsageError } from "@ferry/runtime";
 import { Command, CommanderError } from "commander";
 import { applyCommand } from "./apply.ts";
 import { deleteCommand } from "./delete.ts";
+import { desireCommand } from "./desire.ts";
 import { devCommand } from "./dev.ts";
 import { devicesCommand } from "./devices.ts";
 import { diffCommand } from "./diff.ts";
@@ -31,6 +32,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     .showHelpAfterError("(--help shows what there is)");
   for (const command of [
     rpcCommand,
+    desireCommand,
     tailCommand,
     devicesCommand,
     applyCommand,
@@ -48,13 +50,15 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
-    if (error instanceof UsageError || error instanceof InvalidDocumentsError) return fail(error, EXIT.usage, terminal);
+    if (MISUSED.some((type) => error instanceof type)) return fail(error as Error, EXIT.usage, terminal);
     if (error instanceof ApiError) return fail(error, isRefusal(error) ? EXIT.refused : EXIT.unavailable, terminal);
     if (UNANSWERED.some((type) => error instanceof type)) return fail(error as Error, EXIT.unavailable, terminal);
     throw error;
   }
 }
 
+/** What says that a command was used wrongly. */
+const MISUSED = [UsageError, InvalidDocumentsError, InvalidValueError];
 /** What says that nobody answered. */
 const UNANSWERED = [BusUnavailableError, NoAnswerError, ProvisioningTimeoutError];
 

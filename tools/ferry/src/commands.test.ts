@@ -83,6 +83,29 @@ function describeCommands(way: string, start: () => Promise<Target>): void {
       expect(JSON.parse(refused.stdout)).toMatchObject({ endpoint: "demo", status: "FAILED" });
     });
 
+    it("desire has a resource written, and a refusal told", async () => {
+      const values = new Program(MAIN, ["tail", "attributes", "--endpoint", "demo", ...target.options]);
+      await values.prints(/following attributes/);
+      const refusals = new Program(MAIN, ["tail", "lifecycle", "--endpoint", "demo", ...target.options]);
+      await refusals.prints(/following lifecycle/);
+      expect(await ferry("desire", "demo", "timezone", "Asia/Tokyo")).toEqual({
+        code: 0,
+        stdout: "desired timezone of demo\n",
+        stderr: "",
+      });
+      await values.prints(/timezone=Asia\/Tokyo/);
+      await ferry("desire", "demo", "batteryLevel", "50");
+      await refusals.prints(/write_failed {2}batteryLevel \/3\/0\/9: METHOD_NOT_ALLOWED/);
+      expect(await ferry("desire", "demo", "batteryLevel", "--withdraw")).toMatchObject({ code: 0 });
+      expect(await ferry("desire", "demo", "a/b", "1")).toEqual({
+        code: 2,
+        stdout: "",
+        stderr: "ferry: key must not contain a /\n",
+      });
+      await values.end("SIGINT");
+      await refusals.end("SIGINT");
+    });
+
     it("devices lists the registrations, for people and for programs", async () => {
       const table = await ferry("devices");
       expect(table.stdout).toMatch(/^ENDPOINT {2}TENANT .*\ndemo {6}default {2}quickstart {2}1\.1 {4}300 s /);

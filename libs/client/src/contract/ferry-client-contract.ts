@@ -98,6 +98,32 @@ export function describeFerryClient(name: string, { connect }: ClientHarness): v
       });
     });
 
+    describe("desire", () => {
+      beforeAll(start);
+      afterAll(stop);
+
+      it("publishes what a resource is to be, and a tombstone for null", async () => {
+        const device = { tenant: "acme", endpoint: "meter/1" };
+        await client.desire({ endpoint: "demo", key: "utcOffset", value: "+02" });
+        await client.desire({ ...device, key: "limits", value: { 0: 1.5, 1: "18446744073709551615" } });
+        await client.desire({ ...device, key: "limits", value: null });
+        expect(await responder.desiredAfter(3)).toEqual([
+          ["default/demo/utcOffset", '{"value":"+02"}'],
+          ["acme/meter/1/limits", '{"value":{"0":1.5,"1":"18446744073709551615"}}'],
+          ["acme/meter/1/limits", undefined],
+        ]);
+      });
+
+      it.each([
+        ["key", { key: "a/b", value: 1 }, "key must not contain a /"],
+        ["value", { key: "a", value: "x".repeat(65_536) }, "value must not be longer than 65536 bytes"],
+      ])("refuses what no consumer would take, naming the %s", async (_, desired, message) => {
+        const refused = client.desire({ endpoint: "demo", ...desired });
+        await expect(refused).rejects.toMatchObject({ name: "InvalidValueError", message });
+        expect(responder.desired.filter(([key]) => key.startsWith("default/demo/a"))).toEqual([]);
+      });
+    });
+
     describe("devices", () => {
       beforeAll(start);
       afterAll(stop);
@@ -333,6 +359,7 @@ export function describeFerryClient(name: string, { connect }: ClientHarness): v
       const signal = new AbortController().signal;
       for (const attempt of [
         () => lost.rpc({ endpoint: "demo", method: "Read", timeoutMs: PATIENCE_MS }),
+        () => lost.desire({ endpoint: "demo", key: "a", value: 1 }),
         () => lost.devices(),
         () => lost.get(),
         () => lost.diff([]),

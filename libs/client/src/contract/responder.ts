@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { Bus, IncomingRecord, Sender } from "@ferry/bus";
 import { CONTENT_TYPE, CONTENT_TYPE_HEADER, deviceKey, lwm2m, parseProvisioningKey, TOPICS } from "@ferry/proto";
 
@@ -9,6 +10,8 @@ export class Responder {
   readonly #bus: Bus;
   readonly #sender: Sender;
   readonly requests: Record<string, unknown>[] = [];
+  /** Desired values: key and text of each record. */
+  readonly desired: [string, string | undefined][] = [];
 
   constructor(bus: Bus) {
     this.#bus = bus;
@@ -19,9 +22,11 @@ export class Responder {
     const layouts = Object.values(TOPICS).map((topic) => ({ ...topic, name: TOPIC_PREFIX + topic.name }));
     await this.#bus.ensureTopics(layouts, "create");
     const groupId = "responder";
+    const desired = TOPIC_PREFIX + TOPICS.attributeUpdate.name;
     const [rpc, provisioning] = [TOPIC_PREFIX + TOPICS.rpcRequest.name, TOPIC_PREFIX + TOPICS.provisioning.name];
     await Promise.all([
       this.#bus.subscribe({ type: "group", groupId, topics: [rpc], handle: (record) => this.#answer(record) }).ready,
+      this.#bus.subscribe({ type: "reader", topic: desired, from: "latest", handle: (it) => this.#note(it) }).ready,
       this.#bus.subscribe({ type: "reader", topic: provisioning, from: "latest", handle: (it) => this.#judge(it) })
         .ready,
     ]);
@@ -68,6 +73,16 @@ export class Responder {
       value: Buffer.from(JSON.stringify({ requestId, tenant, endpoint, ...outcome })),
       headers: { [CONTENT_TYPE_HEADER]: CONTENT_TYPE.json },
     });
+  }
+
+  #note({ key, value }: IncomingRecord): void {
+    this.desired.push([key ?? "", value === null ? undefined : Buffer.from(value).toString()]);
+  }
+
+  /** The desired values, once there are so many. */
+  async desiredAfter(count: number): Promise<Responder["desired"]> {
+    while (this.desired.length < count) await setImmediate();
+    return this.desired;
   }
 
   /** Applies everything but what is called `bad`. */
