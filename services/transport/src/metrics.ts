@@ -133,6 +133,11 @@ export const TRANSPORT_METRICS = {
     name: "lwm2m_rpc_waiting",
     help: "RPC requests that this node knows to wait for their devices to be heard.",
   },
+  rpcAnswersHeld: {
+    type: "gauge",
+    name: "lwm2m_rpc_answers_held",
+    help: "Final answers that are held until Redis is back, at most 10,000.",
+  },
   rpcRetries: {
     type: "counter",
     name: "lwm2m_rpc_retries_total",

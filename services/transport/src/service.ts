@@ -252,6 +252,7 @@ export async function startTransport(
   metrics.devices.collect(() => ownership.size);
   metrics.observations.collect(() => ownership.observations);
   metrics.rpcWaiting.collect(() => rpc.waiting);
+  metrics.rpcAnswersHeld.collect(() => rpc.answersHeld);
   metrics.asleep.collect(() => [...ownership.devices()].filter(({ asleep }) => asleep).length);
   metrics.drift.collect(() => drift(ownership, monotonicMs()));
   metrics.refusedByDevice.collect(() => refused(ownership));

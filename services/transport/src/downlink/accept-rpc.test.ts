@@ -1,4 +1,5 @@
 import { CODE, type Received, uriPath } from "@ferry/coap";
+import { StateUnavailableError } from "@ferry/state";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import type { TransportSettings } from "../config.ts";
 import { ask, collectAnswers, type FinalAnswer, store } from "../rpc-fixture.ts";
@@ -112,6 +113,35 @@ describe("an RPC request at the device's owner", () => {
     await ask("r-2", "Read", { id: "/3/0/9" });
     await until(() => answers.length === 2, "the second answer");
     expect(requestsTo(device, "/3/0/4")).toHaveLength(0);
+  });
+
+  it("has the device's answer, once, though Redis is away when that comes and the device is heard before Redis is back", async () => {
+    const { system, device, answers, ask } = await startAsked();
+    const { devices } = system.state;
+    const finish = devices.finish.bind(devices);
+    let isAway = true;
+    const refused = new Set<string>();
+    devices.finish = async (request) => {
+      if (!isAway) return await finish(request);
+      refused.add(request.requestId);
+      throw new StateUnavailableError("away");
+    };
+    device.answer = () => ({ code: CODE.CHANGED });
+    await ask("r-1", "Execute", { id: "/3/0/4" });
+    await ask("r-2", "WriteReplace", { id: "/3/0/14", value: "+01" });
+    await until(() => refused.size === 2, "both answers to be refused");
+    await register(device);
+    await ask("r-1", "Execute", { id: "/3/0/4" });
+    isAway = false;
+    await until(() => answers.length === 2, "the answers");
+    expect(answers).toMatchObject([
+      { requestId: "r-1", status: "SUCCESSFUL" },
+      { requestId: "r-2", status: "SUCCESSFUL" },
+    ]);
+    await ask("r-3", "Delete", { id: "/19/0" });
+    await until(() => answers.length === 3, "what was asked last");
+    expect(requestsTo(device, "/3/0/4")).toHaveLength(1);
+    expect(requestsTo(device, "/3/0/14")).toHaveLength(1);
   });
 
   it("ends with TIMEOUT at its deadline when the device stays silent, and the next one gets its turn", async () => {

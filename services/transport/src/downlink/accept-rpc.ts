@@ -21,6 +21,7 @@ import { isReachable, sleeps } from "../reachability.ts";
 import { nextHead } from "../record-writer.ts";
 import { type Answer, answer, MOVED } from "./answer.ts";
 import { finishRequest } from "./finish-request.ts";
+import { HeldAnswers } from "./held-answers.ts";
 import { answerLocally } from "./local-requests.ts";
 import { isRepeatable, type Performed, perform } from "./perform.ts";
 import { afterTimeout, nextStep } from "./request-policy.ts";
@@ -62,9 +63,11 @@ export class RpcExecutor {
   readonly #format: FormatOptions;
   readonly #known = new Map<string, Known>();
   readonly #lapses: MachineDriver<DueChange<Known>>;
+  readonly #answers: HeldAnswers;
 
   constructor(ports: TransportPorts) {
     this.#ports = ports;
+    this.#answers = new HeldAnswers(ports);
     const { timeZone, compat } = ports.settings;
     this.#format = { formatTime: createTimeFormat(timeZone), compat };
     this.#lapses = driveMachine(new DueWatch<Known>(), (known) => this.#lapse(known), ports.clock.wallMs);
@@ -77,8 +80,14 @@ export class RpcExecutor {
     return count;
   }
 
+  /** Answers that wait for the store. */
+  get answersHeld(): number {
+    return this.#answers.size;
+  }
+
   stop(): void {
     this.#lapses.stop();
+    this.#answers.stop();
   }
 
   /**
@@ -128,8 +137,8 @@ export class RpcExecutor {
       logger.error({ ...stored.device, requestId: stored.requestId }, "The bytes of a stored request are damaged");
       return;
     }
+    if (this.#isInHandOrOver(request)) return;
     const known = this.#known.get(nameOf(request));
-    if (known?.inHand || known?.ended) return;
     if (stored.dispatchedBy !== undefined) {
       // Who dispatched it answers, or the router when that node is dead. What this one dispatched and has not in hand, it lost sight of.
       if (stored.dispatchedBy.bootId === node.bootId) void this.#finish(request, answer("INDETERMINATE", LOST));
@@ -140,8 +149,8 @@ export class RpcExecutor {
 
   /** `othersWait`: requests that came before it are in the store and not in hand. */
   #take(device: OwnedDevice, request: Request, othersWait: boolean): void {
+    if (this.#isInHandOrOver(request)) return;
     const known = this.#known.get(nameOf(request));
-    if (known?.inHand || known?.ended) return;
     const built = buildOperation(request.method, request.params, device.serving);
     if (built.type === "refused") {
       void this.#finish(request, formatRefusal(built));
@@ -373,6 +382,11 @@ export class RpcExecutor {
     return isReachable(device, this.#ports.settings, this.#ports.clock.monotonicMs());
   }
 
+  #isInHandOrOver(request: RequestRef): boolean {
+    const known = this.#known.get(nameOf(request));
+    return known?.inHand === true || known?.ended === true || this.#answers.has(request);
+  }
+
   #know({ tenant, endpoint, requestId, contentType, expiresAtMs }: Request): Known {
     const ref = { tenant, endpoint, requestId, contentType };
     const known = this.#known.get(nameOf(ref));
@@ -418,10 +432,11 @@ export class RpcExecutor {
     const known = this.#known.get(nameOf(request));
     if (known !== undefined) known.ended = true;
     const finished = await finishRequest(request, given, this.#ports);
+    if (!finished && !this.#answers.hold(request, given)) {
+      const device = this.#ports.ownership.byDevice(request.tenant, request.endpoint);
+      if (device !== undefined) device.retriesWait = true;
+    }
     if (known !== undefined) this.#forget(known);
-    if (finished) return;
-    const device = this.#ports.ownership.byDevice(request.tenant, request.endpoint);
-    if (device !== undefined) device.retriesWait = true;
   }
 }
 
