@@ -128,7 +128,9 @@ function conformancePage(): string {
   return page(
     "Conformance",
     `Tests of OMA's enabler test specification for LightweightM2M (OMA-ETS-LightweightM2M-INT) that clients of others run against Ferry: Eclipse Leshan's, and one by hand on aiocoap.
-\`1.1-int-101\` stands for \`LightweightM2M-1.1-int-101\`. Tests that need what Ferry does not offer yet are not listed.`,
+\`1.1-int-101\` stands for \`LightweightM2M-1.1-int-101\`. Tests that need what Ferry does not offer yet are not listed.
+Neither are those that no client here plays: Leshan's applies no attributes to composite observations (304, 308 to 310) and sends though it is muted (307).
+Ferry cancels observations passively (not 303 and 305), always says which format it wants (not 237), and asks for no root path (not 235) and nothing of the Security Object (not 221).`,
     [table(["Test", "What is shown", "Where"], rows)],
   );
 }

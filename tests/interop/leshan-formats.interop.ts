@@ -519,12 +519,13 @@ describe("in queue mode", () => {
 
   it("LightweightM2M-1.1-int-109: operations wait while the device sleeps, and are carried out in order at its Update", async () => {
     const isOf = ({ key }: StreamRecord): boolean => key === "default/sleeper";
+    const write = (params: string): Promise<RpcAnswer> =>
+      system.client.rpc({ endpoint: "sleeper", method: "WriteReplace", params, timeoutMs: 20_000 });
+    expect(await write('{"id":"/1/0/1","value":240}')).toMatchObject({ result: "CHANGED" });
+    await sleeper.waitFor("updated");
     await lifecycle.waitFor((record) => isOf(record) && record.value.event === "LIFECYCLE_EVENT_ASLEEP");
     const asleepAt = sleeper.events.length;
-    const asked = [1, 2, 3].map((value) => {
-      const params = `{"id":"/38000/0/1","value":${value}}`;
-      return system.client.rpc({ endpoint: "sleeper", method: "WriteReplace", params, timeoutMs: 20_000 });
-    });
+    const asked = [1, 2, 3].map((value) => write(`{"id":"/38000/0/1","value":${value}}`));
     const waits = ({ value }: StreamRecord): boolean => value.progress === "RPC_PROGRESS_WAITING_FOR_DEVICE";
     await progress.waitFor(() => progress.of("sleeper").filter(waits).length === 3);
     expect(sleeper.events.slice(asleepAt)).toEqual([]);
@@ -533,6 +534,6 @@ describe("in queue mode", () => {
 
     for (const answer of await Promise.all(asked)) expect(answer).toMatchObject({ result: "CHANGED" });
     const written = sleeper.events.flatMap((event) => (event.event === "written" ? [event.value] : []));
-    expect(written).toEqual([1, 2, 3]);
+    expect(written).toEqual([240, 1, 2, 3]);
   }, 30_000);
 });

@@ -17,6 +17,7 @@ import { type Recording, type ServiceProcess, type Stops, System, stopAll } from
 import { startCoapEndpoint } from "./coap-endpoint.ts";
 
 const ENDPOINT = "leshan";
+const PORTFOLIO_MODEL = join(import.meta.dirname, "leshan/src/main/resources/models/16-1_0.xml");
 const CHANGED = { status: "SUCCESSFUL", result: "CHANGED" };
 const INSTANCE = (id: number, value: number): string =>
   `LwM2mResourceInstance [id=${id}, value=${value}, type=INTEGER]`;
@@ -40,7 +41,7 @@ beforeAll(async () => {
   transport = await system.run("transport", "transport-0", { env: { LWM2M_EXPIRY_GRACE: "1s" } });
   const router = await system.run("rpc-router", "rpc-router");
   await Promise.all([transport.started, router.started]);
-  await system.provision([join(import.meta.dirname, "provisioning")]);
+  await system.provision([join(import.meta.dirname, "provisioning"), PORTFOLIO_MODEL]);
   [lifecycle, attributes, telemetry] = await Promise.all([
     system.follow("lifecycle"),
     system.follow("attributes"),
@@ -393,7 +394,7 @@ describe("Leshan's client with Ferry as processes on Kafka and Redis", () => {
       await cancel({ key: "voltage" }, "/3/0/7", { "0": 11_999 });
     });
 
-    it("a Send in the clear is taken from the address where the device registered", async () => {
+    it("LightweightM2M-1.1-int-306: a Send in the clear is taken from the address where the device registered", async () => {
       await device.send({ command: "send", paths: ["/3/0/9"] });
       expect(await device.waitFor("sent")).toMatchObject({ code: 204 });
     });
@@ -454,6 +455,7 @@ describe("Content-Formats with Leshan's client", () => {
       ["/3/0/0", "/3/0/1", "/3/0/2"],
     ],
     ["LightweightM2M-1.1-int-203: values are read in TLV", CONTENT_FORMAT.LWM2M_TLV, ["/3/0"]],
+    ["LightweightM2M-1.1-int-204: values are read in JSON", CONTENT_FORMAT.LWM2M_JSON, ["/3/0"]],
     ["LightweightM2M-1.1-int-211: values are read in CBOR", CONTENT_FORMAT.CBOR, ["/1/0/0", "/1/0/6", "/1/0/7"]],
     [
       "LightweightM2M-1.1-int-231: values are read in SenML JSON",
@@ -493,20 +495,231 @@ describe("Content-Formats with Leshan's client", () => {
       { "2": 102, "3": 1011, "5": 2001, "6": true, "7": "U" },
     ],
     [
-      "LightweightM2M-1.1-int-233: values are written in SenML CBOR (Server Object)",
-      CONTENT_FORMAT.SENML_CBOR,
-      { "1": 61, "6": false },
-    ],
-    [
-      "LightweightM2M-1.1-int-234: values are written in SenML JSON (Server Object)",
-      CONTENT_FORMAT.SENML_JSON,
-      { "1": 62, "6": true },
+      "LightweightM2M-1.1-int-220: values are written in JSON (partial update)",
+      CONTENT_FORMAT.LWM2M_JSON,
+      { "2": 101, "3": 1010, "5": 2000, "6": true, "7": "U" },
     ],
   ])("%s, when the device announces it", async (_, format, values) => {
     await announce(format);
     expect(await formatOf("WriteUpdate", { id: "/1/0", value: values })).toBe(format);
     const text = await read("/1", endpoint);
     for (const [id, value] of Object.entries(values)) expect(text).toContain(`[id=${id}, value=${value}, type=`);
+  });
+});
+
+describe("the Portfolio Object, composite operations and Send with Leshan's client", () => {
+  let device: LeshanDevice;
+  const endpoint = "composites";
+
+  beforeAll(async () => {
+    device = await startLeshan({ server, endpoint, fixture: "black-box" });
+    stops.push(() => device.stop());
+    await device.waitFor("registered");
+  }, 30_000);
+
+  const nodesOf = async (method: string, params: object): Promise<unknown> => {
+    const { result, nodes, error } = await ask(method, params, endpoint);
+    expect({ result, error }).toEqual({ result: "CONTENT", error: undefined });
+    return nodes;
+  };
+  const value = (path: string, type: string, typed: object): object => ({ path, type, value: typed });
+  const identities = (instance: number, ...texts: string[]): object => ({
+    path: `/16/${instance}/0`,
+    type: "STRING",
+    children: { nodes: texts.map((string, id) => value(`/16/${instance}/0/${id}`, "STRING", { string })) },
+  });
+  const portfolio = (instance: number, ...texts: string[]): object => ({
+    path: `/16/${instance}`,
+    children: { nodes: [identities(instance, ...texts)] },
+  });
+  const create = async (instance: number, ...texts: string[]): Promise<void> => {
+    const written = { "0": Object.fromEntries(texts.map((text, id) => [id, text])) };
+    const answer = await ask("Create", { id: `/16/${instance}`, value: written, contentFormat: "TLV" }, endpoint);
+    expect(answer).toMatchObject({ result: "CREATED" });
+  };
+  const discover = async (id: string): Promise<string | undefined> => (await ask("Discover", { id }, endpoint)).value;
+
+  it("LightweightM2M-1.1-int-1630: a Portfolio instance is created beside another", async () => {
+    await create(0, "Host Device ID #1", "Host Device Manufacturer #1", "Host Device Model #1", "Version #1");
+    expect(await discover("/16/0")).toContain("</16/0/0>;dim=4");
+    await create(1, "Host Device ID #2", "Host Device Model #2");
+    expect(await discover("/16/1")).toContain("</16/1/0>;dim=2");
+    expect(await nodesOf("Read", { id: "/16", contentFormat: "TLV" })).toEqual([
+      {
+        path: "/16",
+        children: {
+          nodes: [
+            portfolio(0, "Host Device ID #1", "Host Device Manufacturer #1", "Host Device Model #1", "Version #1"),
+            portfolio(1, "Host Device ID #2", "Host Device Model #2"),
+          ],
+        },
+      },
+    ]);
+  });
+
+  it("LightweightM2M-1.1-int-228: Write of a Resource Instance", async () => {
+    const request = await expectEvent(
+      device,
+      async () =>
+        expect(await ask("WriteReplace", { id: "/16/1/0/1", value: "test" }, endpoint)).toMatchObject(CHANGED),
+      "requested",
+    );
+    expect(request).toMatchObject({ path: "/16/1/0/1" });
+    expect(await nodesOf("Read", { id: "/16/1/0/1" })).toEqual([value("/16/1/0/1", "STRING", { string: "test" })]);
+    expect(await nodesOf("Read", { id: "/16/1/0" })).toEqual([identities(1, "Host Device ID #2", "test")]);
+  });
+
+  it.each([
+    ["LightweightM2M-1.1-int-233: values are written in SenML CBOR", "SENML_CBOR", CONTENT_FORMAT.SENML_CBOR],
+    ["LightweightM2M-1.1-int-234: values are written in SenML JSON", "SENML_JSON", CONTENT_FORMAT.SENML_JSON],
+  ])("%s", async (_, contentFormat, format) => {
+    const write = async (method: string, params: object): Promise<void> => {
+      const request = await expectEvent(
+        device,
+        async () => expect(await ask(method, { ...params, contentFormat }, endpoint)).toMatchObject(CHANGED),
+        "requested",
+        (event) => event.contentFormat !== -1,
+      );
+      expect(request.contentFormat).toBe(format);
+    };
+    const isUpdated = ({ event, context, registration }: StreamRecord["value"]): boolean =>
+      event === "LIFECYCLE_EVENT_UPDATED" &&
+      (context as { endpoint: string }).endpoint === endpoint &&
+      (registration as { lifetimeS: number }).lifetimeS === 61;
+    await expectRecord(lifecycle, () => write("WriteUpdate", { id: "/1/0", value: { "1": 61, "6": true } }), isUpdated);
+    const text = await read("/1", endpoint);
+    expect(text).toContain("1=LwM2mSingleResource [id=1, value=61, type=INTEGER]");
+    expect(text).toContain("6=LwM2mSingleResource [id=6, value=true, type=BOOLEAN]");
+    await write("WriteReplace", { id: "/16/0/0/0", value: `test_value ${format}` });
+    expect(await read("/16", endpoint)).toContain(`value=test_value ${format}, type=STRING`);
+    await write("WriteReplace", { id: "/1/0/1", value: 63 });
+    expect(await nodesOf("Read", { id: "/1/0/1" })).toEqual([value("/1/0/1", "INTEGER", { int64: "63" })]);
+  });
+
+  it("LightweightM2M-1.1-int-230: Write-Composite, in one message", async () => {
+    const nodes = {
+      "/1/0/1": 61,
+      "/1/0/6": true,
+      ...Object.fromEntries(["aa", "bb", "cc", "dd"].map((text, id) => [`/16/0/0/${id}`, text])),
+    };
+    const before = device.events.length;
+    expect(await ask("WriteComposite", { nodes }, endpoint)).toMatchObject(CHANGED);
+    await device.waitFor("updated", (event) => device.events.indexOf(event) >= before);
+    const requests = device.events.slice(before).filter(({ event }) => event === "requested");
+    expect(requests).toMatchObject([{ method: "IPATCH", path: "/" }]);
+    const text = await read("/1/0", endpoint);
+    expect(text).toContain("1=LwM2mSingleResource [id=1, value=61, type=INTEGER]");
+    expect(text).toContain("6=LwM2mSingleResource [id=6, value=true, type=BOOLEAN]");
+    expect(await nodesOf("Read", { id: "/16/0" })).toEqual([portfolio(0, "aa", "bb", "cc", "dd")]);
+  });
+
+  it("LightweightM2M-1.1-int-1635: every Portfolio instance is deleted", async () => {
+    expect(await discover("/16/0")).toContain("</16/0/0>;dim=4");
+    for (const id of ["/16/0", "/16/1"]) {
+      expect(await ask("Delete", { id }, endpoint)).toMatchObject({ status: "SUCCESSFUL" });
+    }
+    expect(await discover("/16")).toBe("</16>;ver=1.0");
+  });
+
+  it("LightweightM2M-1.1-int-257: Write-Composite of the Server and the Device Object", async () => {
+    await nodesOf("Read", { id: "/1" });
+    await nodesOf("Read", { id: "/3" });
+    const nodes = { "/1/0/2": 101, "/1/0/6": true, "/3/0/13": 0 };
+    expect(await ask("WriteComposite", { nodes, contentFormat: "SENML_JSON" }, endpoint)).toMatchObject(CHANGED);
+    const serverText = await read("/1", endpoint);
+    expect(serverText).toContain("2=LwM2mSingleResource [id=2, value=101, type=INTEGER]");
+    expect(serverText).toContain("6=LwM2mSingleResource [id=6, value=true, type=BOOLEAN]");
+    expect(await read("/3", endpoint)).toContain("13=LwM2mSingleResource [id=13, value=Thu Jan 01 00:00:00 UTC 1970");
+  });
+
+  it("LightweightM2M-1.1-int-280: Read-Composite of a Resource, a Resource Instance and an Object Instance", async () => {
+    const request = await expectEvent(
+      device,
+      async () => {
+        const nodes = await nodesOf("ReadComposite", { ids: ["/3/0/16", "/3/0/11/0", "/1/0"] });
+        expect(nodes).toHaveLength(3);
+        expect(nodes).toEqual(
+          expect.arrayContaining([
+            value("/3/0/16", "STRING", { string: "U" }),
+            value("/3/0/11/0", "INTEGER", { int64: "0" }),
+            {
+              path: "/1/0",
+              children: {
+                nodes: expect.arrayContaining([
+                  value("/1/0/0", "INTEGER", { int64: "123" }),
+                  value("/1/0/1", "INTEGER", { int64: "61" }),
+                  value("/1/0/6", "BOOLEAN", { bool: true }),
+                  value("/1/0/7", "STRING", { string: "U" }),
+                ]),
+              },
+            },
+          ]),
+        );
+      },
+      "requested",
+    );
+    expect(request).toMatchObject({ method: "FETCH", accept: CONTENT_FORMAT.SENML_CBOR });
+  });
+
+  it("LightweightM2M-1.1-int-281: Read-Composite leaves out what cannot be read", async () => {
+    const nodes = await nodesOf("ReadComposite", { ids: ["/1/0/1", "/1/0/7", "/1/0/8"] });
+    expect(nodes).toHaveLength(2);
+    expect(nodes).toEqual(
+      expect.arrayContaining([value("/1/0/1", "INTEGER", { int64: "61" }), value("/1/0/7", "STRING", { string: "U" })]),
+    );
+  });
+
+  it("LightweightM2M-1.1-int-236: Read-Composite leaves out what the device does not have", async () => {
+    const nodes = await nodesOf("ReadComposite", { ids: ["/1/0", "/3/0/11/0", "/3339/0/5522", "/3353/0/6030"] });
+    expect(nodes).toHaveLength(2);
+  });
+
+  it("LightweightM2M-1.1-int-652: the firmware version is read", async () => {
+    expect(await read("/3/0/3", endpoint)).toBe("LwM2mSingleResource [id=3, value=1.0.2, type=STRING]");
+  });
+
+  it("LightweightM2M-1.1-int-685: Delete of the Device Object Instance is refused", async () => {
+    expect(await ask("Delete", { id: "/3/0" }, endpoint)).toMatchObject({ result: "METHOD_NOT_ALLOWED" });
+  });
+
+  it("LightweightM2M-1.1-int-751: the Firmware Update Object is read in TLV", async () => {
+    const nodes = await nodesOf("Read", { id: "/5/0", contentFormat: "TLV" });
+    expect(nodes).toMatchObject([
+      {
+        path: "/5/0",
+        children: {
+          nodes: expect.arrayContaining([
+            value("/5/0/3", "INTEGER", { int64: "0" }),
+            value("/5/0/5", "INTEGER", { int64: "0" }),
+            expect.objectContaining({ path: "/5/0/8" }),
+            value("/5/0/9", "INTEGER", { int64: "1" }),
+          ]),
+        },
+      },
+    ]);
+  });
+
+  it("LightweightM2M-1.1-int-801: the Location Object is read", async () => {
+    const text = await read("/6/0", endpoint);
+    for (const resource of ["0=LwM2mSingleResource [id=0, value=50.45", "1=LwM2mSingleResource [id=1, value=30.52"])
+      expect(text).toContain(resource);
+    expect(text).toContain("5=LwM2mSingleResource [id=5, value=Thu Jul 01 13:39:49 UTC 2021, type=TIME]");
+  });
+
+  it("LightweightM2M-1.1-int-311: the values of a Send are on Kafka", async () => {
+    const record = await expectRecord(
+      telemetry,
+      () => device.send({ command: "send", paths: ["/1/0/1", "/3/0/11/0"] }),
+      ({ source }) => source === "VALUE_SOURCE_SEND",
+    );
+    expect(record).toMatchObject({
+      context: { endpoint },
+      samples: expect.arrayContaining([
+        expect.objectContaining({ key: "lifetime", value: { int64: "61" } }),
+        expect.objectContaining({ key: "errorCode", value: { instances: { values: { "0": { int64: "0" } } } } }),
+      ]),
+    });
+    expect(await device.waitFor("sent")).toMatchObject({ code: 204 });
   });
 });
 
