@@ -5,14 +5,21 @@ import { WorkQueue } from "./downlink/work-queue.ts";
 import { type Serving, silenceMs } from "./serving.ts";
 import { type TokenKey, tokenKey } from "./token-key.ts";
 
-/** What the profile wants done, and how that goes. */
+/** What is wanted of a device without anybody waiting for it, and how that goes. */
 export interface Attempts {
   /** It waits in the device's queue, or is under way. */
   queued: boolean;
   /** Failures in a row. */
   failures: number;
-  /** When it may be tried again, on the monotonic clock. */
+  /** When it may be tried again, on the monotonic clock; Infinity when the device refused it. */
   retryAtMs: number;
+}
+
+/** How one desired value goes that is known to wait in the store. */
+export interface DesiredAttempts extends Attempts {
+  readonly version: number;
+  /** Why it cannot be written, as was told last. */
+  told: string | undefined;
 }
 
 /** A Read, Write or Write-Attributes of the profile that is still to be done. */
@@ -102,10 +109,10 @@ export class OwnedDevice {
   fetching = false;
   /** The store holds desired values that are to be written now. */
   valuesWait: boolean;
-  /** The store holds desired values that the device refused: they are tried again when it wakes or registers. */
-  valuesRefused = false;
-  /** Desired values are being written. */
-  writing = false;
+  /** Desired values are being fetched. */
+  fetchingValues = false;
+  /** The desired values that are known to wait in the store, by key; undefined when there is none. */
+  desired: Map<string, DesiredAttempts> | undefined = undefined;
   /** Gives up the request under way, where it may be repeated. */
   underWay: AbortController | undefined = undefined;
 
@@ -142,7 +149,7 @@ export class OwnedDevice {
     this.registration = registration;
     this.revalidatedAtMs = nowMs;
     if (waiting.requests > this.requestsInHand) this.requestsWait = true;
-    if (waiting.values > 0 && !this.valuesRefused) this.valuesWait = true;
+    if (waiting.values > (this.desired?.size ?? 0)) this.valuesWait = true;
   }
 
   nextSequence(): number {
@@ -156,6 +163,16 @@ export class OwnedDevice {
     this.logLines = before.logLines;
     this.linesLeftOut = before.linesLeftOut;
     this.lastLineMs = before.lastLineMs;
+    this.desired = before.desired && new Map(Array.from(before.desired, ([key, was]) => [key, untried(was)]));
+  }
+
+  /** The device may take now what it refused. */
+  forgetRefusedValues(): void {
+    for (const attempts of this.desired?.values() ?? []) {
+      if (attempts.retryAtMs !== Number.POSITIVE_INFINITY) continue;
+      attempts.retryAtMs = 0;
+      this.valuesWait = true;
+    }
   }
 
   hold(observation: Observation, nowMs: number): HeldObservation {
@@ -195,6 +212,11 @@ export class OwnedDevice {
       return !(this.toDo?.has(name) || this.declined?.has(name));
     });
   }
+}
+
+/** A desired value that was not tried yet. */
+export function untried({ version, told }: Pick<DesiredAttempts, "version" | "told">): DesiredAttempts {
+  return { version, told, queued: false, failures: 0, retryAtMs: 0 };
 }
 
 const ROOT: LwM2mPath = [];

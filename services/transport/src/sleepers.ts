@@ -60,7 +60,7 @@ export class Sleepers {
   /** A device that slept was heard. What it may not have heard is given up, to be asked anew while it listens. */
   wake(device: OwnedDevice): void {
     device.asleep = false;
-    if (device.valuesRefused) device.valuesWait = true;
+    device.forgetRefusedValues();
     logLine(device, "Info : Client is awake!", this.#ports);
     this.#tell(device, LIFECYCLE_EVENT_AWAKE);
     this.watch(device);

@@ -24,8 +24,8 @@ const COAP = TRANSPORT_CONFIG.load({ env: { LWM2M_COAP_PORT: "0" } }).coap;
 const SLEEPY: Partial<TransportSettings> = {
   reachability: { mode: "vip", singleExchangeWindowMs: 25_000, flowWindowMs: 110_000 },
   awake: { queueModeMs: 5_000, psmMs: 5_000, edrxMs: 5_000 },
-  // Unanswered, it sleeps after 100 ms.
-  coap: { ...COAP, ackTimeoutMs: 70, maxRetransmit: 0 },
+  // Unanswered, it sleeps after half a second.
+  coap: { ...COAP, ackTimeoutMs: 400, maxRetransmit: 0 },
   reconcile: { devicesPerSecond: 250, retryAfterMs: 3_600_000, retryAtMostMs: 3_600_000 },
 };
 const { LIFECYCLE_EVENT_ASLEEP } = lwm2m.v1.LifecycleEvent;

@@ -28,9 +28,13 @@ export function isDue({ queued, retryAtMs }: Attempts, nowMs: number): boolean {
   return !queued && nowMs >= retryAtMs;
 }
 
-/** What failed before goes after all else: what a device never answers must not take the time of the rest at each of its wakes. */
-export function turnOf({ failures }: Attempts, priority: Priority): Priority {
-  return failures > 0 ? PRIORITY.again : priority;
+/** Gives something its turn in the device's queue. What failed before goes after all else: what a device never answers must not take the time of the rest at each of its wakes. */
+export function enqueue(device: OwnedDevice, attempts: Attempts, priority: Priority, run: () => Promise<void>): void {
+  attempts.queued = true;
+  const done = (): void => {
+    attempts.queued = false;
+  };
+  device.work.add(attempts.failures > 0 ? PRIORITY.again : priority, () => run().finally(done), done);
 }
 
 /**

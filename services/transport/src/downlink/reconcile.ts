@@ -10,11 +10,11 @@ import {
 import { type Observation, type Registration, StateUnavailableError } from "@ferry/state";
 import { tellFallbacks } from "../fallbacks.ts";
 import { publishState } from "../lifecycle.ts";
-import { attributesName, type HeldObservation, type OwnedDevice, type Task } from "../owned-device.ts";
+import { type Attempts, attributesName, type HeldObservation, type OwnedDevice, type Task } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
 import { isReachable } from "../reachability.ts";
 import type { DesiredObservation, Serving } from "../serving.ts";
-import { attempt, isDue, putOff, turnOf } from "./attempt.ts";
+import { attempt, enqueue, isDue, putOff } from "./attempt.ts";
 import type { Verdict } from "./fault-rules.ts";
 import { newObservations } from "./new-observations.ts";
 import { PRIORITY } from "./work-queue.ts";
@@ -58,6 +58,7 @@ export function serveAnew(device: OwnedDevice, ports: TransportPorts): void {
   device.serving = after;
   ports.sleepers.watch(device);
   const refused = forgetRefusals(device);
+  device.forgetRefusedValues();
   const pending = [...(device.toDo?.values() ?? [])].map(({ operation }) => operation);
   const isOpen = (operation: Operation): boolean => {
     const name = taskName(operation);
@@ -84,7 +85,7 @@ export function serveAnew(device: OwnedDevice, ports: TransportPorts): void {
 }
 
 /**
- * Desired minus actual: queues what the profile wants and the device is not known to have, as far as its time has come.
+ * Desired minus actual: queues what the profile wants and the device is not known to have, as far as its time has come; and desired values that failed.
  *
  * Called whenever the device shows that it lives, so what failed, or was put off under pressure, is tried again.
  */
@@ -94,13 +95,21 @@ export function reconcile(device: OwnedDevice, ports: TransportPorts): void {
   queueTasks(device, (operation) => readsFirst || !isRead(operation), ports);
   queueObserves(device, ports);
   queueTasks(device, isRead, ports);
+  if (!isAnyDue(device.desired, ports.clock.monotonicMs())) return;
+  device.valuesWait = true;
+  ports.desired.serve(device);
 }
 
 /** Whether there is something for `reconcile` to do now. It runs for every notification, so it only looks. */
 export function isUnsettled(device: OwnedDevice, nowMs: number): boolean {
   if (!device.followed && !device.following) return true;
-  if (device.toDo !== undefined) for (const task of device.toDo.values()) if (isDue(task, nowMs)) return true;
+  if (isAnyDue(device.toDo, nowMs) || isAnyDue(device.desired, nowMs)) return true;
   for (const held of device.observations.values()) if (isMissing(held, nowMs) && isDue(held, nowMs)) return true;
+  return false;
+}
+
+function isAnyDue(open: ReadonlyMap<string, Attempts> | undefined, nowMs: number): boolean {
+  if (open !== undefined) for (const attempts of open.values()) if (isDue(attempts, nowMs)) return true;
   return false;
 }
 
@@ -148,21 +157,12 @@ function queueTasks(device: OwnedDevice, isMeant: (operation: Operation) => bool
   const nowMs = ports.clock.monotonicMs();
   for (const [name, task] of device.toDo ?? []) {
     if (!isMeant(task.operation) || !isDue(task, nowMs)) continue;
-    task.queued = true;
-    device.work.add(
-      turnOf(task, PRIORITY.setup),
-      async () => {
-        const isCurrent = (): boolean => device.toDo?.get(name) === task; // Else another has taken its place.
-        if (isCurrent() && canAsk(device, ports)) {
-          const { verdict } = await attempt(device, task.operation, {}, ports);
-          if (isCurrent()) settleTask(device, name, task, verdict, ports);
-        }
-        task.queued = false;
-      },
-      () => {
-        task.queued = false;
-      },
-    );
+    enqueue(device, task, PRIORITY.setup, async () => {
+      const isCurrent = (): boolean => device.toDo?.get(name) === task; // Else another has taken its place.
+      if (!isCurrent() || !canAsk(device, ports)) return;
+      const { verdict } = await attempt(device, task.operation, {}, ports);
+      if (isCurrent()) settleTask(device, name, task, verdict, ports);
+    });
   }
 }
 
@@ -184,18 +184,9 @@ function queueObserves(device: OwnedDevice, ports: TransportPorts): void {
   for (const held of device.observations.values()) {
     if (!isMissing(held, nowMs) || !isDue(held, nowMs)) continue;
     held.confirmed = false;
-    held.queued = true;
-    const done = (): void => {
-      held.queued = false;
-    };
-    device.work.add(
-      turnOf(held, PRIORITY.setup),
-      async () => {
-        if (canAsk(device, ports)) await observe(device, held, ports);
-        done();
-      },
-      done,
-    );
+    enqueue(device, held, PRIORITY.setup, async () => {
+      if (canAsk(device, ports)) await observe(device, held, ports);
+    });
   }
 }
 

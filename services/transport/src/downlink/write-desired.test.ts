@@ -3,7 +3,7 @@ import { encodeMessage, lwm2m, TOPICS } from "@ferry/proto";
 import type { FulfilOutcome } from "@ferry/state";
 import { MemoryDeviceStore } from "@ferry/state/memory";
 import { afterEach, describe, expect, it } from "@jest/globals";
-import type { TransportSettings } from "../config.ts";
+import { TRANSPORT_CONFIG, type TransportSettings } from "../config.ts";
 import { ask, collectAnswers } from "../rpc-fixture.ts";
 import type { TransportNode } from "../service.ts";
 import {
@@ -19,13 +19,16 @@ import {
   type TestDevice,
   until,
 } from "../transport-fixture.ts";
-import { linesOf } from "../values-fixture.ts";
+import { lineOf, linesOf } from "../values-fixture.ts";
 
 afterEach(stopAll);
 
 const DEVICE = { tenant: "default", endpoint: "ep-1" };
 const PROFILE = { resources: { "/3/0/14": { key: "utcOffset", attribute: true }, "/3/0/15": { key: "timezone" } } };
 const VIP = { reachability: { mode: "vip", singleExchangeWindowMs: 25_000, flowWindowMs: 110_000 } } as const;
+const COAP = TRANSPORT_CONFIG.load({ env: { LWM2M_COAP_PORT: "0" } }).coap;
+const AT_ONCE = { devicesPerSecond: 250, retryAfterMs: 1, retryAtMostMs: 1 };
+const NEVER = { devicesPerSecond: 250, retryAfterMs: 3_600_000, retryAtMostMs: 3_600_000 };
 const QUEUE_MODE = ["ep=ep-1", "lt=300", "lwm2m=1.1", "b=U", "Q"];
 
 interface Desired {
@@ -147,17 +150,74 @@ describe("a desired value", () => {
     await eventually(open, []);
   });
 
-  it("of a key that the profile lacks is told of, and does not hold up the others", async () => {
+  it("that the device does not answer holds up no other, and is put off", async () => {
+    const impatient = { ...COAP, ackTimeoutMs: 400, maxRetransmit: 0 };
+    const { device, register, desire, open } = await start({ coap: impatient, reconcile: NEVER });
+    device.answer = (request) => (lineOf(request) === "PUT /3/0/14" ? "silent" : { code: CODE.CHANGED });
+    const location = await register();
+    await desire("utcOffset", '"+02"', 1, false);
+    await desire("timezone", '"Europe/Kyiv"', 2);
+    await eventually(open, ["utcOffset"]);
+    await device.request(CODE.POST, location, []);
+    await desire("timezone", '"Europe/Berlin"', 3);
+    await eventually(open, ["utcOffset"]);
+    expect(writes(device)).toEqual(["PUT /3/0/14", "PUT /3/0/15", "PUT /3/0/15"]);
+  });
+
+  it.each([
+    ["5.03", CODE.SERVICE_UNAVAILABLE],
+    ["4.29", CODE.TOO_MANY_REQUESTS],
+  ])("that the device cannot take now, %s, is told of and tried again after a while", async (_, code) => {
+    const { device, lifecycle, register, desire, open } = await start({ reconcile: AT_ONCE });
+    await register();
+    let busy = 2;
+    device.answer = ({ code: method }) => ({ code: method === CODE.PUT && busy-- > 0 ? code : CODE.CHANGED });
+    await desire("utcOffset", '"+02"', 1);
+    await eventually(open, []);
+    expect(writes(device)).toHaveLength(3);
+    expect(failures(lifecycle)).toHaveLength(1);
+  });
+
+  it("that its node was not told of is found at the next Update, also when another was refused", async () => {
     const { device, lifecycle, register, desire, open } = await start();
+    device.answer = (request) => ({
+      code: lineOf(request) === "PUT /3/0/14" ? CODE.METHOD_NOT_ALLOWED : CODE.CHANGED,
+    });
+    const location = await register();
+    await desire("utcOffset", '"+02"', 1);
+    await until(() => failures(lifecycle).length > 0, "the failure to be told");
+    await desire("timezone", '"Europe/Kyiv"', 2, false);
+    await device.request(CODE.POST, location, []);
+    await eventually(open, ["utcOffset"]);
+    expect(writes(device)).toEqual(["PUT /3/0/14", "PUT /3/0/15"]);
+  });
+
+  it("that cannot be written is told of once, however often the device registers; its next version anew", async () => {
+    const { lifecycle, register, desire, open } = await start();
+    await desire("nonsense", "1", 1, false);
+    await register();
+    await until(() => failures(lifecycle).length === 1, "the failure to be told");
+    await register();
+    await register();
+    // What is written after it shows that it was tried again.
+    await desire("utcOffset", '"+02"', 2);
+    await eventually(open, ["nonsense"]);
+    expect(failures(lifecycle)).toHaveLength(1);
+    await desire("nonsense", "2", 3);
+    await until(() => failures(lifecycle).length === 2, "the failure of the next version");
+  });
+
+  it("of a key that the profile lacks is told of, and does not hold up the others", async () => {
+    const { lifecycle, register, desire, open } = await start();
     await register();
     await desire("nonsense", "1", 1, false);
     await desire("utcOffset", '"+02"', 2);
-    await until(() => writes(device).length > 0, "the write of the other");
+    await eventually(open, ["nonsense"]);
+    await until(() => failures(lifecycle).length > 0, "the failure to be told");
     expect(failures(lifecycle)[0]).toMatchObject({
       key: "nonsense",
       reason: "nonsense is not configured in the device profile!",
     });
-    await eventually(open, ["nonsense"]);
   });
 });
 
