@@ -40,6 +40,9 @@ export class Exchange implements Deadline {
   transfer: RequestTransfer | undefined;
   /** The application was told that the peer has the request. */
   isAcknowledgementReported = false;
+  /** Until when the first message may leave, and until when it may be repeated; on the stack's clock. */
+  sendByMs: number = Number.POSITIVE_INFINITY;
+  repeatUntilMs: number = Number.POSITIVE_INFINITY;
   state: ExchangeState = "queued";
   messageId = 0;
   bytes: Uint8Array = new Uint8Array(0);

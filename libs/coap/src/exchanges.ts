@@ -44,6 +44,8 @@ export class Exchanges {
     const openMs = input.responseTimeoutMs ?? parameters.responseTimeoutMs;
     const exchange = this.#open("request", input.exchange, input.peer, confirmable, openMs, request, nowMs, out);
     if (exchange === undefined) return;
+    exchange.sendByMs = input.sendByMs ?? Number.POSITIVE_INFINITY;
+    exchange.repeatUntilMs = input.repeatUntilMs ?? Number.POSITIVE_INFINITY;
     exchange.transfer = new RequestTransfer(request, input.continueFrom, limits, this.#budget, () => this.#newToken());
     this.#step(exchange, exchange.transfer.begin(), nowMs, out);
   }
@@ -125,6 +127,7 @@ export class Exchanges {
   /** Takes the response to a request under way. */
   respond(exchange: Exchange, response: Message, nowMs: number, out: StackOutput[]): void {
     assert(exchange.transfer !== undefined, "a request under way has its transfer");
+    exchange.repeatUntilMs = Number.POSITIVE_INFINITY; // The peer listens: the blocks that follow are for it.
     try {
       this.#step(exchange, exchange.transfer.advance(response), nowMs, out);
     } catch (error) {
@@ -138,7 +141,7 @@ export class Exchanges {
     if (this.#reliability.retransmit(exchange, nowMs, out)) return;
     const isUnheardNotification = exchange.purpose === "notification" && !exchange.confirmable;
     if (isUnheardNotification) this.#end(exchange, nowMs, out);
-    else this.#fail(exchange, "timeout", undefined, nowMs, out);
+    else this.#fail(exchange, exchange.state === "queued" ? "unsent" : "timeout", undefined, nowMs, out);
   }
 
   #open(

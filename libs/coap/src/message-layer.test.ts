@@ -49,6 +49,31 @@ describe("reliability (RFC 7252 §4.2)", () => {
     expect(sooner.tick(2_000 + 102_000)).toMatchObject([{ type: "send", exchange: 1 }]);
   });
 
+  it("does not repeat a message when its peer does not listen any more, and gives up when it would have", () => {
+    const { lockstep, device } = conversation();
+    lockstep.does({ ...get, repeatUntilMs: lockstep.nowMs + 5_999 });
+    device.expects(CON, "GET");
+    lockstep.advance(2_000);
+    device.expects(CON, "GET");
+    lockstep.advance(3_999).hearsNothing();
+    lockstep.advance(1).hears("failed", { exchange: 1, reason: "timeout" });
+    device.expectsNothing();
+  });
+
+  it("waits for the response of a peer that acknowledged while it listened, and goes on with further blocks", () => {
+    const { lockstep, device } = conversation();
+    lockstep.does({ ...get, repeatUntilMs: lockstep.nowMs + 1_000 });
+    const first = device.expects(CON, "GET");
+    device.acknowledges(first);
+    lockstep.hears("acknowledged", { exchange: 1 });
+    lockstep.advance(60_000).hearsNothing();
+    const block = { messageId: 9, token: "aa", block2: "0/1/1024", payload: "x".repeat(1024) };
+    device.sends(CON, "2.05", "", block).expects(ACK, "0.00", { messageId: 9 });
+    const { messageId } = device.expects(CON, "GET", { block2: "1/0/1024" });
+    lockstep.advance(2_000);
+    device.expects(CON, "GET", { messageId });
+  });
+
   it("spreads the first wait between ACK_TIMEOUT and ACK_TIMEOUT × ACK_RANDOM_FACTOR", () => {
     const lockstep = new Lockstep({ random: (size) => new Uint8Array(size).fill(0xff) });
     const device = lockstep.peer("device");
@@ -197,6 +222,34 @@ describe("NSTART (RFC 7252 §4.7)", () => {
     lockstep.hears("failed", { exchange: 1, reason: "timeout" });
     for (let transmission = 0; transmission < 5; transmission++) device.expects(CON, "GET", { token: "aa" });
     device.expects(CON, "GET", { token: "cc" });
+  });
+
+  it("does not send what was to leave before its turn came: it fails with unsent at that time, and those behind it go on", () => {
+    const { lockstep, device } = conversation();
+    lockstep
+      .does(get)
+      .does({ ...get, exchange: 2, token: hex("bb"), sendByMs: lockstep.nowMs + 1_000 })
+      .does({ ...get, exchange: 3, token: hex("cc"), sendByMs: lockstep.nowMs + 10_000 });
+    const first = device.expects(CON, "GET", { token: "aa" });
+    lockstep.advance(999).hearsNothing();
+    lockstep.advance(1).hears("failed", { exchange: 2, reason: "unsent" });
+    device.acknowledges(first).expects(CON, "GET", { token: "cc" });
+    lockstep.hears("acknowledged", { exchange: 1 });
+    lockstep.advance(20_000).hearsNothing(); // What has left is not bound by it any more.
+  });
+
+  it("does not send, after standing still, what was to leave before", () => {
+    for (const confirmable of [true, false]) {
+      const stack = new CoapStack({ random: zeros });
+      expect(stack.handle({ ...get, confirmable, sendByMs: 1_000 }, 1_001)).toEqual([]);
+      expect(stack.tick(1_001)).toEqual([{ type: "failed", exchange: 1, peer: "device", reason: "unsent" }]);
+      expect(stack.usage.exchanges).toBe(0);
+    }
+    const stack = new CoapStack({ random: zeros });
+    stack.handle({ ...get, exchange: 1 }, 0);
+    stack.handle({ ...get, exchange: 2, token: hex("bb"), sendByMs: 1_000 }, 0);
+    expect(stack.handle({ type: "cancel", exchange: 1 }, 1_001)).toEqual([]);
+    expect(stack.tick(1_001)).toMatchObject([{ type: "failed", exchange: 2, reason: "unsent" }]);
   });
 
   it("is a setting", () => {

@@ -20,8 +20,9 @@ export class Reliability {
   submit(exchange: Exchange, nowMs: number, out: StackOutput[]): void {
     this.#context.deadlines.delete(exchange);
     exchange.state = "queued";
-    if (!waitsItsTurn(exchange)) this.#transmit(exchange, nowMs, out);
-    else this.#startQueued(exchange.peer, nowMs, out);
+    if (exchange.sendByMs !== Number.POSITIVE_INFINITY) this.#context.deadlines.set(exchange, exchange.sendByMs);
+    if (waitsItsTurn(exchange)) this.#startQueued(exchange.peer, nowMs, out);
+    else if (nowMs <= exchange.sendByMs) this.#transmit(exchange, nowMs, out);
   }
 
   /** The exchange that an ACK or RST with this Message ID speaks of. */
@@ -47,12 +48,13 @@ export class Reliability {
 
   /**
    * Repeats the message; false when it was repeated often enough or is not waiting for an acknowledgement, or when this process stood still for so long
-   * that the peer may have forgotten the Message ID: it would take the repeat for a new message (RFC 7252 §4.8.2).
+   * that the peer may have forgotten the Message ID: it would take the repeat for a new message (RFC 7252 §4.8.2); or when the peer does not listen any more.
    */
   retransmit(exchange: Exchange, nowMs: number, out: StackOutput[]): boolean {
     const { deadlines, parameters } = this.#context;
     if (exchange.state !== "unacknowledged" || exchange.retransmissions >= parameters.maxRetransmit) return false;
     if (nowMs - exchange.dueMs > parameters.maxLatencyMs + parameters.processingDelayMs) return false;
+    if (nowMs > exchange.repeatUntilMs) return false;
     exchange.retransmissions++;
     exchange.timeoutMs *= 2;
     deadlines.set(exchange, nowMs + exchange.timeoutMs);
@@ -67,7 +69,7 @@ export class Reliability {
     }
     for (const exchange of peer.exchanges) {
       if (outstanding >= this.#context.parameters.nstart) return;
-      if (exchange.state !== "queued") continue;
+      if (exchange.state !== "queued" || nowMs > exchange.sendByMs) continue; // The latter fails when its deadline is looked at.
       this.#transmit(exchange, nowMs, out);
       outstanding++;
     }
@@ -76,6 +78,7 @@ export class Reliability {
   #transmit(exchange: Exchange, nowMs: number, out: StackOutput[]): void {
     const { deadlines } = this.#context;
     exchange.messageId = this.#peers.takeMessageId(exchange.peer, nowMs);
+    exchange.sendByMs = Number.POSITIVE_INFINITY;
     exchange.bytes = encodeOutgoing(exchange);
     if (exchange.confirmable) {
       exchange.state = "unacknowledged";

@@ -27,6 +27,10 @@ export type StackInput =
       readonly confirmable?: boolean;
       /** How long to wait for the response after the request was acknowledged (or sent, for NON), ms. */
       readonly responseTimeoutMs?: number;
+      /** Its first datagram leaves by then, on the stack's clock, or never: one that is queued behind others (NSTART) fails with `unsent`. */
+      readonly sendByMs?: number;
+      /** Its first message is not repeated after then, on the stack's clock: nobody would hear it. */
+      readonly repeatUntilMs?: number;
       /** Asks for the blocks after those already received in a notification; the response event has the whole body. */
       readonly continueFrom?: { readonly body: Uint8Array; readonly blockSize: number; readonly etag?: Uint8Array };
     }
@@ -119,6 +123,8 @@ export interface Received {
 export type FailureReason =
   /** Not acknowledged within MAX_TRANSMIT_WAIT, or no response within `responseTimeoutMs`. */
   | "timeout"
+  /** Nothing had left by `sendByMs`. */
+  | "unsent"
   /** The peer sent Reset. */
   | "reset"
   | "cancelled"

@@ -95,7 +95,7 @@ export const TRANSPORT_METRICS = {
         "observeComposite",
         "cancelCompositeObservation",
       ],
-      outcome: ["success", "refused", "invalid", "timeout", "reset", "cancelled", "blockwise", "overload"],
+      outcome: ["success", "refused", "invalid", "timeout", "reset", "cancelled", "blockwise", "overload", "unsent"],
     },
   },
   rpc: {
