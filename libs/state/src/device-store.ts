@@ -239,14 +239,24 @@ export type FinishOutcome =
   /** No such request, or its memory lapsed. */
   | { readonly type: "unknown" };
 
+/**
+ * Which of two desired values of a key is newer: the one of the later offset, and also the one that was written later: the offsets of a topic that was made anew begin at 0 again.
+ *
+ * By time alone a producer whose clock is wrong would have the last word; by offset alone nobody would be heard for as long as versions are remembered.
+ */
+export interface DesiredVersion {
+  /** Offset of the record that asked for the value. */
+  readonly version: number;
+  /** Time of that record, ms since 1970. */
+  readonly writtenMs: number;
+}
+
 /** A value that a resource of a device is wanted to have. */
-export interface DesiredValue {
+export interface DesiredValue extends DesiredVersion {
   /** Key name that the device's profile gives the resource. */
   readonly key: string;
   /** As the caller of `desire` wrote it: JSON text. */
   readonly value: string;
-  /** Offset of the record that asked for it: a later one of the same key replaces it. */
-  readonly version: number;
 }
 
 export type DesireOutcome =
@@ -371,19 +381,17 @@ export interface OpenRequestsPage {
 }
 
 /** What a resource is to be set to; `value` undefined withdraws it. */
-export interface DesireRequest {
+export interface DesireRequest extends DesiredVersion {
   readonly device: DeviceRef;
   readonly key: string;
   readonly value: string | undefined;
-  readonly version: number;
   readonly nowMs: number;
 }
 
 /** Which desired value a device has. */
-export interface FulfilRequest {
+export interface FulfilRequest extends DesiredVersion {
   readonly device: DeviceRef;
   readonly key: string;
-  readonly version: number;
   readonly nowMs: number;
 }
 

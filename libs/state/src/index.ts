@@ -6,6 +6,7 @@ export {
   type ClaimRequest,
   type DeregisterOutcome,
   type DesiredValue,
+  type DesiredVersion,
   type DesireOutcome,
   type DeviceRef,
   type DeviceState,

@@ -12,7 +12,7 @@ afterEach(() => fixture.stop());
 
 const DEVICE = { tenant: "default", endpoint: "meter-1" };
 
-function record(key: string, value: object | null, offset: number): IncomingRecord {
+function record(key: string, value: object | null, offset: number, timestampMs = 0): IncomingRecord {
   return {
     topic: "lwm2m.attribute.update.v1",
     partition: 0,
@@ -20,7 +20,7 @@ function record(key: string, value: object | null, offset: number): IncomingReco
     key: `default/meter-1/${key}`,
     value: value === null ? null : Buffer.from(JSON.stringify(value)),
     headers: {},
-    timestampMs: 0,
+    timestampMs,
   } as unknown as IncomingRecord;
 }
 
@@ -38,6 +38,12 @@ describe("a record of the attribute update topic", () => {
     expect(await desired()).toEqual({ utcOffset: '"+03"', limit: "5" });
     await desireValue(record("limit", null, 5), fixture.ports);
     expect(await desired()).toEqual({ utcOffset: '"+03"' });
+  });
+
+  it("of a topic that was made anew is newer than what the old one had, whatever its offset", async () => {
+    await desireValue(record("limit", { value: 5 }, 900, 1_700_000_000_000), fixture.ports);
+    await desireValue(record("limit", { value: 6 }, 0, 1_700_000_060_000), fixture.ports);
+    expect(await desired()).toEqual({ limit: "6" });
   });
 
   it("is told to the node that has the device, and to nobody where nothing waits", async () => {

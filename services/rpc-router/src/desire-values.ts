@@ -11,7 +11,7 @@ const COMMAND_DEADLINE_MS = 60_000;
 /**
  * Takes one record of lwm2m.attribute.update.v1: it resolves once the value is stored for its device and the device's node is told, and may be repeated.
  *
- * The newest record of a key counts: its offset is its version, and the records of a key lie in one partition. What cannot be used becomes a dead letter.
+ * The newest record of a key counts, by offset, or by time where the topic was made anew; the records of a key lie in one partition. What cannot be used becomes a dead letter.
  * It rejects in an outage only.
  */
 export async function desireValue(record: IncomingRecord, ports: RouterPorts): Promise<void> {
@@ -39,7 +39,14 @@ async function desire(record: IncomingRecord, ports: RouterPorts): Promise<Outco
 
   const { tenant, endpoint, key, value } = parsed;
   const device = { tenant, endpoint };
-  const outcome = await devices.desire({ device, key, value, version: Number(record.offset), nowMs: clock() });
+  const outcome = await devices.desire({
+    device,
+    key,
+    value,
+    version: Number(record.offset),
+    writtenMs: record.timestampMs,
+    nowMs: clock(),
+  });
   if (outcome.type === "full") {
     await bury(record, `too many desired values wait for ${endpoint}: withdraw some by tombstones`, ports);
     return "full";

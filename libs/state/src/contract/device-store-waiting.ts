@@ -73,7 +73,7 @@ export function describeWaiting(
       await accept("r1");
       await accept("r2");
       await finish("r1");
-      await store.desire({ device, key: "target", value: "21.5", version: 7, nowMs: clock.now() });
+      await store.desire({ device, key: "target", value: "21.5", version: 7, writtenMs: 70, nowMs: clock.now() });
       const expected = { waiting: { requests: 1, values: 1 } };
       const request = newRegister(device, clock.now());
       const { registration } = await store.register(request).then(({ state }) => {
@@ -91,7 +91,7 @@ export function describeWaiting(
 
     it("Register, Deregister, removal and expiry leave what waits", async () => {
       await accept("r1", 100, clock.now() + 3_600_000);
-      await store.desire({ device, key: "target", value: "21.5", version: 7, nowMs: clock.now() });
+      await store.desire({ device, key: "target", value: "21.5", version: 7, writtenMs: 70, nowMs: clock.now() });
       const { registration } = await register();
       await register();
       const { registrationId } = (await register()).registration;
@@ -111,7 +111,7 @@ export function describeWaiting(
         nowMs: clock.now(),
       });
       expect(await waiting()).toEqual(["r1"]);
-      expect(await store.desiredValues(device)).toEqual([{ key: "target", value: "21.5", version: 7 }]);
+      expect(await store.desiredValues(device)).toEqual([{ key: "target", value: "21.5", version: 7, writtenMs: 70 }]);
       expect(await register()).toMatchObject({ waiting: { requests: 1, values: 1 } });
     });
 
@@ -194,15 +194,23 @@ export function describeWaiting(
   });
 
   describe("what waits: desired values", () => {
-    const desire = (key: string, value: string | undefined, version: number): ReturnType<DeviceStore["desire"]> =>
-      store.desire({ device, key, value, version, nowMs: clock.now() });
-    const fulfil = (key: string, version: number): ReturnType<DeviceStore["fulfil"]> =>
-      store.fulfil({ device, key, version, nowMs: clock.now() });
+    const desire = (
+      key: string,
+      value: string | undefined,
+      version: number,
+      writtenMs: number = 10 * version,
+    ): ReturnType<DeviceStore["desire"]> =>
+      store.desire({ device, key, value, version, writtenMs, nowMs: clock.now() });
+    const fulfil = (
+      key: string,
+      version: number,
+      writtenMs: number = 10 * version,
+    ): ReturnType<DeviceStore["fulfil"]> => store.fulfil({ device, key, version, writtenMs, nowMs: clock.now() });
 
     it("A desired value waits until it is fulfilled, and its record's repeat is older then too", async () => {
       expect(await desire("target", "21.5", 7)).toEqual({ type: "stored" });
       expect(await desire("target", "21.5", 7)).toEqual({ type: "older" });
-      expect(await store.desiredValues(device)).toEqual([{ key: "target", value: "21.5", version: 7 }]);
+      expect(await store.desiredValues(device)).toEqual([{ key: "target", value: "21.5", version: 7, writtenMs: 70 }]);
       expect(await fulfil("target", 7)).toEqual({ type: "done" });
       expect(await fulfil("target", 7)).toEqual({ type: "done" });
       expect(await store.desiredValues(device)).toEqual([]);
@@ -215,7 +223,7 @@ export function describeWaiting(
       await desire("target", "22", 9);
       expect(await desire("target", "21.5", 8)).toEqual({ type: "older" });
       expect(await fulfil("target", 7)).toEqual({ type: "newer" });
-      expect(await store.desiredValues(device)).toEqual([{ key: "target", value: "22", version: 9 }]);
+      expect(await store.desiredValues(device)).toEqual([{ key: "target", value: "22", version: 9, writtenMs: 90 }]);
     });
 
     it("A value that is withdrawn waits no longer, and its version stays", async () => {
@@ -224,6 +232,17 @@ export function describeWaiting(
       expect(await store.desiredValues(device)).toEqual([]);
       expect(await fulfil("target", 7)).toEqual({ type: "newer" });
       expect(await desire("target", "21", 7)).toEqual({ type: "older" });
+    });
+
+    it("A later offset is newer though its producer's clock is behind; a later time is newer though its topic was made anew", async () => {
+      await desire("target", "21", 7, 1_000);
+      expect(await desire("target", "22", 8, 900)).toEqual({ type: "stored" });
+      expect(await desire("target", "21", 7, 900)).toEqual({ type: "older" });
+      expect(await desire("target", "23", 0, 2_000)).toEqual({ type: "stored" });
+      expect(await desire("target", "23", 0, 2_000)).toEqual({ type: "older" });
+      expect(await fulfil("target", 8, 900)).toEqual({ type: "newer" });
+      expect(await store.desiredValues(device)).toEqual([{ key: "target", value: "23", version: 0, writtenMs: 2_000 }]);
+      expect(await fulfil("target", 0, 2_000)).toEqual({ type: "done" });
     });
 
     it("The oldest version comes first", async () => {
@@ -270,32 +289,34 @@ export function describeWaiting(
         type: fc.constantFrom("desire", "withdraw", "fulfil"),
         key: fc.constantFrom("a", "b", "__proto__"),
         version: fc.nat(6),
+        writtenMs: fc.nat(2),
       });
       await fc.assert(
         fc.asyncProperty(fc.array(step, { maxLength: 20 }), async (steps) => {
           const target = newDevice();
-          const versions = new Map<string, number>();
+          const versions = new Map<string, { readonly version: number; readonly writtenMs: number }>();
           const values = new Map<string, string>();
-          for (const { type, key, version } of steps) {
-            const last = versions.get(key) ?? -1;
-            const request = { device: target, key, version, nowMs: clock.now() };
+          for (const { type, key, version, writtenMs } of steps) {
+            const last = versions.get(key) ?? { version: -1, writtenMs: -1 };
+            const request = { device: target, key, version, writtenMs, nowMs: clock.now() };
             if (type === "fulfil") {
-              const newer = last > version;
+              const newer = last.version > version || last.writtenMs > writtenMs;
               expect(await store.fulfil(request)).toEqual({ type: newer ? "newer" : "done" });
               if (!newer) values.delete(key);
-              versions.set(key, Math.max(last, version));
+              if (!newer) versions.set(key, { version, writtenMs });
               continue;
             }
             const value = type === "withdraw" ? undefined : `"${version}"`;
-            expect(await store.desire({ ...request, value })).toEqual({ type: last >= version ? "older" : "stored" });
-            if (last >= version) continue;
-            versions.set(key, version);
+            const older = last.version >= version && last.writtenMs >= writtenMs;
+            expect(await store.desire({ ...request, value })).toEqual({ type: older ? "older" : "stored" });
+            if (older) continue;
+            versions.set(key, { version, writtenMs });
             if (value === undefined) values.delete(key);
             else values.set(key, value);
           }
           const stored = await store.desiredValues(target);
           expect(new Map(stored.map(({ key, value }) => [key, value]))).toEqual(values);
-          for (const { key, version } of stored) expect(version).toBe(versions.get(key));
+          for (const { key, version, writtenMs } of stored) expect({ version, writtenMs }).toEqual(versions.get(key));
         }),
         { numRuns: 50 },
       );

@@ -1,5 +1,6 @@
 import { randomBytes, randomInt } from "node:crypto";
 import { CONTENT_TYPE, lwm2m } from "@ferry/proto";
+import { byAge } from "../desired-order.ts";
 import {
   type AcceptOutcome,
   type AcceptRequest,
@@ -8,6 +9,7 @@ import {
   type ClaimRequest,
   type DeregisterOutcome,
   type DesiredValue,
+  type DesiredVersion,
   type DesireOutcome,
   type DesireRequest,
   type DeviceRef,
@@ -93,7 +95,7 @@ interface Desires {
   /** Not fulfilled, by key. */
   readonly values: Map<string, string>;
   /** Last version by key, also of what is fulfilled or withdrawn. */
-  readonly versions: Map<string, number>;
+  readonly versions: Map<string, DesiredVersion>;
   untilMs: number;
 }
 
@@ -339,15 +341,18 @@ export class MemoryDeviceStore implements DeviceStore {
 
   async desire(request: DesireRequest): Promise<DesireOutcome> {
     const nowMs = this.#time(request.nowMs);
-    const { key, value, version } = request;
+    const { key, value } = request;
     const desires = this.#desires(request.device, nowMs);
     const { values, versions } = desires;
-    if (version <= (versions.get(key) ?? -1)) return { type: "older", ...this.#stateOf(request.device, nowMs) };
+    const last = versions.get(key);
+    if (last !== undefined && !isNewer(request, last)) {
+      return { type: "older", ...this.#stateOf(request.device, nowMs) };
+    }
     if (value !== undefined && !values.has(key) && values.size >= MAX_DESIRED_VALUES) return { type: "full" };
 
     if (value === undefined) values.delete(key);
     else values.set(key, value);
-    rememberVersion(desires, key, version);
+    rememberVersion(desires, key, request);
     desires.untilMs = nowMs + DESIRED_MEMORY_MS;
     this.#shard(request.device).desires.set(keyOf(request.device), desires);
     return { type: "stored", ...this.#stateOf(request.device, nowMs) };
@@ -356,17 +361,17 @@ export class MemoryDeviceStore implements DeviceStore {
   async desiredValues(device: DeviceRef): Promise<readonly DesiredValue[]> {
     const { values, versions } = this.#desires(device, this.#now());
     return [...values]
-      .map(([key, value]) => ({ key, value, version: versions.get(key) as number })) // Every value has its version.
-      .sort((a, b) => a.version - b.version || (a.key < b.key ? -1 : 1));
+      .map(([key, value]) => ({ key, value, ...(versions.get(key) as DesiredVersion) })) // Every value has its version.
+      .sort(byAge);
   }
 
   async fulfil(request: FulfilRequest): Promise<FulfilOutcome> {
     const nowMs = this.#time(request.nowMs);
     const desires = this.#desires(request.device, nowMs);
     const last = desires.versions.get(request.key);
-    if (last !== undefined && last > request.version) return { type: "newer" };
+    if (last !== undefined && isNewer(last, request)) return { type: "newer" };
     desires.values.delete(request.key);
-    rememberVersion(desires, request.key, request.version);
+    rememberVersion(desires, request.key, request);
     desires.untilMs = nowMs + DESIRED_MEMORY_MS;
     this.#shard(request.device).desires.set(keyOf(request.device), desires);
     return { type: "done" };
@@ -661,12 +666,16 @@ function listed({ device, requestId, request, contentType, expiresAtMs, dispatch
 }
 
 /** Remembers the last version of a key; where versions are too many, that of the oldest one that waits for nothing goes. */
-function rememberVersion({ values, versions }: Desires, key: string, version: number): void {
-  versions.set(key, version);
+function rememberVersion({ values, versions }: Desires, key: string, { version, writtenMs }: DesiredVersion): void {
+  versions.set(key, { version, writtenMs });
   if (versions.size <= MAX_DESIRED_VALUES) return;
-  const idle = [...versions].filter(([each]) => !values.has(each));
-  const [oldest] = idle.sort(([a, x], [b, y]) => x - y || (a < b ? -1 : 1));
-  if (oldest !== undefined) versions.delete(oldest[0]);
+  const idle = [...versions].filter(([each]) => !values.has(each)).map(([each, at]) => ({ key: each, ...at }));
+  const [oldest] = idle.sort(byAge);
+  if (oldest !== undefined) versions.delete(oldest.key);
+}
+
+function isNewer(a: DesiredVersion, b: DesiredVersion): boolean {
+  return a.version > b.version || a.writtenMs > b.writtenMs;
 }
 
 function keyOf({ tenant, endpoint }: DeviceRef): string {

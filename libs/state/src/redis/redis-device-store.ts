@@ -1,5 +1,6 @@
 import { ok } from "node:assert";
 import { randomBytes, randomInt } from "node:crypto";
+import { byAge } from "../desired-order.ts";
 import type {
   AcceptOutcome,
   AcceptRequest,
@@ -346,9 +347,9 @@ export class RedisDeviceStore implements DeviceStore {
   }
 
   async desire(request: DesireRequest): Promise<DesireOutcome> {
-    const { device, key, value, version, nowMs } = request;
+    const { device, key, value, version, writtenMs, nowMs } = request;
     const given = value === undefined ? [] : [value];
-    const [type, stored] = await this.#runFor(device, "desire", key, version, nowMs, ...given);
+    const [type, stored] = await this.#runFor(device, "desire", key, version, writtenMs, nowMs, ...given);
     if (type === "full") return { type };
     return { type: type as "stored" | "older", ...stateMember(await this.#stateAt(device, stored)) };
   }
@@ -356,13 +357,16 @@ export class RedisDeviceStore implements DeviceStore {
   async desiredValues(device: DeviceRef): Promise<readonly DesiredValue[]> {
     const [, found] = await this.#runFor(device, "desired-values");
     return (found as ScriptReply[][])
-      .map(([key, value, version]) => ({ key: text(key), value: text(value), version: Number(text(version)) }))
-      .sort((a, b) => a.version - b.version || (a.key < b.key ? -1 : 1));
+      .map(([key, value, at]) => {
+        const [version = 0, writtenMs = 0] = text(at).split("@").map(Number);
+        return { key: text(key), value: text(value), version, writtenMs };
+      })
+      .sort(byAge);
   }
 
   async fulfil(request: FulfilRequest): Promise<FulfilOutcome> {
-    const { device, key, version, nowMs } = request;
-    const [type] = await this.#runFor(device, "fulfil", key, version, nowMs);
+    const { device, key, version, writtenMs, nowMs } = request;
+    const [type] = await this.#runFor(device, "fulfil", key, version, writtenMs, nowMs);
     return { type: type as FulfilOutcome["type"] };
   }
 

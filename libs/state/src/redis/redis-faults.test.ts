@@ -230,7 +230,7 @@ describe("A value that does not parse is quarantined and counted, never fatal", 
     const queueTtlMs = await raw.pttl(`${prefix}q:${nameOf(device)}`);
     expect(queueTtlMs).toBeGreaterThan(ANSWER_MEMORY_MS + 30_000);
     expect(queueTtlMs).toBeLessThanOrEqual(ANSWER_MEMORY_MS + 60_000);
-    await store.desire({ device, key: "target", value: "1", version: 1, nowMs });
+    await store.desire({ device, key: "target", value: "1", version: 1, writtenMs: 1, nowMs });
     for (const kind of ["v:", "vv:"]) {
       const ttlMs = await raw.pttl(`${prefix}${kind}${nameOf(device)}`);
       expect(ttlMs).toBeGreaterThan(DESIRED_MEMORY_MS - 60_000);

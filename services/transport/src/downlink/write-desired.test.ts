@@ -59,7 +59,7 @@ async function start(change: Partial<TransportSettings> = {}, system: System = m
     register: async (query = ["ep=ep-1", "lt=300", "lwm2m=1.1", "b=U"]) =>
       locationOf(await device.request(CODE.POST, "/rd", query, "</>;ct=110,</1/0>,</3/0>")),
     desire: async (key, value, version, tell = true) => {
-      await system.state.devices.desire({ device: DEVICE, key, value, version, nowMs: Date.now() });
+      await system.state.devices.desire({ device: DEVICE, key, value, version, writtenMs: version, nowMs: Date.now() });
       if (!tell) return;
       const command = { bootId: node.node.bootId, deadlineMs: Date.now() + 60_000, workWaits: DEVICE };
       await commands.publish({

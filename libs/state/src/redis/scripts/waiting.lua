@@ -59,20 +59,33 @@ local function listed(requests)
   return list
 end
 
+-- The two parts of a version as it is stored, `offset@ms`.
+local function version_of(stored)
+  local version, written = string.match(stored, "^(%d+)@(%d+)$")
+  return version, written
+end
+
+-- Whether a is newer than b: see DesiredVersion.
+local function is_newer(a, a_written, b, b_written)
+  return tonumber(a) > tonumber(b) or tonumber(a_written) > tonumber(b_written)
+end
+
 -- Remembers the last version of a desired value; where versions are too many, that of the oldest one that waits for nothing goes.
-local function remember_version(name, of, version, now)
+local function remember_version(name, of, version, written, now)
   local values, versions = key(DESIRED_VALUES, name), key(DESIRED_VERSIONS, name)
-  redis.call("HSET", versions, of, version)
+  redis.call("HSET", versions, of, version .. "@" .. written)
   if redis.call("HLEN", versions) > MAX_DESIRED_VALUES then
-    local all, oldest, oldest_version = redis.call("HGETALL", versions), nil, nil
+    local all, idle = redis.call("HGETALL", versions), {}
     for i = 1, #all, 2 do
-      local each, at = all[i], tonumber(all[i + 1])
-      local older = not oldest or at < oldest_version or (at == oldest_version and each < oldest)
-      if older and redis.call("HEXISTS", values, each) == 0 then
-        oldest, oldest_version = each, at
-      end
+      local at, ms = version_of(all[i + 1])
+      if redis.call("HEXISTS", values, all[i]) == 0 then idle[#idle + 1] = { all[i], tonumber(ms), tonumber(at) } end
     end
-    if oldest then redis.call("HDEL", versions, oldest) end
+    table.sort(idle, function(a, b)
+      if a[2] ~= b[2] then return a[2] < b[2] end
+      if a[3] ~= b[3] then return a[3] < b[3] end
+      return a[1] < b[1]
+    end)
+    if idle[1] then redis.call("HDEL", versions, idle[1][1]) end
   end
   local lapses = string.format("%.0f", now + DESIRED_MEMORY_MS)
   redis.call("PEXPIREAT", values, lapses)
