@@ -170,7 +170,6 @@ export class HttpClient implements FerryClient {
     } catch (error) {
       // fetch throws TypeError for every failure of the network.
       if (!(error instanceof TypeError)) throw error;
-      if (!URL.canParse(this.#baseUrl)) throw new ApiError(`${this.#baseUrl} is no URL: begin with http://`, 0);
       throw new ApiError(`cannot reach ${this.#baseUrl}: is Ferry running there? (npm start, or --api-url)`, 0, {
         cause: error,
       });

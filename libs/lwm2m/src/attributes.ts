@@ -47,6 +47,9 @@ const ATTRIBUTES: readonly {
   { name: "hqmax", isWhole: true, mayBeNegative: false, inherits: true },
 ];
 
+/** Names of the attributes that can be written, in the order of the query. */
+export const ATTRIBUTE_NAMES: readonly string[] = ATTRIBUTES.map(({ name }) => name);
+
 /** Levels of a path that a non-inherited attribute can be attached to. */
 const RESOURCE_LEVEL = 3;
 

@@ -1,4 +1,10 @@
-export { formatAttributes, type NotificationAttributes, parseAttributes, validateAttributes } from "./attributes.ts";
+export {
+  ATTRIBUTE_NAMES,
+  formatAttributes,
+  type NotificationAttributes,
+  parseAttributes,
+  validateAttributes,
+} from "./attributes.ts";
 export { type CompositeNode, decodeComposite, decodePaths, encodePaths } from "./content/composite.ts";
 export {
   assumedFormat,

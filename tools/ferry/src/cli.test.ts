@@ -68,6 +68,11 @@ describe("wrong use exits with 2 and says what is wrong", () => {
       ["desire", "demo", "limits", "{0:1}"],
       /^ferry: the value begins with \{ and is no JSON: /,
     ],
+    [
+      "a URL without its scheme",
+      ["devices", "--api-url", "localhost:8080"],
+      /^ferry: --api-url localhost:8080 is no URL: it begins with http:\/\//,
+    ],
     ["an empty request", ["rpc", "demo", " "], /^ferry: the request is empty: give a method, such as 'Read/],
     ["a time that is none", ["rpc", "demo", READ, "--timeout", "soon"], /whole milliseconds from 1 to 3600000/],
     ["too many retries", ["rpc", "demo", READ, "--retries", "6"], /Give a whole number from 0 to 5/],

@@ -76,7 +76,7 @@ function describeCommands(way: string, start: () => Promise<Target>): void {
       expect(await ferry("rpc", "nobody", READ)).toEqual({
         code: 1,
         stdout: '{"status":"NOT_REGISTERED","error":"The device is not registered"}\n',
-        stderr: "",
+        stderr: expect.stringMatching(/^ferry: `ferry devices` lists those that are registered/),
       });
       const refused = await ferry("rpc", "demo", 'Read {"id":"/3/0/99"}', "--full");
       expect(refused.code).toBe(1);

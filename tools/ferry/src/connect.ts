@@ -38,6 +38,9 @@ export async function withClient(
   use: (client: FerryClient) => Promise<void>,
 ): Promise<void> {
   if (options.bootstrapServers === undefined) {
+    if (!/^https?:\/\//.test(options.apiUrl)) {
+      throw new UsageError(`--api-url ${options.apiUrl} is no URL: it begins with http:// or https://`);
+    }
     return use(
       new HttpClient(options.apiUrl, options.tokenFile === undefined ? undefined : readToken(options.tokenFile)),
     );

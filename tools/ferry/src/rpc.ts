@@ -3,6 +3,7 @@ import { METHODS, parseTerminalLine } from "@ferry/rpc";
 import { UsageError } from "@ferry/runtime";
 import { Command, InvalidArgumentError } from "commander";
 import { type ConnectOptions, withClient, withConnection } from "./connect.ts";
+import { hintFor } from "./rpc-hint.ts";
 import { type Ended, EXIT, type Terminal } from "./terminal.ts";
 
 /** `ferry rpc demo 'Read {"id":"/3/0/9"}'` */
@@ -32,7 +33,10 @@ export function rpcCommand(terminal: Terminal, ended: Ended): Command {
         ...given(options),
       });
       terminal.stdout.write(`${JSON.stringify(options.full ? answer : brief(answer))}\n`);
-      ended(answer.status === "SUCCESSFUL" ? EXIT.done : EXIT.refused);
+      if (answer.status === "SUCCESSFUL") return ended(EXIT.done);
+      const hint = hintFor(method, answer);
+      if (hint !== undefined) terminal.stderr.write(`ferry: ${hint}\n`);
+      ended(EXIT.refused);
     });
   });
 }
