@@ -3,6 +3,8 @@ import type { Bus, IncomingRecord } from "./bus.ts";
 export interface ReadTableOptions {
   /** Which keys are wanted, of a topic that may be large; all when absent. */
   readonly keep?: (key: string) => boolean;
+  /** Told of each record of those keys, tombstones included. */
+  readonly onRecord?: (record: IncomingRecord) => void;
   /** Gives up, with its reason. */
   readonly signal?: AbortSignal;
 }
@@ -11,11 +13,12 @@ export interface ReadTableOptions {
 export async function readTable(
   bus: Bus,
   topic: string,
-  { keep = () => true, signal }: ReadTableOptions = {},
+  { keep = () => true, onRecord = () => {}, signal }: ReadTableOptions = {},
 ): Promise<ReadonlyMap<string, IncomingRecord>> {
   const last = new Map<string, IncomingRecord>();
   const handle = (record: IncomingRecord): void => {
     if (record.key === null || !keep(record.key)) return;
+    onRecord(record);
     last.delete(record.key); // So that the map keeps the order of the offsets.
     if (record.value !== null) last.set(record.key, record);
   };

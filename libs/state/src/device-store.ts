@@ -61,8 +61,8 @@ export interface Observation {
   readonly token: Token;
   /** Plain paths: one for an Observe, several for an Observe-Composite. */
   readonly paths: readonly string[];
-  /** Made for the profile (made anew by it) or asked for by an RPC. */
-  readonly source: "profile" | "rpc";
+  /** Made for the profile (made anew by it), asked for by an RPC, or of the profile and cancelled by an RPC: not made anew before the device registers. */
+  readonly source: "profile" | "rpc" | "cancelled";
   /** Content-Format asked for with Accept; undefined when left to the device. */
   readonly contentFormat?: number;
 }
@@ -463,6 +463,8 @@ export interface DeviceStore {
   restore(request: RestoreRequest): Promise<RestoreOutcome>;
   /** Stores an open request that the store lost; there is no limit, for it was accepted under one. */
   reopen(request: ReopenRequest): Promise<ReopenOutcome>;
+  /** Forgets an open request whose final answer was decided before the store was rolled back; false when it is not open. */
+  close(request: { readonly device: DeviceRef; readonly requestId: string; readonly nowMs: number }): Promise<boolean>;
 
   /** Ends what lapsed and hands over what the outbox holds, if no other live node has the shard's lease. */
   sweep(request: SweepRequest): Promise<SweepOutcome>;

@@ -37,6 +37,17 @@ const rpcSettings: Section<RpcSettings> = section<RpcSettings>("LWM2M_RPC", {
   ),
 });
 
+/** How fast a lost Redis is restored. */
+export interface RestoreSettings {
+  readonly perSecond: number;
+}
+
+const restoreSettings: Section<RestoreSettings> = section<RestoreSettings>("LWM2M_RESTORE", {
+  perSecond: integer(2_000, { min: 1, max: 100_000 }).describe(
+    "Devices, requests and desired values that a router gives back to an emptied Redis in a second.",
+  ),
+});
+
 /** Keys that secrets are sealed with. */
 export interface ProvisioningSettings {
   readonly sealingKey?: string | undefined;
@@ -53,6 +64,7 @@ const provisioningSettings: Section<ProvisioningSettings> = section<Provisioning
 /** Settings of an rpc-router. */
 export interface RpcRouterSettings extends ServiceSettings, BusSettings, StateSettings {
   readonly rpc: RpcSettings;
+  readonly restore: RestoreSettings;
   readonly provisioning: ProvisioningSettings;
   readonly failpoint?: string | undefined;
 }
@@ -63,6 +75,7 @@ export const RPC_ROUTER_SHAPE: Shape<RpcRouterSettings> = {
   http: httpSettings,
   node: nodeSettings,
   rpc: rpcSettings,
+  restore: restoreSettings,
   provisioning: provisioningSettings,
   failpoint: text()
     .optional()

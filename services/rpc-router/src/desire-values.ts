@@ -3,10 +3,7 @@ import { CONTENT_TYPE_HEADER, parseAttributeUpdate } from "@ferry/proto";
 import { bury } from "./bury.ts";
 import { isOutage } from "./outage.ts";
 import type { RouterPorts } from "./ports.ts";
-import { publishCommand } from "./route-requests.ts";
-
-/** How long a node may take to obey; what it misses it learns when the device is next confirmed or comes to another node. */
-const COMMAND_DEADLINE_MS = 60_000;
+import { tellWorkWaits } from "./work-waits.ts";
 
 /**
  * Takes one record of lwm2m.attribute.update.v1: it resolves once the value is stored for its device and the device's node is told, and may be repeated.
@@ -17,7 +14,9 @@ const COMMAND_DEADLINE_MS = 60_000;
 export async function desireValue(record: IncomingRecord, ports: RouterPorts): Promise<void> {
   const { metrics, logger } = ports;
   try {
-    metrics.desiredValues.with({ outcome: await desire(record, ports) }).inc();
+    const { outcome, reason } = await storeValue(record, ports);
+    if (reason !== undefined) await bury(record, reason, ports);
+    metrics.desiredValues.with({ outcome }).inc();
   } catch (error) {
     if (isOutage(error)) throw error;
     const { topic, partition, offset } = record;
@@ -27,14 +26,18 @@ export async function desireValue(record: IncomingRecord, ports: RouterPorts): P
   }
 }
 
-type Outcome = "stored" | "withdrawn" | "older" | "full" | "invalid";
+/** What became of a record; `reason` says why it cannot be used. */
+export interface StoredValue {
+  readonly outcome: "stored" | "withdrawn" | "older" | "full" | "invalid";
+  readonly reason?: string;
+}
 
-async function desire(record: IncomingRecord, ports: RouterPorts): Promise<Outcome> {
+/** Stores what a record desires and tells the device's node. @throws {StateUnavailableError | BusUnavailableError} it may be repeated */
+export async function storeValue(record: IncomingRecord, ports: RouterPorts): Promise<StoredValue> {
   const { devices, clock } = ports;
   const parsed = parseAttributeUpdate(record.value, record.headers[CONTENT_TYPE_HEADER], record.key);
   if (parsed.type === "invalid") {
-    await bury(record, `${parsed.field} ${parsed.reason}`.trimStart(), ports);
-    return "invalid";
+    return { outcome: "invalid", reason: `${parsed.field} ${parsed.reason}`.trimStart() };
   }
 
   const { tenant, endpoint, key, value } = parsed;
@@ -48,19 +51,10 @@ async function desire(record: IncomingRecord, ports: RouterPorts): Promise<Outco
     nowMs: clock(),
   });
   if (outcome.type === "full") {
-    await bury(record, `too many desired values wait for ${endpoint}: withdraw some by tombstones`, ports);
-    return "full";
+    return { outcome: "full", reason: `too many desired values wait for ${endpoint}: withdraw some by tombstones` };
   }
   const { state } = outcome;
-  if (state !== undefined && state.owner.bootId !== "" && state.waiting.values > 0) {
-    await publishCommand(state.owner.slot, device, ports, {
-      bootId: state.owner.bootId,
-      deadlineMs: clock() + COMMAND_DEADLINE_MS,
-      ownerEpoch: state.owner.epoch,
-      attempt: 1,
-      workWaits: device,
-    });
-  }
-  if (outcome.type === "older") return "older";
-  return value === undefined ? "withdrawn" : "stored";
+  if (state !== undefined && state.waiting.values > 0) await tellWorkWaits(device, state, ports);
+  if (outcome.type === "older") return { outcome: "older" };
+  return { outcome: value === undefined ? "withdrawn" : "stored" };
 }

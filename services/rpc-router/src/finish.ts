@@ -20,9 +20,8 @@ export async function finish(request: Finishing, answer: Answer, ports: RouterPo
   if (outcome.type !== "won") return;
   ports.failpoint("finished");
   ports.metrics.answers.with({ status: answer.status }).inc();
-  void publishFinished(request, ports).catch((error: unknown) => ports.outage.failed(error));
-  await publishResponse(device, response, contentType, ports);
-  // If this is lost, the sweeper publishes the same bytes once more.
+  await Promise.all([publishFinished(request, ports), publishResponse(device, response, contentType, ports)]);
+  // If one of them is lost, the sweeper publishes both once more.
   await ports.devices.settle(shardOf(device.tenant, device.endpoint), [outcome.outboxId]);
 }
 

@@ -78,6 +78,11 @@ export class Materialiser {
     });
   }
 
+  /** Makes the read model equal to the topic, whatever the store's position says. */
+  async rebuild(): Promise<void> {
+    await this.#inTurn(() => this.#rebuild());
+  }
+
   /**
    * Whether all before `offset` is in the store: it went on to the offset just before, or beyond.
    *

@@ -39,6 +39,23 @@ export const RPC_ROUTER_METRICS = {
     name: "lwm2m_provisioning_rebuilds_total",
     help: "Times that the read model was rebuilt from the beginning of the topic.",
   },
+  restoring: {
+    type: "gauge",
+    name: "lwm2m_restoring",
+    help: "1 while this router gives a Redis that was emptied or rolled back what Kafka knows; requests wait meanwhile.",
+  },
+  restored: {
+    type: "counter",
+    name: "lwm2m_restored_total",
+    help: "What a lost Redis was given back; known: it was there already, ended: it came to its end instead, damaged: its record is of no use.",
+    labels: { what: ["device", "request", "value"], outcome: ["restored", "known", "ended", "damaged"] },
+  },
+  restoreSeconds: {
+    type: "histogram",
+    name: "lwm2m_restore_seconds",
+    help: "How long it took this router to restore a lost Redis.",
+    buckets: [1, 2, 5, 10, 30, 60, 300, 1800],
+  },
 } as const;
 
 /** The registered metrics. */

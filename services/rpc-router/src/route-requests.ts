@@ -15,6 +15,7 @@ import { findMethod } from "@ferry/rpc";
 import { type DeviceRef, type DeviceState, namedEventId, type OpenRequest } from "@ferry/state";
 import { bury } from "./bury.ts";
 import { encodeAnswer, finish, publishResponse } from "./finish.ts";
+import { inOneLife } from "./one-life.ts";
 import { isOutage } from "./outage.ts";
 import type { RouterPorts } from "./ports.ts";
 import { publishAccepted, publishProgress } from "./progress.ts";
@@ -123,7 +124,7 @@ async function accept(
       await repeatAnswer({ ...open, contentType: accepted.contentType }, accepted.response, ports);
       return "repeated";
     case "open":
-      await forwardAgain(device, requestId, ports);
+      await inOneLife(() => forwardAgain(device, requestId, ports), ports);
       return "repeated";
     case "conflict":
       return answerUnstored(open, "REJECTED", "BAD_REQUEST", otherRequest(requestId), ports);
@@ -133,11 +134,15 @@ async function accept(
       failpoint("accepted");
       onAccepted(open);
       const displaced: Answer = { status: "DISPLACED", result: "", error: displacedText(settings.maxOpen) };
-      const [outcome] = await Promise.all([
-        forward(open, accepted.state, 1, traceParent, ports),
-        publishProgress(open, RPC_PROGRESS_QUEUED, ports),
-        ...accepted.displaced.map((each) => finish(each, displaced, ports)),
-      ]);
+      const handOver = async (): Promise<Outcome> => {
+        const [outcome] = await Promise.all([
+          forward(open, accepted.state, 1, traceParent, ports),
+          publishProgress(open, RPC_PROGRESS_QUEUED, ports),
+          ...accepted.displaced.map((each) => finish(each, displaced, ports)),
+        ]);
+        return outcome;
+      };
+      const outcome = await inOneLife(handOver, ports);
       failpoint("handed");
       return outcome;
     }
@@ -151,7 +156,7 @@ async function expiryOf(device: DeviceRef, ports: RouterPorts): Promise<number> 
 }
 
 /** What makes a request another one under the same id: what is asked for, not for how long or how often. */
-function digestOf({ method, params }: RpcRequest): string {
+export function digestOf({ method, params }: Pick<RpcRequest, "method" | "params">): string {
   return hash("sha256", `${method}\n${params}`, "base64url");
 }
 

@@ -15,7 +15,7 @@ const PATIENCE_MS = 3000;
 export class RouterFixture {
   nowMs: number = Date.now();
   readonly bus: MemoryBus = new MemoryBus();
-  readonly devices: MemoryDeviceStore = new MemoryDeviceStore({ now: () => this.nowMs });
+  readonly devices: MemoryDeviceStore;
   readonly nodes: MemoryNodeDirectory = new MemoryNodeDirectory();
   readonly provisioning: MemoryProvisioningStore = new MemoryProvisioningStore();
   readonly ports: RouterPorts;
@@ -29,7 +29,9 @@ export class RouterFixture {
   readonly deadLetters: { readonly key: string | null; readonly reason: string | undefined }[] = [];
   readonly statuses: lwm2m.v1.ProvisioningStatusRecord[] = [];
 
-  constructor() {
+  /** `lost`: its Redis is one that was emptied. */
+  constructor({ lost = false }: { readonly lost?: boolean } = {}) {
+    this.devices = new MemoryDeviceStore({ now: () => this.nowMs, lost });
     const logger = createLogger("test", { level: "silent", format: "json" });
     this.ports = {
       settings: {

@@ -19,6 +19,7 @@ import { RPC_ROUTER_METRICS } from "./metrics.ts";
 import { isOutage } from "./outage.ts";
 import type { RouterPorts } from "./ports.ts";
 import { ProfileExpiries } from "./profile-expiries.ts";
+import { StoreRestorer } from "./restore-lost-store.ts";
 import { routeRequest } from "./route-requests.ts";
 
 export { RPC_ROUTER_CONFIG, RPC_ROUTER_SHAPE, type RpcRouterSettings } from "./config.ts";
@@ -28,6 +29,8 @@ const EXPIRY_STEP_MS = 1_000;
 const EXPIRY_ROUND_MS = 60_000;
 /** How often the router makes sure that Redis still has the read model of provisioning. */
 const CHECK_MS = 10_000;
+/** How often it looks whether Redis was emptied, rolled back or replaced: a fail-over that loses a second loses one of these looks, and shows by that. */
+const RESTORE_CHECK_MS = 500;
 
 /** What an rpc-router is connected to. */
 export interface RpcRouterConnections {
@@ -111,7 +114,14 @@ export async function startRpcRouter(
   });
   shutdown.onStop("desired values", () => desired.stop());
 
+  const restorer = new StoreRestorer(ports, {
+    materialiser,
+    perSecond: settings.restore.perSecond,
+    onOpen: (request) => expiry.expect(request),
+    signal: shutdown.signal,
+  });
   const loops = [
+    repeat(RESTORE_CHECK_MS, () => restorer.check(), ports, shutdown.signal),
     repeat(EXPIRY_STEP_MS, () => expiry.step(), ports, shutdown.signal),
     repeat(CHECK_MS, () => materialiser.check(), ports, shutdown.signal),
   ];
@@ -136,14 +146,14 @@ function sealingKeysOf({
   }
 }
 
-/** Does a step every `everyMs` until `signal` aborts; an outage is told once and does not end it. */
+/** Does a step now and every `everyMs` until `signal` aborts; an outage is told once and does not end it. */
 async function repeat(
   everyMs: number,
   step: () => Promise<void>,
   { outage }: RouterPorts,
   signal: AbortSignal,
 ): Promise<void> {
-  while (await pause(everyMs, signal)) {
+  do {
     try {
       await step();
       outage.healed();
@@ -152,7 +162,7 @@ async function repeat(
       if (!isOutage(error)) throw error;
       outage.failed(error);
     }
-  }
+  } while (await pause(everyMs, signal));
 }
 
 /** False when stopping. */

@@ -1,4 +1,4 @@
-import { lwm2m } from "@ferry/proto";
+import { decodeMessage, lwm2m, TOPICS } from "@ferry/proto";
 import {
   type LifecycleChange,
   lifecycleRecord,
@@ -8,6 +8,7 @@ import {
   toWireObservation,
   toWireRegistration,
 } from "@ferry/state";
+import { publishFinal } from "./downlink/finish-request.ts";
 import type { OwnedDevice } from "./owned-device.ts";
 import type { TransportPorts } from "./ports.ts";
 
@@ -52,8 +53,7 @@ export function publishState(device: OwnedDevice, ports: TransportPorts): void {
     bootId: owner.bootId,
     ingestTimeMs: ports.clock.wallMs(),
   };
-  const observations = [...device.observations.values()].map(({ observation }) => observation);
-  const state = stateRecord(context, registration, observations);
+  const state = stateRecord(context, registration, device.storedObservations());
   void ports.records.deviceState(registration, state).catch(ports.unpublished);
 }
 
@@ -63,7 +63,11 @@ export function publishState(device: OwnedDevice, ports: TransportPorts): void {
  * The device's state goes with it as the store has it now: later events may be on Kafka already, and an older state must not follow them.
  */
 export async function publishStored(entry: OutboxEntry, { records, devices }: TransportPorts): Promise<void> {
-  if (entry.kind === "response") return records.response(entry.device, entry.value, entry.contentType);
+  if (entry.kind === "response") {
+    const { device, value, contentType } = entry;
+    const requestId = decodeMessage(TOPICS.rpcResponse.type, value, contentType)?.requestId ?? "";
+    return publishFinal(device, requestId, value, contentType, records);
+  }
   const record = lwm2m.v1.LifecycleRecord.decode(entry.value);
   const now = await devices.get(entry.device);
   const state = now === undefined ? undefined : stateRecord(record.context ?? null, now.registration, now.observations);

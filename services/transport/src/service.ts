@@ -39,7 +39,7 @@ import { pooledRandom } from "./pooled-random.ts";
 import type { TransportPorts } from "./ports.ts";
 import { RecordWriter } from "./record-writer.ts";
 import { ServingCache } from "./serving.ts";
-import { Sleepers } from "./sleepers.ts";
+import { Sleepers, serveWaiting } from "./sleepers.ts";
 import { SlotLease } from "./slot-lease.ts";
 import { StoreWatch } from "./store-watch.ts";
 import { TakeOver } from "./take-over.ts";
@@ -104,10 +104,12 @@ export async function startTransport(
   await followed.caughtUp;
 
   const ownership = new Ownership();
+  const serving = Promise.withResolvers<TransportPorts>();
   const storeWatch = await beginWatching(state, shutdown.signal, stateEpisode, () => {
     logger.warn({ devices: ownership.size }, "Redis was emptied or rolled back; owned devices are written back");
-    const clock = { wallMs, monotonicMs };
-    void writeBack({ ownership, devices: state.devices, clock, stateEpisode, metrics }, shutdown.signal);
+    void serving.promise.then((ports) =>
+      writeBack({ ...ports, serveWaiting: (device) => serveWaiting(device, ports) }, shutdown.signal),
+    );
   });
   const lease = await SlotLease.take(
     {
@@ -230,6 +232,7 @@ export async function startTransport(
     logger,
     failpoint: armFailpoint(settings.failpoint),
   };
+  serving.resolve(ports);
   const sleepers = new Sleepers(ports);
   const takeOver = new TakeOver(ports);
   const notifications = new Notifications(ports, takeOver);
@@ -343,8 +346,7 @@ function drift(ownership: Ownership, nowMs: number): number {
 
 function refused(ownership: Ownership): number {
   let count = 0;
-  for (const { declined } of ownership.devices())
-    for (const why of declined?.values() ?? []) if (why === "refused") count += 1;
+  for (const { refused: names } of ownership.devices()) count += names?.size ?? 0;
   return count;
 }
 

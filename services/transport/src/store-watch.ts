@@ -1,14 +1,13 @@
-import type { DeviceStore } from "@ferry/state";
+import type { DeviceStore, Incarnation } from "@ferry/state";
 
-/** How long after the store was found emptied or rolled back its "unknown" proves nothing: devices have to register anew first, ms. */
+/** How long after the store was found emptied or rolled back its "unknown" proves nothing: what Kafka knew of its devices may be behind, ms. */
 const DOUBT_MS = 600_000;
-/** How old an answer of the store may be, ms. */
-const FRESH_MS = 1_000;
 
 /**
- * Tells whether the store's memory can be trusted: an emptied or rolled-back Redis knows none of the devices that live.
+ * Tells whether the store's memory can be trusted: an emptied or rolled-back Redis knows none of the devices that live, or not their last seconds.
  *
- * While it is in doubt no notification is answered with RST, for that would end an observation that nobody makes anew.
+ * While it is in doubt no notification is answered with RST, for that would end an observation that nobody makes anew. Until it is restored it is not
+ * believed that a registration is unknown either, nor that an open request was never sent.
  */
 export class StoreWatch {
   readonly #devices: DeviceStore;
@@ -16,7 +15,8 @@ export class StoreWatch {
   readonly #onLost: () => void;
   #incarnationId: string;
   #doubtUntilMs = Number.NEGATIVE_INFINITY;
-  #askedAtMs = Number.NEGATIVE_INFINITY;
+  #asking: Promise<Incarnation> | undefined;
+  #asksNext: Promise<Incarnation> | undefined;
 
   private constructor(devices: DeviceStore, incarnationId: string, monotonicMs: () => number, onLost: () => void) {
     this.#devices = devices;
@@ -30,20 +30,46 @@ export class StoreWatch {
     return new StoreWatch(devices, (await devices.incarnation()).id, monotonicMs, onLost);
   }
 
-  /** Asks the store, at most once a second: anybody can send what it does not know. @throws {StateUnavailableError} */
+  /** Whether the store was emptied or rolled back in the last 10 minutes. @throws {StateUnavailableError} */
   async inDoubt(): Promise<boolean> {
-    if (this.#monotonicMs() - this.#askedAtMs >= FRESH_MS) await this.#ask();
+    await this.#ask();
     return this.#monotonicMs() < this.#doubtUntilMs;
   }
 
-  async #ask(): Promise<void> {
-    this.#askedAtMs = this.#monotonicMs();
-    const { id } = await this.#devices.incarnation();
-    const nowMs = this.#monotonicMs();
-    if (id !== this.#incarnationId) {
-      this.#incarnationId = id;
-      this.#doubtUntilMs = nowMs + DOUBT_MS;
+  /** Whether the store has all that Kafka knows of its former life. @throws {StateUnavailableError} */
+  async isRestored(): Promise<boolean> {
+    return (await this.#ask()).restored;
+  }
+
+  /**
+   * Asks the store after this call, once for all who call while an answer is under way: anybody can send what the store does not know, and what it said
+   * of itself before it was emptied must not explain what it does not know since.
+   */
+  #ask(): Promise<Incarnation> {
+    if (this.#asking === undefined) return this.#askNow();
+    this.#asksNext ??= this.#asking.then(
+      () => this.#askNow(),
+      () => this.#askNow(),
+    );
+    return this.#asksNext;
+  }
+
+  #askNow(): Promise<Incarnation> {
+    this.#asksNext = undefined;
+    const asking = this.#look().finally(() => {
+      if (this.#asking === asking) this.#asking = undefined;
+    });
+    this.#asking = asking;
+    return asking;
+  }
+
+  async #look(): Promise<Incarnation> {
+    const incarnation = await this.#devices.incarnation();
+    if (incarnation.id !== this.#incarnationId) {
+      this.#incarnationId = incarnation.id;
+      this.#doubtUntilMs = this.#monotonicMs() + DOUBT_MS;
       this.#onLost();
     }
+    return incarnation;
   }
 }

@@ -1,4 +1,5 @@
-import { Catalogue } from "@ferry/provisioning";
+import { lwm2m, provisioningKey } from "@ferry/proto";
+import { Catalogue, type ProvisioningDocument, parseProvisioningRecord } from "@ferry/provisioning";
 import { createEpisode, createLogger, createMetrics } from "@ferry/runtime";
 import { type DeviceState, observationToken, shardOf } from "@ferry/state";
 import { MemoryDeviceStore, MemoryProvisioningStore } from "@ferry/state/memory";
@@ -7,10 +8,12 @@ import { TRANSPORT_METRICS } from "./metrics.ts";
 import { OwnedDevice } from "./owned-device.ts";
 import { Ownership } from "./ownership.ts";
 import { ServingCache } from "./serving.ts";
+import { StoreWatch } from "./store-watch.ts";
 import { type WriteBackPorts, writeBack } from "./write-back.ts";
 
 const NODE = { slot: 1, bootId: "00000000000000b1" };
 const OTHER = { slot: 2, bootId: "00000000000000b2" };
+const tick = (): Promise<unknown> => new Promise((resolve) => setImmediate(resolve));
 const DEVICES = 250; // More than two batches.
 
 /** Registers a device at a node, with one observation. */
@@ -39,9 +42,34 @@ async function register(devices: MemoryDeviceStore, endpoint: string, node = NOD
   return outcome.state;
 }
 
+const METER: ProvisioningDocument["body"] = {
+  device: { endpoint: "d-*", profile: "meter", credentials: [{ noSec: {} }], allowUnauthenticatedFleet: true },
+};
+
+/** Provisioning as it is again: the fleet of these devices, unless it was deleted. */
+async function provisioned(isFleetThere: boolean): Promise<Catalogue> {
+  const store = new MemoryProvisioningStore();
+  const catalogue = new Catalogue(store);
+  const put = async (kind: "profile" | "device", id: string, body: ProvisioningDocument["body"]): Promise<void> => {
+    const value = lwm2m.v1.ProvisioningRecord.encode({ tenant: "default", id, ...body }).finish();
+    const identities = kind === "device" ? [{ type: "noSec", endpoint: id } as const] : [];
+    await store.put({ kind, tenant: "default", id, value, offset: 1 }, identities);
+    catalogue.put(parseProvisioningRecord(provisioningKey(kind, "default", id), value));
+  };
+  await put("profile", "meter", { profile: { json: '{"resources":{}}' } });
+  if (isFleetThere) await put("device", "d-*", METER);
+  return catalogue;
+}
+
 /** Ports of a node that owns these devices, and a store that knows none of them. */
-function afterLoss(states: readonly DeviceState[], devices: MemoryDeviceStore): WriteBackPorts {
-  const servings = new ServingCache(new Catalogue(new MemoryProvisioningStore()));
+async function afterLoss(
+  states: readonly DeviceState[],
+  devices: MemoryDeviceStore,
+  isFleetThere = true,
+): Promise<WriteBackPorts & { readonly served: string[] }> {
+  const catalogue = await provisioned(isFleetThere);
+  const servings = new ServingCache(catalogue);
+  const served: string[] = [];
   const ownership = new Ownership();
   for (const state of states) {
     ownership.adopt(new OwnedDevice(state, servings.of(state.registration), state.registration.peer, 0));
@@ -50,6 +78,14 @@ function afterLoss(states: readonly DeviceState[], devices: MemoryDeviceStore): 
   return {
     ownership,
     devices,
+    catalogue,
+    storeWatch: await StoreWatch.begin(
+      devices,
+      () => 0,
+      () => {},
+    ),
+    serveWaiting: ({ endpoint }) => served.push(endpoint),
+    served,
     clock: { wallMs: () => Date.now(), monotonicMs: () => 0 },
     stateEpisode: createEpisode(logger, { failed: "away", healed: "back" }),
     metrics: createMetrics({ process: false }).register(TRANSPORT_METRICS),
@@ -60,7 +96,7 @@ it("gives an emptied store every owned device back, with its owner and observati
   const before = new MemoryDeviceStore();
   const states = await Promise.all(Array.from({ length: DEVICES }, (_, at) => register(before, `d-${at}`)));
   const emptied = new MemoryDeviceStore();
-  const ports = afterLoss(states, emptied);
+  const ports = await afterLoss(states, emptied);
   await writeBack(ports, new AbortController().signal);
   for (const { registration, owner, observations } of states) {
     const restored = await emptied.get(registration);
@@ -75,8 +111,37 @@ it("gives up a device that registered anew at another node meanwhile", async () 
   const state = await register(before, "d-1");
   const emptied = new MemoryDeviceStore();
   const anew = await register(emptied, "d-1", OTHER, "BBBBBBBBBBBBBB");
-  const ports = afterLoss([state], emptied);
+  const ports = await afterLoss([state], emptied);
   await writeBack(ports, new AbortController().signal);
   expect(ports.ownership.size).toBe(0);
   expect((await emptied.get(state.registration))?.owner).toEqual(anew.owner);
+});
+
+it("waits with the rest until the store is restored, then carries out what waits for the devices", async () => {
+  const states = [await register(new MemoryDeviceStore(), "d-1")];
+  const emptied = new MemoryDeviceStore({ lost: true });
+  const ports = await afterLoss(states, emptied);
+  const writing = writeBack(ports, new AbortController().signal);
+  while ((await emptied.get({ tenant: "default", endpoint: "d-1" })) === undefined) await tick();
+  await tick();
+  expect(ports.served).toEqual([]);
+  await emptied.markRestored((await emptied.incarnation()).id);
+  await writing;
+  expect(ports.served).toEqual(["d-1"]);
+});
+
+it("ends the registration of a device that provisioning does not admit any more, and tells so", async () => {
+  const state = await register(new MemoryDeviceStore(), "d-1");
+  const emptied = new MemoryDeviceStore();
+  const ports = await afterLoss([state], emptied, false);
+  await writeBack(ports, new AbortController().signal);
+  expect(ports.ownership.size).toBe(0);
+  expect(await emptied.get(state.registration)).toBeUndefined();
+  const shard = shardOf("default", "d-1");
+  const swept = await emptied.sweep({ shard, node: NODE, outboxAgeMs: 0, graceMs: 0, limit: 10, nowMs: Date.now() });
+  expect(swept).toMatchObject({ outbox: [{ kind: "lifecycle" }] });
+  // Nor does it come back by who has it in memory still.
+  const { registration, observations, owner } = state;
+  const again = await emptied.restore({ registration, observations, owner, nowMs: Date.now() });
+  expect(again).toEqual({ type: "known" });
 });

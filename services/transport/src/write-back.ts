@@ -3,45 +3,108 @@ import { type RestoreOutcome, StateUnavailableError } from "@ferry/state";
 import type { OwnedDevice } from "./owned-device.ts";
 import type { TransportPorts } from "./ports.ts";
 
-/** Devices that are written back at a time, and the pause between two such batches, ms: 1,000 a second, so that a Redis that just came back is not held up. */
+/** What writing back works with. */
+export interface WriteBackPorts
+  extends Pick<
+    TransportPorts,
+    "ownership" | "devices" | "clock" | "stateEpisode" | "metrics" | "storeWatch" | "catalogue"
+  > {
+  /** Carries out what waits for a device. */
+  readonly serveWaiting: (device: OwnedDevice) => void;
+}
+
+/** Devices that are written back, or looked up, at a time, and the pause between two such batches, ms: 1,000 a second, so that a Redis that just came back is not held up. */
 const BATCH = 100;
 const PAUSE_MS = 100;
+/** How often it is asked whether the router has restored the rest, ms. */
+const RESTORED_POLL_MS = 1_000;
 
 /**
- * Writes the devices that this node owns back to a store that was emptied or rolled back: they need not register anew.
+ * Writes the devices that this node owns back to a store that was emptied or rolled back: they need not register anew. Ends, once provisioning is there
+ * again, the registrations of those that it does not admit any more: nobody found them to end when that was published.
  *
  * A device that the store gave to another node meanwhile, or knows to have ended, is no longer this node's. Goes on when the store goes away in between, until `signal` aborts.
  */
-export async function writeBack(
-  { ownership, devices, clock, stateEpisode, metrics }: WriteBackPorts,
+export async function writeBack(ports: WriteBackPorts, signal: AbortSignal): Promise<void> {
+  await eachOwned((device) => giveBack(device, ports), ports, signal);
+  await untilRestored(ports, signal);
+  await eachOwned((device) => settle(device, ports), ports, signal);
+}
+
+async function giveBack(device: OwnedDevice, ports: WriteBackPorts): Promise<void> {
+  const { devices, clock, metrics, ownership } = ports;
+  const { registration, owner } = device;
+  const observations = [...device.observations.values()].map(({ observation }) => observation);
+  const outcome = await devices.restore({ registration, observations, owner, nowMs: clock.wallMs() });
+  metrics.writtenBack.with({ outcome: outcome.type }).inc();
+  const { state } = outcome;
+  if (state === undefined || isElsewhere(device, state)) {
+    ownership.drop(device);
+    return;
+  }
+  // What waits for the device may have been restored before it: it is served when all is.
+  device.revalidated(state, clock.monotonicMs());
+}
+
+function isElsewhere({ owner }: OwnedDevice, state: NonNullable<RestoreOutcome["state"]>): boolean {
+  return state.owner.epoch !== owner.epoch || state.owner.bootId !== owner.bootId;
+}
+
+/** The router restores provisioning first and says when it is through. */
+async function untilRestored({ storeWatch, stateEpisode }: WriteBackPorts, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      if (await storeWatch.isRestored()) return;
+    } catch (error) {
+      if (!(error instanceof StateUnavailableError)) throw error;
+      stateEpisode.failed(error);
+    }
+    await pause(RESTORED_POLL_MS, signal);
+  }
+}
+
+const WITHDRAWN = "the device was deleted, or its credential withdrawn";
+
+/** Ends the registration of a device that may no longer have one; of the others what waits is carried out. The sweeper tells of the end. */
+async function settle(device: OwnedDevice, ports: WriteBackPorts): Promise<void> {
+  const { devices, clock, catalogue, ownership, serveWaiting } = ports;
+  const { tenant, endpoint } = device;
+  if (device.registration.securityMode === "NO_SEC") {
+    const admission = await catalogue.admit(endpoint);
+    if (admission.type === "refused" || admission.tenant !== tenant) {
+      await devices.remove({ device: { tenant, endpoint }, reason: WITHDRAWN, nowMs: clock.wallMs() });
+      ownership.drop(device);
+      return;
+    }
+  }
+  serveWaiting(device);
+}
+
+/** Does a step for each device of this node, paced; a batch that the store was away for is done once more: no step harms when it is repeated. */
+async function eachOwned(
+  step: (device: OwnedDevice) => Promise<void>,
+  { ownership, stateEpisode }: WriteBackPorts,
   signal: AbortSignal,
 ): Promise<void> {
   const left = [...ownership.devices()];
   while (left.length > 0 && !signal.aborted) {
-    const batch = left.slice(-BATCH).filter((device) => ownership.has(device));
     try {
       await Promise.all(
-        batch.map(async (device) => {
-          const { registration, owner } = device;
-          const observations = [...device.observations.values()].map(({ observation }) => observation);
-          const outcome = await devices.restore({ registration, observations, owner, nowMs: clock.wallMs() });
-          metrics.writtenBack.with({ outcome: outcome.type }).inc();
-          if (isElsewhere(device, outcome)) ownership.drop(device);
-        }),
+        left
+          .slice(-BATCH)
+          .filter((device) => ownership.has(device))
+          .map(step),
       );
       left.splice(-BATCH);
     } catch (error) {
       if (!(error instanceof StateUnavailableError)) throw error;
-      stateEpisode.failed(error); // The batch is written once more: to restore twice does no harm.
+      stateEpisode.failed(error);
     }
-    // Rejects with an AbortError, and with nothing else, when the signal aborts.
-    await sleep(PAUSE_MS, undefined, { signal }).catch(() => {});
+    await pause(PAUSE_MS, signal);
   }
 }
 
-/** What writing back works with. */
-export type WriteBackPorts = Pick<TransportPorts, "ownership" | "devices" | "clock" | "stateEpisode" | "metrics">;
-
-function isElsewhere({ owner }: OwnedDevice, { state }: RestoreOutcome): boolean {
-  return state === undefined || state.owner.epoch !== owner.epoch || state.owner.bootId !== owner.bootId;
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  // Rejects with an AbortError, and with nothing else, when the signal aborts.
+  await sleep(ms, undefined, { signal }).catch(() => {});
 }

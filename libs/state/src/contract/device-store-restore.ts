@@ -266,6 +266,34 @@ export function describeRestore(
     });
   });
 
+  describe("close", () => {
+    const about = (requestId: string): Parameters<DeviceStore["close"]>[0] => ({
+      device,
+      requestId,
+      nowMs: clock.now(),
+    });
+
+    it("A request that ended before the store was rolled back is open no more, and leaves no answer to be published", async () => {
+      const open = { request: Uint8Array.of(1), contentType: "application/json", expiresAtMs: clock.now() + 30_000 };
+      for (const requestId of ["r1", "r2"]) {
+        await store.accept({ device, open: { ...open, requestId }, limit: 100, nowMs: clock.now() });
+      }
+      expect([await store.close(about("r1")), await store.close(about("r1"))]).toEqual([true, false]);
+      expect(await store.openRequests(device)).toMatchObject([{ requestId: "r2" }]);
+      expect(await store.finish({ ...about("r1"), response: Uint8Array.of(1) })).toEqual({ type: "unknown" });
+      expect(await sweep()).toMatchObject({ outbox: [] });
+    });
+
+    it("A request that has its final answer keeps it", async () => {
+      const requestId = "r1";
+      const open = { requestId, request: Uint8Array.of(1), contentType: "application/json", expiresAtMs: clock.now() };
+      await store.accept({ device, open, limit: 100, nowMs: clock.now() });
+      await store.finish({ ...about(requestId), response: Uint8Array.of(1) });
+      expect(await store.close(about(requestId))).toBe(false);
+      expect(await store.accept({ device, open, limit: 100, nowMs: clock.now() })).toMatchObject({ type: "finished" });
+    });
+  });
+
   describe("the mark of a restored store", () => {
     it("An emptied store is not restored until somebody says so of this life", async () => {
       const { id: before } = await store.incarnation();

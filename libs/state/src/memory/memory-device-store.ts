@@ -286,6 +286,13 @@ export class MemoryDeviceStore implements DeviceStore {
     return { type: isNew ? "reopened" : "open", ...this.#stateOf(device, nowMs) };
   }
 
+  async close(request: { device: DeviceRef; requestId: string; nowMs: number }): Promise<boolean> {
+    const known = this.#request(request.device, request.requestId, this.#time(request.nowMs));
+    if (known === undefined || known.response !== undefined) return false;
+    this.#shard(request.device).requests.get(keyOf(request.device))?.delete(request.requestId);
+    return true;
+  }
+
   #keepRequest({ tenant, endpoint }: DeviceRef, open: OpenRequest, place: number, nowMs: number): Request {
     const device = { tenant, endpoint };
     const { requests } = this.#shard(device);

@@ -90,6 +90,7 @@ type DeviceStep = (typeof DEVICE_STEPS)[number];
 const WAITING_STEPS = [
   "accept",
   "reopen",
+  "close",
   "dispatch",
   "finish",
   "open-requests",
@@ -308,6 +309,12 @@ export class RedisDeviceStore implements DeviceStore {
     );
     if (type === "finished") return { type };
     return { type: type as "reopened" | "open", ...stateMember(await this.#stateAt(device, state)) };
+  }
+
+  async close(request: { device: DeviceRef; requestId: string; nowMs: number }): Promise<boolean> {
+    const { device, requestId, nowMs } = request;
+    const [type] = await this.#runFor(device, "close", encodeURIComponent(requestId), nowMs);
+    return type === "closed";
   }
 
   async dispatch(request: DispatchRequest): Promise<DispatchOutcome> {

@@ -31,7 +31,6 @@ import { PRIORITY } from "./work-queue.ts";
 
 const { RPC_PROGRESS_SENT, RPC_PROGRESS_DELIVERED, RPC_PROGRESS_WAITING_FOR_DEVICE, RPC_PROGRESS_TIMEOUT } =
   lwm2m.v1.RpcProgress;
-const { RPC_STATE_ACCEPTED, RPC_STATE_DISPATCHED } = lwm2m.v1.RpcState;
 
 /** What this node knows of a request that has no final answer yet, in hand or waiting in the store. */
 interface Known extends Deadline {
@@ -112,12 +111,18 @@ export class RpcExecutor {
   }
 
   async #fetch(device: OwnedDevice): Promise<void> {
-    const { devices, ownership, stateEpisode } = this.#ports;
+    const { devices, ownership, storeWatch, stateEpisode } = this.#ports;
     await turn(); // The answer to the message by which the device was heard goes first.
     device.requestsWait = false; // What is stored from here on is told anew.
     try {
       const open = await devices.openRequests(device);
+      const restored = await storeWatch.isRestored();
       device.fetching = false;
+      // What was done with them an emptied or rolled-back store may have forgotten; the router tells when it knows.
+      if (!restored) {
+        device.requestsWait = true;
+        return;
+      }
       if (!ownership.has(device)) return;
       for (const stored of open) this.#takeStored(device, stored);
       this.serve(device);
@@ -315,16 +320,14 @@ export class RpcExecutor {
   ): Promise<{ readonly untilMs: number } | undefined> {
     const { devices, records, clock, stateEpisode, unpublished, failpoint } = this.#ports;
     const { requestId } = request;
-    const tell = (state: lwm2m.v1.RpcState): Promise<void> =>
-      records.rpcState(request, requestId, {
-        request: request.message,
-        contentType: request.contentType,
-        state,
-        ownerEpoch: state === RPC_STATE_DISPATCHED ? device.owner.epoch : 0,
-      });
     try {
       // A lost Redis must not forget it.
-      await tell(RPC_STATE_DISPATCHED);
+      await records.rpcState(request, requestId, {
+        request: request.message,
+        contentType: request.contentType,
+        state: lwm2m.v1.RpcState.RPC_STATE_DISPATCHED,
+        ownerEpoch: device.owner.epoch,
+      });
     } catch (error) {
       unpublished(error);
       device.retriesWait = true;
@@ -345,8 +348,8 @@ export class RpcExecutor {
           void records.rpcState(request, requestId, undefined).catch(unpublished);
           return undefined;
         case "stale":
-          // The device is another node's, which fetches it; or the store lost it, and it is restored.
-          void tell(RPC_STATE_ACCEPTED).catch(unpublished);
+          // The device is another node's, which fetches it; or the store lost it, and it is restored. It stays on record as dispatched: to take that back
+          // might come after its end, and have it carried out once more when the store is lost.
           return undefined;
       }
     } catch (error) {

@@ -1,6 +1,7 @@
 import { encodeRpcResponse, lwm2m, toWireNode } from "@ferry/proto";
-import { namedEventId, StateUnavailableError, shardOf } from "@ferry/state";
+import { type DeviceRef, namedEventId, StateUnavailableError, shardOf } from "@ferry/state";
 import type { TransportPorts } from "../ports.ts";
+import type { RecordWriter } from "../record-writer.ts";
 import { type Answer, answer } from "./answer.ts";
 import type { RequestRef } from "./rpc-request.ts";
 
@@ -22,8 +23,7 @@ export async function finishRequest(request: RequestRef, given: Answer, ports: T
     if (outcome.type !== "won") return true;
     failpoint("finished");
     metrics.rpc.with({ status: given.status }).inc();
-    void records.rpcState(request, requestId, undefined).catch(unpublished);
-    await records.response(request, response, request.contentType);
+    await publishFinal(request, requestId, response, request.contentType, records);
     outbox.settle(shardOf(request.tenant, request.endpoint), outcome.outboxId);
     return true;
   } catch (failure) {
@@ -34,6 +34,17 @@ export async function finishRequest(request: RequestRef, given: Answer, ports: T
     unpublished(failure); // The sweeper publishes what was decided.
     return true;
   }
+}
+
+/** Publishes a final answer, and that its request is off the record: until Kafka has both, the outbox keeps the answer. */
+export async function publishFinal(
+  device: DeviceRef,
+  requestId: string,
+  response: Uint8Array,
+  contentType: string,
+  records: RecordWriter,
+): Promise<void> {
+  await Promise.all([records.rpcState(device, requestId, undefined), records.response(device, response, contentType)]);
 }
 
 function encode(

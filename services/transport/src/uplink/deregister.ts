@@ -5,20 +5,20 @@ import { logLine } from "../communication-log.ts";
 import { publishChange } from "../lifecycle.ts";
 import type { TransportPorts } from "../ports.ts";
 import { forgetElsewhere } from "../take-over.ts";
-import type { UplinkResponse } from "./response.ts";
+import { answerUnknown, type UplinkResponse } from "./response.ts";
 
 /**
  * Deregister: a device takes its leave (OMA LwM2M Core 1.1.1 §6.2.3).
  *
- * Answers 2.02 Deleted, or 4.04 Not Found when the registration is unknown or ended.
+ * Answers 2.02 Deleted, or as `answerUnknown` when the registration is unknown or ended.
  */
-export async function deregister(uplink: Deregister, ports: TransportPorts): Promise<UplinkResponse> {
+export async function deregister(uplink: Deregister, ports: TransportPorts): Promise<UplinkResponse | undefined> {
   const shard = registrationIdShard(uplink.registrationId);
   if (shard === undefined) return { code: CODE.NOT_FOUND };
 
   const nowMs = ports.clock.wallMs();
   const outcome = await ports.devices.deregister({ registrationId: uplink.registrationId, node: ports.node, nowMs });
-  if (outcome.type === "notFound") return { code: CODE.NOT_FOUND };
+  if (outcome.type === "notFound") return answerUnknown(ports);
 
   ports.metrics.deregistrations.inc();
   const known = ports.ownership.byRegistrationId(uplink.registrationId);

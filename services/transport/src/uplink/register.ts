@@ -12,13 +12,13 @@ import type { OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
 import { serveWaiting } from "../sleepers.ts";
 import { adopt, forgetElsewhere } from "../take-over.ts";
-import { created, refuse, tooManyRequests, type UplinkResponse } from "./response.ts";
+import { created, refuse, tooManyRequests, tryLater, type UplinkResponse } from "./response.ts";
 
 /**
  * Register: a device announces itself (OMA LwM2M Core 1.1.1 §6.2.1).
  *
  * Answers 2.01 Created with its Location once Redis holds the registration, the same to a repeat on any node;
- * 4.29 beyond a rate limit; 4.00 without an endpoint name, 4.03 when nobody provisioned it: identity is the name here, because the datagram came in the clear.
+ * 4.29 beyond a rate limit; 5.03 while an emptied store has no provisioning; 4.00 without an endpoint name, 4.03 when nobody provisioned it: identity is the name here, because the datagram came in the clear.
  */
 export async function register(
   request: IncomingRequest,
@@ -29,7 +29,10 @@ export async function register(
   if (endpoint === undefined) return refuse(MISSING_ENDPOINT.code, MISSING_ENDPOINT.diagnostic);
 
   const admission = await ports.catalogue.admit(endpoint);
-  if (admission.type === "refused") return refused(endpoint, admission.reason, ports);
+  if (admission.type === "refused") {
+    // An emptied store has no provisioning until that is restored.
+    return (await ports.storeWatch.isRestored()) ? refused(endpoint, admission.reason, ports) : tryLater(ports.random);
+  }
   const { tenant, profileName: profile, declaration } = admission;
   const waitMs = admitRegister(ports.ownership.byDevice(tenant, endpoint), tenant, ports);
   if (waitMs > 0) return tooManyRequests(waitMs);

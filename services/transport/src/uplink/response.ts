@@ -1,4 +1,5 @@
 import { CODE, type CoapOption, OPTION, stringOption, uintOption } from "@ferry/coap";
+import type { TransportPorts } from "../ports.ts";
 
 /** The answer to a request of a device, with what is to be done once it is on its way. */
 export interface UplinkResponse {
@@ -27,4 +28,12 @@ export function tooManyRequests(waitMs: number): UplinkResponse {
 export function tryLater(random: (size: number) => Uint8Array): UplinkResponse {
   const [byte = 0] = random(1);
   return { code: CODE.SERVICE_UNAVAILABLE, options: [uintOption(OPTION.MAX_AGE, 10 + (byte % 50))] };
+}
+
+/**
+ * 4.04 Not Found for a registration that the store does not know, after which the device registers anew. Silence until an emptied or rolled-back store is
+ * restored: the device sends its message once more, and is known then.
+ */
+export async function answerUnknown({ storeWatch }: TransportPorts): Promise<UplinkResponse | undefined> {
+  return (await storeWatch.isRestored()) ? { code: CODE.NOT_FOUND } : undefined;
 }

@@ -10,14 +10,18 @@ import { OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
 import { serveWaiting } from "../sleepers.ts";
 import { adopt, forgetElsewhere } from "../take-over.ts";
-import { tooManyRequests, type UplinkResponse } from "./response.ts";
+import { answerUnknown, tooManyRequests, type UplinkResponse } from "./response.ts";
 
 /**
  * Update: a device prolongs or changes its registration (OMA LwM2M Core 1.1.1 §6.2.2).
  *
- * Answers 2.04 Changed, 4.29 beyond a rate limit, or 4.04 Not Found when the registration is unknown or ended. One Redis call, which also takes ownership.
+ * Answers 2.04 Changed, 4.29 beyond a rate limit, or as `answerUnknown` when the registration is unknown or ended. One Redis call, which also takes ownership.
  */
-export async function update(request: IncomingRequest, uplink: Update, ports: TransportPorts): Promise<UplinkResponse> {
+export async function update(
+  request: IncomingRequest,
+  uplink: Update,
+  ports: TransportPorts,
+): Promise<UplinkResponse | undefined> {
   const shard = registrationIdShard(uplink.registrationId);
   if (shard === undefined) return { code: CODE.NOT_FOUND };
 
@@ -40,7 +44,7 @@ export async function update(request: IncomingRequest, uplink: Update, ports: Tr
     node: ports.node,
     nowMs: ports.clock.wallMs(),
   });
-  if (outcome.type === "notFound") return { code: CODE.NOT_FOUND };
+  if (outcome.type === "notFound") return answerUnknown(ports);
 
   ports.metrics.updates.inc();
   const known = ports.ownership.byRegistrationId(registrationId);

@@ -1,0 +1,94 @@
+import { handleTable, type IncomingRecord } from "@ferry/bus";
+import { CONTENT_TYPE_HEADER, decodeMessage, provisioningKey, TOPICS, toSafeNumber } from "@ferry/proto";
+import { Catalogue, ProvisioningError, parseProvisioningRecord, patternPrefix } from "@ferry/provisioning";
+import {
+  type DeviceRef,
+  type Epoch,
+  epochSlot,
+  fromWireObservation,
+  fromWireRegistration,
+  type ProvisioningStore,
+  type Registration,
+  type RestoreOutcome,
+  registrationIdShard,
+  shardOf,
+} from "@ferry/state";
+import { endRegistration } from "./end-registration.ts";
+import type { RouterPorts } from "./ports.ts";
+import { isProvisioned } from "./provisioned.ts";
+import type { Restoring } from "./restore-lost-store.ts";
+
+/**
+ * Reads lwm2m.device-state.v1 back into the store: each device without an owner, unless a living one wrote it back, and with a lifetime that begins anew,
+ * for Updates that only prolong are not on record. A device that provisioning no longer admits has its registration ended. The read model of provisioning
+ * must be there.
+ */
+export async function restoreDevices({ ports, pace, signal }: Restoring): Promise<void> {
+  const catalogue = await readCatalogue(ports.provisioning);
+  const restore = async (record: IncomingRecord): Promise<void> => {
+    await pace.step(signal);
+    const outcome = await restoreDevice(record, catalogue, ports);
+    if (outcome === "damaged") {
+      const { topic, partition, offset, key } = record;
+      ports.logger.error({ topic, partition, offset, key }, "the state of a device cannot be read, and is passed over");
+    }
+    ports.metrics.restored.with({ what: "device", outcome }).inc();
+  };
+  await handleTable(ports.bus, ports.settings.topicPrefix + TOPICS.deviceState.name, restore, signal);
+}
+
+async function restoreDevice(
+  { value, headers }: IncomingRecord,
+  catalogue: Catalogue,
+  ports: RouterPorts,
+): Promise<RestoreOutcome["type"] | "ended" | "damaged"> {
+  const record = decodeMessage(TOPICS.deviceState.type, value ?? new Uint8Array(), headers[CONTENT_TYPE_HEADER]);
+  const registration = fromWireRegistration(record?.registration ?? {});
+  if (record === undefined || !isWhole(registration)) return "damaged";
+
+  const nowMs = ports.clock();
+  const epoch = toSafeNumber(record.context?.ownerEpoch) as Epoch; // As its owner wrote it.
+  const { type } = await ports.devices.restore({
+    registration: { ...registration, expiresAtMs: nowMs + registration.lifetimeS * 1000 },
+    observations: (record.observations ?? []).map(fromWireObservation),
+    owner: { slot: epochSlot(epoch), bootId: "", epoch },
+    nowMs,
+  });
+  // Asked afterwards: who deletes it from now on finds its registration.
+  if (await isAdmitted(registration, catalogue, ports)) return type;
+  await endRegistration(registration, "the device was deleted, or its credential withdrawn", ports);
+  return "ended";
+}
+
+/** Whether its id leads to it: one of another shard could never be found. */
+function isWhole({ tenant, endpoint, registrationId }: Registration): boolean {
+  return endpoint !== "" && registrationIdShard(registrationId) === shardOf(tenant, endpoint);
+}
+
+/** Whether the device could register now, as it did. */
+async function isAdmitted(
+  { tenant, endpoint, securityMode }: Registration,
+  catalogue: Catalogue,
+  ports: RouterPorts,
+): Promise<boolean> {
+  const device: DeviceRef = { tenant, endpoint };
+  if (securityMode !== "NO_SEC") return isProvisioned(device, ports);
+  const admission = await catalogue.admit(endpoint);
+  return admission.type === "admitted" && admission.tenant === tenant;
+}
+
+/** Profiles and patterns as the store has them. */
+async function readCatalogue(provisioning: ProvisioningStore): Promise<Catalogue> {
+  const catalogue = new Catalogue(provisioning, []);
+  for (const kind of ["profile", "device"] as const) {
+    for (const { tenant, id, value } of await provisioning.list(kind)) {
+      if (kind === "device" && patternPrefix(id) === undefined) continue;
+      try {
+        catalogue.put(parseProvisioningRecord(provisioningKey(kind, tenant, id), value));
+      } catch (error) {
+        if (!(error instanceof ProvisioningError)) throw error; // Of an earlier version with laxer rules: it admits nobody.
+      }
+    }
+  }
+  return catalogue;
+}

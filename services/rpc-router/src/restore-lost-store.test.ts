@@ -1,0 +1,297 @@
+import {
+  attributeUpdateKey,
+  CONTENT_TYPE,
+  CONTENT_TYPE_HEADER,
+  deviceKey,
+  encodeMessage,
+  lwm2m,
+  provisioningKey,
+  rpcStateKey,
+  TOPICS,
+} from "@ferry/proto";
+import { type DeviceState, makeRegistrationId, observationToken, StateUnavailableError, shardOf } from "@ferry/state";
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { Materialiser } from "./materialise-provisioning.ts";
+import { StoreRestorer } from "./restore-lost-store.ts";
+import { routeRequest } from "./route-requests.ts";
+import { RouterFixture } from "./router-fixture.ts";
+
+const { RPC_STATE_ACCEPTED, RPC_STATE_DISPATCHED } = lwm2m.v1.RpcState;
+const { INDETERMINATE } = lwm2m.v1.RpcFinalStatus;
+const METER = { tenant: "default", endpoint: "meter-1" };
+
+let fixture: RouterFixture;
+let opened: string[];
+beforeEach(async () => {
+  fixture = new RouterFixture({ lost: true });
+  await fixture.start();
+  opened = [];
+  await provision("profile", "meter", { profile: { json: '{"resources":{}}' } });
+  await provision("device", "meter-1", {
+    device: { endpoint: "meter-1", profile: "meter", credentials: [{ noSec: {} }] },
+  });
+});
+afterEach(() => fixture.stop());
+
+async function restore(): Promise<void> {
+  const { signal } = new AbortController();
+  const restorer = new StoreRestorer(fixture.ports, {
+    materialiser: new Materialiser(fixture.ports, undefined, signal),
+    perSecond: 10_000,
+    onOpen: ({ requestId }) => opened.push(requestId),
+    signal,
+  });
+  await restorer.check();
+  await fixture.settle();
+}
+
+function publish(topic: keyof typeof TOPICS, key: string, value: Uint8Array | null, contentType?: string) {
+  const headers = contentType === undefined ? {} : { [CONTENT_TYPE_HEADER]: contentType };
+  return fixture.ports.sender.publish({ topic: TOPICS[topic].name, key, value, headers });
+}
+
+function provision(kind: "profile" | "device", id: string, body: lwm2m.v1.ProvisioningRecord.$Properties) {
+  const record = lwm2m.v1.ProvisioningRecord.encode({ tenant: "default", id, ...body }).finish();
+  return publish("provisioning", provisioningKey(kind, "default", id), record);
+}
+
+/** A request as it is asked for, and as lwm2m.rpc.state.v1 has it. */
+function requestOf(requestId: string, expiresAtMs = fixture.nowMs + 30_000): lwm2m.v1.RpcRequest.$Properties {
+  return { ...METER, requestId, method: "Execute", params: '{"id":"/3/0/4"}', expiresAtMs };
+}
+
+/** Puts a request on record. The memory bus stamps in ms: each gets its own. */
+async function record(requestId: string, state: lwm2m.v1.RpcState | null, expiresAtMs?: number): Promise<void> {
+  const request = requestOf(requestId, expiresAtMs);
+  const value = lwm2m.v1.RpcStateRecord.encode({ request, state, contentType: CONTENT_TYPE.protobuf }).finish();
+  await publish("rpcState", rpcStateKey("default", "meter-1", requestId), state === null ? null : value);
+  const publishedMs = Date.now();
+  while (Date.now() === publishedMs) await new Promise((resolve) => setImmediate(resolve));
+}
+
+function lastState(requestId: string): lwm2m.v1.RpcStateRecord | undefined {
+  return fixture.states.findLast(({ key }) => key === rpcStateKey("default", "meter-1", requestId))?.record;
+}
+
+/** Puts a device on record. */
+async function recordDevice(
+  endpoint: string,
+  { generation = 1_000, json = false, observed = "/3/0/9" } = {},
+): Promise<lwm2m.v1.DeviceStateRecord.$Properties> {
+  const random = (size: number): Uint8Array => new Uint8Array(size).fill(generation % 251);
+  const shard = shardOf("default", endpoint);
+  const state = {
+    context: { ownerEpoch: generation * 256 + 5, bootId: "00000000000000b5" },
+    registration: {
+      tenant: "default",
+      endpoint,
+      registrationId: makeRegistrationId(shard, random),
+      generation,
+      lifetimeS: 300,
+      lwm2mVersion: "1.1",
+      bindingMode: "U",
+      objectLinks: "</3/0>",
+      profile: "meter",
+      securityMode: "NO_SEC",
+      peer: "192.0.2.1:5683",
+      expiresAtMs: 1,
+    },
+    observations: [{ token: observationToken(shard, random), paths: [observed], byRpc: true }],
+  };
+  const contentType = json ? CONTENT_TYPE.json : CONTENT_TYPE.protobuf;
+  const value = encodeMessage(TOPICS.deviceState.type, state, contentType);
+  await publish("deviceState", deviceKey("default", endpoint), value, contentType);
+  return state;
+}
+
+function deviceState(endpoint = "meter-1"): Promise<DeviceState | undefined> {
+  return fixture.devices.get({ tenant: "default", endpoint });
+}
+
+describe("requests of a lost store", () => {
+  it("that were accepted are open again, in their order and with their deadline, and the device's node is told once", async () => {
+    await fixture.register("meter-1", await fixture.node(7, "00000000000000b7"));
+    for (const id of ["r-2", "r-1", "r-3"]) await record(id, RPC_STATE_ACCEPTED, fixture.nowMs + 5_000);
+    await restore();
+    const open = await fixture.devices.openRequests(METER);
+    expect(open.map(({ requestId, expiresAtMs }) => [requestId, expiresAtMs - fixture.nowMs])).toEqual([
+      ["r-2", 5_000],
+      ["r-1", 5_000],
+      ["r-3", 5_000],
+    ]);
+    expect(opened.sort()).toEqual(["r-1", "r-2", "r-3"]);
+    expect(fixture.commands).toMatchObject([{ slot: 7, command: { bootId: "00000000000000b7", workWaits: METER } }]);
+    expect(fixture.responses).toEqual([]);
+  });
+
+  it("that were dispatched end INDETERMINATE once, however often it is restored, and go off the record", async () => {
+    await record("r-1", RPC_STATE_DISPATCHED);
+    await Promise.all([restore(), restore()]);
+    expect(fixture.responses).toMatchObject([{ requestId: "r-1", status: INDETERMINATE }]);
+    expect(lastState("r-1")).toBeUndefined();
+    expect(await fixture.devices.openRequests(METER)).toEqual([]);
+  });
+
+  it("that had their final answer are left in peace: by their tombstone, or by what a rolled-back store knows", async () => {
+    await record("r-1", RPC_STATE_DISPATCHED);
+    await record("r-1", null);
+    await record("r-2", RPC_STATE_DISPATCHED); // As a node does that was stopped between the gate and its answer.
+    const open = { requestId: "r-2", request: new Uint8Array(), contentType: "", expiresAtMs: fixture.nowMs + 1 };
+    await fixture.devices.accept({ device: METER, open, limit: 3, nowMs: fixture.nowMs });
+    await fixture.devices.finish({ device: METER, requestId: "r-2", response: new Uint8Array(), nowMs: fixture.nowMs });
+    await restore();
+    expect(fixture.responses).toEqual([]);
+    expect(lastState("r-2")).toBeUndefined();
+  });
+
+  it("that a rolled-back store has open although they ended meanwhile are not carried out again", async () => {
+    // Kafka keeps tombstones for a day; the memory bus, as long as somebody has not read them.
+    const { name: topic } = TOPICS.rpcState;
+    fixture.bus.subscribe({ type: "reader", topic, from: "earliest", handle: () => {} }).pause();
+    for (const requestId of ["r-1", "r-2"]) {
+      const request = lwm2m.v1.RpcRequest.encode(requestOf(requestId)).finish();
+      const open = { requestId, request, contentType: CONTENT_TYPE.protobuf, expiresAtMs: fixture.nowMs + 30_000 };
+      await fixture.devices.accept({ device: METER, open, limit: 3, nowMs: fixture.nowMs });
+      await record(requestId, RPC_STATE_ACCEPTED);
+    }
+    await record("r-1", null);
+    await restore();
+    expect(await fixture.devices.openRequests(METER)).toMatchObject([{ requestId: "r-2" }]);
+    expect(fixture.responses).toEqual([]);
+  });
+
+  it("are passed over where their record is damaged", async () => {
+    const ofAnother = lwm2m.v1.RpcStateRecord.encode({ request: requestOf("r-3"), state: RPC_STATE_ACCEPTED }).finish();
+    await publish("rpcState", rpcStateKey("default", "meter-1", "r-1"), ofAnother);
+    await publish("rpcState", "no key of a request", Uint8Array.of());
+    await record("r-2", RPC_STATE_ACCEPTED);
+    await restore();
+    expect(opened).toEqual(["r-2"]);
+  });
+});
+
+describe("a request that comes before the store is restored", () => {
+  const incoming = (): Parameters<typeof routeRequest>[0] => ({
+    topic: TOPICS.rpcRequest.name,
+    partition: 0,
+    offset: 0,
+    key: "default/meter-1",
+    value: lwm2m.v1.RpcRequest.encode(requestOf("r-1")).finish(),
+    headers: { [CONTENT_TYPE_HEADER]: CONTENT_TYPE.protobuf },
+    timestampMs: 0,
+  });
+  const route = (): Promise<void> => routeRequest(incoming(), () => {}, fixture.ports);
+
+  it("waits, and is then carried out as any other", async () => {
+    await recordDevice("meter-1");
+    await expect(route()).rejects.toThrow(StateUnavailableError);
+    await fixture.settle();
+    expect([fixture.commands, fixture.responses, fixture.states]).toEqual([[], [], []]);
+    await restore();
+    await route();
+    await fixture.settle();
+    expect(fixture.responses).toEqual([]);
+    expect(await fixture.devices.openRequests(METER)).toMatchObject([{ requestId: "r-1" }]);
+  });
+
+  it("is not handed over when it had been dispatched before: it ends INDETERMINATE", async () => {
+    await fixture.register("meter-1", await fixture.node(7, "00000000000000b7"));
+    await record("r-1", RPC_STATE_DISPATCHED);
+    await expect(route()).rejects.toThrow(StateUnavailableError); // The emptied store took it for a new one.
+    await restore();
+    await route();
+    await fixture.settle();
+    expect(fixture.commands).toEqual([]);
+    expect(new Set(fixture.responses.map(({ status }) => status))).toEqual(new Set([INDETERMINATE]));
+    expect(lastState("r-1")).toBeUndefined();
+  });
+});
+
+describe("devices of a lost store", () => {
+  it("are there again as they were last, without an owner, with a lifetime that begins anew", async () => {
+    await recordDevice("meter-1", { observed: "/1/0/1" });
+    const { registration, observations } = await recordDevice("meter-1", { json: true });
+    await restore();
+    const state = await deviceState();
+    expect(state).toMatchObject({
+      registration: { registrationId: registration?.registrationId, expiresAtMs: fixture.nowMs + 300_000 },
+      owner: { bootId: "", epoch: 256_005 },
+      observations: [{ paths: observations?.[0]?.paths, source: "rpc" }],
+    });
+  });
+
+  it("that an owner wrote back, or that registered anew, stay as they are", async () => {
+    await recordDevice("meter-1");
+    const state = await fixture.register("meter-1", await fixture.node(7, "00000000000000b7"));
+    await restore();
+    expect(await deviceState()).toEqual(state);
+  });
+
+  it("that left are not restored", async () => {
+    await recordDevice("meter-1");
+    await publish("deviceState", "default/meter-1", null);
+    await restore();
+    expect(await deviceState()).toBeUndefined();
+  });
+
+  it("that provisioning does not admit any more have their registration ended", async () => {
+    await recordDevice("meter-1");
+    await recordDevice("meter-2");
+    await publish("provisioning", provisioningKey("device", "default", "meter-1"), null);
+    await provision("device", "meter-2*", {
+      device: { endpoint: "meter-2*", profile: "meter", credentials: [{ noSec: {} }], allowUnauthenticatedFleet: true },
+    });
+    await restore();
+    expect([await deviceState("meter-1"), await deviceState("meter-2")]).toMatchObject([undefined, METER_2]);
+    const shard = shardOf("default", "meter-1");
+    const node = { slot: 0, bootId: "00000000000000b0" };
+    const swept = await fixture.devices.sweep({
+      shard,
+      node,
+      outboxAgeMs: 0,
+      graceMs: 0,
+      limit: 9,
+      nowMs: fixture.nowMs,
+    });
+    expect(swept).toMatchObject({ outbox: [{ kind: "lifecycle", device: METER }] });
+  });
+
+  it("whose record is damaged are passed over", async () => {
+    await publish("deviceState", "default/meter-0", Uint8Array.of(255));
+    await publish("deviceState", "default/meter-2", Uint8Array.of());
+    await recordDevice("meter-1");
+    await restore();
+    expect(await deviceState()).toMatchObject({ registration: METER });
+  });
+});
+
+const METER_2 = { registration: { endpoint: "meter-2" } };
+
+describe("desired values of a lost store", () => {
+  it("are there again, the latest of each key, unless it was withdrawn", async () => {
+    const desire = (key: string, value: unknown): Promise<void> =>
+      publish(
+        "attributeUpdate",
+        attributeUpdateKey("default", "meter-1", key),
+        value === null ? null : Buffer.from(JSON.stringify(value)),
+      );
+    await desire("utcOffset", { value: "+01" });
+    await desire("utcOffset", { value: "+02" });
+    await desire("limit", { value: 5 });
+    await desire("limit", null);
+    await desire("broken", { value: 5, ttl: 3 });
+    await restore();
+    expect(await fixture.devices.desiredValues(METER)).toMatchObject([{ key: "utcOffset", value: '"+02"' }]);
+    expect(fixture.deadLetters).toEqual([]); // It was one when it came.
+  });
+});
+
+describe("a store", () => {
+  it("is restored once in a life", async () => {
+    await restore();
+    expect(await fixture.devices.incarnation()).toMatchObject({ restored: true });
+    await record("r-1", RPC_STATE_DISPATCHED);
+    await restore();
+    expect(fixture.responses).toEqual([]);
+  });
+});

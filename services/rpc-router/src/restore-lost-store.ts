@@ -1,0 +1,77 @@
+import type { Materialiser } from "./materialise-provisioning.ts";
+import { Pace } from "./pace.ts";
+import type { RouterPorts } from "./ports.ts";
+import { restoreDevices } from "./restore-devices.ts";
+import { restoreRequests } from "./restore-requests.ts";
+import { restoreValues } from "./restore-values.ts";
+import type { Accepted } from "./route-requests.ts";
+
+/** What the parts of restoring share. */
+export interface Restoring {
+  readonly ports: RouterPorts;
+  readonly pace: Pace;
+  readonly signal: AbortSignal;
+}
+
+/** What a restorer needs of its router. */
+export interface RestorerParts {
+  readonly materialiser: Materialiser;
+  /** Records that are put back a second, at most. */
+  readonly perSecond: number;
+  /** Told of each request that waits for its answer again. */
+  readonly onOpen: (request: Accepted) => void;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Gives a store that was emptied, rolled back or replaced what Kafka knows of its former life, and then notes that in it, so that it is done once.
+ *
+ * The order matters: provisioning says which devices there still are, and what waits for a device should be there when the device is. Every step may be
+ * repeated and done by several routers at once: what another has restored is known, and who sees that another is done stops.
+ */
+export class StoreRestorer {
+  readonly #ports: RouterPorts;
+  readonly #parts: RestorerParts;
+
+  constructor(ports: RouterPorts, parts: RestorerParts) {
+    this.#ports = ports;
+    this.#parts = parts;
+  }
+
+  /** Restores the store if it needs that. Call it now and then. @throws {StateUnavailableError | BusUnavailableError} the next call begins anew */
+  async check(): Promise<void> {
+    const { id, restored } = await this.#ports.devices.incarnation();
+    if (restored) return;
+    const { metrics, clock, logger } = this.#ports;
+    const startMs = clock();
+    logger.warn({ incarnation: id }, "Redis is new, or was emptied or rolled back: it gets back what Kafka knows");
+    metrics.restoring.set(1);
+    try {
+      const done = await this.#restore(id);
+      const seconds = (clock() - startMs) / 1000;
+      if (done) metrics.restoreSeconds.observe(seconds);
+      logger.warn({ incarnation: id, seconds, done }, done ? "Redis is restored" : "restoring ended early");
+    } finally {
+      metrics.restoring.set(0);
+    }
+  }
+
+  /** False when it became needless on the way: another router has done it, or the store was lost once more. */
+  async #restore(id: string): Promise<boolean> {
+    const { materialiser, perSecond, onOpen, signal } = this.#parts;
+    const ports = this.#ports;
+    const restoring = { ports, pace: new Pace(perSecond, ports.clock), signal };
+    const steps = [
+      () => materialiser.rebuild(),
+      () => restoreRequests(onOpen, restoring),
+      () => restoreDevices(restoring),
+      () => restoreValues(restoring),
+    ];
+    for (const step of steps) {
+      await step();
+      const now = await ports.devices.incarnation();
+      if (now.restored || now.id !== id) return false;
+    }
+    return ports.devices.markRestored(id);
+  }
+}

@@ -1,0 +1,170 @@
+import { type IncomingRecord, readTable } from "@ferry/bus";
+import { lwm2m, rpcStateKey, TOPICS, toSafeNumber } from "@ferry/proto";
+import { type DeviceState, type DeviceStore, SHARDS, type ShardRequest } from "@ferry/state";
+import { finish } from "./finish.ts";
+import type { RouterPorts } from "./ports.ts";
+import { publishFinished } from "./progress.ts";
+import type { Restoring } from "./restore-lost-store.ts";
+import type { Answer } from "./route.ts";
+import { type Accepted, digestOf } from "./route-requests.ts";
+import { tellWorkWaits } from "./work-waits.ts";
+
+/** Shards that are asked for their open requests at a time, and requests per answer. */
+const SHARDS_AT_ONCE = 128;
+const PAGE = 200;
+
+/** An open request as lwm2m.rpc.state.v1 has it. */
+interface OnRecord {
+  readonly open: Accepted;
+  readonly acceptedAtMs: number;
+  readonly dispatched: boolean;
+}
+
+/** What may have been carried out, and the answer to which is lost with the store. */
+const INDETERMINATE: Answer = {
+  status: "INDETERMINATE",
+  result: "",
+  error: "The operation may have been carried out: Redis was emptied or rolled back after it had been sent",
+};
+
+/**
+ * Reads lwm2m.rpc.state.v1 back into the store: what was accepted is open again, in the order of acceptance and with its deadline, and the device's node is told;
+ * what was dispatched ends INDETERMINATE. What a rolled-back store has open and Kafka knows to have its final answer is forgotten. `onOpen` is told of each request that waits for its answer again.
+ */
+export async function restoreRequests(
+  onOpen: (request: Accepted) => void,
+  { ports, pace, signal }: Restoring,
+): Promise<void> {
+  const ended = new EndedMeanwhile(await openRequests(ports.devices));
+  const topic = ports.settings.topicPrefix + TOPICS.rpcState.name;
+  const records = await readTable(ports.bus, topic, { onRecord: (record) => ended.note(record), signal });
+  for (const { device, requestId } of ended.requests()) {
+    await pace.step(signal);
+    await ports.devices.close({ device, requestId, nowMs: ports.clock() });
+    ports.metrics.restored.with({ what: "request", outcome: "ended" }).inc();
+  }
+  for (const ofDevice of byDevice(records.values(), ports).values()) {
+    let state: DeviceState | undefined;
+    for (const request of ofDevice) {
+      await pace.step(signal);
+      state = (await restoreRequest(request, onOpen, ports)) ?? state;
+    }
+    if (state !== undefined && state.waiting.requests > 0) await tellWorkWaits(state.registration, state, ports);
+  }
+}
+
+/** Requests that the store has open and whose last record is a tombstone: they ended after the copy was made to which it was rolled back. */
+class EndedMeanwhile {
+  readonly #open: ReadonlyMap<string, ShardRequest>;
+  readonly #ended = new Set<string>();
+
+  constructor(open: readonly ShardRequest[]) {
+    this.#open = new Map(open.map((each) => [keyOf(each), each]));
+  }
+
+  note({ key, value }: IncomingRecord): void {
+    if (key === null || !this.#open.has(key)) return;
+    if (value === null) this.#ended.add(key);
+    else this.#ended.delete(key);
+  }
+
+  requests(): ShardRequest[] {
+    return [...this.#ended].flatMap((key) => this.#open.get(key) ?? []);
+  }
+}
+
+function keyOf({ device: { tenant, endpoint }, requestId }: ShardRequest): string {
+  return rpcStateKey(tenant, endpoint, requestId);
+}
+
+/** What is open in the whole store: little in one that was emptied. */
+async function openRequests(devices: DeviceStore): Promise<ShardRequest[]> {
+  const open: ShardRequest[] = [];
+  for (let first = 0; first < SHARDS; first += SHARDS_AT_ONCE) {
+    const shards = Array.from({ length: Math.min(SHARDS_AT_ONCE, SHARDS - first) }, (_, index) => first + index);
+    open.push(...(await Promise.all(shards.map((shard) => openInShard(devices, shard)))).flat());
+  }
+  return open;
+}
+
+async function openInShard(devices: DeviceStore, shard: number): Promise<ShardRequest[]> {
+  const open: ShardRequest[] = [];
+  for (;;) {
+    const page = await devices.listOpenRequests({ shard, limit: PAGE, offset: open.length });
+    open.push(...page);
+    if (page.length < PAGE) return open;
+  }
+}
+
+/** Answers the device's state where the request waits for the device. */
+async function restoreRequest(
+  { open, acceptedAtMs, dispatched }: OnRecord,
+  onOpen: (request: Accepted) => void,
+  ports: RouterPorts,
+): Promise<DeviceState | undefined> {
+  const { devices, clock, metrics } = ports;
+  const count = (outcome: "restored" | "known" | "ended"): void => {
+    metrics.restored.with({ what: "request", outcome }).inc();
+  };
+  const outcome = await devices.reopen({ device: open.device, open, acceptedAtMs, dispatched, nowMs: clock() });
+  if (outcome.type === "finished") {
+    await publishFinished(open, ports); // Who decided the answer did not come to it.
+    count("ended");
+    return undefined;
+  }
+  if (outcome.type === "reopened" && dispatched) {
+    await finish(open, INDETERMINATE, ports);
+    count("ended");
+    return undefined;
+  }
+  onOpen(open);
+  count(outcome.type === "reopened" ? "restored" : "known");
+  return outcome.state;
+}
+
+function byDevice(records: Iterable<IncomingRecord>, ports: RouterPorts): Map<string, OnRecord[]> {
+  const requests = new Map<string, OnRecord[]>();
+  for (const record of records) {
+    const read = onRecord(record);
+    if (read === undefined) {
+      const { topic, partition, offset, key } = record;
+      ports.logger.error(
+        { topic, partition, offset, key },
+        "the state of a request cannot be read, and is passed over",
+      );
+      ports.metrics.restored.with({ what: "request", outcome: "damaged" }).inc();
+      continue;
+    }
+    const name = `${read.open.device.tenant}/${read.open.device.endpoint}`;
+    const known = requests.get(name);
+    if (known === undefined) requests.set(name, [read]);
+    else known.push(read);
+  }
+  return requests;
+}
+
+/** `undefined` when its bytes are damaged or say another request than its key. */
+function onRecord({ key, value, timestampMs }: IncomingRecord): OnRecord | undefined {
+  let record: lwm2m.v1.RpcStateRecord;
+  try {
+    record = lwm2m.v1.RpcStateRecord.decode(value ?? new Uint8Array());
+  } catch {
+    // protobufjs throws Error, RangeError and TypeError for bytes that are no message.
+    return undefined;
+  }
+  const { tenant, endpoint, requestId, method, params, expiresAtMs } = lwm2m.v1.RpcRequest.create(record.request ?? {});
+  if (key !== rpcStateKey(tenant, endpoint, requestId)) return undefined;
+  return {
+    open: {
+      device: { tenant, endpoint },
+      requestId,
+      request: lwm2m.v1.RpcRequest.encode(record.request ?? {}).finish(),
+      contentType: record.contentType,
+      expiresAtMs: toSafeNumber(expiresAtMs),
+      digest: digestOf({ method, params }),
+    },
+    // The record is written in the step that accepts: requests of one device follow one another, each after the record of the one before.
+    acceptedAtMs: timestampMs,
+    dispatched: record.state === lwm2m.v1.RpcState.RPC_STATE_DISPATCHED,
+  };
+}
