@@ -83,6 +83,12 @@ function describeCommands(way: string, start: () => Promise<Target>): void {
       expect(JSON.parse(refused.stdout)).toMatchObject({ endpoint: "demo", status: "FAILED" });
     });
 
+    it("rpc --progress says how far the request is", async () => {
+      const { code, stdout, stderr } = await ferry("rpc", "demo", READ, "--progress");
+      expect({ code, stdout }).toEqual({ code: 0, stdout: VALUE });
+      expect(stderr).toMatch(/ demo +progress {2}QUEUED \S+\n.* progress {2}SENT /);
+    });
+
     it("desire has a resource written, and a refusal told", async () => {
       const values = new Program(MAIN, ["tail", "attributes", "--endpoint", "demo", ...target.options]);
       await values.prints(/following attributes/);

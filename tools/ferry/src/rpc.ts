@@ -1,4 +1,4 @@
-import type { RpcAnswer, RpcCall } from "@ferry/client";
+import { type FerryClient, formatRecord, type RpcAnswer, type RpcCall } from "@ferry/client";
 import { METHODS, parseTerminalLine } from "@ferry/rpc";
 import { UsageError } from "@ferry/runtime";
 import { Command, InvalidArgumentError } from "commander";
@@ -18,20 +18,23 @@ export function rpcCommand(terminal: Terminal, ended: Ended): Command {
     .option("--one-way", "do not wait for what became of the request, only until it has been sent")
     .option("--persistent", "wait also for a device that is not registered")
     .option("--retries <n>", "how often a request that timed out is tried again when the device is heard", parseRetries)
+    .option("--progress", "say on stderr how far the device's requests are, as while it sleeps")
     .option("--full", "print the whole answer: status, typed values and where it comes from")
     .addHelpText("after", HELP);
   return withConnection(command, terminal).action(async (endpoint: string, line: string, options: RpcOptions) => {
     const { method, params } = parseTerminalLine(line);
     if (method === "") throw new UsageError(`the request is empty: give a method, such as 'Read {"id":"/3/0/9"}'`);
     await withClient(options, terminal, async (client) => {
-      const answer = await client.rpc({
+      const { tenant, timeout: timeoutMs } = options;
+      const call: RpcCall = {
         endpoint,
-        tenant: options.tenant,
+        tenant,
         method,
         ...(params === "" ? {} : { params }),
-        timeoutMs: options.timeout,
+        timeoutMs,
         ...given(options),
-      });
+      };
+      const answer = await (options.progress ? callWithProgress(client, call, terminal) : client.rpc(call));
       terminal.stdout.write(`${JSON.stringify(options.full ? answer : brief(answer))}\n`);
       if (answer.status === "SUCCESSFUL") return ended(EXIT.done);
       const hint = hintFor(method, answer);
@@ -45,6 +48,29 @@ interface RpcOptions extends ConnectOptions, Treatment {
   readonly timeout: number;
   readonly tenant: string;
   readonly full?: boolean;
+  readonly progress?: boolean;
+}
+
+/** Follows the requests of the device from before the call until its answer. */
+async function callWithProgress(client: FerryClient, call: RpcCall, { stderr }: Terminal): Promise<RpcAnswer> {
+  const answered = new AbortController();
+  const following = Promise.withResolvers<void>();
+  const tail = client.tail("rpcStatus", {
+    from: "latest",
+    endpoint: call.endpoint,
+    ...(call.tenant === undefined ? {} : { tenant: call.tenant }),
+    signal: answered.signal,
+    onRecord: (record) => void stderr.write(`${formatRecord(record)}\n`),
+    onReady: following.resolve,
+  });
+  tail.catch(following.reject);
+  await following.promise;
+  try {
+    return await client.rpc(call);
+  } finally {
+    answered.abort();
+    await tail;
+  }
 }
 
 /** How the request is to be treated. */
