@@ -4,7 +4,9 @@ import type { KafkaSettings as KafkaBusSettings } from "@ferry/bus/kafka";
 import type { BudgetStore, DeviceStore, NodeDirectory, ProvisioningStore } from "@ferry/state";
 import { ConfigError } from "./errors.ts";
 import type { Logger } from "./logger.ts";
+import type { Metrics } from "./metrics.ts";
 import type { BusSettings, KafkaSettings, StateSettings } from "./settings.ts";
+import { STORE_METRICS } from "./store-metrics.ts";
 
 /** The stores, which share a connection. */
 export interface State {
@@ -36,13 +38,18 @@ export async function connectBus(settings: BusSettings, logger: Logger): Promise
 }
 
 /** The stores that the settings name. They connect by themselves and go on trying: an outage rejects steps, not this, and is told by whoever takes the step. */
-export async function connectState(settings: StateSettings): Promise<State> {
+export async function connectState(settings: StateSettings, metrics: Metrics): Promise<State> {
+  const { quarantined, outboxDropped } = metrics.register(STORE_METRICS);
+  const counted = {
+    onQuarantine: (count: number) => quarantined.inc(count),
+    onOutboxDropped: (count: number) => outboxDropped.inc(count),
+  };
   if (settings.state === "memory") {
     const { memoryState } = await import("@ferry/state/memory");
-    return memoryState();
+    return memoryState(counted);
   }
   const { connectRedis } = await import("@ferry/state/redis");
-  return connectRedis(settings.redis);
+  return connectRedis(settings.redis, counted);
 }
 
 /** Kafka's flat names to what the client takes; certificates are read here, once. */

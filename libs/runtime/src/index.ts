@@ -56,6 +56,7 @@ export {
   stateSettings,
 } from "./settings.ts";
 export { createShutdown, type Shutdown } from "./shutdown.ts";
+export { STORE_METRICS } from "./store-metrics.ts";
 export {
   driveMachine,
   type MachineDriver,

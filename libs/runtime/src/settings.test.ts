@@ -1,7 +1,9 @@
+import { OUTBOX_MAX_ENTRIES } from "@ferry/state";
 import { describe, expect, it } from "@jest/globals";
 import { pino } from "pino";
 import { connectBus, connectState } from "./connect.ts";
 import { type Config, defineConfig } from "./define-config.ts";
+import { createMetrics } from "./metrics.ts";
 import {
   type BusSettings,
   busSettings,
@@ -40,11 +42,26 @@ describe("connecting", () => {
   it("gives the memory adapters where the settings name them", async () => {
     const settings = config.load({ env: { LWM2M_BUS: "memory", LWM2M_STATE: "memory" } });
     const bus = await connectBus(settings, logger);
-    const state = await connectState(settings);
+    const state = await connectState(settings, createMetrics({ process: false }));
     expect(state.problem()).toBeUndefined();
     expect(await state.nodes.list()).toEqual([]);
     await bus.stop();
     await state.stop();
+  });
+
+  it("counts what the limit of the store's outbox costs", async () => {
+    const settings = config.load({ env: { LWM2M_BUS: "memory", LWM2M_STATE: "memory" } });
+    const metrics = createMetrics({ process: false });
+    const { devices } = await connectState(settings, metrics);
+    const device = { tenant: "default", endpoint: "ep-1" };
+    const open = { requestId: "r", request: new Uint8Array(), contentType: "", expiresAtMs: Date.now() + 60_000 };
+    for (let i = 0; i <= OUTBOX_MAX_ENTRIES; i++) {
+      const nowMs = Date.now();
+      await devices.accept({ device, open: { ...open, requestId: `r-${i}` }, limit: 10, nowMs });
+      await devices.finish({ device, requestId: `r-${i}`, response: new Uint8Array(), nowMs });
+    }
+    expect(await metrics.text()).toMatch(/^lwm2m_outbox_dropped_total 1$/m);
+    expect(await metrics.text()).toMatch(/^lwm2m_store_quarantined_total 0$/m);
   });
 
   it("refuses what the Kafka client cannot do, naming it", async () => {

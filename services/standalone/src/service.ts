@@ -34,7 +34,7 @@ export async function startStandalone(
 ): Promise<Standalone> {
   const { shutdown, logger } = runtime;
   const documents = await readQuickstart(settings.apply);
-  const state = await connectState(settings);
+  const state = await connectState(settings, runtime.metrics);
   shutdown.onStop("state", () => state.stop());
   const bus = await connectBus(settings, logger);
   shutdown.onStop("bus", () => bus.stop());

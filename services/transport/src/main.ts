@@ -9,7 +9,7 @@ await runService({
   env: process.env,
   args: process.argv.slice(2),
   start: async (settings, runtime) => {
-    const state = await connectState(settings);
+    const state = await connectState(settings, runtime.metrics);
     runtime.shutdown.onStop("state", () => state.stop());
     const bus = await connectBus(settings, runtime.logger);
     runtime.shutdown.onStop("bus", () => bus.stop());

@@ -1,5 +1,5 @@
 import { MemoryBudgetStore } from "./memory-budget-store.ts";
-import { MemoryDeviceStore } from "./memory-device-store.ts";
+import { MemoryDeviceStore, type MemoryDeviceStoreOptions } from "./memory-device-store.ts";
 import { MemoryNodeDirectory } from "./memory-node-directory.ts";
 import { MemoryProvisioningStore } from "./memory-provisioning-store.ts";
 
@@ -13,9 +13,9 @@ export interface MemoryState {
   stop(): Promise<void>;
 }
 
-export function memoryState(): MemoryState {
+export function memoryState(options: MemoryDeviceStoreOptions = {}): MemoryState {
   return {
-    devices: new MemoryDeviceStore(),
+    devices: new MemoryDeviceStore(options),
     nodes: new MemoryNodeDirectory(),
     provisioning: new MemoryProvisioningStore(),
     budgets: new MemoryBudgetStore(),
