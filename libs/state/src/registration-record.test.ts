@@ -1,8 +1,15 @@
 import { lwm2m } from "@ferry/proto";
 import { expect, it } from "@jest/globals";
 import fc from "fast-check";
-import type { Registration } from "./device-store.ts";
-import { fromWireRegistration, queueModeAfter, toWireRegistration } from "./registration-record.ts";
+import type { Observation, Registration } from "./device-store.ts";
+import {
+  fromWireObservation,
+  fromWireRegistration,
+  queueModeAfter,
+  toWireObservation,
+  toWireRegistration,
+} from "./registration-record.ts";
+import type { Token } from "./token.ts";
 
 const time = fc.integer({ min: 0, max: 2 ** 45 });
 const registration: fc.Arbitrary<Registration> = fc.record(
@@ -47,6 +54,15 @@ const registration: fc.Arbitrary<Registration> = fc.record(
       "updatedAtMs",
       "expiresAtMs",
     ],
+  },
+);
+
+it.each(["profile", "rpc", "cancelled"] as const)(
+  "An observation, %s, comes back from its record as it was",
+  (source) => {
+    const original: Observation = { token: Uint8Array.of(1, 2) as Token, paths: ["/3/0/9"], source, contentFormat: 0 };
+    const bytes = lwm2m.v1.StoredObservation.encode(toWireObservation(original)).finish();
+    expect(fromWireObservation(lwm2m.v1.StoredObservation.decode(bytes))).toEqual(original);
   },
 );
 

@@ -56,17 +56,18 @@ export function toWireObservation(observation: Observation): lwm2m.v1.StoredObse
     token,
     paths: [...paths],
     byRpc: source === "rpc",
+    cancelled: source === "cancelled",
     ...(contentFormat === undefined ? {} : { contentFormat }),
   };
 }
 
 /** The observation that a message holds. */
 export function fromWireObservation(message: lwm2m.v1.StoredObservation.$Properties): Observation {
-  const { token, paths, byRpc, contentFormat } = message;
+  const { token, paths, byRpc, cancelled, contentFormat } = message;
   return {
     token: (token ?? new Uint8Array()) as Token, // Written by us; what is no token finds nothing.
     paths: paths ?? [],
-    source: byRpc ? "rpc" : "profile",
+    source: cancelled ? "cancelled" : byRpc ? "rpc" : "profile",
     ...(contentFormat == null ? {} : { contentFormat }),
   };
 }

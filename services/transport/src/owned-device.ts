@@ -68,12 +68,14 @@ export class OwnedDevice {
   /** What the profile wants done once and is still to be done, by name and in order; undefined when there is nothing. */
   toDo: Map<string, Task> | undefined = undefined;
   /**
-   * What of the profile is not asked for any more, by name: the device refused it, or an RPC cancelled the observation.
+   * What of the profile the device refused, by name: not asked for again before it registers anew, or its objects or its profile change.
    *
    * In this node's memory alone: who takes the device over asks once more. That costs a request for each refusal and take-over, paced as all of the reconciler's; storing it
    * would cost a step of the store for each, and a device that could do it by then would never be asked.
    */
-  declined: Map<string, "refused" | "cancelled"> | undefined = undefined;
+  refused: Set<string> | undefined = undefined;
+  /** Observations of the profile that an RPC cancelled, by name: not made again before the device registers anew, on whatever node. */
+  cancelled: Map<string, Observation> | undefined = undefined;
   /** Content-Formats that the device refused, by `refusalOf`. */
   refusedFormats: Set<string> | undefined = undefined;
   /** What Redis holds of the profile's observations is what the profile wants. */
@@ -126,7 +128,10 @@ export class OwnedDevice {
     this.lastUplinkMs = monotonicMs;
     this.requestsWait = state.waiting.requests > 0;
     this.valuesWait = state.waiting.values > 0;
-    for (const observation of state.observations) this.hold(observation, monotonicMs);
+    for (const observation of state.observations) {
+      if (observation.source === "cancelled") this.cancel(observation);
+      else this.hold(observation, monotonicMs);
+    }
   }
 
   get tenant(): string {
@@ -175,8 +180,26 @@ export class OwnedDevice {
     }
   }
 
+  /** What the store is to hold of its observations. */
+  storedObservations(): Observation[] {
+    const held = Array.from(this.observations.values(), ({ observation }) => observation);
+    return [...held, ...(this.cancelled?.values() ?? [])];
+  }
+
+  /** Notes that the device refuses something of the profile. */
+  refuse(name: string): void {
+    this.refused ??= new Set();
+    this.refused.add(name);
+  }
+
+  /** Notes an observation that is cancelled. */
+  cancel(observation: Observation): void {
+    this.cancelled ??= new Map();
+    this.cancelled.set(groupName(pathsOf(observation)), observation);
+  }
+
   hold(observation: Observation, nowMs: number): HeldObservation {
-    const paths = observation.paths.map((path) => path.split("/").filter(Boolean).map(Number)); // Ours: they parse.
+    const paths = pathsOf(observation);
     const key = tokenKey(observation.token);
     const held = {
       observation,
@@ -206,10 +229,10 @@ export class OwnedDevice {
 
   /** Those of the profile that the device is not known to lack. */
   #attributesInForce(): Serving["attributes"] {
-    if (this.toDo === undefined && this.declined === undefined) return this.serving.attributes;
+    if (this.toDo === undefined && this.refused === undefined) return this.serving.attributes;
     return this.serving.attributes.filter(({ path }) => {
       const name = attributesName(path);
-      return !(this.toDo?.has(name) || this.declined?.has(name));
+      return !(this.toDo?.has(name) || this.refused?.has(name));
     });
   }
 }
@@ -220,6 +243,11 @@ export function untried({ version, told }: Pick<DesiredAttempts, "version" | "to
 }
 
 const ROOT: LwM2mPath = [];
+
+/** Ours, so they parse. */
+function pathsOf({ paths }: Observation): LwM2mPath[] {
+  return paths.map((path) => path.split("/").filter(Boolean).map(Number));
+}
 
 /** Name of the Write-Attributes of a path among what is to be done. */
 export function attributesName(path: LwM2mPath): string {

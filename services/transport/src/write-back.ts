@@ -34,7 +34,7 @@ export async function writeBack(ports: WriteBackPorts, signal: AbortSignal): Pro
 async function giveBack(device: OwnedDevice, ports: WriteBackPorts): Promise<void> {
   const { devices, clock, metrics, ownership } = ports;
   const { registration, owner } = device;
-  const observations = [...device.observations.values()].map(({ observation }) => observation);
+  const observations = device.storedObservations();
   const outcome = await devices.restore({ registration, observations, owner, nowMs: clock.wallMs() });
   metrics.writtenBack.with({ outcome: outcome.type }).inc();
   const { state } = outcome;

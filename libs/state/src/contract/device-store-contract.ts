@@ -436,11 +436,12 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
           source: "rpc" as const,
         };
         const plain = { ...newObservation(device, "/1/0/1"), contentFormat: 0 };
-        const request = { device, owner: state.owner, add: [composite, plain], remove: [gone.token] };
+        const cancelled = { ...gone, source: "cancelled" as const };
+        const request = { device, owner: state.owner, add: [composite, plain, cancelled], remove: [gone.token] };
         expect(await store.observe(request)).toEqual({ type: "done" });
         expect(await store.observe(request)).toEqual({ type: "done" });
         const stored = await store.get(device);
-        expect(stored && byPath(stored)).toEqual(byPath({ observations: [composite, plain] }));
+        expect(stored && byPath(stored)).toEqual(byPath({ observations: [composite, plain, cancelled] }));
       });
     });
 

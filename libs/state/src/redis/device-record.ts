@@ -112,19 +112,24 @@ function decodeObservations(packed: Buffer): Observation[] {
 
 function decodeObservation(token: Buffer, text: string): Observation {
   const [source, format = "", ...paths] = text.split(" ");
-  if ((source !== "p" && source !== "r") || paths.length === 0)
-    throw new StoredValueError(`"${text}" is no observation`);
+  if (!isSource(source) || paths.length === 0) throw new StoredValueError(`"${text}" is no observation`);
   return {
     token: Uint8Array.from(token),
     paths,
-    source: source === "p" ? "profile" : "rpc",
+    source: SOURCES[source],
     ...(format === "-" ? {} : { contentFormat: Number(format) }),
   };
 }
 
-/** An observation as text: source, Content-Format or `-`, paths: `p 112 /3303/0/5700`. */
+const SOURCES = { p: "profile", r: "rpc", c: "cancelled" } as const;
+
+function isSource(letter = ""): letter is keyof typeof SOURCES {
+  return Object.hasOwn(SOURCES, letter);
+}
+
+/** An observation as text: source by its first letter, Content-Format or `-`, paths: `p 112 /3303/0/5700`. */
 export function encodeObservation({ source, contentFormat, paths }: Observation): string {
-  return [source === "profile" ? "p" : "r", contentFormat ?? "-", ...paths].join(" ");
+  return [source[0], contentFormat ?? "-", ...paths].join(" ");
 }
 
 /** An owner as steps answer it. */

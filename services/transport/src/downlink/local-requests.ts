@@ -11,7 +11,7 @@ import { logLine } from "../communication-log.ts";
 import type { HeldObservation, OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
 import type { Answer } from "./answer.ts";
-import { decline, withdraw } from "./reconcile.ts";
+import { cancelObservations } from "./reconcile.ts";
 import { type Observable, observablesOf, toObserved } from "./rpc-observations.ts";
 
 /** Answers what needs no datagram: also of a device that sleeps. */
@@ -38,7 +38,7 @@ export async function answerLocally(device: OwnedDevice, ask: LocalAsk, ports: T
   }
 }
 
-/** Cancelling is passive: the next notification is answered with RST (RFC 7641 §3.6). What the profile wants is not made again before the device registers anew. */
+/** Cancelling is passive: the next notification is answered with RST (RFC 7641 §3.6). What the profile wants is not made again before the device registers anew, also where another node has it by then. */
 async function cancel(
   device: OwnedDevice,
   observed: readonly Observable[],
@@ -46,8 +46,7 @@ async function cancel(
   ports: TransportPorts,
 ): Promise<Answer> {
   const helds = observed.map(({ held }): HeldObservation => held);
-  for (const { name, observation } of helds) if (observation.source === "profile") decline(device, name, "cancelled");
-  if (helds.length > 0) await withdraw(device, helds, ports);
+  if (helds.length > 0) await cancelObservations(device, helds, ports);
   logLine(device, `[info]: ${what} successful. Result: [${helds.length}]`, ports);
   return formatLocalValue(String(helds.length));
 }

@@ -529,4 +529,18 @@ describe("observations by RPC", () => {
     await register(device, "ep-1", "1.1", PLAIN);
     await wasAsked("GET /3/0/9 observe", "GET /3/0/9 observe");
   });
+
+  it("that are the profile's stay cancelled at another node", async () => {
+    const before = await start({ resources: { ...BATTERY, ...TEMPERATURE } });
+    const { system, device, answers } = before;
+    expect(await before.settled()).toEqual(["GET /3/0/9 observe", "GET /3303/0/5700 observe"]);
+    await ask(system, before.node, { requestId: "one", method: "ObserveCancel", params: { id: "/3/0/9" } });
+    await until(() => answers.some(({ requestId }) => requestId === "one"), "the answer");
+    await before.node.stop();
+    const node = await startNode(system);
+    device.pointAt(node);
+    device.requests.length = 0;
+    expect(await settled({ ...before, node })).toEqual(["GET /3303/0/5700 observe"]);
+    expect(await device.notifyOf(tokenOf(device, "GET /3303/0/5700 observe"), "21", 9)).toBe("delivered");
+  });
 });

@@ -57,7 +57,8 @@ export function serveAnew(device: OwnedDevice, ports: TransportPorts): void {
   if (after === before) return;
   device.serving = after;
   ports.sleepers.watch(device);
-  const refused = forgetRefusals(device);
+  const refused: ReadonlySet<string> = device.refused ?? new Set(); // It may do it now.
+  device.refused = undefined;
   device.forgetRefusedValues();
   const pending = [...(device.toDo?.values() ?? [])].map(({ operation }) => operation);
   const isOpen = (operation: Operation): boolean => {
@@ -172,7 +173,7 @@ function settleTask(device: OwnedDevice, name: string, task: Task, verdict: Verd
     putOff(device, task, verdict, ports);
     return;
   }
-  if (verdict === "refused") decline(device, name, "refused");
+  if (verdict === "refused") device.refuse(name);
   device.toDo?.delete(name);
   if (device.toDo?.size === 0) device.toDo = undefined; // A device at rest keeps no map.
   if (task.operation.type === "writeAttributes") device.expectSilence();
@@ -205,7 +206,7 @@ async function observe(device: OwnedDevice, held: HeldObservation, ports: Transp
     case "done":
       return confirm(held, ports.clock.monotonicMs());
     case "refused":
-      if (source === "profile") decline(device, held.name, "refused");
+      if (source === "profile") device.refuse(held.name);
       return withdraw(device, [held], ports);
     case "failed":
     case "unheard":
@@ -221,21 +222,6 @@ export function confirm(held: HeldObservation, nowMs: number): void {
   held.failures = 0;
   held.retryAtMs = 0;
   held.heardAtMs = nowMs;
-}
-
-/** Remembers that something of the profile is not to be asked for again. */
-export function decline(device: OwnedDevice, name: string, why: "refused" | "cancelled"): void {
-  device.declined ??= new Map();
-  device.declined.set(name, why);
-}
-
-/** Its profile or objects changed: the device may now do what it refused. Returns what that was. */
-function forgetRefusals(device: OwnedDevice): ReadonlySet<string> {
-  const refused = new Set<string>();
-  for (const [name, why] of device.declined ?? []) if (why === "refused") refused.add(name);
-  for (const name of refused) device.declined?.delete(name);
-  if (device.declined?.size === 0) device.declined = undefined;
-  return refused;
 }
 
 /** Brings what Redis holds of the profile's observations to what the profile now wants; one run at a time, once more when something changed meanwhile. */
@@ -262,7 +248,7 @@ function difference(
   { observations }: Serving,
 ): { wanted: readonly DesiredObservation[]; unwanted: readonly HeldObservation[] } {
   const wanted = new Map(observations);
-  for (const name of device.declined?.keys() ?? []) wanted.delete(name);
+  for (const name of [...(device.refused ?? []), ...(device.cancelled?.keys() ?? [])]) wanted.delete(name);
   const unwanted: HeldObservation[] = [];
   for (const held of device.observations.values()) {
     if (!wanted.delete(held.name) && held.observation.source === "profile") unwanted.push(held);
@@ -286,25 +272,35 @@ async function exchange(
   remove: readonly HeldObservation[],
   ports: TransportPorts,
 ): Promise<"done" | "stale" | "unavailable"> {
-  const tokens = remove.map(({ observation }) => observation.token);
-  try {
-    const outcome = await ports.devices.observe({ device, owner: device.owner, add, remove: tokens });
-    if (outcome.type === "stale" || !ports.ownership.has(device)) {
-      ports.ownership.drop(device);
-      return "stale";
-    }
-  } catch (error) {
-    if (!(error instanceof StateUnavailableError)) throw error;
-    ports.stateEpisode.failed(error);
-    return "unavailable";
-  }
-  for (const token of tokens) ports.ownership.unobserve(device, token);
+  const outcome = await store(device, add, remove, ports);
+  if (outcome !== "done") return outcome;
+  for (const { observation } of remove) ports.ownership.unobserve(device, observation.token);
   for (const observation of add) {
     device.hold(observation, ports.clock.monotonicMs()).confirmed = false;
     ports.ownership.index(device, observation.token);
   }
   publishState(device, ports);
   return "done";
+}
+
+/** Adds observations to what the store has of the device, and removes others, in one step. */
+async function store(
+  device: OwnedDevice,
+  add: readonly Observation[],
+  remove: readonly HeldObservation[],
+  ports: TransportPorts,
+): Promise<"done" | "stale" | "unavailable"> {
+  const tokens = remove.map(({ observation }) => observation.token);
+  try {
+    const outcome = await ports.devices.observe({ device, owner: device.owner, add, remove: tokens });
+    if (outcome.type === "done" && ports.ownership.has(device)) return "done";
+    ports.ownership.drop(device);
+    return "stale";
+  } catch (error) {
+    if (!(error instanceof StateUnavailableError)) throw error;
+    ports.stateEpisode.failed(error);
+    return "unavailable";
+  }
 }
 
 /** Gives observations up: the next notification of each is answered with RST. Left in Redis when that is away: it does no harm but to be asked for again after a take-over. */
@@ -315,4 +311,19 @@ export async function withdraw(
 ): Promise<void> {
   for (const { observation } of given) ports.ownership.unobserve(device, observation.token);
   await exchange(device, [], given, ports);
+}
+
+/** Gives observations up because an RPC cancels them. Those of the profile stay in the store as cancelled, so that no owner makes them again before the device registers anew. */
+export async function cancelObservations(
+  device: OwnedDevice,
+  given: readonly HeldObservation[],
+  ports: TransportPorts,
+): Promise<void> {
+  const cancelled: Observation[] = [];
+  for (const { observation } of given) {
+    ports.ownership.unobserve(device, observation.token);
+    if (observation.source === "profile") cancelled.push({ ...observation, source: "cancelled" });
+  }
+  for (const observation of cancelled) device.cancel(observation);
+  if ((await store(device, cancelled, given, ports)) === "done") publishState(device, ports);
 }
