@@ -29,7 +29,7 @@ const EXPIRY_STEP_MS = 1_000;
 const EXPIRY_ROUND_MS = 60_000;
 /** How often the router makes sure that Redis still has the read model of provisioning. */
 const CHECK_MS = 10_000;
-/** How often it looks whether Redis was emptied, rolled back or replaced: a fail-over that loses a second loses one of these looks, and shows by that. */
+/** How often it looks whether Redis was emptied, rolled back or replaced. */
 const RESTORE_CHECK_MS = 500;
 
 /** What an rpc-router is connected to. */
