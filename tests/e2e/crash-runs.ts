@@ -31,6 +31,8 @@ const LEASE = "3s";
 const SESSION = "2s";
 /** A process that is armed ends well within. */
 const CRASH_MS = 20_000;
+/** A router commits what it took over every second. One that died before would leave it to the next, and each would answer what those before it had answered. */
+const COMMIT_MS = 1_200;
 /** A process that goes on has sent what it wants to send. */
 const AWAKE_MS = 1_500;
 
@@ -88,6 +90,7 @@ export class CrashRuns {
       await router.kill9(); // Where it should have ended and did not.
       router = await this.#startRouter(runs[index + 1]);
       await router.started;
+      await sleep(COMMIT_MS);
     }
   }
 
