@@ -23,6 +23,10 @@ it("ends a registration and has its owner forget the device, also once more afte
     expect(slot).toBe(5);
     expect(command).toMatchObject({ bootId: "boot-5", dropDevice: { ...DEVICE, reason: "the device was deleted" } });
   }
+  const [before, after] = fixture.commands.map(({ command }) => command.dropDevice);
+  expect(before).toMatchObject({ ended: null, outboxId: "" });
+  expect(after).toMatchObject({ ended: { context: DEVICE, reason: "the device was deleted" } });
+  expect(after?.outboxId).toMatch(/./);
 });
 
 it("tells the owner when it is repeated after Kafka was away", async () => {

@@ -1,4 +1,5 @@
-import type { DeviceRef, Owner } from "@ferry/state";
+import type { lwm2m } from "@ferry/proto";
+import { type DeviceRef, lifecycleRecord, type Owner } from "@ferry/state";
 import type { RouterPorts } from "./ports.ts";
 import { publishCommand } from "./route-requests.ts";
 
@@ -8,30 +9,33 @@ const COMMAND_DEADLINE_MS = 60_000;
 const PAGE = 200;
 
 /**
- * Ends a device's registration, if it has one, and has its owner forget it. The lifecycle event goes through the outbox.
+ * Ends a device's registration, if it has one, and has its owner forget it and tell of it; where nobody has it, the sweeper tells.
  *
  * The owner is told before, since a repeat after a failure no longer finds it in the store, and after, since a datagram in between may bring the device back to it.
  */
 export async function endRegistration(device: DeviceRef, reason: string, ports: RouterPorts): Promise<void> {
   const state = await ports.devices.get(device);
-  if (state !== undefined) await drop(device, state.owner, reason, ports);
-  const outcome = await ports.devices.remove({ device, reason, nowMs: ports.clock() });
-  if (outcome.type === "deregistered") await drop(device, outcome.owner, reason, ports);
+  if (state !== undefined) await drop({ ...device, reason }, state.owner, ports);
+  const nowMs = ports.clock();
+  const outcome = await ports.devices.remove({ device, reason, nowMs });
+  if (outcome.type === "notFound") return;
+  const { registration, owner, outboxId } = outcome;
+  const ended = lifecycleRecord({ event: "deregistered", registration, owner, atMs: nowMs, reason });
+  await drop({ ...device, reason, ended, outboxId }, owner, ports);
 }
 
 async function drop(
-  device: DeviceRef,
+  dropDevice: lwm2m.v1.DropDevice.$Properties & DeviceRef,
   { slot, bootId, epoch }: Owner,
-  reason: string,
   ports: RouterPorts,
 ): Promise<void> {
   if (bootId === "") return; // Nobody has it.
-  await publishCommand(slot, device, ports, {
+  await publishCommand(slot, dropDevice, ports, {
     bootId,
     deadlineMs: ports.clock() + COMMAND_DEADLINE_MS,
     ownerEpoch: epoch,
     attempt: 1,
-    dropDevice: { ...device, reason },
+    dropDevice,
   });
 }
 

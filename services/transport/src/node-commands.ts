@@ -1,6 +1,8 @@
 import type { IncomingRecord } from "@ferry/bus";
-import { lwm2m, toSafeNumber } from "@ferry/proto";
+import { CONTENT_TYPE, lwm2m, toSafeNumber } from "@ferry/proto";
+import { StateUnavailableError, shardOf } from "@ferry/state";
 import type { RpcExecutor } from "./downlink/accept-rpc.ts";
+import { publishStored } from "./lifecycle.ts";
 import type { TransportPorts } from "./ports.ts";
 import { serveWaiting } from "./sleepers.ts";
 
@@ -17,8 +19,10 @@ export function obeyCommand(record: IncomingRecord, rpc: RpcExecutor, ports: Tra
 
   if (command.perform?.request) rpc.accept(command.perform.request, command.perform.contentType ?? "");
   else if (command.ownerMoved) dropIfOlder(command.ownerMoved, toSafeNumber(ownerEpoch), ports);
-  else if (command.dropDevice) dropIfOlder(command.dropDevice, Number.POSITIVE_INFINITY, ports);
-  else if (command.forwardedResponse) {
+  else if (command.dropDevice) {
+    dropIfOlder(command.dropDevice, Number.POSITIVE_INFINITY, ports);
+    void publishEnd(command.dropDevice, ports);
+  } else if (command.forwardedResponse) {
     const { peer, datagram } = command.forwardedResponse;
     if (peer && datagram) ports.coap.receive(datagram, peer);
   } else if (command.workWaits) {
@@ -51,4 +55,20 @@ function dropIfOlder(
 ): void {
   const known = ownership.byDevice(device.tenant ?? "", device.endpoint ?? "");
   if (known !== undefined && known.owner.epoch < epoch) ownership.drop(known);
+}
+
+/** Tells of an end that the router made. What fails stays in the outbox, for the sweeper. */
+async function publishEnd(dropped: lwm2m.v1.DropDevice.$Properties, ports: TransportPorts): Promise<void> {
+  const { tenant = "", endpoint = "", ended, outboxId: id } = dropped as lwm2m.v1.DropDevice;
+  if (!ended || id === "") return;
+  const device = { tenant, endpoint };
+  const shard = shardOf(tenant, endpoint);
+  const value = lwm2m.v1.LifecycleRecord.encode(ended).finish();
+  try {
+    await publishStored({ id, shard, kind: "lifecycle", device, contentType: CONTENT_TYPE.protobuf, value }, ports);
+    ports.outbox.settle(shard, id);
+  } catch (error) {
+    if (error instanceof StateUnavailableError) ports.stateEpisode.failed(error);
+    else ports.unpublished(error);
+  }
 }
