@@ -4,7 +4,7 @@ import { FAILURES, REFUSALS, type Refusal } from "./errors.ts";
 import { MAX_PARAMS_CHARACTERS } from "./limits.ts";
 import { findObservationConflict } from "./observations.ts";
 import { buildOperation } from "./parameters.ts";
-import { formatNoAnswer, formatOutcome, formatUnexpectedResponse } from "./result.ts";
+import { formatNoAnswer, formatOutcome, formatUnencodable, formatUnexpectedResponse } from "./result.ts";
 import type { OperationContext } from "./target.ts";
 import { parseTerminalLine } from "./terminal.ts";
 import { FS, FT, ONLY_SENML_JSON, ONLY_TLV } from "./test-devices.ts";
@@ -616,6 +616,12 @@ const FAILURE_ROWS: readonly (readonly [
     "§7",
     formatUnexpectedResponse(READ_COMPOSITE, "meter", unexpected("payload")),
     "FAILED INTERNAL_SERVER_ERROR: Unable to decode response payload of request [ReadCompositeRequest /3/0/9, /1] from client [meter]",
+  ],
+  [
+    "unencodable",
+    "§7",
+    formatUnencodable(READ_COMPOSITE, "text cannot carry NaN"),
+    "FAILED BAD_REQUEST: Unable to encode request [ReadCompositeRequest /3/0/9, /1]: text cannot carry NaN",
   ],
   ["unnamedCode", "§6.1", formatOutcome(READ, { code: 501 }, OPTIONS), "FAILED UNKNOWN: 5.01"],
 ];

@@ -201,6 +201,7 @@ export const FAILURES = {
     `Client [${endpoint}] returned unexpected content format [${format}] for [${request}]`,
   undecodable: (endpoint: string, request: string): string =>
     `Unable to decode response payload of request [${request}] from client [${endpoint}]`,
+  unencodable: (request: string, reason: string): string => `Unable to encode request [${request}]: ${reason}`,
   /** A code without a name: `5.01`, or `5.03 busy` with the device's text. */
   unnamedCode: (code: string, diagnostic: string): string => [code, diagnostic].filter((part) => part !== "").join(" "),
 };

@@ -12,6 +12,7 @@ export {
   formatNoAnswer,
   formatOutcome,
   formatRefusal,
+  formatUnencodable,
   formatUnexpectedResponse,
   type NoAnswer,
   type NodeAtPath,

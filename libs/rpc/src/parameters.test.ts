@@ -1,4 +1,13 @@
-import type { LwM2mNode, LwM2mPath, ResourceNode, ResourceValue } from "@ferry/lwm2m";
+import { CONTENT_FORMAT } from "@ferry/coap";
+import {
+  type LwM2mNode,
+  type LwM2mPath,
+  type Operation,
+  preferredFormats,
+  type ResourceNode,
+  type ResourceValue,
+  toCoapRequest,
+} from "@ferry/lwm2m";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { METHODS } from "./method.ts";
@@ -503,10 +512,21 @@ describe("buildOperation", () => {
         const built = buildOperation(method, given, FT);
         expect(["operation", "local", "refused"]).toContain(built.type);
         if (built.type === "refused") expect(built.error.length).toBeLessThan(MOST_CHARACTERS);
+        if (built.type !== "operation") return;
+        // What passes can be encoded; only for NaN and Infinity that hangs on the Content-Format.
+        const { operation, format = formatOf(operation) } = built;
+        expect(() => toCoapRequest(operation, { format, rootPath: [] })).not.toThrow();
       }),
       { numRuns: 1000 },
     );
   });
+
+  /** What the device is asked in where the caller leaves it to us. */
+  function formatOf(operation: Operation): number {
+    if (operation.type === "create") return CONTENT_FORMAT.LWM2M_TLV;
+    const [first] = "path" in operation ? preferredFormats(operation.path, FT.models, FT.supported) : [];
+    return first ?? CONTENT_FORMAT.SENML_JSON;
+  }
 
   it("takes contentFormat where it is legal, and leaves it aside where there are no values", () => {
     const formatOf = (method: string, params: string) => buildOperation(method, params, FT);

@@ -110,6 +110,12 @@ export function formatUnexpectedResponse(
   return failure("FAILED", texts[reason], responseCode);
 }
 
+/** The answer when a value cannot be told in the Content-Format that the device takes, or that was asked for. */
+export function formatUnencodable(operation: Operation, reason: string): RpcResult {
+  const error = FAILURES.unencodable(`${requestName(operation)} ${uriOf(operation)}`, reason);
+  return { status: "FAILED", result: "BAD_REQUEST", code: 0, error, nodes: [] };
+}
+
 function uriOf(operation: Operation): string {
   return quotePaths(operationPaths(operation).map(formatPath));
 }

@@ -57,6 +57,19 @@ describe("an RPC request at the device's owner", () => {
     });
   });
 
+  it("is not sent and FAILED, naming the path, when its value cannot be told in the Content-Format that it asks for", async () => {
+    const { answers, ask, device } = await startAsked();
+    await register(device, "ep-1", "1.1", "</1/0>,</3303/0>");
+    await ask("r-1", "WriteReplace", { id: "/3303/0/5700", value: "NaN", contentFormat: "TEXT" });
+    await until(() => answers.length === 1, "the answer");
+    expect(answers[0]).toMatchObject({
+      status: "FAILED",
+      result: "BAD_REQUEST",
+      error: "Unable to encode request [WriteRequest /3303/0/5700]: text cannot carry NaN",
+    });
+    expect(requestsTo(device, "/3303/0/5700")).toEqual([]);
+  });
+
   it("is carried out once, however often its command comes", async () => {
     const { device, answers, ask } = await startAsked();
     device.answer = () => ({ code: CODE.CHANGED });

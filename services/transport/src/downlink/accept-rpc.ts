@@ -9,6 +9,7 @@ import {
   formatNoAnswer,
   formatOutcome,
   formatRefusal,
+  formatUnencodable,
   formatUnexpectedResponse,
   type RpcOperation,
 } from "@ferry/rpc";
@@ -480,5 +481,5 @@ function exhausted(retries: number): string {
 function invalidAnswer(device: OwnedDevice, operation: Operation, error: Lwm2mError): Answer {
   return error instanceof UnexpectedResponseError
     ? formatUnexpectedResponse(operation, device.endpoint, error)
-    : { status: "FAILED", result: "BAD_REQUEST", code: 0, error: error.message, nodes: [] };
+    : formatUnencodable(operation, error.message);
 }
