@@ -5,6 +5,9 @@ import { WorkQueue } from "./downlink/work-queue.ts";
 import { type Serving, silenceMs } from "./serving.ts";
 import { type TokenKey, tokenKey } from "./token-key.ts";
 
+/** A device that got no ACK for so long may have given its CON notification up, and its observations with it, ms (RFC 7641 §4.5). */
+const DROPS_AFTER_MS = 40_000;
+
 /** What is wanted of a device without anybody waiting for it, and how that goes. */
 export interface Attempts {
   /** It waits in the device's queue, or is under way. */
@@ -92,6 +95,9 @@ export class OwnedDevice {
   flowStartMs: number;
   lastUplinkMs: number;
 
+  /** When the first CON notification came that stayed without ACK, and none was acknowledged since, monotonic ms. */
+  unacknowledgedSinceMs: number | undefined = undefined;
+
   /** What its rate limits have let through: uplinks, and lines of its communication log. Undefined until one counts. */
   uplinks: BucketState | undefined = undefined;
   logLines: BucketState | undefined = undefined;
@@ -155,6 +161,25 @@ export class OwnedDevice {
     this.revalidatedAtMs = nowMs;
     if (waiting.requests > this.requestsInHand) this.requestsWait = true;
     if (waiting.values > (this.desired?.size ?? 0)) this.valuesWait = true;
+  }
+
+  /** A CON notification that came at `sinceMs` is acknowledged: the device has given up none, or all that came before. */
+  acknowledged(sinceMs: number, nowMs: number): void {
+    this.unacknowledgedSinceMs ??= sinceMs;
+    this.doubtObservations(nowMs);
+    this.unacknowledgedSinceMs = undefined;
+  }
+
+  /** Whether it may have dropped its observations, because its CON notifications stayed without ACK. */
+  mayHaveDropped(nowMs: number): boolean {
+    return this.unacknowledgedSinceMs !== undefined && nowMs - this.unacknowledgedSinceMs > DROPS_AFTER_MS;
+  }
+
+  /** Takes those that it may have dropped for missing. */
+  doubtObservations(nowMs: number): void {
+    if (!this.mayHaveDropped(nowMs)) return;
+    this.unacknowledgedSinceMs = undefined;
+    for (const held of this.observations.values()) held.confirmed = false;
   }
 
   nextSequence(): number {

@@ -340,7 +340,7 @@ function isBusError(error: unknown): boolean {
 function drift(ownership: Ownership, nowMs: number): number {
   let missing = 0;
   for (const device of ownership.devices())
-    for (const held of device.observations.values()) if (isMissing(held, nowMs)) missing += 1;
+    for (const held of device.observations.values()) if (isMissing(device, held, nowMs)) missing += 1;
   return missing;
 }
 

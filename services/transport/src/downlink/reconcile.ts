@@ -105,7 +105,8 @@ export function reconcile(device: OwnedDevice, ports: TransportPorts): void {
 export function isUnsettled(device: OwnedDevice, nowMs: number): boolean {
   if (!device.followed && !device.following) return true;
   if (isAnyDue(device.toDo, nowMs) || isAnyDue(device.desired, nowMs)) return true;
-  for (const held of device.observations.values()) if (isMissing(held, nowMs) && isDue(held, nowMs)) return true;
+  for (const held of device.observations.values())
+    if (isMissing(device, held, nowMs) && isDue(held, nowMs)) return true;
   return false;
 }
 
@@ -120,9 +121,13 @@ export function mayReconcile(device: OwnedDevice, { ownership, settings, clock }
   return ownership.has(device) && isUnsettled(device, nowMs) && isReachable(device, settings, nowMs);
 }
 
-/** Whether the device is not known to hold an observation: it was not made, or it was silent for so long that the device may have dropped it. */
-export function isMissing({ confirmed, heardAtMs, silentAfterMs }: HeldObservation, nowMs: number): boolean {
-  return !confirmed || nowMs - heardAtMs > silentAfterMs;
+/** Whether the device is not known to hold an observation: it was not made, or the device may have dropped it, for it was silent, or its notifications stayed without ACK, for too long. */
+export function isMissing(
+  device: OwnedDevice,
+  { confirmed, heardAtMs, silentAfterMs }: HeldObservation,
+  nowMs: number,
+): boolean {
+  return !confirmed || nowMs - heardAtMs > silentAfterMs || device.mayHaveDropped(nowMs);
 }
 
 function isRead({ type }: Operation): boolean {
@@ -182,8 +187,9 @@ function settleTask(device: OwnedDevice, name: string, task: Task, verdict: Verd
 /** Queues the observations that the device is not known to hold and whose time has come. */
 function queueObserves(device: OwnedDevice, ports: TransportPorts): void {
   const nowMs = ports.clock.monotonicMs();
+  device.doubtObservations(nowMs);
   for (const held of device.observations.values()) {
-    if (!isMissing(held, nowMs) || !isDue(held, nowMs)) continue;
+    if (!isMissing(device, held, nowMs) || !isDue(held, nowMs)) continue;
     held.confirmed = false;
     enqueue(device, held, PRIORITY.setup, async () => {
       if (canAsk(device, ports)) await observe(device, held, ports);

@@ -1,11 +1,11 @@
 import { CODE, CONTENT_FORMAT, uriPath } from "@ferry/coap";
 import { lwm2m, TOPICS } from "@ferry/proto";
-import { afterEach, describe, expect, it } from "@jest/globals";
+import { afterEach, describe, expect, it, jest } from "@jest/globals";
 import { ask } from "../rpc-fixture.ts";
-import type { TransportNode } from "../service.ts";
 import {
   collect,
   GatedBus,
+  locationOf,
   memorySystem,
   openDevice,
   provision,
@@ -17,10 +17,12 @@ import {
   type TestDevice,
   until,
 } from "../transport-fixture.ts";
+import { linesOf } from "../values-fixture.ts";
 
 afterEach(stopAll);
 
 type Telemetry = lwm2m.v1.TelemetryRecord.$Properties;
+type Node = Awaited<ReturnType<typeof startNode>>;
 type Lifecycle = lwm2m.v1.LifecycleRecord.$Properties;
 
 const isNotification = ({ source }: Telemetry): boolean => source === lwm2m.v1.ValueSource.VALUE_SOURCE_NOTIFY;
@@ -29,7 +31,7 @@ const isUndecodable = ({ event }: Lifecycle): boolean => event === lwm2m.v1.Life
 /** A registered device whose Object Instance /3/0 is observed. */
 async function observe(
   system: System = memorySystem(),
-): Promise<{ device: TestDevice; node: TransportNode; telemetry: Telemetry[]; lifecycle: Lifecycle[] }> {
+): Promise<{ device: TestDevice; location: string; node: Node; telemetry: Telemetry[]; lifecycle: Lifecycle[] }> {
   await provision(system);
   await publishProfile(system, {
     transportLog: "off",
@@ -45,9 +47,9 @@ async function observe(
   const device = await openDevice(node);
   device.answer = ({ options }) =>
     uriPath(options).join("/") === "3/0" ? { code: CODE.CHANGED, observe: true } : { code: CODE.NOT_FOUND };
-  await register(device);
+  const location = locationOf(await register(device));
   await until(() => device.observeToken !== undefined, "the observation");
-  return { device, node, telemetry, lifecycle };
+  return { device, location, node, telemetry, lifecycle };
 }
 
 describe("a notification in SenML", () => {
@@ -138,5 +140,53 @@ describe("a notification in SenML", () => {
     expect(await device.notify("[{", 5, CONTENT_FORMAT.SENML_JSON)).toBe("delivered");
     await until(() => lifecycle.some(isUndecodable), "the undecodable record");
     expect(Buffer.from(lifecycle.find(isUndecodable)?.payload ?? []).toString()).toBe("[{");
+  });
+});
+
+describe("a CON that stays without ACK", () => {
+  const drift = (node: Node): Promise<number> => node.metric("lwm2m_observation_drift");
+  const notify = (device: TestDevice, observe: number): Promise<string> =>
+    device.notify('[{"n":"/3/0/9","v":50}]', observe, CONTENT_FORMAT.SENML_JSON);
+  /** Lets the monotonic clock go ahead by 41 s, which is longer than devices go on sending. */
+  const later = (): void => {
+    const now = performance.now.bind(performance);
+    jest.spyOn(performance, "now").mockImplementation(() => now() + 41_000);
+  };
+  afterEach(() => {
+    jest.restoreAllMocks();
+  });
+
+  async function shed(): Promise<{ device: TestDevice; location: string; node: Node; bus: GatedBus }> {
+    const bus = new GatedBus();
+    const { device, node, location } = await observe(memorySystem(bus));
+    expect(await notify(device, 4)).toBe("delivered");
+    bus.pressure = "shedding";
+    void notify(device, 5);
+    let count = 0;
+    await until(() => {
+      void node.metric('lwm2m_unacknowledged_total{reason="pressure"}').then((now) => {
+        count = now;
+      });
+      return count === 1;
+    }, "it to be shed");
+    bus.pressure = undefined;
+    return { device, location, node, bus };
+  }
+
+  it("makes the observations suspect when the device may have given up: they are made anew", async () => {
+    const { device, location, node } = await shed();
+    expect(await drift(node)).toBe(0);
+    later();
+    expect(await drift(node)).toBe(1);
+    device.requests.length = 0;
+    await device.request(CODE.POST, location, []);
+    await until(() => linesOf(device).includes("GET /3/0 observe"), "the Observe");
+  });
+
+  it("is nothing when the next one is acknowledged in time", async () => {
+    const { device, node } = await shed();
+    expect(await notify(device, 6)).toBe("delivered");
+    later();
+    expect(await drift(node)).toBe(0);
   });
 });

@@ -28,8 +28,6 @@ import { publishValues } from "../telemetry.ts";
 import { tokenKey } from "../token-key.ts";
 import { undecodableRecord } from "./undecodable.ts";
 
-/** A CON held longer than this may have been given up by the device, and its observation with it, ms (RFC 7641 §4.5). */
-const SUSPECT_AFTER_MS = 40_000;
 /**
  * Notify: values that a device reports for an observation (OMA LwM2M Core 1.1.1 §6.4.2, RFC 7641).
  *
@@ -178,18 +176,19 @@ export class Notifications {
     onTooLarge: () => void,
   ): void {
     const { coap, clock, metrics } = this.#ports;
-    const { handle } = notification;
+    const { handle, confirmable } = notification;
     const accepted = write();
     if (accepted === undefined) {
       coap.acknowledge(handle);
+      if (confirmable) device.acknowledged(sinceMs, sinceMs);
       return;
     }
     accepted.then(
       () => {
         coap.acknowledge(handle);
-        const heldMs = clock.monotonicMs() - sinceMs;
-        metrics.notificationSeconds.observe(heldMs / 1000);
-        if (heldMs > SUSPECT_AFTER_MS) for (const held of device.observations.values()) held.confirmed = false;
+        const nowMs = clock.monotonicMs();
+        metrics.notificationSeconds.observe((nowMs - sinceMs) / 1000);
+        if (confirmable) device.acknowledged(sinceMs, nowMs);
       },
       (error: unknown) => {
         if (error instanceof RecordTooLargeError) onTooLarge();
@@ -198,26 +197,33 @@ export class Notifications {
     );
   }
 
-  #unpublished(error: unknown, device: OwnedDevice, { handle, confirmable }: IncomingNotification): void {
-    const { coap, metrics, gaps, unpublished } = this.#ports;
+  #unpublished(error: unknown, device: OwnedDevice, notification: IncomingNotification): void {
+    const { metrics, gaps, unpublished } = this.#ports;
     unpublished(error);
     metrics.unacknowledged.with({ reason: "bus" }).inc();
-    if (!confirmable) gaps.drop(device, "pressure");
-    coap.abandon(handle);
+    if (!notification.confirmable) gaps.drop(device, "pressure");
+    this.#abandon(device, notification);
   }
 
   /** Under the heaviest pressure, and beyond a rate limit, a CON stays unanswered, for the device to send again, and a NON is dropped and told of. */
-  #shed(device: OwnedDevice, { handle, confirmable }: IncomingNotification, reason: GapReason): void {
-    const { metrics, gaps, coap } = this.#ports;
+  #shed(device: OwnedDevice, notification: IncomingNotification, reason: GapReason): void {
+    const { metrics, gaps } = this.#ports;
     metrics.unacknowledged.with({ reason }).inc();
-    if (!confirmable) gaps.drop(device, reason);
+    if (!notification.confirmable) gaps.drop(device, reason);
+    this.#abandon(device, notification);
+  }
+
+  /** Leaves a notification without ACK. */
+  #abandon(device: OwnedDevice, { handle, confirmable }: IncomingNotification): void {
+    const { coap, clock } = this.#ports;
     coap.abandon(handle);
+    if (confirmable) device.unacknowledgedSinceMs ??= clock.monotonicMs();
   }
 
   /** The first block is acknowledged with the rest: only then is the notification durable. */
   #fetchRest(device: OwnedDevice, held: HeldObservation, notification: IncomingNotification): void {
     const ports = this.#ports;
-    const { more, payload, peer, handle } = notification;
+    const { more, payload, peer } = notification;
     if (more === undefined) return;
     device.work.add(PRIORITY.notificationBlocks, async () => {
       const { blockSize, etag } = more;
@@ -232,7 +238,7 @@ export class Notifications {
         responseTimeoutMs: ports.settings.responseTimeoutMs,
         continueFrom: { body: payload, blockSize, ...(etag === undefined ? {} : { etag }) },
       });
-      if (result.type === "failed" || result.response.code !== CODE.CONTENT) return ports.coap.abandon(handle);
+      if (result.type === "failed" || result.response.code !== CODE.CONTENT) return this.#abandon(device, notification);
       this.#publish(device, held, notification, result.response.payload);
     });
   }
@@ -264,7 +270,7 @@ export class Notifications {
     payload: Uint8Array,
     reason: string,
   ): void {
-    const tooLarge = (): void => this.#ports.coap.abandon(notification.handle); // Bounded: it fits.
+    const tooLarge = (): void => this.#abandon(device, notification); // Bounded: it fits.
     this.#settle(
       notification,
       this.#ports.clock.monotonicMs(),
