@@ -113,7 +113,7 @@ describe("requests of a lost store", () => {
     await fixture.register("meter-1", await fixture.node(7, "00000000000000b7"));
     for (const id of ["r-2", "r-1", "r-3"]) await record(id, RPC_STATE_ACCEPTED, fixture.nowMs + 5_000);
     await restore();
-    const open = await fixture.devices.openRequests(METER);
+    const open = await fixture.openRequests(METER);
     expect(open.map(({ requestId, expiresAtMs }) => [requestId, expiresAtMs - fixture.nowMs])).toEqual([
       ["r-2", 5_000],
       ["r-1", 5_000],
@@ -129,7 +129,7 @@ describe("requests of a lost store", () => {
     await Promise.all([restore(), restore()]);
     expect(fixture.responses).toMatchObject([{ requestId: "r-1", status: INDETERMINATE }]);
     expect(lastState("r-1")).toBeUndefined();
-    expect(await fixture.devices.openRequests(METER)).toEqual([]);
+    expect(await fixture.openRequests(METER)).toEqual([]);
   });
 
   it("that had their final answer are left in peace: by their tombstone, or by what a rolled-back store knows", async () => {
@@ -156,7 +156,7 @@ describe("requests of a lost store", () => {
     }
     await record("r-1", null);
     await restore();
-    expect(await fixture.devices.openRequests(METER)).toMatchObject([{ requestId: "r-2" }]);
+    expect(await fixture.openRequests(METER)).toMatchObject([{ requestId: "r-2" }]);
     expect(fixture.responses).toEqual([]);
   });
 
@@ -191,7 +191,7 @@ describe("a request that comes before the store is restored", () => {
     await route();
     await fixture.settle();
     expect(fixture.responses).toEqual([]);
-    expect(await fixture.devices.openRequests(METER)).toMatchObject([{ requestId: "r-1" }]);
+    expect(await fixture.openRequests(METER)).toMatchObject([{ requestId: "r-1" }]);
   });
 
   it("is not handed over when it had been dispatched before: it ends INDETERMINATE", async () => {
@@ -283,6 +283,22 @@ describe("desired values of a lost store", () => {
     await restore();
     expect(await fixture.devices.desiredValues(METER)).toMatchObject([{ key: "utcOffset", value: '"+02"' }]);
     expect(fixture.deadLetters).toEqual([]); // It was one when it came.
+  });
+});
+
+describe("a desired value that the store does not take", () => {
+  it("is passed over, and the others are there again", async () => {
+    const desire = fixture.devices.desire.bind(fixture.devices);
+    fixture.devices.desire = async (request) => {
+      if (request.key === "bad") throw new TypeError("the script failed");
+      return desire(request);
+    };
+    for (const key of ["bad", "utcOffset"]) {
+      await publish("attributeUpdate", attributeUpdateKey("default", "meter-1", key), Buffer.from('{"value":1}'));
+    }
+    await restore();
+    expect(await fixture.devices.desiredValues(METER)).toMatchObject([{ key: "utcOffset" }]);
+    expect(await fixture.devices.incarnation()).toMatchObject({ restored: true });
   });
 });
 
