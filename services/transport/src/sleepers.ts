@@ -64,7 +64,9 @@ export class Sleepers {
     logLine(device, "Info : Client is awake!", this.#ports);
     this.#tell(device, LIFECYCLE_EVENT_AWAKE);
     this.watch(device);
-    device.underWay?.abort();
+    // Its response may come with the very datagram by which it was heard: a notification answers an Observe.
+    const { underWay } = device;
+    queueMicrotask(() => underWay?.abort());
   }
 
   stop(): void {
