@@ -40,8 +40,10 @@ const ASLEEP_MS = 1_500;
 const LAST_SECOND_MS = 1_000;
 /** How long a device has a request without answering: Redis is lost in between. */
 const RESPONSE_DELAY_MS = 3_000;
-/** How often the devices are heard afterwards: what waits is carried out when its device is heard once Redis has back what Kafka knows. */
-const WAKES_EVERY_MS = 2_000;
+/** How often the devices are heard afterwards, from the first moment on: before Redis has back what Kafka knows nothing may be carried out twice, and then all that waits is. */
+const WAKES_EVERY_MS = 500;
+/** How long after that they go on: what is carried out once more, or answered once more, has been. */
+const SETTLES_MS = 3_000;
 /** A device whose node cannot reach Redis is refused, and comes again. */
 const REGISTER_MS = 30_000;
 
@@ -119,12 +121,14 @@ export class RedisLosses {
     else await this.#promote(replica, brokenMs + LAST_SECOND_MS);
 
     for (const { device } of subjects) if (moves) device.moveTo(this.#nodes[1]);
-    const wakes = setInterval(() => {
+    const wake = (): void => {
       for (const { device } of subjects) device.handle({ type: "update" });
-    }, WAKES_EVERY_MS);
+    };
+    wake();
+    const wakes = setInterval(wake, WAKES_EVERY_MS);
     await Promise.allSettled(subjects.map(({ asked }) => asked?.answered));
     await this.#restored();
-    await sleep(2 * WAKES_EVERY_MS); // What is to be carried out once more, or answered once more, has been.
+    await sleep(SETTLES_MS);
     clearInterval(wakes);
   }
 
