@@ -1,6 +1,5 @@
-import { CONTENT_TYPE, lwm2m, provisioningKey, TOPICS, toSafeNumber } from "@ferry/proto";
+import { CONTENT_TYPE, lwm2m, provisioningKey, toSafeNumber } from "@ferry/proto";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import { routeRequest } from "./route-requests.ts";
 import { RouterFixture } from "./router-fixture.ts";
 
 const READ = { requestId: "r-1", endpoint: "demo", method: "Read", params: { id: "/3/0/9" } };
@@ -10,12 +9,7 @@ let fixture: RouterFixture;
 beforeEach(async () => {
   fixture = new RouterFixture();
   await fixture.start();
-  fixture.bus.subscribe({
-    type: "group",
-    groupId: "rpc-router",
-    topics: [TOPICS.rpcRequest.name],
-    handle: (record) => routeRequest(record, () => {}, fixture.ports),
-  });
+  fixture.routeRequests();
 });
 
 afterEach(() => fixture.stop());

@@ -13,12 +13,7 @@ let fixture: RouterFixture;
 beforeEach(async () => {
   fixture = new RouterFixture();
   await fixture.start();
-  fixture.bus.subscribe({
-    type: "group",
-    groupId: "rpc-router",
-    topics: [TOPICS.rpcRequest.name],
-    handle: (record) => routeRequest(record, () => {}, fixture.ports),
-  });
+  fixture.routeRequests();
 });
 
 afterEach(() => fixture.stop());

@@ -6,6 +6,7 @@ import { MemoryDeviceStore, MemoryNodeDirectory, MemoryProvisioningStore } from 
 import { RPC_ROUTER_METRICS } from "./metrics.ts";
 import type { RouterPorts } from "./ports.ts";
 import { ProfileExpiries } from "./profile-expiries.ts";
+import { routeRequest } from "./route-requests.ts";
 
 const LEASE_MS = 10_000;
 const POLL_MS = 2;
@@ -91,6 +92,16 @@ export class RouterFixture {
       from: "latest",
       handle: ({ key, partition, value, headers }) =>
         take({ key, partition, value: value ?? new Uint8Array(), headers }),
+    });
+  }
+
+  /** Routes the requests that are published from now on. */
+  routeRequests(): void {
+    this.bus.subscribe({
+      type: "group",
+      groupId: "rpc-router",
+      topics: [TOPICS.rpcRequest.name],
+      handle: (record) => routeRequest(record, () => {}, this.ports),
     });
   }
 
