@@ -56,6 +56,15 @@ describe("a desired value", () => {
     expect(parseAttributeUpdate(bytes, undefined, key)).toMatchObject({ type: "invalid", field });
   });
 
+  it("that is refused says what to give instead", () => {
+    expect(parseAttributeUpdate(json({ value: 1 }), undefined, "default/meter-1")).toMatchObject({
+      reason: "is missing: let the record's key be tenant/endpoint/key",
+    });
+    expect(parseAttributeUpdate(Buffer.from('"+02"'), undefined, KEY)).toMatchObject({
+      reason: 'The desired value is neither a JSON object, as {"value": 1}, nor lwm2m.v1.AttributeUpdate.',
+    });
+  });
+
   it("of any bytes is taken apart or refused, never thrown at", () => {
     fc.assert(
       fc.property(fc.uint8Array(), fc.option(fc.string(), { nil: null }), (bytes, key) => {

@@ -73,6 +73,7 @@ function check({ tenant, endpoint, key, value }: Draft, withdraws: boolean): Par
   const wrong = (field: string, reason: string): ParsedAttributeUpdate => ({ type: "invalid", field, reason });
   const badTenant = checkTenant(tenant);
   if (badTenant !== undefined) return wrong("tenant", badTenant);
+  if (endpoint === "") return wrong("endpoint", "is missing: let the record's key be tenant/endpoint/key");
   const badEndpoint = checkEndpoint(endpoint);
   if (badEndpoint !== undefined) return wrong("endpoint", badEndpoint);
   if (typeof key !== "string" || key === "" || key.length > MAX_KEY_CHARACTERS || !key.isWellFormed()) {
@@ -103,7 +104,7 @@ function draftOfProtobuf(bytes: Uint8Array): Draft | string {
     return { tenant, endpoint, key, value };
   } catch {
     // protobufjs throws Error, RangeError and TypeError for bytes that are no message.
-    return "The desired value is neither JSON nor lwm2m.v1.AttributeUpdate.";
+    return `The desired value is neither a JSON object, as {"value": 1}, nor lwm2m.v1.AttributeUpdate.`;
   }
 }
 
