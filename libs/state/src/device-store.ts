@@ -192,15 +192,33 @@ export interface OpenRequest {
   /** Content type of request and response on the bus. */
   readonly contentType: string;
   readonly expiresAtMs: number;
+  /** Ends as soon as its device's node is gone. */
+  readonly failFast?: boolean;
   /** Says what is asked for, at most 64 characters: the same id with another digest is another request. Absent: that is not compared. */
   readonly digest?: string;
 }
 
-/** An open request as its shard holds it. */
-export interface ShardRequest extends Omit<OpenRequest, "digest"> {
+/** An open request as its shard lists it, without what is asked for. */
+export interface ShardRequest {
   readonly device: DeviceRef;
+  readonly requestId: string;
+  readonly contentType: string;
+  readonly expiresAtMs: number;
+  readonly failFast: boolean;
+  /** It made room for a later one: nobody dispatches it any more, and whoever finds it finishes it. */
+  readonly displaced: boolean;
   /** Who passed `dispatch` with it: whether the device carried it out is unknown until the answer comes. */
   readonly dispatchedBy?: NodeRef;
+}
+
+/** An open request with what is asked for. */
+export interface WaitingRequest extends ShardRequest, Pick<OpenRequest, "request"> {}
+
+/** Some of many requests. */
+export interface Page<Listed extends ShardRequest> {
+  readonly requests: readonly Listed[];
+  /** There are others behind them. */
+  readonly more: boolean;
 }
 
 export type AcceptOutcome =
@@ -214,12 +232,12 @@ export type AcceptOutcome =
        */
       readonly displaced: readonly ShardRequest[];
     }
-  /** The request is open already. */
-  | { readonly type: "open" }
+  /** The request is open already, as `open` says. */
+  | { readonly type: "open"; readonly open: WaitingRequest; readonly state?: DeviceState }
   /** This id is that of another request, open or finished: nothing was stored. */
   | { readonly type: "conflict" }
-  /** This id has its final answer: `lwm2m.v1.RpcResponse`, encoded as `contentType` says. */
-  | { readonly type: "finished"; readonly response: Uint8Array; readonly contentType: string }
+  /** This id has its final answer: `lwm2m.v1.RpcResponse`, encoded as `contentType` says; no `response` when that is longer ago than it is remembered. */
+  | { readonly type: "finished"; readonly response?: Uint8Array; readonly contentType: string }
   /** As many as the limit are open, and all were dispatched: nothing was stored. */
   | { readonly type: "full" };
 
@@ -235,7 +253,7 @@ export type DispatchOutcome =
 export type FinishOutcome =
   | { readonly type: "won"; readonly outboxId: string; readonly contentType: string }
   /** Another answer was first; this one is void. */
-  | { readonly type: "lost"; readonly response: Uint8Array }
+  | { readonly type: "lost" }
   /** No such request, or its memory lapsed. */
   | { readonly type: "unknown" };
 
@@ -373,8 +391,15 @@ export interface FinishRequest {
   readonly nowMs: number;
 }
 
-/** Which open requests of a shard are listed: at most `limit`, after the first `offset` (0). */
+/** Which open requests of a device are handed over: at most `limit`, and of few bytes (`PAGE_MAX_BYTES`), behind `after`: from the first, if that is not open. */
 export interface OpenRequestsPage {
+  readonly device: DeviceRef;
+  readonly limit: number;
+  readonly after?: string;
+}
+
+/** Which open requests of a shard are listed: at most `limit`, after the first `offset` (0). */
+export interface ShardRequestsPage {
   readonly shard: number;
   readonly limit: number;
   readonly offset?: number;
@@ -435,8 +460,8 @@ export interface DeviceStore {
   observe(request: ObserveRequest): Promise<OwnedOutcome>;
 
   /**
-   * Remembers a request until its final answer, and that until 10 minutes after it or its expiry, whichever is later. Beyond `limit` open requests
-   * of the device (at least 1) it displaces the oldest that were not dispatched.
+   * Remembers a request until its final answer (`OPEN_MEMORY_MS` beyond its expiry at most), the answer for `ANSWER_MEMORY_MS`, and that there was one until
+   * the request expires. Beyond `limit` open requests of the device (at least 1) it displaces the oldest that were not dispatched.
    */
   accept(request: AcceptRequest): Promise<AcceptOutcome>;
   /** Passed just before the first transmission of Execute, Create, Delete: at most one caller is told to go. */
@@ -444,10 +469,10 @@ export interface DeviceStore {
   /** Decides the final answer once; the winner's response (`encodeRpcResponse` by the request's content type) is in the outbox in the same step. */
   finish(request: FinishRequest): Promise<FinishOutcome>;
   /** Requests of a device that have no final answer, in order of acceptance. */
-  openRequests(device: DeviceRef): Promise<readonly ShardRequest[]>;
+  openRequests(page: OpenRequestsPage): Promise<Page<WaitingRequest>>;
 
-  /** Open requests of a shard, the first to expire first, after the first `offset` (0): so that routers can end those whose node and router died. */
-  listOpenRequests(request: OpenRequestsPage): Promise<readonly ShardRequest[]>;
+  /** Open requests of a shard, the first to expire first: so that routers can end those whose node and router died. */
+  listOpenRequests(page: ShardRequestsPage): Promise<Page<ShardRequest>>;
 
   /** Stores what a resource is to be set to; `value` undefined withdraws it. Forgotten `DESIRED_MEMORY_MS` after the device's last desire. */
   desire(request: DesireRequest): Promise<DesireOutcome>;

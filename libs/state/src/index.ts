@@ -36,6 +36,7 @@ export {
   type UpdateOutcome,
   type UpdateRequest,
   type Waiting,
+  type WaitingRequest,
 } from "./device-store.ts";
 export { type Epoch, epochSlot, nextEpoch } from "./epoch.ts";
 export { StateUnavailableError } from "./errors.ts";

@@ -1,8 +1,14 @@
 /** How long a Register's repeat gets the answer of the first: EXCHANGE_LIFETIME (RFC 7252 §4.8.2). */
 export const REGISTER_MEMORY_MS = 247_000;
 
-/** How long a final answer, or a request that never got one, is remembered beyond its end or expiry. */
+/** How long a final answer is remembered. That there was one is remembered until the request expires, if that is later. */
 export const ANSWER_MEMORY_MS = 600_000;
+
+/** How long a request that nobody ended is kept beyond its expiry, so that a router ends it as soon as there is one again. */
+export const OPEN_MEMORY_MS = 86_400_000;
+
+/** A step hands over no further requests once it has so many bytes of them; it hands over one at least. */
+export const PAGE_MAX_BYTES = 262_144;
 
 /** How long a shard stays with the node that swept it last. */
 export const SWEEP_LEASE_MS = 30_000;

@@ -1,5 +1,5 @@
 import { CONTENT_TYPE, lwm2m, TOPICS } from "@ferry/proto";
-import { type NodeEntry, SHARDS, StateUnavailableError, shardOf } from "@ferry/state";
+import { type DeviceRef, type NodeEntry, type OpenRequest, SHARDS, StateUnavailableError, shardOf } from "@ferry/state";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { RequestExpiry } from "./expire-requests.ts";
 import { routeRequest } from "./route-requests.ts";
@@ -40,6 +40,23 @@ async function request(method: string): Promise<void> {
   });
   await fixture.until(() => fixture.commands.length === 1);
   await expiry.step();
+}
+
+/** Stores a request as a router does that dies then. It lapses in a second. */
+async function accepted(
+  requestId: string,
+  { device = DEVICE, limit = 100, ...changes }: Partial<OpenRequest> & { device?: DeviceRef; limit?: number } = {},
+): Promise<{ readonly device: DeviceRef; readonly expiresAtMs: number }> {
+  const request = lwm2m.v1.RpcRequest.encode({ requestId, ...device, method: "Read" }).finish();
+  const expiresAtMs = fixture.nowMs + 1000;
+  const open = { requestId, request, contentType: CONTENT_TYPE.json, expiresAtMs, ...changes };
+  await fixture.devices.accept({ device, open, limit, nowMs: fixture.nowMs });
+  return { device, expiresAtMs: open.expiresAtMs };
+}
+
+/** As many steps as look at every shard. */
+async function round(): Promise<void> {
+  for (let step = 0; step < PACE.roundMs / PACE.stepMs; step++) await expiry.step();
 }
 
 async function answers(): Promise<unknown[]> {
@@ -91,42 +108,41 @@ describe("a request that its node does not answer", () => {
     expect(await answers()).toEqual([]);
   });
 
-  it("ends though another of its shard has stored bytes that are no request", async () => {
-    const expiresAtMs = fixture.nowMs + 1000;
-    const open = { contentType: CONTENT_TYPE.json, expiresAtMs };
-    const wire = lwm2m.v1.RpcRequest.encode({ requestId: "r-1", ...DEVICE, method: "Read" }).finish();
-    const damaged = { ...open, requestId: "r-0", request: Uint8Array.of(0xff), expiresAtMs: expiresAtMs + 60_000 };
-    await fixture.devices.accept({ device: DEVICE, open: damaged, limit: 100, nowMs: fixture.nowMs });
-    const sound = { ...open, requestId: "r-1", request: wire };
-    await fixture.devices.accept({ device: DEVICE, open: sound, limit: 100, nowMs: fixture.nowMs });
-    fixture.nowMs += 3001;
-    for (let step = 0; step < PACE.roundMs / PACE.stepMs; step++) await expiry.step();
+  it("ends though its stored bytes are no request", async () => {
+    await accepted("r-1", { request: Uint8Array.of(0xff) });
+    fixture.nowMs += 3000;
+    await round();
     expect(await answers()).toEqual(["EXPIRED"]);
   });
 
   it("is found within a round by a router that never heard of it, when node and router died", async () => {
-    const wire = lwm2m.v1.RpcRequest.encode({ requestId: "r-1", ...DEVICE, method: "Read" }).finish();
-    const open = { requestId: "r-1", request: wire, contentType: CONTENT_TYPE.json, expiresAtMs: fixture.nowMs + 1000 };
-    await fixture.devices.accept({ device: DEVICE, open, limit: 100, nowMs: fixture.nowMs });
+    await accepted("r-1");
     fixture.nowMs += 3000;
-    for (let step = 0; step < PACE.roundMs / PACE.stepMs; step++) await expiry.step();
+    await round();
     expect(await answers()).toEqual(["EXPIRED"]);
+  });
+
+  it("is found and ends, though there was no router for a day after its expiry", async () => {
+    await accepted("r-1");
+    fixture.nowMs += 86_400_000;
+    await round();
+    expect(await answers()).toEqual(["EXPIRED"]);
+    expect(fixture.states.at(-1)).toEqual({ key: "default/demo/r-1", record: undefined });
+  });
+
+  it("ends as DISPLACED when it made room for another and the router died that should have said so", async () => {
+    const expiresAtMs = fixture.nowMs + 3_600_000;
+    for (const requestId of ["r-1", "r-2"]) await accepted(requestId, { expiresAtMs, limit: 1 });
+    await round();
+    expect(await answers()).toEqual(["DISPLACED"]);
+    expect(fixture.jsonResponses).toMatchObject([{ requestId: "r-1", error: expect.stringContaining("made room") }]);
   });
 });
 
 describe("a look at open requests", () => {
-  /** Stores an open request of the device that lapses in a second. */
-  async function accepted(requestId: string, device = DEVICE): Promise<{ device: typeof DEVICE; expiresAtMs: number }> {
-    const request = lwm2m.v1.RpcRequest.encode({ requestId, ...device, method: "Read" }).finish();
-    const expiresAtMs = fixture.nowMs + 1000;
-    const open = { requestId, request, contentType: CONTENT_TYPE.json, expiresAtMs };
-    await fixture.devices.accept({ device, open, limit: 100, nowMs: fixture.nowMs });
-    return { device, expiresAtMs };
-  }
-
   it("that fails in one shard holds up no other shard, and is made again", async () => {
     await accepted("r-1");
-    await accepted("r-2", { tenant: "default", endpoint: "other" });
+    await accepted("r-2", { device: { tenant: "default", endpoint: "other" } });
     fixture.nowMs += 3000;
     const list = fixture.devices.listOpenRequests.bind(fixture.devices);
     let isAway = true;
@@ -173,7 +189,7 @@ describe("a look at open requests", () => {
     const list = fixture.devices.listOpenRequests.bind(fixture.devices);
     fixture.devices.listOpenRequests = async (page) => {
       const listed = await list(page);
-      if (page.shard === SHARD && listed.length === 0) slow.expect(await accepted("r-1"));
+      if (page.shard === SHARD && listed.requests.length === 0) slow.expect(await accepted("r-1"));
       return listed;
     };
     await slow.step();
@@ -190,7 +206,7 @@ describe("a request whose node dies", () => {
     await fixture.nodes.release(node);
     await expiry.step();
     expect(await answers()).toEqual([]);
-    expect(await fixture.devices.openRequests(DEVICE)).toHaveLength(1);
+    expect(await fixture.openRequests(DEVICE)).toHaveLength(1);
   });
 
   it("ends as UNREACHABLE at once when it is to fail fast, unless the device has another node by then", async () => {
@@ -266,14 +282,12 @@ describe("a request whose node dies", () => {
     const expiresAtMs = fixture.nowMs + 1000;
     for (let index = 0; index < 450; index++) {
       const requestId = `r-${index}`;
-      const wire = lwm2m.v1.RpcRequest.encode({ requestId, ...DEVICE, method: "Execute" }).finish();
-      const open = { requestId, request: wire, contentType: CONTENT_TYPE.json, expiresAtMs: expiresAtMs + index };
-      await fixture.devices.accept({ device: DEVICE, open, limit: 1000, nowMs: fixture.nowMs });
+      await accepted(requestId, { expiresAtMs: expiresAtMs + index, limit: 1000 });
       if (index % 100 === 99)
         await fixture.devices.dispatch({ device: DEVICE, requestId, owner, nowMs: fixture.nowMs });
     }
     await fixture.nodes.release(node);
-    for (let step = 0; step < PACE.roundMs / PACE.stepMs; step++) await expiry.step();
+    await round();
     await fixture.settle();
     expect(fixture.jsonResponses.map(({ requestId }) => requestId)).toEqual(["r-99", "r-199", "r-299", "r-399"]);
   });

@@ -1,9 +1,8 @@
-import { lwm2m } from "@ferry/proto";
 import { SHARDS, type ShardRequest, shardOf } from "@ferry/state";
 import { finish } from "./finish.ts";
 import { isOutage } from "./outage.ts";
 import type { RouterPorts } from "./ports.ts";
-import { type Answer, LAPSED } from "./route.ts";
+import { type Answer, displacedAnswer, LAPSED } from "./route.ts";
 import type { Accepted } from "./route-requests.ts";
 
 /** Requests of one shard that are looked at together. */
@@ -63,21 +62,20 @@ export class RequestExpiry {
     if (failures.length > 0) throw failures.find((reason) => !isOutage(reason)) ?? failures[0];
   }
 
-  /** Ends what has lapsed or is with a node that died, and notes when the rest is due. */
+  /** Ends what has lapsed, was displaced or is with a node that died, and notes when the rest is due. */
   async #look(shard: number, alive: ReadonlySet<string>): Promise<void> {
     const { devices, clock, settings } = this.#ports;
     this.#dueMs.delete(shard); // Before it is listed: what is accepted meanwhile is noted, and may not be in the list.
     try {
-      const left: ShardRequest[] = [];
+      let offset = 0;
       let more = true;
       while (more) {
-        const page = await devices.listOpenRequests({ shard, limit: LIMIT, offset: left.length });
-        more = page.length === LIMIT;
+        const page = await devices.listOpenRequests({ shard, limit: LIMIT, offset });
         const lapsedMs = clock() - settings.answerGraceMs;
-        const stays = await Promise.all(page.map((request) => this.#see(request, lapsedMs, alive)));
-        left.push(...page.filter((_, index) => stays[index]));
+        const stays = await Promise.all(page.requests.map((request) => this.#see(request, lapsedMs, alive)));
+        offset += stays.filter(Boolean).length;
+        more = page.more;
       }
-      for (const request of left) this.expect(request);
     } catch (error) {
       this.#dueMs.delete(shard); // Behind all others: one that keeps failing does not keep them from their turn.
       this.#dueMs.set(shard, 0);
@@ -85,30 +83,22 @@ export class RequestExpiry {
     }
   }
 
-  /** Ends a request that nobody else ends; false when it is not open any more. */
+  /** Ends a request that nobody else ends, or notes when it is due; false when it is not open any more. */
   async #see(request: ShardRequest, lapsedMs: number, alive: ReadonlySet<string>): Promise<boolean> {
-    try {
-      const end = await this.#endOf(request, lapsedMs, alive);
-      if (end !== undefined) await finish(request, end, this.#ports);
-      return end === undefined;
-    } catch (error) {
-      if (isOutage(error)) throw error;
-      // Stored bytes that are damaged: it does not keep the others from their end, and the store forgets it in time.
-      const { device, requestId } = request;
-      this.#ports.logger.error({ err: error, ...device, requestId }, "an open request could not be ended");
-      return true;
-    }
+    const end = await this.#endOf(request, lapsedMs, alive);
+    if (end === undefined) this.expect(request);
+    else await finish(request, end, this.#ports);
+    return end === undefined;
   }
 
   async #endOf(request: ShardRequest, lapsedMs: number, alive: ReadonlySet<string>): Promise<Answer | undefined> {
-    const { dispatchedBy, expiresAtMs } = request;
+    const { dispatchedBy, expiresAtMs, displaced, failFast } = request;
     if (dispatchedBy !== undefined) {
       return expiresAtMs <= lapsedMs || !alive.has(dispatchedBy.bootId) ? INDETERMINATE : undefined;
     }
+    if (displaced) return displacedAnswer(this.#ports.settings.maxOpen); // Who displaced it died before it had said so.
     if (expiresAtMs <= lapsedMs) return EXPIRED;
-    return lwm2m.v1.RpcRequest.decode(request.request).failFast && !(await this.#hasNode(request, alive))
-      ? UNREACHABLE
-      : undefined;
+    return failFast && !(await this.#hasNode(request, alive)) ? UNREACHABLE : undefined;
   }
 
   async #hasNode({ device }: ShardRequest, alive: ReadonlySet<string>): Promise<boolean> {

@@ -91,8 +91,8 @@ async function openInShard(devices: DeviceStore, shard: number): Promise<ShardRe
   const open: ShardRequest[] = [];
   for (;;) {
     const page = await devices.listOpenRequests({ shard, limit: PAGE, offset: open.length });
-    open.push(...page);
-    if (page.length < PAGE) return open;
+    open.push(...page.requests);
+    if (!page.more) return open;
   }
 }
 
@@ -152,7 +152,9 @@ function onRecord({ key, value, timestampMs }: IncomingRecord): OnRecord | undef
     // protobufjs throws Error, RangeError and TypeError for bytes that are no message.
     return undefined;
   }
-  const { tenant, endpoint, requestId, method, params, expiresAtMs } = lwm2m.v1.RpcRequest.create(record.request ?? {});
+  const { tenant, endpoint, requestId, method, params, expiresAtMs, failFast } = lwm2m.v1.RpcRequest.create(
+    record.request ?? {},
+  );
   if (key !== rpcStateKey(tenant, endpoint, requestId)) return undefined;
   return {
     open: {
@@ -161,6 +163,7 @@ function onRecord({ key, value, timestampMs }: IncomingRecord): OnRecord | undef
       request: lwm2m.v1.RpcRequest.encode(record.request ?? {}).finish(),
       contentType: record.contentType,
       expiresAtMs: toSafeNumber(expiresAtMs),
+      failFast,
       digest: digestOf({ method, params }),
     },
     // The record is written in the step that accepts: requests of one device follow one another, each after the record of the one before.

@@ -70,6 +70,22 @@ describe("a request to a registered device", () => {
     expect(fixture.commands).toHaveLength(2);
   });
 
+  it("is neither carried out nor answered once more by a redelivery that comes when its answer is forgotten", async () => {
+    await fixture.register("demo", await fixture.node(5, "boot-5"));
+    const execute = { ...READ, method: "Execute", expiresAtMs: fixture.nowMs + 3_000_000 };
+    await fixture.publishRequest(DEMO, execute);
+    await fixture.until(() => fixture.commands.length === 1);
+    const device = { tenant: "default", endpoint: "demo" };
+    const response = Buffer.from('{"requestId":"r-1","status":"SUCCESSFUL"}');
+    await fixture.devices.finish({ device, requestId: "r-1", response, nowMs: fixture.nowMs });
+    fixture.nowMs += 2_999_999;
+    await fixture.publishRequest(DEMO, execute);
+    await fixture.publishRequest(DEMO, { ...READ, requestId: "r-2" });
+    await fixture.until(() => fixture.commands.length === 2);
+    expect(fixture.commands[1]?.command.perform?.request?.requestId).toBe("r-2");
+    expect(fixture.jsonResponses).toEqual([]);
+  });
+
   it("has its id to itself: another method or params under it is REJECTED, while it is open and after its answer", async () => {
     await fixture.register("demo", await fixture.node(5, "boot-5"));
     await fixture.publishRequest(DEMO, READ);
@@ -115,7 +131,7 @@ describe("a request to a registered device", () => {
     for (const requestId of ["r-1", "r-2", "r-3", "r-4"]) await fixture.publishRequest(DEMO, { ...READ, requestId });
     await fixture.until(() => fixture.jsonResponses.length === 1);
     expect(fixture.jsonResponses[0]).toMatchObject({ requestId: "r-1", status: "DISPLACED" });
-    const open = await fixture.devices.openRequests({ tenant: "default", endpoint: "demo" });
+    const open = await fixture.openRequests({ tenant: "default", endpoint: "demo" });
     expect(open.map(({ requestId }) => requestId)).toEqual(["r-2", "r-3", "r-4"]);
   });
 

@@ -12,7 +12,7 @@ import {
   toSafeNumber,
 } from "@ferry/proto";
 import { findMethod } from "@ferry/rpc";
-import { type DeviceRef, type DeviceState, namedEventId, type OpenRequest } from "@ferry/state";
+import { type DeviceRef, type DeviceState, namedEventId, type OpenRequest, type WaitingRequest } from "@ferry/state";
 import { bury } from "./bury.ts";
 import { encodeAnswer, finish, publishResponse } from "./finish.ts";
 import { inOneLife } from "./one-life.ts";
@@ -20,7 +20,7 @@ import { isOutage } from "./outage.ts";
 import type { RouterPorts } from "./ports.ts";
 import { publishAccepted, publishProgress } from "./progress.ts";
 import { isProvisioned } from "./provisioned.ts";
-import { type Answer, route } from "./route.ts";
+import { type Answer, displacedAnswer, route } from "./route.ts";
 
 const { RPC_PROGRESS_QUEUED, RPC_PROGRESS_WAITING_FOR_DEVICE } = lwm2m.v1.RpcProgress;
 
@@ -116,15 +116,18 @@ async function accept(
     request: lwm2m.v1.RpcRequest.encode({ ...request, expiresAtMs }).finish(),
     contentType,
     expiresAtMs,
+    failFast: request.failFast,
     digest: digestOf(request),
   };
   const accepted = await devices.accept({ device, open, limit: settings.maxOpen, nowMs });
   switch (accepted.type) {
     case "finished":
-      await repeatAnswer({ ...open, contentType: accepted.contentType }, accepted.response, ports);
+      // Where the answer is remembered no more, whoever asked has had it for long.
+      if (accepted.response !== undefined)
+        await repeatAnswer({ ...open, contentType: accepted.contentType }, accepted.response, ports);
       return "repeated";
     case "open":
-      await inOneLife(() => forwardAgain(device, requestId, ports), ports);
+      await inOneLife(() => forwardAgain(accepted.open, accepted.state, ports), ports);
       return "repeated";
     case "conflict":
       return answerUnstored(open, "REJECTED", "BAD_REQUEST", otherRequest(requestId), ports);
@@ -133,7 +136,7 @@ async function accept(
     case "accepted": {
       failpoint("accepted");
       onAccepted(open);
-      const displaced: Answer = { status: "DISPLACED", result: "", error: displacedText(settings.maxOpen) };
+      const displaced = displacedAnswer(settings.maxOpen);
       const handOver = async (): Promise<Outcome> => {
         const [outcome] = await Promise.all([
           forward(open, accepted.state, 1, traceParent, ports),
@@ -166,10 +169,6 @@ function otherRequest(requestId: string): string {
 
 function allSent(limit: number): string {
   return `${limit} requests of the device were sent and have no answer yet: ask again later`;
-}
-
-function displacedText(limit: number): string {
-  return `More than ${limit} requests of the device were open: the oldest made room for a later one`;
 }
 
 /** Answers a request of which the store keeps nothing, under an event id of its own: its request id is, or may become, that of another. */
@@ -215,10 +214,8 @@ async function repeatAnswer(request: Accepted, response: Uint8Array, ports: Rout
  * A request that is open already: a repeat, or our own record once more because its router died before it had handed the request over. The node that has it
  * in hand ignores the second command, so it is safe to send one; what was dispatched is in a node's hands for certain.
  */
-async function forwardAgain(device: DeviceRef, requestId: string, ports: RouterPorts): Promise<void> {
-  const open = (await ports.devices.openRequests(device)).find((one) => one.requestId === requestId);
-  if (open === undefined || open.dispatchedBy !== undefined) return;
-  await forward({ ...open, device }, await ports.devices.get(device), 1, "", ports);
+async function forwardAgain(open: WaitingRequest, state: DeviceState | undefined, ports: RouterPorts): Promise<void> {
+  if (open.dispatchedBy === undefined && !open.displaced) await forward(open, state, 1, "", ports);
 }
 
 /** Sends an accepted request where `route` says. `attempt` counts the hand-overs of one request, from 1. */

@@ -55,6 +55,12 @@ export function route(
 /** Why a request ends that nobody carried out in time. */
 export const LAPSED = "The request lapsed before it could be carried out";
 
+/** The end of a request that made room for a later one. */
+export function displacedAnswer(maxOpen: number): Answer {
+  const error = `More than ${maxOpen} requests of the device were open: the oldest made room for a later one`;
+  return { status: "DISPLACED", result: "", error };
+}
+
 function toCaller(status: Answer["status"], error: string): Route {
   return { to: "caller", answer: { status, result: "", error } };
 }

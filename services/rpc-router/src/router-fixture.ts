@@ -1,7 +1,7 @@
 import { MemoryBus } from "@ferry/bus/memory";
 import { CONTENT_TYPE, lwm2m, TOPICS } from "@ferry/proto";
 import { createEpisode, createLogger, createMetrics } from "@ferry/runtime";
-import type { DeviceState, NodeEntry } from "@ferry/state";
+import type { DeviceRef, DeviceState, NodeEntry, WaitingRequest } from "@ferry/state";
 import { MemoryDeviceStore, MemoryNodeDirectory, MemoryProvisioningStore } from "@ferry/state/memory";
 import { RPC_ROUTER_METRICS } from "./metrics.ts";
 import type { RouterPorts } from "./ports.ts";
@@ -145,6 +145,11 @@ export class RouterFixture {
       nowMs: this.nowMs,
     });
     return outcome.state;
+  }
+
+  /** What waits for a device that few requests wait for. */
+  async openRequests(device: DeviceRef): Promise<readonly WaitingRequest[]> {
+    return (await this.devices.openRequests({ device, limit: 100 })).requests;
   }
 
   /** Publishes a request, as JSON unless it is bytes. */

@@ -12,13 +12,13 @@ import {
   type SweepOutcome,
   type UpdateRequest,
 } from "../device-store.ts";
-import { ANSWER_MEMORY_MS, REGISTER_MEMORY_MS, SWEEP_LEASE_MS } from "../limits.ts";
+import { ANSWER_MEMORY_MS, OPEN_MEMORY_MS, REGISTER_MEMORY_MS, SWEEP_LEASE_MS } from "../limits.ts";
 import { shardOf } from "../shard.ts";
 import { describeOwnership } from "./device-store-ownership.ts";
 import { describePeers } from "./device-store-peers.ts";
 import { describeRestore } from "./device-store-restore.ts";
 import { describeWaiting } from "./device-store-waiting.ts";
-import { NODES, newDevice, newObservation, newRegister, newRegistrationId } from "./harness.ts";
+import { NODES, newDevice, newObservation, newRegister, newRegistrationId, openRequestsOf } from "./harness.ts";
 
 /** A store as three nodes see it. */
 export interface DeviceStoreHarness {
@@ -462,11 +462,12 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
       it("A request is accepted once, open until its final answer, and then answered the same again", async () => {
         const device = newDevice();
         expect(await accept(device, open())).toEqual({ type: "accepted", displaced: [] });
-        expect(await accept(device, open())).toEqual({ type: "open" });
-        expect(await store.openRequests(device)).toEqual([{ device, ...open() }]);
+        const waiting = { device, ...open(), failFast: false, displaced: false };
+        expect(await accept(device, open())).toEqual({ type: "open", open: waiting });
+        expect(await openRequestsOf(store, device)).toEqual([waiting]);
         const won = await store.finish({ device, requestId: "r1", response, nowMs });
         expect(won).toEqual({ type: "won", outboxId: expect.any(String), contentType: "application/json" });
-        expect(await store.openRequests(device)).toEqual([]);
+        expect(await openRequestsOf(store, device)).toEqual([]);
         expect(await accept(device, open())).toEqual({
           type: "finished",
           response,
@@ -480,7 +481,6 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
         const won = await store.finish({ device, requestId: "r1", response, nowMs });
         expect(await store.finish({ device, requestId: "r1", response: Uint8Array.of(1), nowMs })).toEqual({
           type: "lost",
-          response,
         });
         expect(await outboxOf(device)).toEqual([
           {
@@ -500,7 +500,7 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
         const other = { ...open(), digest: "write" };
         expect(await accept(device, first)).toMatchObject({ type: "accepted" });
         expect(await accept(device, other)).toEqual({ type: "conflict" });
-        expect(await accept(device, first)).toEqual({ type: "open" });
+        expect(await accept(device, first)).toMatchObject({ type: "open" });
         await store.finish({ device, requestId: "r1", response, nowMs });
         expect(await accept(device, other)).toEqual({ type: "conflict" });
         expect(await accept(device, first)).toMatchObject({ type: "finished" });
@@ -522,32 +522,40 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
         expect(await store.dispatch({ device, requestId: "r1", owner: stranger, nowMs })).toEqual({ type: "stale" });
         expect(await store.dispatch({ device, requestId: "r1", owner, nowMs })).toEqual({ type: "go" });
         expect(await store.dispatch({ device, requestId: "r1", owner, nowMs })).toEqual({ type: "dispatched" });
-        expect(await store.openRequests(device)).toMatchObject([{ requestId: "r1", dispatchedBy: a }]);
+        expect(await openRequestsOf(store, device)).toMatchObject([{ requestId: "r1", dispatchedBy: a }]);
         await store.finish({ device, requestId: "r1", response, nowMs });
         expect(await store.dispatch({ device, requestId: "r1", owner, nowMs })).toEqual({ type: "finished" });
       });
 
-      it("A final answer is remembered for 10 minutes, or until the request expires when that is later", async () => {
+      it("A final answer is remembered for 10 minutes; that there was one, until the request expires when that is later", async () => {
         const device = newDevice();
+        const shard = shardOf(device.tenant, device.endpoint);
         await accept(device, open("short"));
         await accept(device, open("long", nowMs + 2 * ANSWER_MEMORY_MS));
         for (const requestId of ["short", "long"]) await store.finish({ device, requestId, response, nowMs });
         pass(ANSWER_MEMORY_MS - 1);
-        expect(await accept(device, open("short"))).toMatchObject({ type: "finished" });
+        expect(await accept(device, open("short"))).toMatchObject({ type: "finished", response });
         pass(1);
         expect(await accept(device, open("short"))).toEqual({ type: "accepted", displaced: [] });
-        expect(await accept(device, open("long"))).toMatchObject({ type: "finished" });
+        const finished = { type: "finished", contentType: "application/json" };
+        expect(await accept(device, open("long"))).toEqual(finished);
+        await store.sweep({ shard, node: a, outboxAgeMs: 0, graceMs: EXPIRY_GRACE_MS, limit: 100, nowMs });
+        expect(await accept(device, open("long"))).toEqual(finished);
         pass(ANSWER_MEMORY_MS);
         expect(await accept(device, open("long"))).toEqual({ type: "accepted", displaced: [] });
       });
 
-      it("A request that never gets an answer is forgotten 10 minutes after it expires", async () => {
+      it("A request that nobody ends is kept for a day after it expires", async () => {
         const device = newDevice();
+        const shard = shardOf(device.tenant, device.endpoint);
         await accept(device, open());
-        pass(30_000 + ANSWER_MEMORY_MS - 1);
-        expect(await store.openRequests(device)).toHaveLength(1);
+        pass(30_000 + OPEN_MEMORY_MS - 1);
+        await accept(device, open("later"));
+        expect(await openRequestsOf(store, device)).toMatchObject([{ requestId: "r1" }, { requestId: "later" }]);
+        const { requests } = await store.listOpenRequests({ shard, limit: 10 });
+        expect(requests).toMatchObject([{ requestId: "r1" }, { requestId: "later" }]);
         pass(1);
-        expect(await store.openRequests(device)).toEqual([]);
+        expect(await openRequestsOf(store, device)).toMatchObject([{ requestId: "later" }]);
         expect(await store.finish({ device, requestId: "r1", response, nowMs })).toEqual({ type: "unknown" });
       });
 
@@ -556,7 +564,7 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
         await accept(one, open("a:b/c"));
         expect(await accept(two, open("a:b/c"))).toEqual({ type: "accepted", displaced: [] });
         await store.finish({ device: one, requestId: "a:b/c", response, nowMs });
-        expect(await store.openRequests(two)).toMatchObject([{ requestId: "a:b/c" }]);
+        expect(await openRequestsOf(store, two)).toMatchObject([{ requestId: "a:b/c" }]);
       });
 
       it("A shard lists its open requests, the first to expire first", async () => {
@@ -565,9 +573,10 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
         await accept(device, open("later", nowMs + 20));
         await accept(device, open("first", nowMs + 10));
         await accept(device, open("last", nowMs + 30));
-        const listed = await store.listOpenRequests({ shard, limit: 2 });
-        expect(listed.map(({ requestId }) => requestId)).toEqual(["first", "later"]);
-        expect(listed[0]?.device).toEqual(device);
+        const { requests, more } = await store.listOpenRequests({ shard, limit: 2 });
+        expect(requests.map(({ requestId }) => requestId)).toEqual(["first", "later"]);
+        expect(requests[0]?.device).toEqual(device);
+        expect(more).toBe(true);
       });
     });
 

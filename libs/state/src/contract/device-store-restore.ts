@@ -11,7 +11,7 @@ import {
 } from "../device-store.ts";
 import { shardOf } from "../shard.ts";
 import type { ContractClock } from "./clock.ts";
-import { NODES, newDevice, newObservation, newRegister, newRegistrationId } from "./harness.ts";
+import { NODES, newDevice, newObservation, newRegister, newRegistrationId, openRequestsOf } from "./harness.ts";
 
 /** What an open request is, when it was accepted, and whether it was dispatched. */
 interface Reopened {
@@ -200,6 +200,7 @@ export function describeRestore(
       contentType: "application/json",
       expiresAtMs: clock.now() + 30_000,
       digest: "what is asked",
+      failFast: true,
     });
     const reopen = ({ requestId, acceptedAtMs = clock.now(), dispatched = false }: Reopened): Promise<ReopenOutcome> =>
       store.reopen({ device, open: open(requestId), acceptedAtMs, dispatched, nowMs: clock.now() });
@@ -218,11 +219,11 @@ export function describeRestore(
         expect(await reopen({ requestId, acceptedAtMs: beforeMs - 1000 + atMs })).toEqual({ type: "reopened" });
       }
       await accept("new-2");
-      const waiting = await store.openRequests(device);
+      const waiting = await openRequestsOf(store, device);
       expect(waiting.map(({ requestId }) => requestId)).toEqual(["old-1", "old-2", "old-3", "new-1", "new-2"]);
       const { digest: _, ...stored } = open("old-1");
-      expect(waiting[0]).toEqual({ ...stored, device });
-      expect(await accept("old-1")).toEqual({ type: "open" });
+      expect(waiting[0]).toEqual({ ...stored, device, displaced: false });
+      expect(await accept("old-1")).toMatchObject({ type: "open" });
     });
 
     it("A request that is open already stays as it is, and tells the registration that it waits for", async () => {
@@ -230,14 +231,14 @@ export function describeRestore(
       await accept("r1");
       const told = { ...state, waiting: { requests: 1, values: 0 } };
       expect(await reopen({ requestId: "r1" })).toEqual({ type: "open", state: told });
-      expect(await store.openRequests(device)).toHaveLength(1);
+      expect(await openRequestsOf(store, device)).toHaveLength(1);
     });
 
     it("A request that has its final answer stays finished", async () => {
       await accept("r1");
       await store.finish({ device, requestId: "r1", response: Uint8Array.of(1), nowMs: clock.now() });
       expect(await reopen({ requestId: "r1", dispatched: true })).toEqual({ type: "finished" });
-      expect(await store.openRequests(device)).toEqual([]);
+      expect(await openRequestsOf(store, device)).toEqual([]);
     });
 
     it("What was dispatched before the loss nobody can dispatch again, also where it was accepted once more meanwhile", async () => {
@@ -250,7 +251,7 @@ export function describeRestore(
         const dispatch = { device, requestId, owner, nowMs: clock.now() };
         expect(await store.dispatch(dispatch)).toEqual({ type: "dispatched" });
       }
-      const dispatchers = (await store.openRequests(device)).map(({ dispatchedBy }) => dispatchedBy);
+      const dispatchers = (await openRequestsOf(store, device)).map(({ dispatchedBy }) => dispatchedBy);
       expect(dispatchers).toEqual([
         { slot: 0, bootId: "" },
         { slot: 0, bootId: "" },
@@ -262,7 +263,7 @@ export function describeRestore(
       await accept("r1");
       await store.dispatch({ device, requestId: "r1", owner, nowMs: clock.now() });
       expect(await reopen({ requestId: "r1", dispatched: true })).toMatchObject({ type: "open" });
-      expect(await store.openRequests(device)).toMatchObject([{ dispatchedBy: { bootId: owner.bootId } }]);
+      expect(await openRequestsOf(store, device)).toMatchObject([{ dispatchedBy: { bootId: owner.bootId } }]);
     });
   });
 
@@ -279,7 +280,7 @@ export function describeRestore(
         await store.accept({ device, open: { ...open, requestId }, limit: 100, nowMs: clock.now() });
       }
       expect([await store.close(about("r1")), await store.close(about("r1"))]).toEqual([true, false]);
-      expect(await store.openRequests(device)).toMatchObject([{ requestId: "r2" }]);
+      expect(await openRequestsOf(store, device)).toMatchObject([{ requestId: "r2" }]);
       expect(await store.finish({ ...about("r1"), response: Uint8Array.of(1) })).toEqual({ type: "unknown" });
       expect(await sweep()).toMatchObject({ outbox: [] });
     });

@@ -2,10 +2,10 @@ import { beforeEach, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import type { AcceptOutcome, DeviceRef, DeviceState, DeviceStore, OpenRequest, Owner } from "../device-store.ts";
 import { EXPIRY_GRACE_MS } from "../device-store.ts";
-import { ANSWER_MEMORY_MS, MAX_DESIRED_VALUES } from "../limits.ts";
+import { ANSWER_MEMORY_MS, MAX_DESIRED_VALUES, OPEN_MEMORY_MS, PAGE_MAX_BYTES } from "../limits.ts";
 import { shardOf } from "../shard.ts";
 import type { ContractClock } from "./clock.ts";
-import { NODES, newDevice, newRegister } from "./harness.ts";
+import { NODES, newDevice, newRegister, openRequestsOf } from "./harness.ts";
 
 /** What waits in the store for a device: its open requests, in order, and its desired values. */
 export function describeWaiting(
@@ -35,7 +35,7 @@ export function describeWaiting(
     store.finish({ device, requestId, response: Uint8Array.of(1), nowMs: clock.now() });
   const register = async (): Promise<DeviceState> => (await store.register(newRegister(device, clock.now()))).state;
   const waiting = async (): Promise<readonly string[]> =>
-    (await store.openRequests(device)).map(({ requestId }) => requestId);
+    (await openRequestsOf(store, device)).map(({ requestId }) => requestId);
 
   describe("what waits: requests", () => {
     it("A device's requests wait in the order of their acceptance, whenever they expire", async () => {
@@ -51,8 +51,8 @@ export function describeWaiting(
 
     it("A request whose memory lapsed and that is asked for again comes last", async () => {
       await accept("early");
-      await accept("late", 100, clock.now() + 3 * ANSWER_MEMORY_MS);
-      clock.pass(2 * ANSWER_MEMORY_MS);
+      await accept("late", 100, clock.now() + 2 * OPEN_MEMORY_MS);
+      clock.pass(30_000 + OPEN_MEMORY_MS);
       expect(await accept("early")).toMatchObject({ type: "accepted" });
       expect(await waiting()).toEqual(["late", "early"]);
     });
@@ -122,9 +122,18 @@ export function describeWaiting(
       await store.dispatch({ device, requestId: "r1", owner, nowMs: clock.now() });
       await store.update({ registrationId, peer, node: b, nowMs: clock.now() });
       const shard = shardOf(device.tenant, device.endpoint);
-      const listed = [{ device, ...open("r1"), dispatchedBy: a }];
-      expect(await store.openRequests(device)).toEqual(listed);
-      expect(await store.listOpenRequests({ shard, limit: 10 })).toEqual(listed);
+      const { request, ...listed } = {
+        device,
+        ...open("r1"),
+        failFast: false,
+        displaced: false,
+        dispatchedBy: { slot: a.slot, bootId: a.bootId },
+      };
+      expect(await store.openRequests({ device, limit: 10 })).toEqual({
+        requests: [{ ...listed, request }],
+        more: false,
+      });
+      expect(await store.listOpenRequests({ shard, limit: 10 })).toEqual({ requests: [listed], more: false });
     });
 
     it("Beyond the limit the oldest request that was not dispatched is displaced, and named until it is finished", async () => {
@@ -133,6 +142,9 @@ export function describeWaiting(
       await store.dispatch({ device, requestId: "r1", owner, nowMs: clock.now() });
       expect(await displaced("r4", 3)).toEqual(["r2"]);
       expect(await displaced("r5", 3)).toEqual(["r2", "r3"]);
+      const shard = shardOf(device.tenant, device.endpoint);
+      const { requests } = await store.listOpenRequests({ shard, limit: 10 });
+      expect(requests.map((each) => each.displaced)).toEqual([false, true, true, false, false]);
       await finish("r2");
       await finish("r3");
       expect(await waiting()).toEqual(["r1", "r4", "r5"]);
@@ -143,7 +155,8 @@ export function describeWaiting(
       const { owner } = await register();
       await accept("r1", 1);
       const outcome = await accept("r2", 1);
-      expect(outcome).toMatchObject({ displaced: [{ device, ...open("r1") }] });
+      const { request: _, ...listed } = open("r1");
+      expect(outcome).toMatchObject({ displaced: [{ ...listed, device, displaced: true }] });
       expect(await store.dispatch({ device, requestId: "r1", owner, nowMs: clock.now() })).toEqual({
         type: "finished",
       });
@@ -162,7 +175,7 @@ export function describeWaiting(
 
     it("What lapsed unanswered takes no place", async () => {
       await accept("r1", 1);
-      clock.pass(30_000 + ANSWER_MEMORY_MS);
+      clock.pass(30_000 + OPEN_MEMORY_MS);
       expect(await displaced("r2", 1)).toEqual([]);
       expect(await waiting()).toEqual(["r2"]);
     });
@@ -170,14 +183,74 @@ export function describeWaiting(
     it("The open requests of a shard are listed page by page", async () => {
       for (let i = 0; i < 5; i++) await accept(`r${i}`, 100, clock.now() + 1_000 + i);
       const shard = shardOf(device.tenant, device.endpoint);
-      const page = async (offset: number): Promise<string[]> =>
-        (await store.listOpenRequests({ shard, limit: 2, offset })).map(({ requestId }) => requestId);
-      expect([await page(0), await page(2), await page(4), await page(6)]).toEqual([
-        ["r0", "r1"],
-        ["r2", "r3"],
-        ["r4"],
-        [],
+      const page = async (offset: number): Promise<unknown[]> => {
+        const { requests, more } = await store.listOpenRequests({ shard, limit: 2, offset });
+        return [...requests.map(({ requestId }) => requestId), more];
+      };
+      expect([await page(0), await page(2), await page(3), await page(4), await page(6)]).toEqual([
+        ["r0", "r1", true],
+        ["r2", "r3", true],
+        ["r3", "r4", false],
+        ["r4", false],
+        [false],
       ]);
+    });
+
+    it("A request that lapsed unanswered ends no list of its shard, and is listed as soon as it is due", async () => {
+      for (let i = 0; i < 3; i++) await accept(`lapsed-${i}`);
+      clock.pass(30_000 + OPEN_MEMORY_MS);
+      // Their order is that of their end, so what is accepted past its expiry comes before what is not.
+      await accept("late", 100, clock.now() - 2 * OPEN_MEMORY_MS);
+      for (let i = 0; i < 3; i++) await accept(`r${i}`, 100, clock.now() + i + 1);
+      const shard = shardOf(device.tenant, device.endpoint);
+      const listed: string[] = [];
+      for (let more = true; more; ) {
+        const page = await store.listOpenRequests({ shard, limit: 2, offset: listed.length });
+        listed.push(...page.requests.map(({ requestId }) => requestId));
+        more = page.more;
+      }
+      expect(listed).toEqual(["late", "r0", "r1", "r2"]);
+    });
+
+    it("The requests of a device are handed over page by page, in order, behind one that is open", async () => {
+      for (let i = 0; i < 5; i++) await accept(`r${i}`);
+      const page = async (after?: string): Promise<unknown[]> => {
+        const { requests, more } = await store.openRequests({ device, limit: 2, ...(after && { after }) });
+        return [...requests.map(({ requestId }) => requestId), more];
+      };
+      expect([await page(), await page("r1"), await page("r2"), await page("r3"), await page("r4")]).toEqual([
+        ["r0", "r1", true],
+        ["r2", "r3", true],
+        ["r3", "r4", false],
+        ["r4", false],
+        [false],
+      ]);
+      await finish("r1");
+      expect(await page("r1")).toEqual(["r0", "r2", true]);
+    });
+
+    it("Large requests are handed over few at a time, one at least", async () => {
+      const request = new Uint8Array(PAGE_MAX_BYTES / 2 + 1);
+      const acceptLarge = async (requestId: string, bytes: Uint8Array): Promise<void> =>
+        void (await store.accept({
+          device,
+          open: { ...open(requestId), request: bytes },
+          limit: 100,
+          nowMs: clock.now(),
+        }));
+      for (let i = 0; i < 3; i++) await acceptLarge(`r${i}`, request);
+      await acceptLarge("largest", new Uint8Array(2 ** 20).fill(255));
+      await accept("small");
+      const page = async (after?: string): Promise<readonly [number, boolean][]> => {
+        const { requests, more } = await store.openRequests({ device, limit: 10, ...(after && { after }) });
+        return requests.map((each) => [each.request.length, more]);
+      };
+      expect(await page()).toEqual([
+        [request.length, true],
+        [request.length, true],
+      ]);
+      expect(await page("r2")).toEqual([[2 ** 20, true]]);
+      expect(await page("largest")).toEqual([[3, false]]);
     });
 
     it("Whatever is accepted, dispatched, finished or forgotten, the requests wait as a plain list would have them", async () => {
@@ -357,7 +430,7 @@ function command(text: string, run: (model: QueueModel, real: QueueReal) => Prom
       await run(model, real);
       model.requests = model.requests.filter(({ untilMs }) => real.clock.now() < untilMs);
       const { slot, bootId } = real.owner;
-      const stored = await real.store.openRequests(real.device);
+      const stored = await openRequestsOf(real.store, real.device);
       expect(stored.map(({ requestId, dispatchedBy }) => ({ requestId, dispatchedBy }))).toEqual(
         openOf(model).map(({ id, dispatched }) => ({
           requestId: id,
@@ -376,7 +449,7 @@ function openOf(model: QueueModel): ModelRequest[] {
 const requestIds = fc.constantFrom("a", "b", "c", "d", "e", "f");
 
 const queueCommands = [
-  fc.record({ id: requestIds, expiryMs: fc.constantFrom(0, 1_000, 2 * ANSWER_MEMORY_MS) }).map(({ id, expiryMs }) =>
+  fc.record({ id: requestIds, expiryMs: fc.constantFrom(0, 1_000, 2 * OPEN_MEMORY_MS) }).map(({ id, expiryMs }) =>
     command(`accept ${id} for ${expiryMs} ms`, async (model, { store, device, clock }) => {
       const expiresAtMs = clock.now() + expiryMs;
       const open = { requestId: id, request: new Uint8Array(), contentType: "application/json", expiresAtMs };
@@ -393,7 +466,7 @@ const queueCommands = [
         return;
       }
       for (const each of leave.slice(0, excess)) each.displaced = true;
-      const untilMs = expiresAtMs + ANSWER_MEMORY_MS;
+      const untilMs = expiresAtMs + OPEN_MEMORY_MS;
       model.requests.push({ id, expiresAtMs, untilMs, dispatched: false, displaced: false, finished: false });
       expect(outcome).toMatchObject({
         type: "accepted",
@@ -423,6 +496,6 @@ const queueCommands = [
     }),
   ),
   fc
-    .constantFrom(1_000, ANSWER_MEMORY_MS)
+    .constantFrom(1_000, ANSWER_MEMORY_MS, OPEN_MEMORY_MS)
     .map((ms) => command(`${ms} ms pass`, async (_, { clock }) => void clock.pass(ms))),
 ];

@@ -1,5 +1,13 @@
 import { randomBytes } from "node:crypto";
-import type { DeviceRef, NodeRef, Observation, RegisterRequest, Registration } from "../device-store.ts";
+import type {
+  DeviceRef,
+  DeviceStore,
+  NodeRef,
+  Observation,
+  RegisterRequest,
+  Registration,
+  WaitingRequest,
+} from "../device-store.ts";
 import { makeRegistrationId } from "../registration-id.ts";
 import { shardOf } from "../shard.ts";
 import { observationToken } from "../token.ts";
@@ -52,6 +60,11 @@ export function newRegister(
     nowMs,
     ...changes,
   };
+}
+
+/** Open requests of a device that has few. */
+export async function openRequestsOf(store: DeviceStore, device: DeviceRef): Promise<readonly WaitingRequest[]> {
+  return (await store.openRequests({ device, limit: 100 })).requests;
 }
 
 function hex(size: number): string {

@@ -31,6 +31,7 @@ import {
   type OutboxEntry,
   type OwnedOutcome,
   type Owner,
+  type Page,
   type RegisterOutcome,
   type RegisterRequest,
   type Registration,
@@ -39,10 +40,12 @@ import {
   type RestoreOutcome,
   type RestoreRequest,
   type ShardRequest,
+  type ShardRequestsPage,
   type SweepOutcome,
   type SweepRequest,
   type UpdateOutcome,
   type UpdateRequest,
+  type WaitingRequest,
 } from "../device-store.ts";
 import { nextEpoch } from "../epoch.ts";
 import { EXPIRED_REASON, type LifecycleChange, lifecycleRecord, registrationChanges } from "../lifecycle.ts";
@@ -52,7 +55,9 @@ import {
   ENDED_MEMORY_MS,
   MAX_DESIRED_VALUES,
   MESSAGE_ID_JUMP,
+  OPEN_MEMORY_MS,
   OUTBOX_MAX_ENTRIES,
+  PAGE_MAX_BYTES,
   REGISTER_MEMORY_MS,
   SWEEP_LEASE_MS,
 } from "../limits.ts";
@@ -87,7 +92,7 @@ interface Request extends OpenRequest {
   readonly place: number;
   dispatchedBy: NodeRef | undefined;
   displaced: boolean;
-  response: Uint8Array | undefined;
+  finished: { readonly response: Uint8Array; readonly untilMs: number } | undefined;
   untilMs: number;
 }
 
@@ -260,10 +265,11 @@ export class MemoryDeviceStore implements DeviceStore {
     const known = this.#request(request.device, request.open.requestId, nowMs);
     const { digest } = request.open;
     if (known?.digest !== undefined && digest !== undefined && known.digest !== digest) return { type: "conflict" };
-    if (known?.response !== undefined) {
-      return { type: "finished", response: known.response, contentType: known.contentType };
+    if (known?.finished !== undefined) {
+      const { response, untilMs } = known.finished;
+      return { type: "finished", contentType: known.contentType, ...(nowMs < untilMs ? { response } : {}) };
     }
-    if (known !== undefined) return { type: "open" };
+    if (known !== undefined) return { type: "open", open: waiting(known), ...this.#stateOf(request.device, nowMs) };
 
     const open = this.#openRequests(request.device, nowMs);
     const excess = Math.max(open.length + 1 - request.limit, 0);
@@ -279,7 +285,7 @@ export class MemoryDeviceStore implements DeviceStore {
   async reopen({ device, open, acceptedAtMs, dispatched, ...request }: ReopenRequest): Promise<ReopenOutcome> {
     const nowMs = this.#time(request.nowMs);
     const known = this.#request(device, open.requestId, nowMs);
-    if (known?.response !== undefined) return { type: "finished" };
+    if (known?.finished !== undefined) return { type: "finished" };
     const kept = known ?? this.#keepRequest(device, open, acceptedAtMs - BEFORE_LOSS, nowMs);
     const isNew = known === undefined || (dispatched && !known.dispatchedBy?.bootId);
     if (dispatched) kept.dispatchedBy ??= NOBODY;
@@ -288,7 +294,7 @@ export class MemoryDeviceStore implements DeviceStore {
 
   async close(request: { device: DeviceRef; requestId: string; nowMs: number }): Promise<boolean> {
     const known = this.#request(request.device, request.requestId, this.#time(request.nowMs));
-    if (known === undefined || known.response !== undefined) return false;
+    if (known === undefined || known.finished !== undefined) return false;
     this.#shard(request.device).requests.get(keyOf(request.device))?.delete(request.requestId);
     return true;
   }
@@ -299,8 +305,8 @@ export class MemoryDeviceStore implements DeviceStore {
     const key = keyOf(device);
     const ofDevice = requests.get(key) ?? new Map<string, Request>();
     requests.set(key, ofDevice);
-    const untilMs = Math.max(open.expiresAtMs, nowMs) + ANSWER_MEMORY_MS;
-    const state = { dispatchedBy: undefined, displaced: false, response: undefined };
+    const untilMs = Math.max(open.expiresAtMs, nowMs) + OPEN_MEMORY_MS;
+    const state = { dispatchedBy: undefined, displaced: false, finished: undefined };
     const request: Request = { ...open, ...state, device, place, untilMs };
     ofDevice.set(open.requestId, request);
     return request;
@@ -309,7 +315,7 @@ export class MemoryDeviceStore implements DeviceStore {
   async dispatch(request: DispatchRequest): Promise<DispatchOutcome> {
     const device = this.#devices.get(keyOf(request.device));
     const open = this.#request(request.device, request.requestId, this.#time(request.nowMs));
-    if (open?.response !== undefined || open?.displaced) return { type: "finished" };
+    if (open?.finished !== undefined || open?.displaced) return { type: "finished" };
     if (open === undefined || device === undefined || !sameOwner(device.owner, request.owner)) return { type: "stale" };
     if (open.dispatchedBy !== undefined) return { type: "dispatched" };
     open.dispatchedBy = { slot: request.owner.slot, bootId: request.owner.bootId };
@@ -320,9 +326,9 @@ export class MemoryDeviceStore implements DeviceStore {
     const nowMs = this.#time(request.nowMs);
     const open = this.#request(request.device, request.requestId, nowMs);
     if (open === undefined) return { type: "unknown" };
-    if (open.response !== undefined) return { type: "lost", response: open.response };
-    open.response = request.response;
-    open.untilMs = Math.max(open.expiresAtMs, nowMs + ANSWER_MEMORY_MS);
+    if (open.finished !== undefined) return { type: "lost" };
+    open.finished = { response: request.response, untilMs: nowMs + ANSWER_MEMORY_MS };
+    open.untilMs = Math.max(open.expiresAtMs, open.finished.untilMs);
     const { tenant, endpoint } = request.device;
     const { contentType } = open;
     const outboxId = this.#enqueue(
@@ -332,18 +338,26 @@ export class MemoryDeviceStore implements DeviceStore {
     return { type: "won", outboxId, contentType };
   }
 
-  async openRequests(device: DeviceRef): Promise<readonly ShardRequest[]> {
-    return this.#openRequests(device, this.#now()).map(listed);
+  async openRequests({ device, limit, after }: OpenRequestsPage): Promise<Page<WaitingRequest>> {
+    const open = this.#openRequests(device, this.#now());
+    const from = open.findIndex(({ requestId }) => requestId === after) + 1;
+    const requests: WaitingRequest[] = [];
+    let sizeBytes = 0;
+    for (const each of open.slice(from, from + limit)) {
+      if (sizeBytes >= PAGE_MAX_BYTES) break;
+      sizeBytes += each.request.length;
+      requests.push(waiting(each));
+    }
+    return { requests, more: open.length > from + requests.length };
   }
 
-  async listOpenRequests({ shard, limit, offset = 0 }: OpenRequestsPage): Promise<readonly ShardRequest[]> {
+  async listOpenRequests({ shard, limit, offset = 0 }: ShardRequestsPage): Promise<Page<ShardRequest>> {
     const nowMs = this.#now();
-    return [...(this.#shards.get(shard)?.requests.values() ?? [])]
+    const open = [...(this.#shards.get(shard)?.requests.values() ?? [])]
       .flatMap((ofDevice) => [...ofDevice.values()])
       .filter((request) => isOpen(request, nowMs))
-      .sort((a, b) => a.expiresAtMs - b.expiresAtMs)
-      .slice(offset, offset + limit)
-      .map(listed);
+      .sort((a, b) => a.expiresAtMs - b.expiresAtMs);
+    return { requests: open.slice(offset, offset + limit).map(listed), more: open.length > offset + limit };
   }
 
   async desire(request: DesireRequest): Promise<DesireOutcome> {
@@ -644,12 +658,18 @@ const NOTHING_SWEPT: SweepOutcome = { type: "swept", expired: [], outbox: [], mo
 
 function forgetLapsed({ requests, desires, ended }: Shard, nowMs: number): void {
   for (const [key, ofDevice] of requests) {
-    for (const [requestId, { untilMs }] of ofDevice) if (nowMs >= untilMs) ofDevice.delete(requestId);
+    for (const [requestId, request] of ofDevice) {
+      if (nowMs >= request.untilMs) ofDevice.delete(requestId);
+      else if (request.finished && nowMs >= request.finished.untilMs) request.finished = NO_ANSWER;
+    }
     if (ofDevice.size === 0) requests.delete(key);
   }
   for (const [key, { untilMs }] of desires) if (nowMs >= untilMs) desires.delete(key);
   for (const [key, { untilMs }] of ended) if (nowMs >= untilMs) ended.delete(key);
 }
+
+/** That of a request whose final answer lapsed. */
+const NO_ANSWER = { response: new Uint8Array(), untilMs: 0 };
 
 /** Who owns a device that nobody has. */
 const NOBODY: NodeRef = { slot: 0, bootId: "" };
@@ -663,13 +683,25 @@ function isOwnerOf({ registration, owner }: RestoreRequest, old: Device): boolea
   return owner.epoch > old.owner.epoch || (owner.epoch === old.owner.epoch && old.owner.bootId === "");
 }
 
-function isOpen({ response, untilMs }: Request, nowMs: number): boolean {
-  return response === undefined && nowMs < untilMs;
+function isOpen({ finished, untilMs }: Request, nowMs: number): boolean {
+  return finished === undefined && nowMs < untilMs;
 }
 
-function listed({ device, requestId, request, contentType, expiresAtMs, dispatchedBy }: Request): ShardRequest {
-  const open = { device, requestId, request, contentType, expiresAtMs };
+function listed({
+  device,
+  requestId,
+  contentType,
+  expiresAtMs,
+  failFast,
+  displaced,
+  dispatchedBy,
+}: Request): ShardRequest {
+  const open = { device, requestId, contentType, expiresAtMs, failFast: failFast ?? false, displaced };
   return dispatchedBy === undefined ? open : { ...open, dispatchedBy };
+}
+
+function waiting(request: Request): WaitingRequest {
+  return { ...listed(request), request: request.request };
 }
 
 /** Remembers the last version of a key; where versions are too many, that of the oldest one that waits for nothing goes. */

@@ -22,8 +22,10 @@ export const SHARD_KEYS = {
   LEASE: "lease",
   /** `ended:<name>`: generation or epoch ms of an ended registration, for a while and until Redis' clock is there. */
   ENDED: "ended:",
-  /** `rpc:<request id, percent-encoded>:<name>`: a request, then its final answer. */
+  /** `rpc:<request id, percent-encoded>:<name>`: a request, then that it is finished. */
   REQUEST: "rpc:",
+  /** `ans:<request id, percent-encoded>:<name>`: its final answer, for a while. */
+  ANSWER: "ans:",
   /** Sorted set of open requests, `<request id, percent-encoded>:<name>`, by when they expire. */
   OPEN_REQUESTS: "open",
   /** `q:<name>`: sorted set of the device's open requests, by percent-encoded id, in order of acceptance. */

@@ -24,9 +24,11 @@ import type {
   NodeRef,
   Observation,
   ObserveRequest,
+  OpenRequest,
   OpenRequestsPage,
   OwnedOutcome,
   Owner,
+  Page,
   RegisterOutcome,
   RegisterRequest,
   Registration,
@@ -35,10 +37,12 @@ import type {
   RestoreOutcome,
   RestoreRequest,
   ShardRequest,
+  ShardRequestsPage,
   SweepOutcome,
   SweepRequest,
   UpdateOutcome,
   UpdateRequest,
+  WaitingRequest,
 } from "../device-store.ts";
 import { StateUnavailableError, StoredValueError } from "../errors.ts";
 import { OUTBOX_MAX_ENTRIES } from "../limits.ts";
@@ -282,15 +286,21 @@ export class RedisDeviceStore implements DeviceStore {
       "accept",
       encodeURIComponent(open.requestId),
       nowMs,
-      asBuffer(open.request),
-      open.contentType,
-      open.expiresAtMs,
       limit,
-      open.digest ?? "",
+      ...requestArguments(open),
     );
-    if (type === "finished") return { type, response: bytes(first), contentType: text(second) };
-    if (type !== "accepted") return { type: type as "open" | "full" | "conflict" };
-    return { type, ...stateMember(await this.#stateAt(device, first)), displaced: parseRequests(second) };
+    switch (type) {
+      case "finished":
+        return { type, contentType: text(first), ...(second === null ? {} : { response: bytes(second) }) };
+      case "open":
+        return { type, open: parseWaiting(second), ...stateMember(await this.#stateAt(device, first)) };
+      case "accepted": {
+        const displaced = (second as ScriptReply[]).map(parseRequest);
+        return { type, ...stateMember(await this.#stateAt(device, first)), displaced };
+      }
+      default:
+        return { type: type as "full" | "conflict" };
+    }
   }
 
   async reopen(request: ReopenRequest): Promise<ReopenOutcome> {
@@ -300,12 +310,9 @@ export class RedisDeviceStore implements DeviceStore {
       "reopen",
       encodeURIComponent(open.requestId),
       nowMs,
-      asBuffer(open.request),
-      open.contentType,
-      open.expiresAtMs,
-      open.digest ?? "",
       acceptedAtMs,
       dispatched ? 1 : 0,
+      ...requestArguments(open),
     );
     if (type === "finished") return { type };
     return { type: type as "reopened" | "open", ...stateMember(await this.#stateAt(device, state)) };
@@ -340,17 +347,17 @@ export class RedisDeviceStore implements DeviceStore {
       nowMs,
     );
     if (type === "won") return { type, outboxId: text(first), contentType: text(contentType) };
-    return type === "lost" ? { type, response: bytes(first) } : { type: "unknown" };
+    return { type: type as "lost" | "unknown" };
   }
 
-  async openRequests(device: DeviceRef): Promise<readonly ShardRequest[]> {
-    const [, open] = await this.#runFor(device, "open-requests", this.#now());
-    return parseRequests(open);
+  async openRequests({ device, limit, after = "" }: OpenRequestsPage): Promise<Page<WaitingRequest>> {
+    const [, open, more] = await this.#runFor(device, "open-requests", this.#now(), limit, encodeURIComponent(after));
+    return { requests: (open as ScriptReply[]).map(parseWaiting), more: more === 1 };
   }
 
-  async listOpenRequests({ shard, limit, offset = 0 }: OpenRequestsPage): Promise<readonly ShardRequest[]> {
-    const [, open] = await this.#run("list-open-requests", shard, this.#now(), limit, offset);
-    return parseRequests(open);
+  async listOpenRequests({ shard, limit, offset = 0 }: ShardRequestsPage): Promise<Page<ShardRequest>> {
+    const [, open, more] = await this.#run("list-open-requests", shard, this.#now(), limit, offset);
+    return { requests: (open as ScriptReply[]).map(parseRequest), more: more === 1 };
   }
 
   async desire(request: DesireRequest): Promise<DesireOutcome> {
@@ -618,15 +625,28 @@ function stateMember(state: DeviceState | undefined): { state?: DeviceState } {
   return state === undefined ? {} : { state };
 }
 
-function parseRequests(reply: ScriptReply | undefined): ShardRequest[] {
-  return (reply as ScriptReply[][]).map(([id, name, request, contentType, expires, dispatched]) => ({
+/** What steps that store a request take last. */
+function requestArguments({ request, contentType, expiresAtMs, digest = "", failFast }: OpenRequest): ScriptArgument[] {
+  return [asBuffer(request), contentType, expiresAtMs, digest, failFast ? 1 : 0];
+}
+
+/** An open request as `told` of waiting.lua has it. */
+function parseRequest(reply: ScriptReply): ShardRequest {
+  const [id, name, contentType, expires, fast, displaced, dispatched] = reply as (Buffer | null)[];
+  return {
     device: parseName(name as Buffer),
     requestId: decodeURIComponent(text(id)),
-    request: bytes(request),
     contentType: text(contentType),
     expiresAtMs: Number(text(expires)),
-    ...(dispatched === null || dispatched === undefined ? {} : { dispatchedBy: parseNode(text(dispatched)) }),
-  }));
+    failFast: text(fast) === "1",
+    displaced: text(displaced) === "1",
+    ...(dispatched == null ? {} : { dispatchedBy: parseNode(text(dispatched)) }),
+  };
+}
+
+function parseWaiting(reply: ScriptReply | undefined): WaitingRequest {
+  const request = reply as ScriptReply[];
+  return { ...parseRequest(request), request: bytes(request[7]) };
 }
 
 /** Slot and boot id of who dispatched a request, such as `3 00000000000000a0`; of a life that is over where there is no boot id. */

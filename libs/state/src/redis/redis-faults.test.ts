@@ -6,7 +6,7 @@ import { NODES, newDevice, newObservation, newRegister } from "../contract/harne
 import type { DeviceRef, RegisterRequest } from "../device-store.ts";
 import { EXPIRY_GRACE_MS } from "../device-store.ts";
 import { StateUnavailableError } from "../errors.ts";
-import { ANSWER_MEMORY_MS, DESIRED_MEMORY_MS, ENDED_MEMORY_MS, PEER_HINT_MIN_MS } from "../limits.ts";
+import { DESIRED_MEMORY_MS, ENDED_MEMORY_MS, OPEN_MEMORY_MS, PEER_HINT_MIN_MS } from "../limits.ts";
 import { shardOf } from "../shard.ts";
 import { connectRedis } from "./connect-redis.ts";
 import { RedisConnection } from "./connection.ts";
@@ -228,8 +228,8 @@ describe("A value that does not parse is quarantined and counted, never fatal", 
     await store.accept({ device, open: { ...open, expiresAtMs: nowMs + 60_000 }, limit: 9, nowMs });
     await store.accept({ device, open: { ...open, requestId: "r2", expiresAtMs: nowMs }, limit: 9, nowMs });
     const queueTtlMs = await raw.pttl(`${prefix}q:${nameOf(device)}`);
-    expect(queueTtlMs).toBeGreaterThan(ANSWER_MEMORY_MS + 30_000);
-    expect(queueTtlMs).toBeLessThanOrEqual(ANSWER_MEMORY_MS + 60_000);
+    expect(queueTtlMs).toBeGreaterThan(OPEN_MEMORY_MS + 30_000);
+    expect(queueTtlMs).toBeLessThanOrEqual(OPEN_MEMORY_MS + 60_000);
     await store.desire({ device, key: "target", value: "1", version: 1, writtenMs: 1, nowMs });
     for (const kind of ["v:", "vv:"]) {
       const ttlMs = await raw.pttl(`${prefix}${kind}${nameOf(device)}`);
@@ -246,7 +246,9 @@ describe("A value that does not parse is quarantined and counted, never fatal", 
     const open = { requestId: "r1", request: Uint8Array.of(1), contentType: "application/json" };
     await store.accept({ device, open: { ...open, expiresAtMs: Date.now() + 1_000 }, limit: 9, nowMs: Date.now() });
     await raw.hset(`${prefix}rpc:r1:${nameOf(device)}`, "dispatched", 1);
-    expect(await store.openRequests(device)).toMatchObject([{ dispatchedBy: { bootId: "" } }]);
+    expect(await store.openRequests({ device, limit: 9 })).toMatchObject({
+      requests: [{ dispatchedBy: { bootId: "" } }],
+    });
   });
 
   it("A store that was rolled back is another incarnation for every node", async () => {

@@ -14,7 +14,7 @@ import {
   type RpcOperation,
 } from "@ferry/rpc";
 import { driveMachine, type MachineDriver } from "@ferry/runtime";
-import { type ShardRequest, StateUnavailableError } from "@ferry/state";
+import { StateUnavailableError, type WaitingRequest } from "@ferry/state";
 import { type DueChange, DueWatch } from "../due-watch.ts";
 import type { OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
@@ -25,7 +25,7 @@ import { finishRequest } from "./finish-request.ts";
 import { HeldAnswers } from "./held-answers.ts";
 import { answerLocally } from "./local-requests.ts";
 import { isRepeatable, type Performed, perform } from "./perform.ts";
-import { afterTimeout, nextStep } from "./request-policy.ts";
+import { afterTimeout, MAX_IN_HAND, nextStep } from "./request-policy.ts";
 import { holdObservation, observedBy, settleObservation } from "./rpc-observations.ts";
 import { nameOf, type Request, type RequestRef, requestOf, storedRequest } from "./rpc-request.ts";
 import { PRIORITY } from "./work-queue.ts";
@@ -116,16 +116,28 @@ export class RpcExecutor {
     await turn(); // The answer to the message by which the device was heard goes first.
     device.requestsWait = false; // What is stored from here on is told anew.
     try {
-      const open = await devices.openRequests(device);
-      const restored = await storeWatch.isRestored();
-      device.fetching = false;
-      // What was done with them an emptied or rolled-back store may have forgotten; the router tells when it knows.
-      if (!restored) {
-        device.requestsWait = true;
-        return;
+      let more = true;
+      let after: string | undefined;
+      while (more && ownership.has(device) && this.#isReachable(device) && device.requestsInHand < MAX_IN_HAND) {
+        const page = await devices.openRequests({
+          device,
+          limit: MAX_IN_HAND,
+          ...(after === undefined ? {} : { after }),
+        });
+        // What was done with them an emptied or rolled-back store may have forgotten; the router tells when it knows.
+        if (!(await storeWatch.isRestored())) {
+          device.fetching = false;
+          device.requestsWait = true;
+          return;
+        }
+        if (!ownership.has(device)) break;
+        for (const stored of page.requests) this.#takeStored(device, stored);
+        after = page.requests.at(-1)?.requestId;
+        more = page.more;
       }
+      device.fetching = false;
       if (!ownership.has(device)) return;
-      for (const stored of open) this.#takeStored(device, stored);
+      device.requestsWait ||= more;
       this.serve(device);
     } catch (error) {
       if (!(error instanceof StateUnavailableError)) throw error;
@@ -135,7 +147,7 @@ export class RpcExecutor {
     }
   }
 
-  #takeStored(device: OwnedDevice, stored: ShardRequest): void {
+  #takeStored(device: OwnedDevice, stored: WaitingRequest): void {
     const { node, logger } = this.#ports;
     const request = readStored(stored);
     if (request === undefined) {
@@ -458,7 +470,7 @@ const HELD_UP =
 const HANDED_OVER: Answer = { status: "SUCCESSFUL", result: "", code: 0, nodes: [] };
 
 /** `undefined` when its bytes are damaged. */
-function readStored(stored: ShardRequest): Request | undefined {
+function readStored(stored: WaitingRequest): Request | undefined {
   try {
     return storedRequest(stored);
   } catch {

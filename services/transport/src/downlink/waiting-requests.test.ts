@@ -106,6 +106,25 @@ describe("a request to a device that sleeps", () => {
     expect(paths(device)).toEqual(ids);
   });
 
+  it("is carried out though it waits behind many that another node sent, and behind large ones", async () => {
+    const { system, device, answers, wake, park } = await startAsleep({
+      awake: { queueModeMs: 400, psmMs: 400, edrxMs: 400 },
+    });
+    const { devices } = system.state;
+    const target = { tenant: "default", endpoint: "ep-1" };
+    for (let index = 0; index < 20; index++) {
+      const requestId = `sent-${index}`;
+      const expiresAtMs = Date.now() + 60_000;
+      const open = { requestId, request: new Uint8Array(200_000), contentType: "application/json", expiresAtMs };
+      await devices.reopen({ device: target, open, acceptedAtMs: index, dispatched: true, nowMs: Date.now() });
+    }
+    await park({ requestId: "r-1", ...READ });
+    await wake();
+    await until(() => answers.length === 1, "the answer");
+    expect(answers).toMatchObject([{ requestId: "r-1", status: "SUCCESSFUL" }]);
+    expect(paths(device)).toEqual(["/3/0/9"]);
+  });
+
   it("is lost without the fetch when the device is heard", async () => {
     const { device, answers, wake, park } = await startAsleep({ fetchWaiting: false });
     await park({ requestId: "r-1", ...READ, expiresInMs: 600 });

@@ -1,7 +1,7 @@
 -- Forgets an open request whose final answer was decided in a life of the store that was lost.
 local name, id, given = unpack(ARGV)
 local known, request = load_request(name, id, (clock(given)))
-if not known or known.response then return reply("unknown") end
+if not known or known.finished then return reply("unknown") end
 
 redis.call("DEL", request)
 forget_open(name, id)

@@ -11,14 +11,15 @@ local function keep_until(key, time)
   if tonumber(time) > redis.call("PEXPIRETIME", key) then redis.call("PEXPIREAT", key, time) end
 end
 
--- A request that is open or answered; nil when there is none, or its memory lapsed.
+-- A request that is open or answered, without what it asks for; nil when there is none, or its memory lapsed.
+-- `finished`: until when its final answer is remembered.
 local function load_request(name, id, now)
   local request = key(REQUEST, id .. ":" .. name)
-  local fields = redis.call("HMGET", request, "until", "type", "dispatched", "response", "expires", "request", "displaced", "digest")
+  local fields = redis.call("HMGET", request, "until", "type", "dispatched", "finished", "expires", "displaced", "digest", "fast")
   if not fields[1] or now >= tonumber(fields[1]) then return nil, request end
   return {
-    id = id, name = name, type = fields[2], dispatched = fields[3], response = fields[4], expires = tonumber(fields[5]),
-    bytes = fields[6], displaced = fields[7], digest = fields[8] or "",
+    id = id, name = name, type = fields[2], dispatched = fields[3], finished = fields[4], expires = fields[5],
+    displaced = fields[6] == "1", digest = fields[7], fast = fields[8],
   }, request
 end
 
@@ -28,14 +29,15 @@ local function forget_open(name, id)
 end
 
 -- Stores an open request, at a place in its device's queue.
-local function keep_request(name, id, place, bytes, content_type, expires, digest, now)
+local function keep_request(name, id, place, now, bytes, content_type, expires, digest, fast)
   local request, queue = key(REQUEST, id .. ":" .. name), key(QUEUE, name)
-  local lapses = string.format("%.0f", math.max(tonumber(expires), now) + ANSWER_MEMORY_MS)
+  local due = math.max(tonumber(expires), now)
+  local lapses = string.format("%.0f", due + OPEN_MEMORY_MS)
   redis.call("DEL", request)
-  redis.call("HSET", request, "request", bytes, "type", content_type, "expires", expires, "until", lapses, "digest", digest)
+  redis.call("HSET", request, "request", bytes, "type", content_type, "expires", expires, "until", lapses, "digest", digest, "fast", fast)
   redis.call("PEXPIREAT", request, lapses)
-  redis.call("ZREMRANGEBYSCORE", key(OPEN_REQUESTS), "-inf", string.format("(%.0f", now - ANSWER_MEMORY_MS))
-  redis.call("ZADD", key(OPEN_REQUESTS), expires, id .. ":" .. name)
+  redis.call("ZREMRANGEBYSCORE", key(OPEN_REQUESTS), "-inf", string.format("(%.0f", now - OPEN_MEMORY_MS))
+  redis.call("ZADD", key(OPEN_REQUESTS), string.format("%.0f", due), id .. ":" .. name)
   redis.call("ZADD", queue, place, id)
   keep_until(queue, lapses)
 end
@@ -50,13 +52,15 @@ local function open_requests(name, now)
   return found
 end
 
--- Open requests as steps answer them: of each id, name, request, content type, expiry and who dispatched it.
-local function listed(requests)
-  local list = {}
-  for i, r in ipairs(requests) do
-    list[i] = { r.id, r.name, r.bytes, r.type, string.format("%.0f", r.expires), r.dispatched }
-  end
-  return list
+-- What an open request asks for.
+local function bytes_of(request)
+  return redis.call("HGET", key(REQUEST, request.id .. ":" .. request.name), "request") or ""
+end
+
+-- An open request as steps answer it: id, name, content type, expiry, whether it fails fast and is displaced, who dispatched it; and what it asks for, if given.
+local function told(request, bytes)
+  local r = request
+  return { r.id, r.name, r.type, r.expires, r.fast, r.displaced and "1" or "0", r.dispatched, bytes }
 end
 
 -- The two parts of a version as it is stored, `offset@ms`.
