@@ -17,6 +17,9 @@ function row(loss: Loss, stage: Stage, method: Method, ...statuses: readonly str
  * Sentinels or a Kubernetes operator, decides when that happens and not what is lost.
  *
  * INDETERMINATE stands beside SUCCESSFUL where the answer of the device and the word that Redis was lost race each other: both are true.
+ *
+ * Seen to fail with what it guards taken out by hand: where a node carries out what it fetches before the router has restored the store
+ * (RpcExecutor#fetch without `isRestored`), `fail-over, woken, answered` executes twice and answers twice, and `woken, under way` executes twice.
  */
 const ROWS: readonly LossRow[] = [
   row("FLUSHALL", "waits", "Execute", "SUCCESSFUL"),
