@@ -573,6 +573,11 @@ const CANCEL_ROWS = [
     REFUSALS.noActiveCompositeObservation(["/5_1.2/0", "/19_1.1/1/0/0"]),
     "Could not find active Observe Composite component with paths: [/5_1.2/0, /19_1.1/1/0/0]",
   ],
+  [
+    "tooManyObservations",
+    REFUSALS.tooManyObservations(64),
+    "The device has 64 observations by RPC, which is the most: cancel one first, or observe several paths in one by ObserveComposite",
+  ],
 ] as const;
 
 const READ: Operation = { type: "read", path: [3, 0, 9] };

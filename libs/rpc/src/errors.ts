@@ -186,6 +186,10 @@ export const REFUSALS = {
     failed(`Resource [${path}] is already registered in CompositeObservation.`),
   observationConflict: (path: string, existing: string): Refusal =>
     failed(`Resource [${path}] conflict with is already registered as SingleObservation [${existing}].`),
+  tooManyObservations: (most: number): Refusal =>
+    failed(
+      `The device has ${most} observations by RPC, which is the most: cancel one first, or observe several paths in one by ObserveComposite`,
+    ),
 };
 
 /** Every other failure: what came of a request that was sent, or could not be. `uri` is what it was about. */

@@ -19,6 +19,7 @@ import {
   until,
 } from "../transport-fixture.ts";
 import { answerValues, linesOf, logOf, samplesOf, tokenOf, toSenml, type Values } from "../values-fixture.ts";
+import { MAX_RPC_OBSERVATIONS } from "./rpc-observations.ts";
 
 afterEach(stopAll);
 
@@ -516,6 +517,24 @@ describe("observations by RPC", () => {
     expect(await device.notifyOf(token, "[]", 9, CONTENT_FORMAT.SENML_JSON)).toBe("reset");
     expect(await run("7", "ObserveCancelAll", {})).toMatchObject({ value: "1" });
     expect(await run("8", "ObserveReadAll", {})).toMatchObject({ value: "[]" });
+  });
+
+  it("are 64 of a device at most; one that is held already may be asked for again", async () => {
+    const { system, node, answers } = await start(
+      { resources: {} },
+      { instead: () => ({ code: CODE.CONTENT, payload: "1", observe: true }) },
+    );
+    const observe = async (instance: number): Promise<FinalAnswer | undefined> => {
+      const requestId = `o-${instance}-${answers.length}`;
+      await ask(system, node, { requestId, method: "Observe", params: { id: `/3/0/7/${instance}` } });
+      await until(() => answers.some((answer) => answer.requestId === requestId), requestId);
+      return answers.find((answer) => answer.requestId === requestId);
+    };
+    for (let instance = 1; instance <= MAX_RPC_OBSERVATIONS; instance++) {
+      expect(await observe(instance)).toMatchObject({ result: "CONTENT" });
+    }
+    expect(await observe(100)).toMatchObject({ result: "BAD_REQUEST", error: expect.stringContaining("64") });
+    expect(await observe(1)).toMatchObject({ result: "CONTENT" });
   });
 
   it("that are the profile's stay cancelled until the device registers anew", async () => {

@@ -1,12 +1,15 @@
 import { formatPath, type Operation } from "@ferry/lwm2m";
 import { groupName, type PathGroup } from "@ferry/profile";
-import { findObservationConflict, formatRefusal, type ObservedPaths } from "@ferry/rpc";
+import { findObservationConflict, formatRefusal, type ObservedPaths, REFUSALS } from "@ferry/rpc";
 import { observationToken, shardOf } from "@ferry/state";
 import type { HeldObservation, OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
 import { type Answer, answer, MOVED } from "./answer.ts";
 import type { Performed } from "./perform.ts";
 import { confirm, hold, withdraw } from "./reconcile.ts";
+
+/** Observations of one device that were asked for by RPC: each takes room in its record in the store, and in the memory of most devices. */
+export const MAX_RPC_OBSERVATIONS = 64;
 
 /** An observation that a request is about: held before, or added for it. */
 export interface Observed {
@@ -44,6 +47,8 @@ export async function holdObservation(
   const name = groupName(wanted.paths);
   const known = findHeld(device, name);
   if (known !== undefined) return { held: queued(known), added: false };
+  if (countByRpc(device) >= MAX_RPC_OBSERVATIONS)
+    return formatRefusal(REFUSALS.tooManyObservations(MAX_RPC_OBSERVATIONS));
   const token = observationToken(shardOf(device.tenant, device.endpoint), ports.random);
   const outcome = await hold(device, [{ token, paths: wanted.paths.map(formatPath), source: "rpc" }], ports);
   const held = findHeld(device, name);
@@ -69,6 +74,12 @@ export async function settleObservation(
   if (observing) return confirm(held, ports.clock.monotonicMs());
   if (performed.type === "answered") held.confirmed = false;
   if (added) await withdraw(device, [held], ports);
+}
+
+function countByRpc({ observations }: OwnedDevice): number {
+  let count = 0;
+  for (const { observation } of observations.values()) if (observation.source === "rpc") count += 1;
+  return count;
 }
 
 function findHeld(device: OwnedDevice, name: string): HeldObservation | undefined {
