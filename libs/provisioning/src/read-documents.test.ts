@@ -239,7 +239,7 @@ describe("reading what is valid of many files", () => {
       "large.xml: has 8388609 bytes, at most 8388608 are read",
       expect.stringMatching(/^larger-model\.xml: has \d+ bytes, at most 1048576 are possible/),
       "latin1.xml: is not a text in UTF-8, or UTF-16 with a byte order mark",
-      expect.stringMatching(/^no-object\.xml: .*root element is not <LWM2M>/),
+      expect.stringMatching(/^no-object\.xml: .*<LWM2M> has no <Object>/),
       expect.stringMatching(/^other-type\.xml: .*ObjectType of object 26243: Other is not MODefinition/),
       expect.stringMatching(/^twice\.xml: .*<Item ID="0"> of object 26244 is there twice/),
       expect.stringMatching(/^version\.xml: .*<ObjectVersion> of object 26246: 1 is not major\.minor/),

@@ -119,9 +119,9 @@ describe("a DDF", () => {
     ],
     [ddf(object(item("1").replace(">R<", ">RR<"))), "<Operations> of resource 1 of object 40000: RR is not"],
     ["", "Start tag expected"],
-    ["<LWM2M>", "line 1:"],
+    ["<LWM2M><Object>\n<Name>cut", "line 1: not closed: <LWM2M> <Object> <Name>"],
     ["<a/>", "root element is not <LWM2M>"],
-    [ddf(), "root element is not <LWM2M>"],
+    [ddf(), "<LWM2M> has no <Object>"],
     [ddf("<x/>"), "<LWM2M> has no <Object>"],
     [
       `<!DOCTYPE LWM2M [<!ENTITY a "b">]>${ddf(object(""))}`,

@@ -70,9 +70,10 @@ type Element = Readonly<Record<string, unknown>>;
  */
 export function parseDdf(xml: string): readonly ObjectModel[] {
   checkDocument(xml);
-  const root = child(parseXml(withoutByteOrderMark(xml)), "LWM2M");
-  if (root === undefined) throw new InvalidModelError("root element is not <LWM2M>");
-  const objects = children(root, "Object");
+  const document = parseXml(withoutByteOrderMark(xml));
+  if (!("LWM2M" in document)) throw new InvalidModelError("root element is not <LWM2M>");
+  const root = child(document, "LWM2M");
+  const objects = root === undefined ? [] : children(root, "Object"); // An empty element is text.
   if (objects.length === 0) throw new InvalidModelError("<LWM2M> has no <Object>");
   return objects.map(parseObject);
 }
@@ -136,7 +137,9 @@ function checkDocument(xml: string): void {
 function parseXml(xml: string): Element {
   const validity = XMLValidator.validate(xml);
   if (validity !== true) {
-    throw new InvalidModelError(`line ${validity.err.line}: ${validity.err.msg}`);
+    const { line, msg } = validity.err;
+    const open = /^Invalid '\[(.*)\]' found\.$/.exec(msg)?.[1]?.match(/\w+/g); // As the validator says it of what is cut off.
+    throw new InvalidModelError(`line ${line}: ${open ? `not closed: <${open.join("> <")}>` : msg}`);
   }
   try {
     return PARSER.parse(xml) as Element; // An object by its contract.
