@@ -16,10 +16,10 @@ export type IncomingRequest = Extract<StackOutput, { type: "request" }>;
 /** A notification that waits for `acknowledge`, `reset` or `abandon`. */
 export type IncomingNotification = Extract<StackOutput, { type: "notification" }>;
 
-/** How an own request ended. */
+/** How an own request ended; `givenUp` by whoever made it. */
 export type CoapResult =
   | { readonly type: "response"; readonly response: Received }
-  | { readonly type: "failed"; readonly reason: FailureReason };
+  | { readonly type: "failed"; readonly reason: FailureReason | "givenUp" };
 
 /** A request to a device. */
 export interface OutgoingRequest {
@@ -30,9 +30,13 @@ export interface OutgoingRequest {
   readonly token: Uint8Array;
   /** How long to wait for the response once the device has acknowledged the request, ms. */
   readonly responseTimeoutMs: number;
-  /** When nobody waits for the response any more and the request is given up, ms from now; never when absent. */
+  /** Its first datagram leaves by then, monotonic ms, or never: it fails with `unsent`. */
+  readonly sendByMs?: number;
+  /** It is not repeated after then, monotonic ms: the device does not listen any more. */
+  readonly repeatUntilMs?: number;
+  /** When nobody waits for the response any more and the request is given up, ms from now; never when absent or infinite. */
   readonly giveUpAfterMs?: number;
-  /** Gives the request up as if it had timed out. */
+  /** Gives the request up. */
   readonly signal?: AbortSignal;
   /** Called when its first datagram has left, at most once. */
   readonly onSent?: () => void;
@@ -81,20 +85,25 @@ export class CoapServer {
     if (!this.#deaf) this.#drive({ type: "datagram", peer, bytes });
   }
 
-  request({ giveUpAfterMs, signal, onSent, ...request }: OutgoingRequest): Promise<CoapResult> {
+  request({
+    giveUpAfterMs = Number.POSITIVE_INFINITY,
+    signal,
+    onSent,
+    ...request
+  }: OutgoingRequest): Promise<CoapResult> {
     const exchange = this.#nextExchange++;
     const answered = new Promise<CoapResult>((resolve) => {
       this.#waiting.set(exchange, resolve);
       if (onSent !== undefined) this.#unsent.set(exchange, onSent);
       this.#drive({ type: "request", exchange, ...request });
     });
-    if (giveUpAfterMs === undefined && signal === undefined) return answered;
+    const isTimed = giveUpAfterMs !== Number.POSITIVE_INFINITY;
+    if (!isTimed && signal === undefined) return answered;
     const giveUp = (): void => {
       this.#drive({ type: "cancel", exchange });
-      this.#end(exchange, { type: "failed", reason: "timeout" });
+      this.#end(exchange, { type: "failed", reason: "givenUp" });
     };
-    const timer =
-      giveUpAfterMs === undefined ? undefined : setTimeout(giveUp, Math.min(giveUpAfterMs, LONGEST_TIMER_MS));
+    const timer = isTimed ? setTimeout(giveUp, Math.min(giveUpAfterMs, LONGEST_TIMER_MS)) : undefined;
     timer?.unref(); // A node that stops does not wait for it.
     signal?.addEventListener("abort", giveUp);
     return answered.finally(() => {

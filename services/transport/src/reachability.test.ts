@@ -1,6 +1,13 @@
 import type { PowerSettings } from "@ferry/profile";
 import { describe, expect, it } from "@jest/globals";
-import { type AwakeSettings, awakeMs, isReachable, type Listener, type ReachabilitySettings } from "./reachability.ts";
+import {
+  type AwakeSettings,
+  awakeMs,
+  isReachable,
+  type Listener,
+  type ReachabilitySettings,
+  repeatUntilMs,
+} from "./reachability.ts";
 
 const FLOW: ReachabilitySettings = { mode: "flow", singleExchangeWindowMs: 25_000, flowWindowMs: 110_000 };
 const VIP: ReachabilitySettings = { ...FLOW, mode: "vip" };
@@ -99,5 +106,18 @@ describe("a device that sleeps", () => {
     const settings = { reachability: VIP, awake: AWAKE };
     expect(isReachable(device({ mode: "PSM" }, { asleep: true }), settings, 1)).toBe(false);
     expect(isReachable(device({}, { asleep: true }), settings, 1)).toBe(true);
+  });
+});
+
+describe("a message is repeated", () => {
+  const EDRX = { mode: "E_DRX", edrxCycleMs: 40_000, pagingTransmissionWindowMs: 5_000 } as const;
+  it.each([
+    ["until the device falls asleep", VIP, device({}, { queueMode: true }), 93_000],
+    ["until its mapping is not trusted any more", FLOW, device({}, { queueMode: true }), 25_000],
+    ["always, to a device that always listens behind no NAT", VIP, device(), Number.POSITIVE_INFINITY],
+    ["for the cycle for which the network holds it back (E_DRX)", VIP, device(EDRX), 43_000],
+    ["for that cycle, while the mapping is trusted", FLOW, device(EDRX), 25_000],
+  ])("%s", (_, reachability, listener, untilMs) => {
+    expect(repeatUntilMs(listener, { reachability, awake: AWAKE }, 3_000)).toBe(untilMs);
   });
 });

@@ -53,9 +53,9 @@ export function awakeMs({ registration, serving: { power } }: Listener, settings
   }
 }
 
-/** How long a request to the device may take, ms; undefined: as long as the server waits for any. With E_DRX the network holds it back for a cycle. */
-export function requestTimeoutMs({ mode, edrxCycleMs }: PowerSettings): number | undefined {
-  return mode === "E_DRX" ? edrxCycleMs : undefined;
+/** How long a request to the device may take, ms; Infinity: as long as the server waits for any. With E_DRX the network holds it back for a cycle. */
+export function requestTimeoutMs({ mode, edrxCycleMs = Number.POSITIVE_INFINITY }: PowerSettings): number {
+  return mode === "E_DRX" ? edrxCycleMs : Number.POSITIVE_INFINITY;
 }
 
 /** Whether the device ever sleeps. */
@@ -71,17 +71,31 @@ export function windowMs(flow: Flow, settings: ReachabilitySettings, profileMs?:
   return established ? flowWindowMs : Math.min(settings.singleExchangeWindowMs, flowWindowMs);
 }
 
+/** What of the settings decides whether a device can be reached. */
+export interface ListeningSettings {
+  readonly reachability: ReachabilitySettings;
+  readonly awake: AwakeSettings;
+}
+
 /**
- * Whether a datagram sent now finds the device: it listens, and the way to it is open. Outside the window it would find nobody,
- * or corrupt the device's mapped port.
+ * Until when a datagram finds the device if it is not heard before, on the clock of its flow: it listens, and the way to it is open.
+ * Later it would find nobody, or corrupt the device's mapped port.
  */
-export function isReachable(
-  device: Listener,
-  { reachability, awake }: { readonly reachability: ReachabilitySettings; readonly awake: AwakeSettings },
-  nowMs: number,
-): boolean {
-  const silentMs = nowMs - device.lastUplinkMs;
+export function reachableUntilMs(device: Listener, { reachability, awake }: ListeningSettings): number {
   const listensMs = awakeMs(device, awake);
-  if (listensMs !== Number.POSITIVE_INFINITY && (device.asleep || silentMs > listensMs)) return false;
-  return silentMs <= windowMs(device, reachability, device.serving.flowWindowMs);
+  if (device.asleep && listensMs !== Number.POSITIVE_INFINITY) return Number.NEGATIVE_INFINITY;
+  return device.lastUplinkMs + Math.min(listensMs, windowMs(device, reachability, device.serving.flowWindowMs));
+}
+
+/** Until when a message that leaves now may be repeated, if the device is not heard before: as above, or as long as the network holds it back for the device (E_DRX). */
+export function repeatUntilMs(device: Listener, { reachability, awake }: ListeningSettings, nowMs: number): number {
+  const listensMs = device.lastUplinkMs + awakeMs(device, awake);
+  const heldBackMs = requestTimeoutMs(device.serving.power);
+  const hearsUntilMs = heldBackMs === Number.POSITIVE_INFINITY ? listensMs : Math.max(listensMs, nowMs + heldBackMs);
+  return Math.min(hearsUntilMs, device.lastUplinkMs + windowMs(device, reachability, device.serving.flowWindowMs));
+}
+
+/** Whether a datagram sent now finds the device. */
+export function isReachable(device: Listener, settings: ListeningSettings, nowMs: number): boolean {
+  return nowMs <= reachableUntilMs(device, settings);
 }

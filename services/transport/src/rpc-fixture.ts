@@ -1,11 +1,13 @@
 import { CONTENT_TYPE, encodeMessage, lwm2m, TOPICS } from "@ferry/proto";
-import type { AcceptOutcome } from "@ferry/state";
+import type { AcceptOutcome, DeviceRef } from "@ferry/state";
 import type { TransportNode } from "./service.ts";
 import { collect, type System } from "./transport-fixture.ts";
 
 /** What a test says of a request. */
 export interface Asked {
   readonly requestId: string;
+  /** `ep-1` when it does not say. */
+  readonly endpoint?: string;
   readonly method: string;
   readonly params?: object;
   readonly expiresInMs?: number;
@@ -29,17 +31,17 @@ function onWire({
   params = { id: "/3/0/9" },
   expiresInMs = 5_000,
   ...request
-}: Asked): lwm2m.v1.RpcRequest.$Properties & { readonly requestId: string; readonly expiresAtMs: number } {
+}: Asked): lwm2m.v1.RpcRequest.$Properties & DeviceRef & { readonly requestId: string; readonly expiresAtMs: number } {
   return { ...DEVICE, ...request, params: JSON.stringify(params), expiresAtMs: Date.now() + expiresInMs };
 }
 
 /** Stores a request as the router does, and tells nobody. */
 export async function store(system: System, asked: Asked): Promise<AcceptOutcome> {
   const request = onWire(asked);
-  const { requestId, expiresAtMs } = request;
+  const { tenant, endpoint, requestId, expiresAtMs } = request;
   const bytes = lwm2m.v1.RpcRequest.encode(request).finish();
   const open = { requestId, request: bytes, contentType: CONTENT_TYPE.json, expiresAtMs };
-  return await system.state.devices.accept({ device: DEVICE, open, limit: 100, nowMs: Date.now() });
+  return await system.state.devices.accept({ device: { tenant, endpoint }, open, limit: 100, nowMs: Date.now() });
 }
 
 /** Stores a request and hands it over to a node, as the router does. */

@@ -118,24 +118,17 @@ export function locationOf({ options }: Received): string {
 }
 
 export async function provision(system: System): Promise<void> {
-  const { bus, state } = system;
-  await bus.ensureTopics(Object.values(TOPICS), "create");
+  await system.bus.ensureTopics(Object.values(TOPICS), "create");
   await publishProfile(system, PROFILE);
-  const device = {
-    tenant: "default",
-    id: "ep-1",
-    device: { endpoint: "ep-1", profile: "meter", credentials: [{ noSec: {} }] },
-  };
-  await state.provisioning.put(
-    {
-      kind: "device",
-      tenant: "default",
-      id: "ep-1",
-      value: lwm2m.v1.ProvisioningRecord.encode(device).finish(),
-      offset: 1,
-    },
-    [{ type: "noSec", endpoint: "ep-1" }],
-  );
+  await provisionDevice(system, "ep-1", 1);
+}
+
+/** Lets a device register; `offset` of its record. */
+export async function provisionDevice({ state }: System, endpoint: string, offset: number): Promise<void> {
+  const subject = { tenant: "default", id: endpoint };
+  const device = { ...subject, device: { endpoint, profile: "meter", credentials: [{ noSec: {} }] } };
+  const value = lwm2m.v1.ProvisioningRecord.encode(device).finish();
+  await state.provisioning.put({ kind: "device", ...subject, value, offset }, [{ type: "noSec", endpoint }]);
 }
 
 export async function startNode(

@@ -1,12 +1,16 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { CODE, type Received, uriPath } from "@ferry/coap";
+import { TOPICS } from "@ferry/proto";
 import { StateUnavailableError } from "@ferry/state";
 import { afterEach, describe, expect, it } from "@jest/globals";
-import type { TransportSettings } from "../config.ts";
-import { ask, collectAnswers, type FinalAnswer, store } from "../rpc-fixture.ts";
+import { TRANSPORT_CONFIG, type TransportSettings } from "../config.ts";
+import { ask as askNode, collectAnswers, collectProgress, type FinalAnswer, store } from "../rpc-fixture.ts";
 import {
+  GatedBus,
   memorySystem,
   openDevice,
   provision,
+  provisionDevice,
   register,
   type System,
   startNode,
@@ -17,14 +21,20 @@ import {
 
 afterEach(stopAll);
 
+const { coap: COAP } = TRANSPORT_CONFIG.load({ env: { LWM2M_COAP_HOST: "127.0.0.1", LWM2M_COAP_PORT: "0" } });
+
 /** A node with one registered device, and what it takes to ask it as the router does. */
-async function startAsked(change: Partial<TransportSettings> = {}): Promise<{
+async function startAsked(
+  change: Partial<TransportSettings> = {},
+  bus?: GatedBus,
+): Promise<{
   system: System;
+  node: Awaited<ReturnType<typeof startNode>>;
   device: TestDevice;
   answers: FinalAnswer[];
   ask: (requestId: string, method: string, params: object, expiresInMs?: number) => Promise<void>;
 }> {
-  const system = memorySystem();
+  const system = memorySystem(bus);
   await provision(system);
   const node = await startNode(system, change);
   const device = await openDevice(node);
@@ -33,10 +43,11 @@ async function startAsked(change: Partial<TransportSettings> = {}): Promise<{
   await until(() => requestsTo(device, "/3/0/0").length > 0, "the last request of the set-up");
   return {
     system,
+    node,
     device,
     answers,
     ask: (requestId, method, params, expiresInMs = 5_000) =>
-      ask(system, node, { requestId, method, params, expiresInMs }),
+      askNode(system, node, { requestId, method, params, expiresInMs }),
   };
 }
 
@@ -155,6 +166,72 @@ describe("an RPC request at the device's owner", () => {
     await until(() => answers.length === 3, "what was asked last");
     expect(requestsTo(device, "/3/0/4")).toHaveLength(1);
     expect(requestsTo(device, "/3/0/14")).toHaveLength(1);
+  });
+
+  it("ends EXPIRED, and nothing is sent, when its deadline came before it was on record as dispatched", async () => {
+    const bus = new GatedBus();
+    const { device, answers, ask } = await startAsked({}, bus);
+    bus.gate = async ({ topic, value }) => {
+      if (topic === TOPICS.rpcState.name && value !== null) await sleep(400);
+    };
+    await ask("r-1", "Execute", { id: "/3/0/4" }, 200);
+    await until(() => answers.length === 1, "the answer");
+    expect(answers[0]).toMatchObject({ requestId: "r-1", status: "EXPIRED" });
+    await ask("r-2", "Read", { id: "/3/0/9" });
+    await until(() => answers.length === 2, "the second answer");
+    expect(requestsTo(device, "/3/0/4")).toHaveLength(0);
+  });
+
+  it("is not sent when what another device at its address was sent holds it back for a second after it had been cleared", async () => {
+    const { system, node, device, answers, ask } = await startAsked({ coap: { ...COAP, maxRetransmit: 0 } });
+    await provisionDevice(system, "ep-2", 2);
+    await register(device, "ep-2");
+    await until(() => requestsTo(device, "/3/0/0").length > 1, "the last request of the other's set-up");
+    device.answer = ({ code }) => (code === CODE.GET ? "silent" : { code: CODE.CHANGED });
+    await ask("r-1", "Read", { id: "/3/0/13" });
+    await until(() => requestsTo(device, "/3/0/13").length === 1, "the one that is not acknowledged");
+    await askNode(system, node, { requestId: "r-2", endpoint: "ep-2", method: "Execute", params: { id: "/3/0/4" } });
+    await until(() => answers.length === 1, "the answer");
+    expect(answers[0]).toMatchObject({ requestId: "r-2", status: "UNREACHABLE" });
+    expect(answers[0]?.error).toContain("was not sent");
+    expect(requestsTo(device, "/3/0/4")).toHaveLength(0);
+  });
+
+  it("ends at its deadline wherever its device goes meanwhile, and the next one gets its turn", async () => {
+    const { device, answers, ask } = await startAsked();
+    const answer = device.answer;
+    device.answer = () => "silent";
+    await ask("r-1", "Read", { id: "/3/0/13" }, 900);
+    await ask("r-2", "Read", { id: "/3/0/9" }, 1_500);
+    await sleep(700);
+    await device.rebind();
+    expect(await device.notify("7", 20)).toBe("delivered");
+    device.answer = (request) => (uriPath(request.options).join("/") === "3/0/13" ? "silent" : answer(request));
+    await until(() => answers.length === 2, "the answers");
+    expect(answers).toMatchObject([
+      { requestId: "r-1", status: "TIMEOUT" },
+      { requestId: "r-2", status: "SUCCESSFUL" },
+    ]);
+  });
+
+  it("is not repeated outside the device's window: what runs at most once ends with TIMEOUT, the rest waits to be asked anew", async () => {
+    const reachability = { mode: "flow", singleExchangeWindowMs: 1_500, flowWindowMs: 1_500 } as const;
+    const coap = { ...COAP, ackTimeoutMs: 250, maxRetransmit: 10 };
+    const { system, device, answers, ask } = await startAsked({ reachability, coap });
+    const { answer } = device;
+    const progress = collectProgress(system);
+    device.answer = () => "silent";
+    await device.notify("4", 9);
+    await ask("r-1", "Execute", { id: "/3/0/4" }, 60_000);
+    await until(() => answers.length === 1, "the first answer");
+    expect(answers[0]).toMatchObject({ requestId: "r-1", status: "TIMEOUT" });
+    await device.notify("5", 10);
+    await ask("r-2", "Read", { id: "/3/0/0" }, 60_000);
+    await until(() => progress.includes("r-2 TIMEOUT"), "the second request to be left");
+    device.answer = answer;
+    await device.notify("6", 11);
+    await until(() => answers.length === 2, "the second answer");
+    expect(answers[1]).toMatchObject({ requestId: "r-2", status: "SUCCESSFUL" });
   });
 
   it("ends with TIMEOUT at its deadline when the device stays silent, and the next one gets its turn", async () => {

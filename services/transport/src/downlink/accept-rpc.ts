@@ -207,6 +207,7 @@ export class RpcExecutor {
       known.inHand = false;
       known.underWay = false;
       device.requestsInHand -= 1;
+      if (!known.ended) this.#lapses.handle({ item: known, dueMs: known.expiresAtMs }); // It may have come while it was under way.
       this.serve(device);
     };
     device.work.add(
@@ -241,8 +242,8 @@ export class RpcExecutor {
       device,
       operation,
       {
-        timeoutMs: request.expiresAtMs - ports.clock.wallMs(),
-        mayLeave: () => left || ports.clock.monotonicMs() <= gate.untilMs,
+        deadlineMs: known.sentAtMs + request.expiresAtMs - ports.clock.wallMs(),
+        sendByMs: gate.untilMs,
         onSent: () => {
           if (!left) this.#sent(device, request);
           left = true;
@@ -281,16 +282,17 @@ export class RpcExecutor {
       return this.#finish(request, given);
     }
     if (performed.type === "invalid") return this.#finish(request, invalidAnswer(device, operation, performed.error));
-    if (performed.type === "unreachable" && !left) {
-      // Past the gate nobody sends it any more.
-      if (atMostOnce) return this.#finish(request, answer("UNREACHABLE", HELD_UP));
-      return this.#waitOrFail(device, request);
-    }
+    const { ownership, clock } = this.#ports;
     const reason = performed.type === "failed" ? performed.reason : "timeout";
     if (reason === "timeout" || reason === "cancelled") {
+      if (!left) {
+        if (clock.wallMs() >= request.expiresAtMs) return this.#finish(request, lapsed(known));
+        // Past the gate nobody sends it any more.
+        if (atMostOnce) return this.#finish(request, answer("UNREACHABLE", HELD_UP));
+        return ownership.has(device) ? this.#waitOrFail(device, request) : this.#leave(known);
+      }
       if (reason === "cancelled" && atMostOnce) return this.#finish(request, answer("INDETERMINATE", LEFT));
       // The device is another node's, or registered anew: there it is asked once more.
-      const { ownership, clock } = this.#ports;
       const lapsesSoon = clock.wallMs() + LAPSES_SOON_MS >= request.expiresAtMs;
       if (!atMostOnce && !lapsesSoon && !ownership.has(device)) return this.#leave(known);
       return this.#timedOut(device, known, request, built, reason);
@@ -310,7 +312,7 @@ export class RpcExecutor {
     known.timeouts += 1;
     const facts = {
       atMostOnce: !isRepeatable(built.operation),
-      sleeps: reason === "cancelled" || sleeps(device, settings.awake),
+      outOfReach: reason === "cancelled" || sleeps(device, settings.awake) || !this.#isReachable(device),
       timeouts: known.timeouts,
     };
     const next = afterTimeout(request, facts, clock.wallMs() + LAPSES_SOON_MS);
@@ -344,6 +346,10 @@ export class RpcExecutor {
     } catch (error) {
       unpublished(error);
       device.retriesWait = true;
+      return undefined;
+    }
+    if (clock.wallMs() >= request.expiresAtMs) {
+      await this.#finish(request, lapsed(known));
       return undefined;
     }
     try {

@@ -20,7 +20,7 @@ import { logLine } from "../communication-log.ts";
 import { hear } from "../hear.ts";
 import type { OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
-import { isReachable, requestTimeoutMs, sleeps } from "../reachability.ts";
+import { isReachable, reachableUntilMs, repeatUntilMs, requestTimeoutMs } from "../reachability.ts";
 import { versionedPaths } from "../serving.ts";
 import { publishValues } from "../telemetry.ts";
 import { formatsToTry, refusalOf } from "./formats.ts";
@@ -30,7 +30,7 @@ export type Performed =
   | { readonly type: "answered"; readonly outcome: OperationOutcome }
   /** The device answered what makes no sense, or what was asked cannot be encoded; `error` says what. */
   | { readonly type: "invalid"; readonly error: Lwm2mError }
-  | { readonly type: "failed"; readonly reason: FailureReason }
+  | { readonly type: "failed"; readonly reason: Exclude<FailureReason, "unsent"> }
   /** As far as is known the device did not get it: nothing was sent, or the device slept. */
   | { readonly type: "unreachable" };
 
@@ -40,10 +40,10 @@ export interface PerformOptions {
   readonly token?: Uint8Array;
   /** Content-Format that whoever asks wants; else the best that the device is known to take. */
   readonly format?: number;
-  /** How long somebody waits for the answer, ms; as long as the device may take when absent. */
-  readonly timeoutMs?: number;
-  /** Asked in the same turn of the event loop in which a datagram would leave: false keeps it here. */
-  readonly mayLeave?: () => boolean;
+  /** When nobody waits for the answer any more, monotonic ms; all attempts together end by then. As long as the device may take when absent. */
+  readonly deadlineMs?: number;
+  /** The first datagram leaves by then, monotonic ms, or never. */
+  readonly sendByMs?: number;
   /** Called when a datagram has left. */
   readonly onSent?: () => void;
 }
@@ -68,8 +68,10 @@ export async function perform(
   const formats =
     options.format === undefined ? formatsToTry(operation, device.serving, device.refusedFormats) : [options.format];
   let performed: Performed = { type: "unreachable" };
+  let { sendByMs = Number.POSITIVE_INFINITY } = options;
   for (const format of formats) {
-    performed = await attemptWhereItIs(device, operation, format, options, ports);
+    performed = await attemptWhereItIs(device, operation, format, { ...options, sendByMs }, ports);
+    sendByMs = Number.POSITIVE_INFINITY; // It has left.
     if (performed.type !== "answered" || !REFUSED_FORMAT.has(performed.outcome.code)) return performed;
     device.refusedFormats ??= new Set();
     device.refusedFormats.add(refusalOf(operation, format));
@@ -114,22 +116,28 @@ async function attempt(
   const id = versionedPaths(operationPaths(operation), device.serving.supported);
   try {
     const request = toCoapRequest(operation, { format, rootPath: device.serving.supported.rootPath });
-    const { onSent, mayLeave = () => true } = options;
-    const giveUpAfterMs = leastOf(options.timeoutMs, requestTimeoutMs(device.serving.power));
-    // What a sleeping device may not have heard is given up when it wakes, for it to be asked anew.
-    const underWay =
-      isRepeatable(operation) && sleeps(device, ports.settings.awake) ? new AbortController() : undefined;
+    const { deadlineMs = Number.POSITIVE_INFINITY, sendByMs = Number.POSITIVE_INFINITY, onSent } = options;
+    const askedAtMs = ports.clock.monotonicMs();
+    const patienceMs = deadlineMs - askedAtMs;
+    if (patienceMs <= 0) return { type: "failed", reason: "timeout" };
+    const deviceTakesMs = requestTimeoutMs(device.serving.power);
+    // Given up when the device wakes and may not have heard it, registers anew or is another node's: it is asked anew then.
+    const underWay = isRepeatable(operation) ? new AbortController() : undefined;
     device.underWay = underWay;
-    if (!mayLeave()) return { type: "unreachable" };
-    const sentAtMs = ports.clock.monotonicMs();
+    let left = false;
     const answered = ports.coap.request({
       peer: device.peer,
       ...request,
       token: options.token ?? tokenFor(device, ports),
       responseTimeoutMs: ports.settings.responseTimeoutMs,
-      ...(giveUpAfterMs === undefined ? {} : { giveUpAfterMs }),
+      sendByMs: Math.min(sendByMs, reachableUntilMs(device, ports.settings)),
+      repeatUntilMs: repeatUntilMs(device, ports.settings, askedAtMs),
+      giveUpAfterMs: Math.min(patienceMs, deviceTakesMs),
       ...(underWay === undefined ? {} : { signal: underWay.signal }),
-      ...(onSent === undefined ? {} : { onSent }),
+      onSent: () => {
+        left = true;
+        onSent?.();
+      },
     });
     logLine(
       device,
@@ -139,18 +147,19 @@ async function attempt(
     );
     const result = await answered;
     if (device.underWay === underWay) device.underWay = undefined;
-    if (result.type === "failed" && result.reason === "timeout") {
-      const unheard = device.lastUplinkMs <= sentAtMs;
-      if (unheard) ports.sleepers.fallAsleep(device);
-      if (underWay?.signal.aborted || (unheard && device.asleep)) {
-        ports.metrics.operations.with({ operation: operation.type, outcome: "timeout" }).inc();
-        return { type: "unreachable" };
-      }
-    }
     if (result.type === "failed") {
-      ports.metrics.operations.with({ operation: operation.type, outcome: result.reason }).inc();
-      logLine(device, `[error]: Request [${id}] processing failed. Reason: ${result.reason}`, ports);
-      return result;
+      const reason = result.reason === "givenUp" ? "timeout" : result.reason;
+      ports.metrics.operations.with({ operation: operation.type, outcome: reason }).inc();
+      if (reason === "unsent" || (reason === "timeout" && !left) || underWay?.signal.aborted)
+        return { type: "unreachable" };
+      if (reason === "timeout" && device.lastUplinkMs <= askedAtMs) {
+        // That nobody waits any more says nothing of the device.
+        const isImpatient = result.reason === "givenUp" && patienceMs < deviceTakesMs;
+        if (!isImpatient) ports.sleepers.fallAsleep(device);
+        if (!isReachable(device, ports.settings, ports.clock.monotonicMs())) return { type: "unreachable" };
+      }
+      logLine(device, `[error]: Request [${id}] processing failed. Reason: ${reason}`, ports);
+      return { type: "failed", reason };
     }
     hear(device, result.response.peer, ports);
     const outcome = fromCoapResponse(
@@ -173,10 +182,6 @@ async function attempt(
     logLine(device, `[error]: Request [${id}] validation failed. Reason: ${error.message}`, ports);
     return { type: "invalid", error };
   }
-}
-
-function leastOf(a: number | undefined, b: number | undefined): number | undefined {
-  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }
 
 function summaryOf({ code }: OperationOutcome, name: string, id: string): string {

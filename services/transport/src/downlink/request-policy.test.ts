@@ -30,11 +30,11 @@ describe("a request that the device has to answer", () => {
 
 describe("a request that the device did not answer in time", () => {
   const request = { retries: undefined, persistent: false, expiresAtMs: 1_000 };
-  const facts = { atMostOnce: false, sleeps: false, timeouts: 1 };
+  const facts = { atMostOnce: false, outOfReach: false, timeouts: 1 };
 
   it.each([
     ["ends when it asks for no retries and the device does not sleep", request, facts, "timeout"],
-    ["is tried again when the device sleeps", request, { ...facts, sleeps: true }, "again"],
+    ["is tried again when the device sleeps", request, { ...facts, outOfReach: true }, "again"],
     ["is tried again when it is persistent", { ...request, persistent: true }, facts, "again"],
     ["is tried again when it asks for retries", { ...request, retries: 1 }, facts, "again"],
     [

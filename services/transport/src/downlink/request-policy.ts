@@ -33,16 +33,16 @@ export type AfterTimeout =
   | { readonly type: "exhausted"; readonly retries: number };
 
 /**
- * A request is tried again when it asks for that (`retries`, `persistent`), or when the device sleeps: it may have fallen asleep before it heard us.
+ * A request is tried again when it asks for that (`retries`, `persistent`), or when the device is out of reach: it may have fallen asleep before it heard us.
  * What does something each time is never sent a second time.
  */
 export function afterTimeout(
   request: { readonly retries: number | undefined; readonly persistent: boolean; readonly expiresAtMs: number },
-  /** `timeouts`: of this request so far, this one included. */
-  facts: { readonly atMostOnce: boolean; readonly sleeps: boolean; readonly timeouts: number },
+  /** `outOfReach`: it sleeps at times, or cannot be reached now. `timeouts`: of this request so far, this one included. */
+  facts: { readonly atMostOnce: boolean; readonly outOfReach: boolean; readonly timeouts: number },
   nowMs: number,
 ): AfterTimeout {
-  const { retries = request.persistent || facts.sleeps ? MAX_RETRIES : undefined } = request;
+  const { retries = request.persistent || facts.outOfReach ? MAX_RETRIES : undefined } = request;
   if (facts.atMostOnce || retries === undefined || nowMs >= request.expiresAtMs) return { type: "timeout" };
   const effective = Math.min(retries, MAX_RETRIES);
   return facts.timeouts > effective ? { type: "exhausted", retries: effective } : { type: "again" };

@@ -205,6 +205,27 @@ describe("a request to a device that sleeps", () => {
   });
 });
 
+describe("a request whose deadline comes before its device answers", () => {
+  it("ends with TIMEOUT and does not count as the device's sleep: the next one is carried out", async () => {
+    const awake = { queueModeMs: 60_000, psmMs: 60_000, edrxMs: 60_000 };
+    const system = memorySystem();
+    await provision(system);
+    const node = await startNode(system, { ...VIP, awake });
+    const device = await openDevice(node);
+    const answers = collectAnswers(system);
+    await registerQueueMode(device);
+    await until(() => paths(device).includes("/3/0/0"), "the last request of the set-up");
+    const { answer } = device;
+    device.answer = () => "silent";
+    await ask(system, node, { requestId: "r-1", ...READ, expiresInMs: 300 });
+    await until(() => answers.length === 1, "the first answer");
+    device.answer = answer;
+    await ask(system, node, { requestId: "r-2", ...READ, failFast: true });
+    await until(() => answers.length === 2, "the second answer");
+    expect(answers.map(({ status }) => status)).toEqual(["TIMEOUT", "SUCCESSFUL"]);
+  });
+});
+
 describe("a request that its device has not heard when it wakes", () => {
   it("is sent anew at once, with the status TIMEOUT between", async () => {
     const { device, answers, progress, wake, park, lifecycle } = await startAsleep();
