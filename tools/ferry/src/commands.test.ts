@@ -155,8 +155,14 @@ function describeCommands(way: string, start: () => Promise<Target>): void {
       const written = file("again.yaml", shown.stdout);
       expect((await ferry("diff", "-f", written)).stdout).not.toMatch(/profile meter/);
 
-      expect(await ferry("delete", "device", "meter-1")).toMatchObject({ code: 0, stdout: "deleted device meter-1\n" });
-      expect(await ferry("get", "devices", "meter-1")).toMatchObject({ code: 1 });
+      expect(await ferry("delete", "devices", "meter-1")).toMatchObject({
+        code: 0,
+        stdout: "deleted device meter-1\n",
+      });
+      expect(await ferry("get", "device", "meter-1")).toMatchObject({
+        code: 1,
+        stderr: "ferry: no device meter-1 is declared\n",
+      });
     });
 
     it("apply says of what is rejected where it was declared, and exits with 1", async () => {

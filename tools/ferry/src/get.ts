@@ -3,8 +3,17 @@ import { type ConnectOptions, withClient, withConnection } from "./connect.ts";
 import { formatTable } from "./table.ts";
 import { type Ended, EXIT, type Terminal } from "./terminal.ts";
 
-/** What can be declared, in the plural that people use. */
-export const KINDS = { models: "model", profiles: "profile", devices: "device", credentials: "credential" } as const;
+/** What can be declared, in the plural and singular that people use. */
+const KINDS = {
+  models: "model",
+  profiles: "profile",
+  devices: "device",
+  credentials: "credential",
+  model: "model",
+  profile: "profile",
+  device: "device",
+  credential: "credential",
+} as const;
 
 /** `ferry get profiles -o yaml` */
 export function getCommand(terminal: Terminal, ended: Ended): Command {
@@ -18,6 +27,10 @@ export function getCommand(terminal: Terminal, ended: Ended): Command {
       await withClient(options, terminal, async (client) => {
         const all = await client.get(kind === undefined ? undefined : KINDS[kind]);
         const found = all.filter((record) => id === undefined || record.id === id);
+        if (kind !== undefined && id !== undefined && found.length === 0) {
+          terminal.stderr.write(`ferry: no ${KINDS[kind]} ${id} is declared\n`);
+          return ended(EXIT.refused);
+        }
         if (options.output === "yaml") terminal.stdout.write(found.map(({ yaml }) => yaml).join("---\n"));
         else
           terminal.stdout.write(
@@ -26,7 +39,7 @@ export function getCommand(terminal: Terminal, ended: Ended): Command {
               found.map((record) => [record.kind, record.tenant, record.id]),
             ),
           );
-        ended(id !== undefined && found.length === 0 ? EXIT.refused : EXIT.done);
+        ended(EXIT.done);
       });
     },
   );
