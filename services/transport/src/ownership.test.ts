@@ -75,3 +75,18 @@ it("What was counted of a device goes on when it registers anew", () => {
   device.linesLeftOut = 3;
   expect(ownership.adopt(newDevice("a", HERE, 2))).toMatchObject({ uplinks: [5], linesLeftOut: 3 });
 });
+
+describe("what is under way to a device is given up", () => {
+  it.each([
+    ["when it is dropped", (ownership: Ownership, device: OwnedDevice) => ownership.drop(device)],
+    ["when it registers anew", (ownership: Ownership) => ownership.adopt(newDevice("a", HERE, 2))],
+    ["when all is cleared", (ownership: Ownership) => ownership.clear()],
+  ])("%s", (_, change) => {
+    const ownership = new Ownership();
+    const device = ownership.adopt(newDevice("a"));
+    const underWay = new AbortController();
+    device.underWay = underWay;
+    change(ownership, device);
+    expect(underWay.signal.aborted).toBe(true);
+  });
+});

@@ -60,8 +60,7 @@ export class Ownership {
     this.#byRegistrationId.set(device.registration.registrationId, device);
     this.#byPeer.add(device.peer, device);
     for (const key of device.observations.keys()) this.#byToken.set(key, device);
-    known?.work.clear();
-    known?.underWay?.abort();
+    if (known !== undefined) giveUp(known);
     return device;
   }
 
@@ -69,7 +68,7 @@ export class Ownership {
   drop(device: OwnedDevice): void {
     if (!this.has(device)) return;
     this.#forget(device);
-    device.work.clear();
+    giveUp(device);
   }
 
   #forget(device: OwnedDevice): void {
@@ -102,6 +101,12 @@ export class Ownership {
     this.#byRegistrationId.clear();
     this.#byToken.clear();
     this.#byPeer.clear();
-    for (const device of devices) device.work.clear();
+    for (const device of devices) giveUp(device);
   }
+}
+
+/** Drops what is to be done on a device, and what is under way: it could come after what its next owner sends. Not what does something each time, which ends by itself. */
+function giveUp({ work, underWay }: OwnedDevice): void {
+  work.clear();
+  underWay?.abort();
 }

@@ -234,6 +234,21 @@ describe("an RPC request at the device's owner", () => {
     expect(answers[1]).toMatchObject({ requestId: "r-2", status: "SUCCESSFUL" });
   });
 
+  it("is given up here when another node has its device, however long it would have been repeated", async () => {
+    const { system, node, device, answers, ask } = await startAsked();
+    const other = await startNode(system);
+    device.answer = () => "silent";
+    await ask("r-1", "WriteReplace", { id: "/3/0/14", value: "+01" }, 60_000);
+    await until(() => requestsTo(device, "/3/0/14").length === 1, "the request");
+    device.answer = () => ({ code: CODE.CHANGED });
+    device.pointAt(other);
+    await register(device);
+    await until(() => answers.length === 1, "the answer");
+    expect(answers[0]).toMatchObject({ requestId: "r-1", status: "SUCCESSFUL" });
+    const givenUp = 'lwm2m_operations_total{operation="write",outcome="timeout"}';
+    for (let count = 0; count !== 1; count = await node.metric(givenUp)) await sleep(10); // It would take minutes.
+  });
+
   it("ends with TIMEOUT at its deadline when the device stays silent, and the next one gets its turn", async () => {
     const { device, answers, ask } = await startAsked();
     const answer = device.answer;
