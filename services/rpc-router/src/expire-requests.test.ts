@@ -183,6 +183,20 @@ describe("a look at open requests", () => {
     expect(most).toBe(16);
   });
 
+  it("takes no node for dead that comes while it lasts", async () => {
+    await accepted("r-1");
+    const list = fixture.devices.listOpenRequests.bind(fixture.devices);
+    fixture.devices.listOpenRequests = async (page) => {
+      if (page.shard === SHARD) {
+        const { owner } = await fixture.register("demo", await fixture.node(6, "boot-6"));
+        await fixture.devices.dispatch({ device: DEVICE, requestId: "r-1", owner, nowMs: fixture.nowMs });
+      }
+      return list(page);
+    };
+    await round();
+    expect(await answers()).toEqual([]);
+  });
+
   it("does not forget what is accepted while it lasts", async () => {
     const slow = new RequestExpiry(fixture.ports, SLOW_PACE);
     slow.expect({ device: DEVICE, expiresAtMs: 0 });

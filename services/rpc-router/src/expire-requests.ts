@@ -1,4 +1,4 @@
-import { SHARDS, type ShardRequest, shardOf } from "@ferry/state";
+import { type NodeRef, SHARDS, type ShardRequest, shardOf } from "@ferry/state";
 import { finish } from "./finish.ts";
 import { isOutage } from "./outage.ts";
 import type { RouterPorts } from "./ports.ts";
@@ -54,7 +54,7 @@ export class RequestExpiry {
     const failures: unknown[] = [];
     for (let from = 0; from < due.length; from += BATCH) {
       const batch = due.slice(from, from + BATCH);
-      const looks = await Promise.allSettled(batch.map((shard) => this.#look(shard, alive)));
+      const looks = await Promise.allSettled(batch.map((shard) => this.#look(shard)));
       const failed = looks.flatMap((look) => (look.status === "rejected" ? [look.reason] : []));
       failures.push(...failed);
       if (failed.length === batch.length) break; // The store or the bus is away: the rest would fail as well.
@@ -63,7 +63,7 @@ export class RequestExpiry {
   }
 
   /** Ends what has lapsed, was displaced or is with a node that died, and notes when the rest is due. */
-  async #look(shard: number, alive: ReadonlySet<string>): Promise<void> {
+  async #look(shard: number): Promise<void> {
     const { devices, clock, settings } = this.#ports;
     this.#dueMs.delete(shard); // Before it is listed: what is accepted meanwhile is noted, and may not be in the list.
     try {
@@ -72,7 +72,7 @@ export class RequestExpiry {
       while (more) {
         const page = await devices.listOpenRequests({ shard, limit: LIMIT, offset });
         const lapsedMs = clock() - settings.answerGraceMs;
-        const stays = await Promise.all(page.requests.map((request) => this.#see(request, lapsedMs, alive)));
+        const stays = await Promise.all(page.requests.map((request) => this.#see(request, lapsedMs)));
         offset += stays.filter(Boolean).length;
         more = page.more;
       }
@@ -84,26 +84,31 @@ export class RequestExpiry {
   }
 
   /** Ends a request that nobody else ends, or notes when it is due; false when it is not open any more. */
-  async #see(request: ShardRequest, lapsedMs: number, alive: ReadonlySet<string>): Promise<boolean> {
-    const end = await this.#endOf(request, lapsedMs, alive);
+  async #see(request: ShardRequest, lapsedMs: number): Promise<boolean> {
+    const end = await this.#endOf(request, lapsedMs);
     if (end === undefined) this.expect(request);
     else await finish(request, end, this.#ports);
     return end === undefined;
   }
 
-  async #endOf(request: ShardRequest, lapsedMs: number, alive: ReadonlySet<string>): Promise<Answer | undefined> {
+  async #endOf(request: ShardRequest, lapsedMs: number): Promise<Answer | undefined> {
     const { dispatchedBy, expiresAtMs, displaced, failFast } = request;
     if (dispatchedBy !== undefined) {
-      return expiresAtMs <= lapsedMs || !alive.has(dispatchedBy.bootId) ? INDETERMINATE : undefined;
+      return expiresAtMs <= lapsedMs || !(await this.#isAlive(dispatchedBy)) ? INDETERMINATE : undefined;
     }
     if (displaced) return displacedAnswer(this.#ports.settings.maxOpen); // Who displaced it died before it had said so.
     if (expiresAtMs <= lapsedMs) return EXPIRED;
-    return failFast && !(await this.#hasNode(request, alive)) ? UNREACHABLE : undefined;
+    return failFast && !(await this.#hasNode(request)) ? UNREACHABLE : undefined;
   }
 
-  async #hasNode({ device }: ShardRequest, alive: ReadonlySet<string>): Promise<boolean> {
+  async #hasNode({ device }: ShardRequest): Promise<boolean> {
     const state = await this.#ports.devices.get(device);
-    return state !== undefined && alive.has(state.owner.bootId);
+    return state !== undefined && (await this.#isAlive(state.owner));
+  }
+
+  /** Asked after what names the node: a step may last long, and nodes may come meanwhile. */
+  async #isAlive({ slot, bootId }: NodeRef): Promise<boolean> {
+    return (await this.#ports.nodes.get(slot))?.bootId === bootId;
   }
 }
 
