@@ -9,7 +9,7 @@ import { type Recording, type Stops, System, stopAll } from "../e2e/system.ts";
 
 /*
  * Every operation in every Content-Format of Leshan's client, LwM2M 1.1, with the values as both ends have them.
- * Leshan 2.0.0-M15 and -M18 have no LwM2M CBOR (11544), and take no LwM2M 1.2. They decode what drafts called 1542 and 1543, but send neither.
+ * Leshan 2.0.0-M15 and -M18 have no LwM2M CBOR (11544), and take no LwM2M 1.2. They also know what drafts called 1542 and 1543, which Ferry asks nobody for.
  */
 
 const ENDPOINT = "every-type";
@@ -293,6 +293,18 @@ describe.each(Object.entries({ ...NODE_FORMATS, ...VALUE_FORMATS }))(
         expect(await ask("ObserveCancel", `{"id":"${path}"}`)).toMatchObject({ value: "1" });
       },
     );
+
+    it("WriteReplace and Read of 5,000 bytes, in blocks", async () => {
+      const hex = Buffer.from(Array.from({ length: 5_000 }, (_, i) => (i * i) >> 3)).toString("hex");
+      const written = await expectEvent(
+        "written",
+        ({ path }) => path === "/38000/0/5",
+        () => ask("WriteReplace", `{"id":"/38000/0/5","value":"${hex}","contentFormat":"${name}"}`),
+      );
+      expect(written.value).toBe(hex);
+      const { nodes } = await expectRequest(READS("/38000/0/5", format), () => ask("Read", '{"id":"/38000/0/5"}'));
+      expect(nodes).toEqual([node("/38000/0/5", hex, "OPAQUE")]);
+    });
   },
 );
 
