@@ -4,10 +4,10 @@ import type { ProvisioningDocument } from "./document.ts";
 import { type PublishOptions, type PublishOutcome, publishRecords } from "./publish-records.ts";
 
 /**
- * Publishes documents, in their order, and waits until each is APPLIED or REJECTED; models and profiles that the topic holds as they are, are not published again.
+ * Publishes documents, in their order, and waits until each is APPLIED or REJECTED; models and profiles that are in force as they are, are not published again.
  *
- * That the topic holds something does not mean that anybody took it. Records are taken one after another, so a word about any later one says it: where nothing
- * changed, the last document is published all the same.
+ * That they were applied once does not mean that anybody has them now. Records are taken one after another, each after all before it are in force, so a word
+ * about any later one says it: where nothing changed, the last document is published all the same.
  * @throws {ProvisioningTimeoutError} nobody says so in time
  */
 export async function applyDocuments(

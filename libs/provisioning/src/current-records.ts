@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { type Bus, readTable } from "@ferry/bus";
+import { type Bus, type IncomingRecord, readTable } from "@ferry/bus";
 import {
   CONTENT_TYPE_HEADER,
   deviceKey,
@@ -8,12 +8,15 @@ import {
   provisioningKey,
   TOPICS,
   toJsonValue,
+  toSafeNumber,
 } from "@ferry/proto";
 import type { RecordRef } from "@ferry/state";
 import type { ProvisioningDocument, RecordBody } from "./document.ts";
 import { ProvisioningError, SealingError } from "./errors.ts";
 import { decodeProvisioningRecord } from "./parse-record.ts";
 import { type SealingKeys, unsealSecret } from "./sealing.ts";
+
+const { PROVISIONING_OUTCOME_APPLIED } = lwm2m.v1.ProvisioningOutcome;
 
 /** A record as the topic holds it now. */
 export interface CurrentRecord extends ProvisioningDocument {
@@ -86,9 +89,10 @@ function isSame(a: ProvisioningDocument, b: ProvisioningDocument, keys: SealingK
 }
 
 /**
- * Which of `documents` the topic holds as they are: models and profiles, which are valid or not by themselves.
+ * Which of `documents` are in force as they are: the topic holds them, and the last word about them is that they were APPLIED. A record that was REJECTED lies
+ * in the topic all the same, and one that is remembered no more may have been.
  *
- * Never a device: that it lies in the topic does not mean that it is in force, for that rests on its profile and on the identities of others.
+ * Models and profiles only, which are valid or not by themselves: whether a device is in force rests on its profile and on the identities of others.
  */
 export async function findUnchanged(
   bus: Bus,
@@ -103,14 +107,25 @@ export async function findUnchanged(
     ),
   );
   if (asked.size === 0) return new Set();
-  const table = await readTable(bus, topicPrefix + TOPICS.provisioning.name, { keep: (key) => asked.has(key) });
+  const keep = (key: string): boolean => asked.has(key);
+  const [records, statuses] = await Promise.all(
+    [TOPICS.provisioning, TOPICS.provisioningStatus].map(({ name }) => readTable(bus, topicPrefix + name, { keep })),
+  );
   return new Set(
     [...asked].flatMap(([key, document]) => {
-      const { value = null, headers = {} } = table.get(key) ?? {};
-      const body = value === null ? undefined : decodeBody(value, headers[CONTENT_TYPE_HEADER]);
-      return body !== undefined && isSame({ ...document, body }, document, undefined) ? [document] : [];
+      const record = records?.get(key);
+      const body = record?.value && decodeBody(record.value, record.headers[CONTENT_TYPE_HEADER]);
+      if (!body || !isSame({ ...document, body }, document, undefined)) return [];
+      return wasApplied(record, statuses?.get(key)) ? [document] : [];
     }),
   );
+}
+
+/** Whether `status` is about this very record, and good. */
+function wasApplied({ offset }: IncomingRecord, status: IncomingRecord | undefined): boolean {
+  if (!status?.value) return false;
+  const word = lwm2m.v1.ProvisioningStatusRecord.decode(status.value);
+  return word.outcome === PROVISIONING_OUTCOME_APPLIED && toSafeNumber(word.offset) === offset;
 }
 
 /** What a document says, without the ways of writing it: the order of a profile's members, and sealing. */

@@ -120,6 +120,11 @@ describe("publishing records", () => {
     expect((await readCurrent(bus, options)).map(({ id }) => id)).toEqual(["b"]);
   });
 
+  it("deletes once what is named twice", async () => {
+    answer(() => ({ outcome: ProvisioningOutcome.PROVISIONING_OUTCOME_DELETED }));
+    expect(await deleteRecords(bus, [profile("a"), profile("a")], options)).toMatchObject([{ id: "a" }]);
+  });
+
   it("gives the bus no more than five hundred that are unanswered", async () => {
     let waiting = 0;
     let most = 0;
@@ -141,16 +146,18 @@ describe("publishing records", () => {
 
 describe("applying documents", () => {
   const published: string[] = [];
+  let knows = true;
   const apply = async (...documents: ProvisioningDocument[]) => {
     published.length = 0;
     return (await applyDocuments(bus, documents, options)).map(({ id, outcome }) => `${id} ${outcome}`);
   };
-  beforeEach(() =>
+  beforeEach(() => {
+    knows = true;
     answer(({ key }) => {
       published.push(key ?? "");
-      return APPLIED;
-    }),
-  );
+      return knows ? APPLIED : { outcome: ProvisioningOutcome.PROVISIONING_OUTCOME_REJECTED };
+    });
+  });
 
   it("does not publish again what is there as it is", async () => {
     expect(await apply(profile("a"), profile("b"))).toEqual(["a applied", "b applied"]);
@@ -164,6 +171,13 @@ describe("applying documents", () => {
     await apply(profile("a"), profile("b"));
     expect((await apply(profile("a"), profile("b"))).toSorted()).toEqual(["a unchanged", "b unchanged"]);
     expect(published).toEqual(["profile/default/b"]);
+  });
+
+  it("publishes again what was rejected: a newer router may take it", async () => {
+    knows = false;
+    expect(await apply(profile("a"), profile("b"))).toEqual(["a rejected", "b rejected"]);
+    knows = true;
+    expect(await apply(profile("a"), profile("b"))).toEqual(["a applied", "b applied"]);
   });
 
   it("publishes devices always: that one is in the topic does not mean that it is in force", async () => {

@@ -48,7 +48,7 @@ export function publishRecords(
 }
 
 /**
- * Publishes tombstones and waits until each is DELETED.
+ * Publishes tombstones and waits until each is DELETED; what is named twice is deleted once.
  *
  * @throws {ProvisioningTimeoutError} nobody says so in time
  */
@@ -57,11 +57,11 @@ export function deleteRecords(
   records: readonly RecordRef[],
   options: PublishOptions,
 ): Promise<readonly PublishOutcome[]> {
-  return publish(
-    bus,
-    records.map(({ kind, tenant, id }): Publication => ({ kind, tenant, id, revision: "", encode: () => null })),
-    options,
+  const distinct = new Map(records.map((record) => [keyOf(record), record]));
+  const tombstones = [...distinct.values()].map(
+    ({ kind, tenant, id }): Publication => ({ kind, tenant, id, revision: "", encode: () => null }),
   );
+  return publish(bus, tombstones, options);
 }
 
 interface Publication extends RecordRef {
