@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { extname } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { splitDdf } from "@ferry/lwm2m";
 import { deviceKey, provisioningKey } from "@ferry/proto";
 import { LineCounter, parseAllDocuments } from "yaml";
@@ -51,7 +52,7 @@ export async function readDocuments(
 /**
  * Reads files and directories: `*.xml` are object models, `*.yaml`, `*.yml` and `*.json` hold profiles, devices and models.
  *
- * Directories are read with what lies below them, hidden files left out. An XML file may define several objects; the same model in two files counts once.
+ * Directories are read with what lies below them, hidden files left out. An XML file may define several objects; of a model in two files the first counts.
  * @throws {InvalidDocumentsError} a path names nothing that can be read, or there is nothing valid
  */
 export async function readValidDocuments(
@@ -226,24 +227,39 @@ function checked(document: ProvisioningDocument): ProvisioningDocument {
   return document;
 }
 
-/** What is declared twice counts for nothing, for nobody knows which is meant; a model that is the same in two files counts once. */
+/**
+ * What is declared twice counts for nothing, for nobody knows which is meant. Of a model the first counts, for registries keep old copies of a version beside
+ * the current one; a copy that says the same is passed over, one that says something else is named.
+ */
 function withoutRepeats(
   documents: readonly ProvisioningDocument[],
   errors: DocumentError[],
 ): readonly ProvisioningDocument[] {
   return [...Map.groupBy(documents, ({ kind, tenant, id }) => provisioningKey(kind, tenant, id))].flatMap(
     ([key, [first, ...others]]) => {
-      if (first === undefined) return [];
-      const { xml } = first.body.model ?? {};
-      if (others.every(({ body }) => xml !== undefined && body.model?.xml === xml)) return [first];
-      const isModel = first.kind === "model";
-      for (const [index, { source = "" }] of [first, ...others].entries()) {
-        const reason = `${key} stands also in ${(index === 0 ? others[0] : first)?.source}${isModel ? ", with other content: keep one" : ""}`;
+      if (first === undefined || others.length === 0) return first ?? [];
+      const report = ({ source = "" }: ProvisioningDocument, reason: string): void => {
         errors.push({ file: source, line: undefined, field: "", reason });
+      };
+      if (first.kind === "model") {
+        const differing = others.filter((other) => !isSameModel(first, other));
+        for (const other of differing) {
+          report(other, `${key} stands also in ${first.source}, with other content: that one counts, keep one`);
+        }
+        return [first];
       }
+      report(first, `${key} stands also in ${others[0]?.source}`);
+      for (const other of others) report(other, `${key} stands also in ${first.source}`);
       return [];
     },
   );
+}
+
+/** Whether two models define the same, whatever their comments and descriptions. */
+function isSameModel(a: ProvisioningDocument, b: ProvisioningDocument): boolean {
+  const one = a.body.model?.xml ?? "";
+  const other = b.body.model?.xml ?? "";
+  return one === other || isDeepStrictEqual(parseModelXml(one), parseModelXml(other));
 }
 
 function seal(document: ProvisioningDocument, keys: SealingKeys): ProvisioningDocument {
