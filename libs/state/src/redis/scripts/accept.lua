@@ -8,20 +8,26 @@ if known and known.finished then
 end
 if known then return reply("open", state_at(name, now), told(known, bytes_of(known))) end
 
+forget_lapsed(now)
 local queue = key(QUEUE, name)
-local displaced = {}
-if redis.call("ZCARD", queue) >= tonumber(limit) then
-  local open = open_requests(name, now)
-  local excess = #open + 1 - limit
-  for _, each in ipairs(open) do
-    if #displaced < excess and not each.dispatched then
+local displaced, excess, place = {}, redis.call("ZCARD", queue) + 1 - limit, 0
+while #displaced < excess do
+  local oldest = redis.call("ZRANGE", queue, place, place)[1]
+  if not oldest then break end
+  local each, stored = load_request(name, oldest, now)
+  if not each then
+    forget_open(name, oldest)
+    excess = excess - 1
+  else
+    place = place + 1
+    if not each.dispatched then
+      redis.call("HSET", stored, "displaced", 1)
       each.displaced = true
       displaced[#displaced + 1] = told(each)
-      redis.call("HSET", key(REQUEST, each.id .. ":" .. name), "displaced", 1)
     end
   end
-  if excess > 0 and #displaced == 0 then return reply("full") end
 end
+if excess > 0 and #displaced == 0 then return reply("full") end
 
 local last = redis.call("ZRANGE", queue, -1, -1, "WITHSCORES")
 -- Places below 0 are those of requests from before the store was lost.

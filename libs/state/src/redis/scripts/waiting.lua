@@ -28,6 +28,14 @@ local function forget_open(name, id)
   redis.call("ZREM", key(QUEUE, name), id)
 end
 
+-- Forgets what of the shard lapsed unanswered. That is few: a router ends a request soon after its expiry.
+local function forget_lapsed(now)
+  for _, member in ipairs(redis.call("ZRANGEBYSCORE", key(OPEN_REQUESTS), "-inf", string.format("%.0f", now - OPEN_MEMORY_MS))) do
+    local id, name = string.match(member, "^([^:]*):(.*)$")
+    forget_open(name, id)
+  end
+end
+
 -- Stores an open request, at a place in its device's queue.
 local function keep_request(name, id, place, now, bytes, content_type, expires, digest, fast)
   local request, queue = key(REQUEST, id .. ":" .. name), key(QUEUE, name)
@@ -36,20 +44,9 @@ local function keep_request(name, id, place, now, bytes, content_type, expires, 
   redis.call("DEL", request)
   redis.call("HSET", request, "request", bytes, "type", content_type, "expires", expires, "until", lapses, "digest", digest, "fast", fast)
   redis.call("PEXPIREAT", request, lapses)
-  redis.call("ZREMRANGEBYSCORE", key(OPEN_REQUESTS), "-inf", string.format("(%.0f", now - OPEN_MEMORY_MS))
   redis.call("ZADD", key(OPEN_REQUESTS), string.format("%.0f", due), id .. ":" .. name)
   redis.call("ZADD", queue, place, id)
   keep_until(queue, lapses)
-end
-
--- The open requests of a device in order of acceptance; those that lapsed unanswered are forgotten.
-local function open_requests(name, now)
-  local found = {}
-  for _, id in ipairs(redis.call("ZRANGE", key(QUEUE, name), 0, -1)) do
-    local request = load_request(name, id, now)
-    if request then found[#found + 1] = request else forget_open(name, id) end
-  end
-  return found
 end
 
 -- What an open request asks for.
