@@ -4,14 +4,15 @@ import { findRepeatedMember } from "./repeated-member.ts";
 
 describe("findRepeatedMember", () => {
   it.each([
-    ['{"a":1,"a":2}', "a"],
-    ['{"a":{"b":1,"b":2}}', "a.b"],
-    ['{"a":[{"b":1},{"b":1,"b":2}]}', "a.b"],
-    ['{"":1,"":2}', ""],
-    ['{"a":1,"\\u0061":2}', "a"],
-    ['{"a\\"b":"{","a\\"b":1}', 'a"b'],
-  ])("of %s is %s", (text, name) => {
-    expect(findRepeatedMember(text)).toBe(name);
+    ['{"a":1,"a":2}', ["a"]],
+    ['{"a":{"b":1,"b":2}}', ["a", "b"]],
+    ['{"a":[{"b":1},{"b":1,"b":2}]}', ["a", "b"]],
+    ['{"":1,"":2}', [""]],
+    ['{"":{"b.c":1,"b.c":2}}', ["", "b.c"]],
+    ['{"a":1,"\\u0061":2}', ["a"]],
+    ['{"a\\"b":"{","a\\"b":1}', ['a"b']],
+  ])("of %s is %j", (text, path) => {
+    expect(findRepeatedMember(text)).toEqual(path);
   });
 
   it.each(['{"a":1,"b":{"a":1}}', '[{"a":1},{"a":1}]', '{"a":"\\"a\\":1","b":"a"}', "{}", "5", '"a"'])(
@@ -27,7 +28,7 @@ describe("findRepeatedMember", () => {
         const text = JSON.stringify(object);
         expect(findRepeatedMember(text)).toBeUndefined();
         const member = `${JSON.stringify(name)}:${JSON.stringify(value)}`;
-        expect(findRepeatedMember(`{${member},${member}${text === "{}" ? "}" : `,${text.slice(1)}`}`)).toBe(name);
+        expect(findRepeatedMember(`{${member},${member}${text === "{}" ? "}" : `,${text.slice(1)}`}`)).toEqual([name]);
       }),
     );
   });

@@ -14,7 +14,7 @@ export function readJsonRecord(bytes: Uint8Array, what: string): JsonMembers | s
     const repeated = findRepeatedMember(text);
     return repeated === undefined
       ? (value as JsonMembers)
-      : `Member "${quote(repeated)}" occurs more than once: name it once.`;
+      : `Member "${quote(repeated.join("."))}" occurs more than once: name it once.`;
   } catch (error) {
     if (error instanceof SyntaxError) return `${what} is not JSON: ${error.message}.`;
     if (error instanceof RangeError) return `${what} is nested too deeply.`;

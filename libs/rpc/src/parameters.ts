@@ -80,7 +80,7 @@ function parseParams(text: string): Params | Refusal {
   if (json === null) return { type: "params", members: {}, text };
   if (json === undefined || !isJsonObject(json)) return REFUSALS.notJsonObject(text);
   const repeated = findRepeatedMember(text);
-  return repeated === undefined ? { type: "params", members: json, text } : REFUSALS.repeatedMember(repeated);
+  return repeated === undefined ? { type: "params", members: json, text } : REFUSALS.repeatedMember(repeated.join("."));
 }
 
 type Built =

@@ -92,12 +92,26 @@ describe("the HTTP API", () => {
     expect(await ask("POST", path, { body })).toEqual({ status: 400, body: { message } });
   });
 
-  it("answers 400 to a member that comes twice, naming it", async () => {
-    const text = '{"endpoint":"demo","method":"Read","params":{"id":"/3/0/9","id":"/3/0/14"}}';
-    expect(await ask("POST", "/api/v1/rpc", { body: text })).toEqual({
-      status: 400,
-      body: { message: "body/params/id occurs more than once: name it once" },
-    });
+  const long = "x".repeat(1000);
+  it.each([
+    [
+      "that comes twice",
+      '{"endpoint":"demo","params":{"id":"/3/0/9","id":"/3"}}',
+      "params/id occurs more than once: name it once",
+    ],
+    ["with a dot that comes twice", '{"params":{"a.b":1,"a.b":2}}', "params/a.b occurs more than once: name it once"],
+    [
+      "of any length that comes twice",
+      `{"${long}":1,"${long}":2}`,
+      `${long.slice(0, 100)}… occurs more than once: name it once`,
+    ],
+    [
+      "of any length that is not known",
+      `{"endpoint":"demo","method":"Read","${long}":1}`,
+      `${long.slice(0, 100)}… is not known`,
+    ],
+  ])("answers 400 to a member %s, naming it", async (_, body, message) => {
+    expect(await ask("POST", "/api/v1/rpc", { body })).toEqual({ status: 400, body: { message: `body/${message}` } });
   });
 
   it("answers 400 to a body that is not JSON", async () => {

@@ -77,7 +77,7 @@ export async function createApi({ client, authentication, logger, stopping }: Ap
     const checked = (error: Error | null, value?: unknown): void => {
       const repeated = error === null ? findRepeatedMember(text) : undefined;
       if (repeated === undefined) done(error, value);
-      else done(new InvalidBodyError(`body/${repeated.replaceAll(".", "/")} occurs more than once: name it once`));
+      else done(new InvalidBodyError(`body/${quote(repeated.join("/"))} occurs more than once: name it once`));
     };
     void parseJson(request, text, checked);
   });
@@ -201,9 +201,17 @@ function statusOf(error: Error & { readonly statusCode?: number }): number {
 
 /** "body/timeoutMs must be integer": where, and what is wrong. */
 function formatProblem(where: string, { instancePath, message, params }: FastifySchemaValidationError): string {
-  if (params.additionalProperty) return `${where}${instancePath}/${params.additionalProperty} is not known`;
+  if (params.additionalProperty)
+    return `${where}${instancePath}/${quote(String(params.additionalProperty))} is not known`;
   const allowed = Array.isArray(params.allowedValues) ? `: ${params.allowedValues.join(", ")}` : "";
   return `${where}${instancePath} ${message}${allowed}`;
+}
+
+/** Most characters of a caller's own names that a message repeats. */
+const MAX_QUOTED_CHARACTERS = 100;
+
+function quote(name: string): string {
+  return name.length > MAX_QUOTED_CHARACTERS ? `${name.slice(0, MAX_QUOTED_CHARACTERS)}…` : name;
 }
 
 function mayTouch(principal: Principal, tenant: string): boolean {
