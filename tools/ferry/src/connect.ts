@@ -89,10 +89,21 @@ export function readSealingKeys({ sealingKeyFile }: ConnectOptions): { readonly 
   }
 }
 
-/** Aborts at Ctrl-C, SIGTERM, or when the terminal is closed. */
+const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+/** How long a stop signal may be a copy of the first: npx and the terminal both pass Ctrl-C on. */
+const COPIES_MS = 1_000;
+
+/** Aborts at Ctrl-C, SIGTERM, or when the terminal is closed; a second later they end the process as they do by default, whatever it still waits for. */
 export function interrupted(): AbortSignal {
   const controller = new AbortController();
-  // Not `once`: npx and the terminal both pass Ctrl-C on, and the second copy would end the process before it has ended what it started.
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => controller.abort());
+  const release = (): void => {
+    for (const signal of STOP_SIGNALS) process.off(signal, stop);
+  };
+  const stop = (): void => {
+    if (controller.signal.aborted) return;
+    controller.abort();
+    setTimeout(release, COPIES_MS).unref();
+  };
+  for (const signal of STOP_SIGNALS) process.on(signal, stop);
   return controller.signal;
 }
