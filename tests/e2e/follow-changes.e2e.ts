@@ -6,6 +6,8 @@ import { type Recording, type ServiceProcess, type Stops, System, stopAll } from
 
 /** How long sleepers listen after they last sent something, as their profile says; they listen a little longer. */
 const AWAKE_MS = 1_500;
+/** The sweeper leaves an entry of the outbox alone for so long. */
+const SWEEPER_MS = 15_000;
 const UTC_OFFSET = "/3/0/14";
 
 interface Resource {
@@ -159,6 +161,23 @@ describe("two transport nodes and an rpc-router", () => {
     device.handle({ type: "update" });
     await device.waitFor("written");
     expect(written(device)).toEqual([[UTC_OFFSET, "+05"]]);
+  });
+
+  specify("end the access of a deleted device, and say so before a sweeper would", async () => {
+    const body = { device: { endpoint: "deleted", profile: "meter", credentials: [{ noSec: {} }] } };
+    const own: ProvisioningDocument = { kind: "device", tenant: "default", id: "deleted", body };
+    await system.client.apply([own], () => {});
+    const device = await start("deleted", nodes[1], { numberEveryMs: 500 });
+    await device.waitFor("delivered");
+    await system.client.remove([own], () => {});
+    const deregistered = await lifecycle.waitFor(({ key, value }) => {
+      return key === "default/deleted" && value.event === "LIFECYCLE_EVENT_DEREGISTERED";
+    }, SWEEPER_MS);
+    expect(deregistered.value).toMatchObject({ reason: "the device was deleted" });
+    device.handle({ type: "update" });
+    await lifecycleEvent("deleted", "REFUSED");
+    await device.waitFor("refused", { after: 1 }); // The Update, and the Register that it leads to.
+    expect(device.of("refused").at(-1)).toMatchObject({ uplink: "register", code: CODE.FORBIDDEN });
   });
 
   specify("follow a profile that changes with observations, attributes and names, without a new Register", async () => {

@@ -53,7 +53,7 @@ export function route(
 }
 
 /** Why a request ends that nobody carried out in time. */
-export const LAPSED = "The request lapsed before it could be carried out";
+export const LAPSED = "The request lapsed before it could be carried out: give it more time where the device sleeps";
 
 /** The end of a request that made room for a later one. */
 export function displacedAnswer(maxOpen: number): Answer {

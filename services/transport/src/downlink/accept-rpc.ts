@@ -488,7 +488,7 @@ function readStored(stored: WaitingRequest): Request | undefined {
 function lapsed(known: Known | undefined): Answer {
   return known?.sent
     ? answer("TIMEOUT", "The device did not answer before the request lapsed")
-    : answer("EXPIRED", "The request lapsed before it could be carried out");
+    : answer("EXPIRED", "The request lapsed before it could be carried out: give it more time where the device sleeps");
 }
 
 function exhausted(retries: number): string {
