@@ -17,7 +17,7 @@ import {
   type TestDevice,
   until,
 } from "../transport-fixture.ts";
-import { linesOf } from "../values-fixture.ts";
+import { lineOf, linesOf } from "../values-fixture.ts";
 
 afterEach(stopAll);
 
@@ -141,6 +141,19 @@ describe("a notification in SenML", () => {
     await until(() => lifecycle.some(isUndecodable), "the undecodable record");
     expect(Buffer.from(lifecycle.find(isUndecodable)?.payload ?? []).toString()).toBe("[{");
   });
+});
+
+it("A notification in blocks whose rest was not fetched before the device registered anew is answered when it comes again", async () => {
+  const system = memorySystem();
+  const { device, node } = await observe(system);
+  const { answer } = device;
+  device.answer = (request) => (lineOf(request) === "GET /3/0/13" ? "silent" : answer(request));
+  await ask(system, node, { requestId: "r-1", method: "Read", params: { id: "/3/0/13" } });
+  await until(() => linesOf(device).includes("GET /3/0/13"), "what the rest has to wait for");
+  const outcome = device.notify(" ".repeat(2_000), 5, CONTENT_FORMAT.SENML_JSON);
+  // From elsewhere: where it was, a CON is under way.
+  await register(await openDevice(node));
+  expect(await outcome).toBe("reset");
 });
 
 describe("a CON that stays without ACK", () => {

@@ -225,7 +225,7 @@ export class Notifications {
     const ports = this.#ports;
     const { more, payload, peer } = notification;
     if (more === undefined) return;
-    device.work.add(PRIORITY.notificationBlocks, async () => {
+    const fetch = async (): Promise<void> => {
       const { blockSize, etag } = more;
       const request = toCoapRequest(readOf(held.paths), {
         format: contentFormat(notification, device, held),
@@ -240,7 +240,9 @@ export class Notifications {
       });
       if (result.type === "failed" || result.response.code !== CODE.CONTENT) return this.#abandon(device, notification);
       this.#publish(device, held, notification, result.response.payload);
-    });
+    };
+    // Dropped, it is heard again: by its next copy, of the registration that the device has by then.
+    device.work.add(PRIORITY.notificationBlocks, fetch, () => ports.coap.abandon(notification.handle));
   }
 
   /** An error code ends the observation (RFC 7641 §4.2); it is made anew if the profile still wants it. */
