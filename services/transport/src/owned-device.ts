@@ -111,7 +111,7 @@ export class OwnedDevice {
   requestsInHand = 0;
   /** The store holds requests that are not in hand. */
   requestsWait: boolean;
-  /** The store holds requests that the device did not answer in time: they wait until it is heard. */
+  /** The oldest of them could not be carried out: it, and what came after it, waits until the device is heard or some time has passed. */
   retriesWait = false;
   /** What waits is being fetched. */
   fetching = false;

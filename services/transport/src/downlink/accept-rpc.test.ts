@@ -273,6 +273,33 @@ describe("an RPC request at the device's owner", () => {
     expect(device.requests.length).toBe(before);
   });
 
+  it("is not overtaken by what was asked after it: tried again though its device is not heard, it goes first", async () => {
+    const { system, node, device, answers, ask } = await startAsked({
+      coap: { ...COAP, ackTimeoutMs: 100, maxRetransmit: 0 },
+      reconcile: { devicesPerSecond: 250, retryAfterMs: 200, retryAtMostMs: 200 },
+    });
+    const progress = collectProgress(system);
+    const writes: string[] = [];
+    device.answer = ({ payload }) => {
+      writes.push(Buffer.from(payload.subarray(-3)).toString());
+      return writes.length === 1 ? "silent" : { code: CODE.CHANGED };
+    };
+    const write = { method: "WriteReplace", retries: 3 };
+    await askNode(system, node, { requestId: "r-1", ...write, params: { id: "/3/0/14", value: "+01" } });
+    await ask("r-2", "WriteReplace", { id: "/3/0/14", value: "+02" });
+    await until(() => progress.includes("r-1 TIMEOUT"), "the first to be put back");
+    await ask("r-3", "WriteReplace", { id: "/3/0/14", value: "+03" });
+    await askNode(system, node, { requestId: "r-4", method: "Read", failFast: true });
+    await until(() => answers.length === 4, "the answers");
+    expect(writes).toEqual(["+01", "+01", "+02", "+03"]);
+    expect(answers.map(({ requestId, status }) => `${requestId} ${status}`)).toEqual([
+      "r-4 UNREACHABLE",
+      "r-1 SUCCESSFUL",
+      "r-2 SUCCESSFUL",
+      "r-3 SUCCESSFUL",
+    ]);
+  });
+
   it("observes once: the same path again is asked under the same token, one above it is refused", async () => {
     const { device, answers, ask } = await startAsked();
     await ask("r-1", "Observe", { id: "/3/0/9" });

@@ -21,6 +21,7 @@ import type { TransportPorts } from "../ports.ts";
 import { isReachable, sleeps } from "../reachability.ts";
 import { nextHead } from "../record-writer.ts";
 import { type Answer, answer, MOVED } from "./answer.ts";
+import { retryDelayMs } from "./fault-rules.ts";
 import { finishRequest } from "./finish-request.ts";
 import { HeldAnswers } from "./held-answers.ts";
 import { answerLocally } from "./local-requests.ts";
@@ -50,6 +51,8 @@ interface Known extends Deadline {
   /** How often the device did not answer in time, and when it was last sent, monotonic ms. */
   timeouts: number;
   sentAtMs: number;
+  /** When it is tried again though the device was not heard, ms since 1970; Infinity while it was not put back. */
+  retryAtMs: number;
 }
 
 /**
@@ -62,7 +65,7 @@ export class RpcExecutor {
   readonly #ports: TransportPorts;
   readonly #format: FormatOptions;
   readonly #known = new Map<string, Known>();
-  readonly #lapses: MachineDriver<DueChange<Known>>;
+  readonly #due: MachineDriver<DueChange<Known>>;
   readonly #answers: HeldAnswers;
 
   constructor(ports: TransportPorts) {
@@ -70,7 +73,7 @@ export class RpcExecutor {
     this.#answers = new HeldAnswers(ports);
     const { timeZone, compat } = ports.settings;
     this.#format = { formatTime: createTimeFormat(timeZone), compat };
-    this.#lapses = driveMachine(new DueWatch<Known>(), (known) => this.#lapse(known), ports.clock.wallMs);
+    this.#due = driveMachine(new DueWatch<Known>(), (known) => this.#act(known), ports.clock.wallMs);
   }
 
   /** Requests that are known to wait for their device. */
@@ -86,7 +89,7 @@ export class RpcExecutor {
   }
 
   stop(): void {
-    this.#lapses.stop();
+    this.#due.stop();
     this.#answers.stop();
   }
 
@@ -105,10 +108,16 @@ export class RpcExecutor {
 
   /** Fetches what waits in the store for the device, when it can be carried out now. The fetch has its turn in the queue: what the profile wants does not go before it. */
   serve(device: OwnedDevice): void {
-    if (!device.requestsWait || device.fetching || device.requestsInHand > 0) return;
+    if (!device.requestsWait || device.retriesWait || device.fetching || device.requestsInHand > 0) return;
     if (!this.#ports.settings.fetchWaiting || !this.#isReachable(device)) return;
     device.fetching = true;
-    device.work.add(PRIORITY.rpc, () => this.#fetch(device));
+    device.work.add(
+      PRIORITY.rpc,
+      () => this.#fetch(device),
+      () => {
+        device.fetching = false;
+      },
+    );
   }
 
   async #fetch(device: OwnedDevice): Promise<void> {
@@ -156,12 +165,9 @@ export class RpcExecutor {
       return;
     }
     if (this.#isInHandOrOver(request)) return;
-    const known = this.#known.get(nameOf(request));
     if (stored.dispatchedBy !== undefined) {
       // Who dispatched it answers, or the router when that node is dead. What this one dispatched and has not in hand, it lost sight of.
       if (stored.dispatchedBy.bootId === node.bootId) void this.#finish(request, answer("INDETERMINATE", LOST));
-    } else if (known !== undefined && known.timeouts > 0 && device.lastUplinkMs <= known.sentAtMs) {
-      device.retriesWait = true;
     } else this.#take(device, request, false);
   }
 
@@ -180,7 +186,9 @@ export class RpcExecutor {
       return;
     }
 
-    const facts = { reachable: this.#isReachable(device), othersWait, inHand: device.requestsInHand };
+    // A device that did not answer counts as out of reach until it is tried again: what came before must not be overtaken.
+    const reachable = this.#isReachable(device) && !device.retriesWait;
+    const facts = { reachable, othersWait, inHand: device.requestsInHand };
     switch (nextStep(request, facts, this.#ports.clock.wallMs())) {
       case "lapsed":
         void this.#finish(request, lapsed(known));
@@ -202,12 +210,13 @@ export class RpcExecutor {
 
   #queue(device: OwnedDevice, known: Known, request: Request, built: RpcOperation): void {
     known.inHand = true;
+    known.retryAtMs = Number.POSITIVE_INFINITY;
     device.requestsInHand += 1;
     const done = (): void => {
       known.inHand = false;
       known.underWay = false;
       device.requestsInHand -= 1;
-      if (!known.ended) this.#lapses.handle({ item: known, dueMs: known.expiresAtMs }); // It may have come while it was under way.
+      if (!known.ended) this.#watch(known); // Its time may have come while it was under way.
       this.serve(device);
     };
     device.work.add(
@@ -215,7 +224,8 @@ export class RpcExecutor {
       () => this.#carryOut(device, known, request, built).finally(done),
       () => {
         done();
-        this.#leave(known);
+        if (request.failFast && device.retriesWait) void this.#finish(request, answer("UNREACHABLE", SILENT));
+        else this.#leave(known);
       },
     );
   }
@@ -320,8 +330,17 @@ export class RpcExecutor {
     if (next.type === "exhausted") return this.#finish(request, answer("FAILED", exhausted(next.retries)));
     metrics.rpcRetries.inc();
     this.#progress(device, request, RPC_PROGRESS_TIMEOUT);
-    if (device.lastUplinkMs > known.sentAtMs) device.requestsWait = true;
-    else device.retriesWait = true;
+    if (device.lastUplinkMs <= known.sentAtMs) return this.#putBack(device, known);
+    device.requestsWait = true;
+    device.work.clear(PRIORITY.rpc); // They come after it.
+  }
+
+  /** Leaves a request in the store, and those that came after it, until the device is heard or some time has passed. */
+  #putBack(device: OwnedDevice, known: Known): void {
+    const { settings, clock, random } = this.#ports;
+    device.retriesWait = true;
+    known.retryAtMs = clock.wallMs() + retryDelayMs(Math.max(1, known.timeouts), settings.reconcile, random);
+    device.work.clear(PRIORITY.rpc);
   }
 
   /**
@@ -345,7 +364,7 @@ export class RpcExecutor {
       });
     } catch (error) {
       unpublished(error);
-      device.retriesWait = true;
+      this.#putBack(device, known);
       return undefined;
     }
     if (clock.wallMs() >= request.expiresAtMs) {
@@ -374,7 +393,7 @@ export class RpcExecutor {
     } catch (error) {
       if (!(error instanceof StateUnavailableError)) throw error;
       stateEpisode.failed(error);
-      device.retriesWait = true; // Without the gate nothing is sent.
+      this.#putBack(device, known); // Without the gate nothing is sent.
       return undefined;
     }
   }
@@ -423,26 +442,41 @@ export class RpcExecutor {
       sent: false,
       timeouts: 0,
       sentAtMs: 0,
+      retryAtMs: Number.POSITIVE_INFINITY,
       dueMs: 0,
       place: NOT_QUEUED,
     };
     this.#known.set(nameOf(ref), item);
-    this.#lapses.handle({ item, dueMs: expiresAtMs });
+    this.#watch(item);
     return item;
+  }
+
+  #watch(item: Known): void {
+    this.#due.handle({ item, dueMs: Math.min(item.expiresAtMs, item.retryAtMs) });
   }
 
   #forget(known: Known): void {
     known.ended = true;
     this.#known.delete(nameOf(known.ref));
-    this.#lapses.handle({ item: known, dueMs: undefined });
+    this.#due.handle({ item: known, dueMs: undefined });
   }
 
-  #lapse(known: Known): void {
+  /** A request lapsed, or is to be tried again. */
+  #act(known: Known): void {
     if (known.ended || known.underWay) return;
-    const { tenant, endpoint } = known.ref;
-    // Of a device that is another's by now, that one tells.
-    if (this.#ports.ownership.byDevice(tenant, endpoint) === undefined) this.#forget(known);
-    else void this.#finish(known.ref, lapsed(known));
+    const { ownership, clock } = this.#ports;
+    const device = ownership.byDevice(known.ref.tenant, known.ref.endpoint);
+    if (device === undefined) {
+      this.#forget(known); // Of a device that is another's by now, that one tells.
+    } else if (clock.wallMs() >= known.expiresAtMs) {
+      void this.#finish(known.ref, lapsed(known));
+    } else {
+      known.retryAtMs = Number.POSITIVE_INFINITY;
+      this.#watch(known);
+      device.retriesWait = false;
+      device.requestsWait = true;
+      this.serve(device);
+    }
   }
 
   #progress(device: OwnedDevice, { requestId }: RequestRef, progress: lwm2m.v1.RpcProgress): void {
@@ -456,7 +490,7 @@ export class RpcExecutor {
     const finished = await finishRequest(request, given, this.#ports);
     if (!finished && !this.#answers.hold(request, given)) {
       const device = this.#ports.ownership.byDevice(request.tenant, request.endpoint);
-      if (device !== undefined) device.retriesWait = true;
+      if (device !== undefined) device.requestsWait = true;
     }
     if (known !== undefined) this.#forget(known);
   }

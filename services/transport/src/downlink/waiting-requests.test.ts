@@ -249,6 +249,22 @@ describe("a request that its device has not heard when it wakes", () => {
     ]);
   });
 
+  it("is not overtaken by what was asked after it", async () => {
+    const { device, answers, progress, wake, park, lifecycle, ask: askOne } = await startAsleep();
+    const { LIFECYCLE_EVENT_ASLEEP } = lwm2m.v1.LifecycleEvent;
+    device.answer = () => "silent";
+    await park({ requestId: "r-1", ...READ, params: { id: "/3/0/1" } });
+    await park({ requestId: "r-2", ...READ, params: { id: "/3/0/2" } });
+    await wake();
+    await until(() => progress.includes("r-1 SENT"), "the first to be sent");
+    await askOne({ requestId: "r-3", ...READ, params: { id: "/3/0/3" } });
+    await until(() => lifecycle.filter((event) => event === LIFECYCLE_EVENT_ASLEEP).length === 2, "the next sleep");
+    device.answer = () => ({ code: CODE.NOT_FOUND });
+    await wake();
+    await until(() => answers.length === 3, "the answers");
+    expect(paths(device)).toEqual(["/3/0/1", "/3/0/1", "/3/0/2", "/3/0/3"]);
+  });
+
   it("ends in the words of the RPC specification when its retries are used up", async () => {
     const { device, answers, progress, wake, park, lifecycle } = await startAsleep();
     const { LIFECYCLE_EVENT_ASLEEP } = lwm2m.v1.LifecycleEvent;

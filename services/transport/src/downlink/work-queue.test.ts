@@ -51,4 +51,18 @@ describe("the work of one device", () => {
     queue.add(PRIORITY.rpc, task("later"));
     expect(started).toEqual(["running", "later"]);
   });
+
+  it("drops what waits with one priority and keeps the rest", async () => {
+    const { started, task, end } = recorder();
+    const queue = new WorkQueue();
+    const dropped: string[] = [];
+    queue.add(PRIORITY.rpc, task("running"));
+    queue.add(PRIORITY.rpc, task("rpc"), () => dropped.push("rpc"));
+    queue.add(PRIORITY.setup, task("setup"), () => dropped.push("setup"));
+    queue.clear(PRIORITY.rpc);
+    await end();
+    expect(dropped).toEqual(["rpc"]);
+    expect(started).toEqual(["running", "setup"]);
+    await end();
+  });
 });

@@ -34,11 +34,12 @@ export class WorkQueue {
     if (!this.#running) void this.#run();
   }
 
-  /** Drops what waits; the running task ends by itself. */
-  clear(): void {
-    const dropped = this.#entries ?? [];
-    this.#entries = undefined;
-    for (const { onDropped } of dropped) onDropped?.();
+  /** Drops what waits, or what of it has one priority; the running task ends by itself. */
+  clear(only?: Priority): void {
+    const entries = this.#entries ?? [];
+    const isDropped = ({ priority }: Entry): boolean => only === undefined || priority === only;
+    this.#entries = entries.filter((entry) => !isDropped(entry));
+    for (const entry of entries) if (isDropped(entry)) entry.onDropped?.();
   }
 
   async #run(): Promise<void> {
