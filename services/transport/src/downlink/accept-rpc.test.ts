@@ -313,6 +313,48 @@ describe("an RPC request at the device's owner", () => {
     });
   });
 
+  it("observes though its device registers anew while the observation is stored", async () => {
+    const { system, device, answers, ask } = await startAsked();
+    const { devices } = system.state;
+    const observe = devices.observe.bind(devices);
+    let registered: Promise<unknown> | undefined;
+    devices.observe = async (request) => {
+      registered ??= register(device);
+      await registered;
+      return await observe(request);
+    };
+    await ask("r-1", "Observe", { id: "/3/0/13" });
+    await until(() => answers.length === 1, "the answer");
+    expect(requestsTo(device, "/3/0/13")).toHaveLength(1);
+    expect(answers[0]).toMatchObject({ requestId: "r-1", status: "FAILED", result: "NOT_FOUND" });
+  });
+
+  it("observes when Redis is back, unless it is to fail fast", async () => {
+    const reconcile = { devicesPerSecond: 250, retryAfterMs: 200, retryAtMostMs: 200 };
+    const { system, node, device, answers } = await startAsked({ reconcile });
+    device.answer = () => ({ code: CODE.CONTENT, payload: "+01", observe: true });
+    const { devices } = system.state;
+    const observe = devices.observe.bind(devices);
+    let isAway = true;
+    devices.observe = async (request) => {
+      if (isAway) throw new StateUnavailableError("away");
+      return await observe(request);
+    };
+    const request = { method: "Observe", params: { id: "/3/0/14" } };
+    await askNode(system, node, { requestId: "r-1", ...request, failFast: true });
+    await until(() => answers.length === 1, "the first answer");
+    await askNode(system, node, { requestId: "r-2", ...request });
+    await askNode(system, node, { requestId: "r-3", method: "ObserveReadAll" });
+    await until(() => answers.length === 2, "the second to have had its turn");
+    isAway = false;
+    await until(() => answers.length === 3, "its answer");
+    expect(answers).toMatchObject([
+      { requestId: "r-1", status: "UNREACHABLE" },
+      { requestId: "r-3", status: "SUCCESSFUL" },
+      { requestId: "r-2", status: "SUCCESSFUL" },
+    ]);
+  });
+
   it("cancels an observation passively: the next notification is answered with RST", async () => {
     const { device, answers, ask } = await startAsked();
     await ask("r-1", "ObserveCancel", { id: "/3/0/9" });

@@ -241,6 +241,7 @@ export class RpcExecutor {
     const { operation } = built;
     const wanted = observedBy(operation);
     const observed = wanted === undefined ? undefined : await holdObservation(device, wanted, ports);
+    if (observed === "stale" || observed === "unavailable") return this.#unheld(device, known, request, observed);
     if (observed !== undefined && "status" in observed) return this.#finish(request, observed);
     const gate = !isRepeatable(operation) ? await this.#passGate(device, known, request) : { untilMs: Infinity };
     if (gate === undefined) return;
@@ -273,6 +274,15 @@ export class RpcExecutor {
     this.#ports.failpoint("sent");
     this.#progress(device, request, RPC_PROGRESS_SENT);
     if (request.oneWay && !request.persistent) void this.#finish(request, HANDED_OVER);
+  }
+
+  /** What becomes of an Observe that could not be stored before the device is asked for it. */
+  #unheld(device: OwnedDevice, known: Known, request: Request, why: "stale" | "unavailable"): Promise<void> | void {
+    const isHere = this.#ports.ownership.byDevice(request.tenant, request.endpoint) !== undefined;
+    if (request.failFast && !isHere) return this.#finish(request, answer("UNREACHABLE", MOVED));
+    if (why === "stale") return this.#leave(known);
+    if (request.failFast) return this.#finish(request, answer("UNREACHABLE", "Redis cannot be reached"));
+    this.#putBack(device, known);
   }
 
   /** What becomes of a request that had its turn. `left`: a datagram did. */

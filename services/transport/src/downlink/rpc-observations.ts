@@ -4,7 +4,7 @@ import { findObservationConflict, formatRefusal, type ObservedPaths, REFUSALS } 
 import { observationToken, shardOf } from "@ferry/state";
 import type { HeldObservation, OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
-import { type Answer, answer, MOVED } from "./answer.ts";
+import type { Answer } from "./answer.ts";
 import type { Performed } from "./perform.ts";
 import { confirm, hold, withdraw } from "./reconcile.ts";
 
@@ -36,12 +36,16 @@ export function observedBy(operation: Operation): ObservedPaths | undefined {
   return operation.type === "observeComposite" ? { paths: operation.paths, composite: true } : undefined;
 }
 
-/** Holds an observation before the device is asked for it, so that its first notification finds it. One that is there already is asked for under its own token. */
+/**
+ * Holds an observation before the device is asked for it, so that its first notification finds it. One that is there already is asked for under its own token.
+ *
+ * `stale`: the device registered anew meanwhile, or is another node's. `unavailable`: the store is away.
+ */
 export async function holdObservation(
   device: OwnedDevice,
   wanted: ObservedPaths,
   ports: TransportPorts,
-): Promise<Observed | Answer> {
+): Promise<Observed | Answer | "stale" | "unavailable"> {
   const conflict = findObservationConflict(observablesOf(device), wanted);
   if (conflict !== undefined) return formatRefusal(conflict);
   const name = groupName(wanted.paths);
@@ -51,9 +55,9 @@ export async function holdObservation(
     return formatRefusal(REFUSALS.tooManyObservations(MAX_RPC_OBSERVATIONS));
   const token = observationToken(shardOf(device.tenant, device.endpoint), ports.random);
   const outcome = await hold(device, [{ token, paths: wanted.paths.map(formatPath), source: "rpc" }], ports);
+  if (outcome !== "done") return outcome;
   const held = findHeld(device, name);
-  if (outcome === "done" && held !== undefined) return { held: queued(held), added: true };
-  return answer("UNREACHABLE", outcome === "unavailable" ? "Redis cannot be reached" : MOVED);
+  return held === undefined ? "stale" : { held: queued(held), added: true };
 }
 
 /** The request itself makes it: nobody else has to. */
