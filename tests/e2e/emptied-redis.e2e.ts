@@ -13,7 +13,9 @@ const RESTORE_MS = 40_000;
 const LONER = "loner-1";
 
 /*
- * Architecture §2, promise 5. Each of these fails with a mechanism taken out by hand:
+ * Architecture §2, promise 5. Seen to fail with the mechanism taken out by hand, that is with requests, devices and values left out of `StoreRestorer`: the Update
+ * of the device whose node died is answered 4.04 and it registers anew (so does, every other time, the device whose node lives: the mark came before its
+ * owner); the parked requests and the dispatched Execute never get a final answer.
  */
 describe("a system whose Redis is emptied", () => {
   const stops: Stops = [];
@@ -21,7 +23,6 @@ describe("a system whose Redis is emptied", () => {
   let system: System;
   let redis: Redis;
   let nodes: [ServiceProcess, ServiceProcess];
-  let router: ServiceProcess;
   let telemetry: Recording;
   let lifecycle: Recording;
   let progress: Recording;
@@ -34,7 +35,7 @@ describe("a system whose Redis is emptied", () => {
     });
     stops.push(() => system.stop());
     nodes = [await system.run("transport", "transport-0"), await system.run("transport", "transport-1")];
-    router = await system.run("rpc-router", "rpc-router");
+    const router = await system.run("rpc-router", "rpc-router");
     await Promise.all([...nodes, router].map(({ started }) => started));
     await system.provision();
     redis = new Redis(system.redis.url);
@@ -45,7 +46,7 @@ describe("a system whose Redis is emptied", () => {
     responses = await system.follow("rpcResponse");
   }, 90_000);
 
-  afterEach(() => stopAll(restores), 30_000);
+  afterEach(() => stopAll(restores), 60_000);
   afterAll(() => stopAll(stops), 60_000);
 
   /** A test that shows the logs of all processes when it fails. */
@@ -58,6 +59,16 @@ describe("a system whose Redis is emptied", () => {
     restores.push(() => device.stop());
     await device.waitFor("registered");
     return device;
+  }
+
+  /** Both at the same time; the node's next life is there after the test. */
+  async function loseRedisAndFirstNode(): Promise<void> {
+    const [{ coapPort }] = nodes;
+    await Promise.all([redis.flushall(), nodes[0].kill9()]);
+    restores.push(async () => {
+      nodes[0] = await system.run("transport", "transport-0", { coapPort });
+      await nodes[0].started;
+    });
   }
 
   /** Waits until the router says that what Redis lost is there again. */
@@ -118,9 +129,8 @@ describe("a system whose Redis is emptied", () => {
     async () => {
       const device = await start("sim-orphan", { numberEveryMs: 1_000 });
       await device.uplink();
-      const [killed, survivor] = nodes;
-      await Promise.all([redis.flushall(), killed.kill9()]);
-      device.moveTo(survivor);
+      await loseRedisAndFirstNode();
+      device.moveTo(nodes[1]);
       device.handle({ type: "update" });
       await device.waitFor("updated", { timeoutMs: RESTORE_MS });
       await device.uplink(20_000);
@@ -136,8 +146,6 @@ describe("a system whose Redis is emptied", () => {
         timeoutMs: 20_000,
       });
       expect(answer).toMatchObject({ status: "SUCCESSFUL" });
-      nodes[0] = await system.run("transport", "transport-0", { coapPort: killed.coapPort });
-      await nodes[0].started;
     },
   );
 
@@ -164,17 +172,14 @@ describe("a system whose Redis is emptied", () => {
           ({ value }) => value.requestId === requestId && value.progress === "RPC_PROGRESS_WAITING_FOR_DEVICE",
         );
       }
-      const [killed, survivor] = nodes;
-      await Promise.all([redis.flushall(), killed.kill9()]);
-      device.moveTo(survivor);
+      await loseRedisAndFirstNode();
+      device.moveTo(nodes[1]);
       await restored();
       device.handle({ type: "update" });
       expect(await Promise.all(requestIds.map(answersTo))).toEqual([["SUCCESSFUL"], ["SUCCESSFUL"]]);
       expect(executed.slice(0, 2)).toEqual(["3/0/4", "3/0/9"]);
       expect(device.of("executed")).toHaveLength(1);
       expect(device.of("registered")).toHaveLength(1);
-      nodes[0] = await system.run("transport", "transport-0", { coapPort: killed.coapPort });
-      await nodes[0].started;
     },
   );
 
@@ -204,15 +209,15 @@ describe("a system whose Redis is emptied", () => {
       () => {},
     );
     const device = await start(LONER); // It notifies nothing: while Redis is in doubt no notification is answered with RST.
-    await router.kill9();
+    // Its node is stopped, so that the deletion finds nothing in Redis that it could end.
+    nodes[0].suspend();
+    restores.push(() => nodes[0].resume());
     await redis.flushall();
     const topic = system.topicPrefix + TOPICS.provisioning.name;
     const key = provisioningKey("device", "default", LONER);
     await system.bus.sender({ name: "deletion", lingerMs: 0 }).publish({ topic, key, value: null });
-    device.handle({ type: "update" });
-    await device.waitFor("updated"); // Its node has written it back.
-    router = await system.run("rpc-router", "rpc-router-1");
-    await router.started;
+    await restored();
+    nodes[0].resume(); // It has the device in memory.
 
     await lifecycle.waitFor(({ value }) => isEndOf(LONER, value), 60_000);
     device.handle({ type: "update" }); // Answered 4.04, so it registers anew, and is refused.
