@@ -109,6 +109,11 @@ async function liveThroughADay(count: number, env: Readonly<Record<string, strin
 
 const statusOf = ({ answers }: Outcome): string | undefined => answers[0]?.status;
 
+/** Statuses of the requests that may be repeated: none of them need ever be lost. */
+function repeatableStatuses({ outcomes }: Day): (string | undefined)[] {
+  return outcomes.filter(({ method }) => method !== "Execute").map(statusOf);
+}
+
 describe("a battery device in queue mode, behind a lossy link and a NAT that forgets", () => {
   let day: Day;
   beforeAll(async () => {
@@ -120,8 +125,7 @@ describe("a battery device in queue mode, behind a lossy link and a NAT that for
   });
 
   it("loses no request that may be repeated", () => {
-    const repeatable = day.outcomes.filter(({ method }) => method !== "Execute");
-    expect(new Set(repeatable.map(statusOf))).toEqual(new Set(["SUCCESSFUL"]));
+    expect(new Set(repeatableStatuses(day))).toEqual(new Set(["SUCCESSFUL"]));
   });
 
   it("carries out no Execute twice, and in the order in which they were asked for", () => {
@@ -137,8 +141,8 @@ describe("a battery device in queue mode, behind a lossy link and a NAT that for
     ];
     expect(known.length + unknown.length).toBe(executes.length);
     expect(known.map(({ executions }) => executions)).toEqual(Array(known.length).fill(1));
-    // Sent once, in a window of ten seconds: about one in twenty finds none of its retransmissions answered.
-    expect(unknown.length).toBeLessThan(executes.length / 4);
+    // Sent once, in a window of ten seconds, three times at most: 0.36³, so one or two of 32 find none of them answered; seven in one day of a thousand.
+    expect(unknown.length).toBeLessThan(7);
   });
 
   it("costs few datagrams, and hardly any that nobody hears", () => {
@@ -147,13 +151,17 @@ describe("a battery device in queue mode, behind a lossy link and a NAT that for
     process.stdout.write(
       `battery day: ${delivered} of ${REQUESTS} requests delivered, ${day.datagramsSent} datagrams sent (${perRequest} per delivered request), ${day.missed} of them to a sleeping device, ${day.wakeUps} wake-ups\n`,
     );
-    expect(day.datagramsSent / delivered).toBeLessThan(8);
-    expect(day.missed / day.datagramsSent).toBeLessThan(0.2);
+    // A request, its retransmissions in a link that loses a third of all exchanges, and its share of what the meter's own messages are answered with.
+    expect(day.datagramsSent / delivered).toBeLessThan(4);
+    expect(day.missed / day.datagramsSent).toBeLessThan(0.1);
   });
 });
 
-it("without what waits in the store being fetched, the same day loses requests", async () => {
-  const { outcomes } = await liveThroughADay(12, { LWM2M_FETCH_WAITING: "false" });
-  expect(outcomes.map(({ answers }) => answers.length)).toEqual(Array(12).fill(1));
-  expect(outcomes.map(statusOf)).toContain("EXPIRED");
+it("without what waits in the store being fetched, the same day loses most requests by its first third", async () => {
+  const day = await liveThroughADay(REQUESTS / 3, { LWM2M_FETCH_WAITING: "false" });
+  expect(day.outcomes.map(({ answers }) => answers.length)).toEqual(Array(REQUESTS / 3).fill(1));
+  const statuses = repeatableStatuses(day);
+  const lost = statuses.filter((status) => status !== "SUCCESSFUL").length;
+  process.stdout.write(`battery day without parking: ${lost} of ${statuses.length} repeatable requests lost\n`);
+  expect(lost).toBeGreaterThan(statuses.length / 2);
 }, 300_000);
