@@ -5,7 +5,13 @@ export {
   parseAttributes,
   validateAttributes,
 } from "./attributes.ts";
-export { type CompositeNode, decodeComposite, decodePaths, encodePaths } from "./content/composite.ts";
+export {
+  assumedCompositeFormat,
+  type CompositeNode,
+  decodeComposite,
+  decodePaths,
+  encodePaths,
+} from "./content/composite.ts";
 export {
   assumedFormat,
   COMPOSITE_FORMATS,

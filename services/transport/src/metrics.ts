@@ -44,7 +44,7 @@ export const TRANSPORT_METRICS = {
   undecodable: {
     type: "counter",
     name: "lwm2m_undecodable_total",
-    help: "Notifications and Sends whose payload, or a part of it, could not be decoded.",
+    help: "Answers, notifications and Sends whose payload, or a part of it, could not be decoded.",
   },
   unacknowledged: {
     type: "counter",

@@ -28,6 +28,7 @@ describe("what follows from an attempt", () => {
     ["4.29", answered(429), "failed"],
     ["5.03", answered(503), "failed"],
     ["an answer that makes no sense", { type: "invalid", error: unexpected }, "failed"],
+    ["an answer that is good in part", { type: "invalid", error: unexpected, kept: true }, "done"],
     ["what cannot be encoded", { type: "invalid", error: new UnencodableContentError("no") }, "refused"],
     ["no answer in time", { type: "failed", reason: "timeout" }, "failed"],
     ["RST", { type: "failed", reason: "reset" }, "failed"],

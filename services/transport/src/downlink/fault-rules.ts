@@ -23,6 +23,7 @@ export function verdictOn(performed: Performed, left: boolean): Verdict {
       return REFUSALS.has(code) ? "refused" : "failed";
     }
     case "invalid":
+      if (performed.kept) return "done"; // What was wrong is told; asked again it would be again.
       return performed.error instanceof UnexpectedResponseError ? "failed" : "refused"; // Else it cannot even be asked.
     case "failed":
       return performed.reason === "cancelled" ? "unsent" : "failed";

@@ -1,35 +1,39 @@
-import { codeClass, type FailureReason, OPTION, type Received, readUintOption } from "@ferry/coap";
+import { CODE, codeClass, type FailureReason, OPTION, type Received, readUintOption } from "@ferry/coap";
 import {
-  assumedFormat,
-  decodeTimedValues,
   flattenNode,
   formatPath,
   fromCoapResponse,
   Lwm2mError,
-  type ModelView,
   type Operation,
   type OperationOutcome,
   operationPaths,
   type TimedValue,
   toCoapRequest,
+  UndecodableContentError,
 } from "@ferry/lwm2m";
 import { lwm2m } from "@ferry/proto";
 import { requestName, resultName } from "@ferry/rpc";
 import { namedEventId, requestToken, shardOf } from "@ferry/state";
 import { logLine } from "../communication-log.ts";
+import { decodeReported, reportedFormat } from "../decode-reported.ts";
 import { hear } from "../hear.ts";
 import type { OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
 import { isReachable, reachableUntilMs, repeatUntilMs, requestTimeoutMs } from "../reachability.ts";
+import { nextHead } from "../record-writer.ts";
 import { versionedPaths } from "../serving.ts";
 import { publishValues } from "../telemetry.ts";
+import { undecodableRecord } from "../uplink/undecodable.ts";
 import { formatsToTry, refusalOf } from "./formats.ts";
 
 /** How an operation ended. */
 export type Performed =
   | { readonly type: "answered"; readonly outcome: OperationOutcome }
-  /** The device answered what makes no sense, or what was asked cannot be encoded; `error` says what. */
-  | { readonly type: "invalid"; readonly error: Lwm2mError }
+  /**
+   * The device answered what makes no sense, or what was asked cannot be encoded; `error` says what. `kept`: what was good of its values is published
+   * nevertheless, or it holds the observation.
+   */
+  | { readonly type: "invalid"; readonly error: Lwm2mError; readonly kept?: boolean }
   | { readonly type: "failed"; readonly reason: Exclude<FailureReason, "unsent"> }
   /** As far as is known the device did not get it: nothing was sent, or the device slept. */
   | { readonly type: "unreachable" };
@@ -99,8 +103,6 @@ export function isRepeatable({ type }: Operation): boolean {
   return type !== "execute" && type !== "create" && type !== "delete";
 }
 
-/** 2.05 Content. */
-const CONTENT = 205;
 /** 4.06 Not Acceptable, 4.15 Unsupported Content-Format. */
 const REFUSED_FORMAT: ReadonlySet<number> = new Set([406, 415]);
 
@@ -114,6 +116,7 @@ async function attempt(
   const name = requestName(operation);
   const path = operationPaths(operation).map(formatPath).join(", ");
   const id = versionedPaths(operationPaths(operation), device.serving.supported);
+  let kept = false;
   try {
     const request = toCoapRequest(operation, { format, rootPath: device.serving.supported.rootPath });
     const { deadlineMs = Number.POSITIVE_INFINITY, sendByMs = Number.POSITIVE_INFINITY, onSent } = options;
@@ -162,6 +165,7 @@ async function attempt(
       return { type: "failed", reason };
     }
     hear(device, result.response.peer, ports);
+    kept = publishRead(device, operation, result.response, ports);
     const outcome = fromCoapResponse(
       operation,
       result.response,
@@ -174,13 +178,13 @@ async function attempt(
       .inc();
     const level = outcome.code <= 205 ? "full" : "summary";
     logLine(device, `${summaryOf(outcome, name, id)}. Result: ${resultText(outcome)}`, ports, level);
-    if (codeClass(result.response.code) === 2) publishOutcome(device, operation, outcome, result.response, ports);
+    if (codeClass(result.response.code) === 2) publishWritten(device, operation, outcome, result.response, ports);
     return { type: "answered", outcome };
   } catch (error) {
     if (!(error instanceof Lwm2mError)) throw error;
     ports.metrics.operations.with({ operation: operation.type, outcome: "invalid" }).inc();
     logLine(device, `[error]: Request [${id}] validation failed. Reason: ${error.message}`, ports);
-    return { type: "invalid", error };
+    return kept ? { type: "invalid", error, kept } : { type: "invalid", error };
   }
 }
 
@@ -193,52 +197,72 @@ function resultText({ code, links, diagnostic }: OperationOutcome): string {
   return [resultName(code), links ?? diagnostic ?? ""].join(" ").trimEnd();
 }
 
-/** Publishes what an answer tells of the device's values: those it sent, or those it took. */
-function publishOutcome(
+/**
+ * Publishes the values of an answer; what is wrong with the others is told, as of a notification. Those of an Observe answered by a CON are published as
+ * those of the notification that it may be. Answers whether there is something to keep: good values, or an observation that the device holds.
+ */
+function publishRead(device: OwnedDevice, operation: Operation, response: Received, ports: TransportPorts): boolean {
+  if (response.code !== CODE.CONTENT || !READS.has(operation.type)) return false;
+  const observing = readUintOption(response.options, OPTION.OBSERVE) !== undefined;
+  const observes = operation.type === "observe" || operation.type === "observeComposite";
+  if (observes && response.confirmable) return observing;
+
+  const nowMs = ports.clock.wallMs();
+  const eventId = answerId(device, response, nowMs, ports);
+  const paths = operationPaths(operation);
+  const composite = !("path" in operation);
+  const tell = (reason: string): void => {
+    ports.metrics.undecodable.inc();
+    const contentFormat = reportedFormat(response, paths, composite, device.serving);
+    const path = composite ? [] : operation.path;
+    const record = undecodableRecord(reason, { payload: response.payload, path, contentFormat });
+    void ports.records.lifecycle(nextHead(device, eventId, nowMs), record).catch(ports.unpublished);
+  };
+  try {
+    const { values, faults } = decodeReported(response, paths, composite, device.serving, nowMs);
+    publish(device, operation, values, lwm2m.v1.ValueSource.VALUE_SOURCE_READ, { eventId, nowMs }, ports);
+    if (faults.length > 0) tell(faults.join("; "));
+    return values.length > 0 || (observes && observing);
+  } catch (error) {
+    if (!(error instanceof UndecodableContentError)) throw error;
+    tell(error.message);
+    return observes && observing;
+  }
+}
+
+const READS: ReadonlySet<Operation["type"]> = new Set(["read", "readComposite", "observe", "observeComposite"]);
+
+/** Publishes the values that the device accepted. */
+function publishWritten(
   device: OwnedDevice,
   operation: Operation,
   outcome: OperationOutcome,
   response: Received,
   ports: TransportPorts,
 ): void {
+  const values = writtenValues(operation, outcome);
+  if (values.length === 0) return;
   const nowMs = ports.clock.wallMs();
-  const { VALUE_SOURCE_READ, VALUE_SOURCE_WRITE } = lwm2m.v1.ValueSource;
-  const { tenant, endpoint, registrationId } = device.registration;
-  const eventId = namedEventId(
-    tenant,
-    endpoint,
-    registrationId,
-    ports.node.bootId,
-    response.messageId,
-    Buffer.from(response.token).toString("hex"),
-    nowMs,
-  );
-  const publish = (values: readonly TimedValue[], source: lwm2m.v1.ValueSource): void => {
-    const partial = isPartial(operation);
-    void publishValues(device, values, { eventId, stale: false, partial, nowMs, source }, ports)?.catch(
-      ports.unpublished,
-    );
-  };
-  publish(readValues(operation, outcome, response, device.serving.models, nowMs), VALUE_SOURCE_READ);
-  publish(writtenValues(operation, outcome), VALUE_SOURCE_WRITE);
+  const eventId = answerId(device, response, nowMs, ports);
+  publish(device, operation, values, lwm2m.v1.ValueSource.VALUE_SOURCE_WRITE, { eventId, nowMs }, ports);
 }
 
-/** The values of an answer. Those of an Observe answered by a CON are published as those of the notification that it may be. */
-function readValues(
+function publish(
+  device: OwnedDevice,
   operation: Operation,
-  { code, nodes = [] }: OperationOutcome,
-  { options, payload, confirmable }: Received,
-  models: ModelView,
-  nowMs: number,
-): readonly TimedValue[] {
-  const isRead = operation.type === "read" || operation.type === "readComposite";
-  const isObserve = operation.type === "observe" || operation.type === "observeComposite";
-  if (code !== CONTENT || !(isRead || (isObserve && !confirmable))) return [];
-  if (!("path" in operation))
-    return nodes.flatMap(({ path, node }) => (node === undefined ? [] : flattenNode(path, node)));
-  const { path } = operation;
-  const format = readUintOption(options, OPTION.CONTENT_FORMAT) ?? assumedFormat(path, models);
-  return decodeTimedValues(format, payload, path, models, nowMs);
+  values: readonly TimedValue[],
+  source: lwm2m.v1.ValueSource,
+  { eventId, nowMs }: { readonly eventId: Uint8Array; readonly nowMs: number },
+  ports: TransportPorts,
+): void {
+  const origin = { eventId, stale: false, partial: isPartial(operation), nowMs, source };
+  void publishValues(device, values, origin, ports)?.catch(ports.unpublished);
+}
+
+function answerId({ registration }: OwnedDevice, response: Received, nowMs: number, ports: TransportPorts): Uint8Array {
+  const { tenant, endpoint, registrationId } = registration;
+  const token = Buffer.from(response.token).toString("hex");
+  return namedEventId(tenant, endpoint, registrationId, ports.node.bootId, response.messageId, token, nowMs);
 }
 
 /** The values that the device took. Of an Object Instance whose id it did not tell nobody knows where they are. */

@@ -220,6 +220,37 @@ describe("an Observe-Composite of a profile", () => {
   });
 });
 
+describe("an answer with a value that is none", () => {
+  const PACK = '[{"bn":"/3/0/","n":"9","v":50},{"n":"0","v":7},{"n":"13","vs":"now"}]';
+
+  it.each([
+    [
+      "a Read",
+      { resources: { "/3/0/9": { key: "batteryLevel", telemetry: true } }, objects: { "/3/0": { observe: false } } },
+      "GET /3/0/9",
+    ],
+    [
+      "an Observe",
+      { resources: { "/3/0/9": { key: "batteryLevel", telemetry: true } }, objects: { "/3/0": { observe: true } } },
+      "GET /3/0 observe",
+    ],
+  ])("of %s is published as far as it is good, told of, and not asked for again", async (_, profile, line) => {
+    const { system, node, settled } = await start(profile, {
+      change: { reconcile: AT_ONCE },
+      instead: (asked) =>
+        asked === line
+          ? { code: CODE.CONTENT, payload: PACK, format: CONTENT_FORMAT.SENML_JSON, observe: true }
+          : undefined,
+    });
+    const telemetry = collect(system.bus, TOPICS.telemetry);
+    const lifecycle = collect(system.bus, TOPICS.lifecycle);
+    expect(await settled()).toEqual([line]);
+    expect(samplesOf(telemetry)).toContain("batteryLevel=50");
+    expect(lifecycle.filter(({ payload }) => payload?.length === PACK.length)).toHaveLength(1);
+    expect(await node.metric("lwm2m_observation_drift")).toBe(0);
+  });
+});
+
 describe("what a device does not do", () => {
   it.each([
     ["4.00", CODE.BAD_REQUEST],

@@ -1,19 +1,11 @@
 import { RecordTooLargeError } from "@ferry/bus";
 import { CODE, codeClass, isFresher, OPTION, readUintOption } from "@ferry/coap";
-import {
-  assumedFormat,
-  COMPOSITE_FORMATS,
-  type DecodedPack,
-  decodePack,
-  formatContentFormat,
-  isWithin,
-  toCoapRequest,
-  UndecodableContentError,
-} from "@ferry/lwm2m";
+import { COMPOSITE_FORMATS, formatContentFormat, toCoapRequest, UndecodableContentError } from "@ferry/lwm2m";
 import { readOf } from "@ferry/profile";
 import { lwm2m } from "@ferry/proto";
 import { eventId, parseToken, TOKEN_KIND } from "@ferry/state";
 import type { IncomingNotification } from "../coap-server.ts";
+import { decodeReported, type Reported, reportedFormat } from "../decode-reported.ts";
 import { tokenFor } from "../downlink/perform.ts";
 import { confirm, isUnsettled, reconcile } from "../downlink/reconcile.ts";
 import { PRIORITY } from "../downlink/work-queue.ts";
@@ -118,7 +110,7 @@ export class Notifications {
     const stale = this.#isStale(held, notification, monotonicMs);
     const nowMs = ports.clock.wallMs();
     const id = this.#eventId(device, notification, payload);
-    let pack: DecodedPack;
+    let pack: Reported;
     try {
       pack = this.#decode(device, held, notification, payload, nowMs);
     } catch (error) {
@@ -153,18 +145,13 @@ export class Notifications {
     notification: IncomingNotification,
     payload: Uint8Array,
     nowMs: number,
-  ): DecodedPack {
-    const { models, supported } = device.serving;
+  ): Reported {
     const misplaced = misplacedFormat(notification, held);
     if (misplaced !== undefined) throw new UndecodableContentError(misplaced);
-    const format = contentFormat(notification, device, held);
-    const pack = decodePack(format, payload, held.base, models, nowMs, supported.rootPath);
-    const { paths } = held;
-    if (paths.length === 1) return pack;
-    const { values, faults } = pack;
-    const asked = values.filter(({ path }) => paths.some((wanted) => isWithin(path, wanted)));
-    if (asked.length < values.length) this.#ports.metrics.strayValues.inc(values.length - asked.length);
-    return { values: asked, faults };
+    const { options } = notification;
+    const reported = decodeReported({ options, payload }, held.paths, isComposite(held), device.serving, nowMs);
+    if (reported.stray > 0) this.#ports.metrics.strayValues.inc(reported.stray);
+    return reported;
   }
 
   /** Acknowledges when what was written is accepted; stays silent when it was not. */
@@ -316,13 +303,17 @@ export class Notifications {
 }
 
 /** What the payload is in: what the device says, else what it must be for the path. */
-function contentFormat({ options }: IncomingNotification, { serving }: OwnedDevice, { base }: HeldObservation): number {
-  return readUintOption(options, OPTION.CONTENT_FORMAT) ?? assumedFormat(base, serving.models);
+function contentFormat(notification: IncomingNotification, { serving }: OwnedDevice, held: HeldObservation): number {
+  return reportedFormat(notification, held.paths, isComposite(held), serving);
+}
+
+function isComposite({ paths }: HeldObservation): boolean {
+  return paths.length > 1;
 }
 
 /** What is wrong with the Content-Format of an Observe-Composite's payload: only some can say where their values are. */
 function misplacedFormat({ options }: IncomingNotification, { paths }: HeldObservation): string | undefined {
-  if (paths.length === 1) return undefined;
+  if (paths.length === 1) return undefined; // It is no composite one.
   const format = readUintOption(options, OPTION.CONTENT_FORMAT);
   if (format === undefined) return "a composite payload needs a Content-Format";
   if (COMPOSITE_FORMATS.includes(format)) return undefined;
