@@ -336,7 +336,9 @@ describe("an RPC request at the device's owner", () => {
     const { devices } = system.state;
     const observe = devices.observe.bind(devices);
     let isAway = true;
+    let asked = 0;
     devices.observe = async (request) => {
+      asked += 1;
       if (isAway) throw new StateUnavailableError("away");
       return await observe(request);
     };
@@ -344,15 +346,27 @@ describe("an RPC request at the device's owner", () => {
     await askNode(system, node, { requestId: "r-1", ...request, failFast: true });
     await until(() => answers.length === 1, "the first answer");
     await askNode(system, node, { requestId: "r-2", ...request });
-    await askNode(system, node, { requestId: "r-3", method: "ObserveReadAll" });
-    await until(() => answers.length === 2, "the second to have had its turn");
+    await until(() => asked === 2, "the second to have its turn");
     isAway = false;
-    await until(() => answers.length === 3, "its answer");
+    await until(() => answers.length === 2, "its answer");
     expect(answers).toMatchObject([
       { requestId: "r-1", status: "UNREACHABLE" },
-      { requestId: "r-3", status: "SUCCESSFUL" },
       { requestId: "r-2", status: "SUCCESSFUL" },
     ]);
+  });
+
+  it("cancels what an Observe before it is about to make, and reads all that those before it observe", async () => {
+    const { device, answers, ask } = await startAsked();
+    device.answer = () => ({ code: CODE.CONTENT, payload: "+01", observe: true });
+    await Promise.all([
+      ask("r-1", "Observe", { id: "/3/0/14" }),
+      ask("r-2", "ObserveReadAll", {}),
+      ask("r-3", "ObserveCancel", { id: "/3/0/14" }),
+    ]);
+    await until(() => answers.length === 3, "the answers");
+    expect(answers.map(({ requestId }) => requestId)).toEqual(["r-1", "r-2", "r-3"]);
+    expect(answers[1]?.value).toContain("/3/0/14");
+    expect(answers[2]).toMatchObject({ status: "SUCCESSFUL", value: "1" });
   });
 
   it("cancels an observation passively: the next notification is answered with RST", async () => {

@@ -11,6 +11,7 @@ import {
   formatRefusal,
   formatUnencodable,
   formatUnexpectedResponse,
+  type LocalAsk,
   type RpcOperation,
 } from "@ferry/rpc";
 import { driveMachine, type MachineDriver } from "@ferry/runtime";
@@ -181,8 +182,7 @@ export class RpcExecutor {
       return;
     }
     if (built.type === "local") {
-      this.#know(request).inHand = true;
-      void answerLocally(device, built.ask, this.#ports).then((given) => this.#finish(request, given));
+      this.#answerLocally(device, request, built.ask);
       return;
     }
 
@@ -206,6 +206,23 @@ export class RpcExecutor {
       case "send":
         this.#queue(device, this.#know(request), request, built);
     }
+  }
+
+  /** Answers what needs no datagram: at once, but what is about observations after the Observes that may be in hand. */
+  #answerLocally(device: OwnedDevice, request: Request, ask: LocalAsk): void {
+    const known = this.#know(request);
+    known.inHand = true;
+    const run = async (): Promise<void> => {
+      if (!known.ended) await this.#finish(request, await answerLocally(device, ask, this.#ports));
+    };
+    if (device.requestsInHand === 0 || ask.type === "discoverAll") {
+      void run();
+      return;
+    }
+    device.work.add(PRIORITY.rpc, run, () => {
+      known.inHand = false;
+      this.#leave(known);
+    });
   }
 
   #queue(device: OwnedDevice, known: Known, request: Request, built: RpcOperation): void {
