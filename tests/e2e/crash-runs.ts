@@ -39,10 +39,10 @@ const AWAKE_MS = 1_500;
 /** Runs the rows of the table on real Kafka and Redis, each as often as told. */
 export class CrashRuns {
   readonly #system: System;
-  readonly #stops: Stops;
   readonly #survivor: ServiceProcess;
   readonly #ledger: RpcLedger;
   readonly #asked = new Map<CrashRow, Asked[]>();
+  readonly #devices: Device[] = [];
   #count = 0;
 
   /** Starts what stays: Kafka, Redis and the node that devices go to when theirs is gone. `stops` is told how to end it. */
@@ -57,12 +57,13 @@ export class CrashRuns {
     stops.push(() => system.stop());
     const survivor = await system.run("transport", "survivor");
     await survivor.started;
-    return new CrashRuns(system, stops, survivor, await RpcLedger.open(system));
+    const runs = new CrashRuns(system, survivor, await RpcLedger.open(system));
+    stops.push(() => Promise.all(runs.#devices.map((device) => device.stop())));
+    return runs;
   }
 
-  private constructor(system: System, stops: Stops, survivor: ServiceProcess, ledger: RpcLedger) {
+  private constructor(system: System, survivor: ServiceProcess, ledger: RpcLedger) {
     this.#system = system;
-    this.#stops = stops;
     this.#survivor = survivor;
     this.#ledger = ledger;
   }
@@ -135,7 +136,7 @@ export class CrashRuns {
     const endpoint = `sim-crash-${++this.#count}`;
     const device = row.absent === true ? undefined : await Device.start(endpoint, owner);
     if (device !== undefined) {
-      this.#stops.push(() => device.stop());
+      this.#devices.push(device);
       device.hearEveryNode();
       await device.waitFor("registered");
     }

@@ -65,6 +65,7 @@ export class RedisLosses {
   readonly #ledger: RpcLedger;
   readonly #progress: Recording;
   readonly #asked = new Map<LossRow, Asked[]>();
+  readonly #devices: Device[] = [];
   #redis: RedisProcess;
   #count = 0;
 
@@ -77,7 +78,15 @@ export class RedisLosses {
     const nodes = [await system.run("transport", "transport-0"), await system.run("transport", "transport-1")] as const;
     const router = await system.run("rpc-router", "rpc-router");
     await Promise.all([...nodes, router].map(({ started }) => started));
-    return new RedisLosses(system, stops, nodes, await RpcLedger.open(system), await system.follow("rpcStatus"));
+    const losses = new RedisLosses(
+      system,
+      stops,
+      nodes,
+      await RpcLedger.open(system),
+      await system.follow("rpcStatus"),
+    );
+    stops.push(() => Promise.all(losses.#devices.map((device) => device.stop())));
+    return losses;
   }
 
   private constructor(
@@ -141,7 +150,7 @@ export class RedisLosses {
       responseDelayMs: row.stage.endsWith("under way") ? RESPONSE_DELAY_MS : 0,
       override: ({ options }) => void (uriPath(options).join("/") === asked && onReceived()),
     });
-    this.#stops.push(() => device.stop());
+    this.#devices.push(device);
     device.hearEveryNode();
     await device.waitFor("registered", { timeoutMs: REGISTER_MS });
     return { row, endpoint, device, received, asked: undefined };
