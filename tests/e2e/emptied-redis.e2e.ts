@@ -15,7 +15,8 @@ const LONER = "loner-1";
 /*
  * Architecture §2, promise 5. Seen to fail with the mechanism taken out by hand, that is with requests, devices and values left out of `StoreRestorer`: the Update
  * of the device whose node died is answered 4.04 and it registers anew (so does, every other time, the device whose node lives: the mark came before its
- * owner); the parked requests and the dispatched Execute never get a final answer.
+ * owner); the parked requests and the dispatched Execute never get a final answer. Without the questions to provisioning (`restoreDevices`, `settle` of write-back) the deleted
+ * device stays registered.
  */
 describe("a system whose Redis is emptied", () => {
   const stops: Stops = [];

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { Bus, IncomingRecord, OutgoingRecord, StartAt, TopicLayout } from "../bus.ts";
 import { BusOverflowError, BusUnavailableError, RecordTooLargeError } from "../errors.ts";
 import { partitionOf } from "../murmur2.ts";
-import { readTable } from "../read-table.ts";
+import { handleTable, readTable } from "../read-table.ts";
 
 /** What the contract asks of a bus that it is given. */
 export interface ContractBusOptions {
@@ -245,6 +245,28 @@ export function describeBusContract(name: string, start: () => Promise<BusHarnes
 
       it("of an empty topic can be stopped by who is told that they have caught up", async () => {
         expect(await readTable(bus, await newTopic({ partitions: 2 }))).toEqual(new Map());
+      });
+
+      it("hand over the last record of each key, one that was refused once more, and no key that ends with a tombstone", async () => {
+        const topic = await newTopic({ partitions: 2, cleanup: "compact" });
+        const out = sender();
+        for (const [key, value] of [
+          ["a", "1"],
+          ["b", "1"],
+          ["a", "2"],
+          ["c", "1"],
+          ["b", null],
+        ] as const) {
+          await out.publish({ topic, key, value: value === null ? null : bytes(value) });
+        }
+        const handed: string[] = [];
+        let refusals = 1;
+        await handleTable(bus, topic, async (record) => {
+          if (refusals-- > 0) throw new BusUnavailableError("later");
+          handed.push(`${record.key}=${text(record)}`);
+        });
+        expect(handed.sort()).toEqual(["a=2", "c=1"]);
+        await expect(handleTable(bus, topic, async () => {}, AbortSignal.abort())).rejects.toThrow(/abort/i);
       });
 
       it("from latest get what is published after they are ready, and nothing older", async () => {

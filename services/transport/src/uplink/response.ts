@@ -34,6 +34,8 @@ export function tryLater(random: (size: number) => Uint8Array): UplinkResponse {
  * 4.04 Not Found for a registration that the store does not know, after which the device registers anew. Silence until an emptied or rolled-back store is
  * restored: the device sends its message once more, and is known then.
  */
-export async function answerUnknown({ storeWatch }: TransportPorts): Promise<UplinkResponse | undefined> {
+export async function answerUnknown({
+  storeWatch,
+}: Pick<TransportPorts, "storeWatch">): Promise<UplinkResponse | undefined> {
   return (await storeWatch.isRestored()) ? { code: CODE.NOT_FOUND } : undefined;
 }
