@@ -48,6 +48,12 @@ describe("the content format", () => {
     expect(preferredFormats([3, 0], models, { lwm2mVersion: "1.2", contentFormats: [] })).not.toContain(LWM2M_CBOR);
   });
 
+  it("that LwM2M 1.0 does not list is sought first among those of 1.0", () => {
+    const support = { lwm2mVersion: "1.0", contentFormats: [] };
+    expect(preferredFormats([3, 0, 9], models, support).slice(0, 3)).toEqual([LWM2M_TLV, TEXT_PLAIN, CBOR]);
+    expect(preferredFormats([5, 0, 0], models, support).slice(0, 3)).toEqual([LWM2M_TLV, OCTET_STREAM, TEXT_PLAIN]);
+  });
+
   it("of a payload that has none is text for one value, else TLV", () => {
     const assumed = ["/3/0/9", "/3/0/6/1", "/3/0/6", "/3/0"].map((path) => assumedFormat(parsePath(path), models));
     expect(assumed).toEqual([TEXT_PLAIN, TEXT_PLAIN, LWM2M_TLV, LWM2M_TLV]);

@@ -64,8 +64,16 @@ const FOR_OPAQUE = [CONTENT_FORMAT.OCTET_STREAM, ...FOR_VALUE];
 /** Formats that a device has only when it lists them: they are of one LwM2M version each, and optional there. */
 const NEVER_UNLISTED: ReadonlySet<number> = new Set([CONTENT_FORMAT.LWM2M_CBOR, CONTENT_FORMAT.LWM2M_JSON]);
 
+/** The formats of LwM2M 1.0 (OMA LwM2M TS 1.0.2 §6.4): CBOR and SenML are of 1.1. */
+const OF_1_0: ReadonlySet<number> = new Set([
+  CONTENT_FORMAT.TEXT_PLAIN,
+  CONTENT_FORMAT.OCTET_STREAM,
+  CONTENT_FORMAT.LWM2M_TLV,
+  CONTENT_FORMAT.LWM2M_JSON,
+]);
+
 /**
- * Formats for the node at `path`, best first, never empty: what the device lists, then what it may know nevertheless.
+ * Formats for the node at `path`, best first, never empty: what the device lists, then what it may know nevertheless, of its own LwM2M version first.
  *
  * The second is for one retry after 4.06 or 4.15. A device that lists none has TLV; LwM2M 1.0 always has it. LwM2M CBOR is of 1.2.
  */
@@ -79,9 +87,12 @@ export function preferredFormats(path: LwM2mPath, models: ModelView, support: Fo
     (format === CONTENT_FORMAT.LWM2M_TLV && (lwm2mVersion === "1.0" || contentFormats.length === 0));
   const listed = preferred.filter(lists);
   const usable = listed.length > 0 ? listed : [CONTENT_FORMAT.LWM2M_TLV];
+  const unlisted = preferred.filter((format) => !NEVER_UNLISTED.has(format) && !usable.some((used) => used === format));
+  if (lwm2mVersion !== "1.0") return [...usable, ...unlisted];
   return [
     ...usable,
-    ...preferred.filter((format) => !NEVER_UNLISTED.has(format) && !usable.some((used) => used === format)),
+    ...unlisted.filter((format) => OF_1_0.has(format)),
+    ...unlisted.filter((format) => !OF_1_0.has(format)),
   ];
 }
 

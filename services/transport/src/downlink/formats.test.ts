@@ -4,7 +4,7 @@ import { loadCoreModels } from "@ferry/lwm2m/core-models";
 import { describe, expect, it } from "@jest/globals";
 import { formatsToTry, refusalOf } from "./formats.ts";
 
-const { CBOR, SENML_CBOR, SENML_JSON, LWM2M_TLV, TEXT_PLAIN } = CONTENT_FORMAT;
+const { CBOR, SENML_CBOR, SENML_JSON, LWM2M_JSON, LWM2M_TLV, TEXT_PLAIN } = CONTENT_FORMAT;
 const READ: Operation = { type: "read", path: [3, 0, 9] };
 const INSTANCE: Operation = { type: "read", path: [3, 0] };
 const COMPOSITE: Operation = {
@@ -25,6 +25,12 @@ describe("the Content-Formats of an operation", () => {
   it.each([
     ["are those that the device lists, the best first", READ, choice("110 60 0"), [CBOR, SENML_JSON, TEXT_PLAIN]],
     ["are those of the profile before", READ, choice("110 60", [TEXT_PLAIN]), [TEXT_PLAIN, CBOR, SENML_JSON]],
+    [
+      "are those of the profile also where the device does not list them",
+      INSTANCE,
+      choice("", [LWM2M_JSON]),
+      [LWM2M_JSON, LWM2M_TLV, SENML_CBOR],
+    ],
     [
       "leave out those of the profile that cannot carry it",
       INSTANCE,

@@ -29,13 +29,21 @@ export function formatsToTry(
   refused: ReadonlySet<string> = NOTHING,
 ): readonly number[] {
   const possible = possibleFormats(operation, choice);
-  const chosen = choice.profile.contentFormats?.filter((format) => possible.includes(format)) ?? [];
+  const chosen = formatsOfProfile(operation, choice);
   const ordered = [...chosen, ...possible.filter((format) => !chosen.includes(format))];
   const isRefused = (format: number): boolean => refused.has(refusalOf(operation, format));
   return [...ordered.filter((format) => !isRefused(format)), ...ordered.filter(isRefused)].slice(0, MAX_FORMATS);
 }
 
 const NOTHING: ReadonlySet<string> = new Set();
+
+/** Those of the profile that can carry the operation: it knows that the device has them, whatever that lists. */
+function formatsOfProfile(operation: Operation, { profile, supported, models }: FormatChoice): readonly number[] {
+  const { contentFormats } = profile;
+  if (contentFormats === undefined) return [];
+  const possible = possibleFormats(operation, { supported: { ...supported, contentFormats }, models });
+  return contentFormats.filter((format) => possible.includes(format));
+}
 
 /** Names the refusal of a format, for what and at what level: `write 3 60`. A device has few of them, for there are few formats. */
 export function refusalOf(operation: Operation, format: number): string {
@@ -45,7 +53,10 @@ export function refusalOf(operation: Operation, format: number): string {
 }
 
 /** The formats that can carry an operation, those that the device lists first. */
-function possibleFormats(operation: Operation, { supported, models }: FormatChoice): readonly number[] {
+function possibleFormats(
+  operation: Operation,
+  { supported, models }: Omit<FormatChoice, "profile">,
+): readonly number[] {
   switch (operation.type) {
     case "read":
     case "observe":
