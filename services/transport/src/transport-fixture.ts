@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { IncomingRecord, OutgoingRecord, Sender } from "@ferry/bus";
 import { MemoryBus } from "@ferry/bus/memory";
 import {
@@ -76,6 +77,23 @@ export class GatedBus extends MemoryBus {
 export function memorySystem(bus: MemoryBus = new MemoryBus()): System {
   return { bus, state: memoryState() };
 }
+
+/** Answers of the device store take a few ms, as from Redis: in memory they come in the same turn, which hides what happens between. */
+export function slow({ bus, state }: System): System {
+  const devices = new Proxy(state.devices, {
+    get: (store, name) => {
+      const member: unknown = Reflect.get(store, name);
+      if (typeof member !== "function") return member;
+      return async (...given: unknown[]) => {
+        await sleep(STORE_MS);
+        return await member.apply(store, given);
+      };
+    },
+  });
+  return { bus, state: { ...state, devices } };
+}
+
+const STORE_MS = 3;
 
 const PROFILE = {
   resources: {
