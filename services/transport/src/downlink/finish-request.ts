@@ -20,7 +20,11 @@ export async function finishRequest(request: RequestRef, given: Answer, ports: T
   }
   try {
     const outcome = await devices.finish({ device: request, requestId, response, nowMs });
-    if (outcome.type !== "won") return true;
+    if (outcome.type !== "won") {
+      // What this node put on record after another's answer would outlive it.
+      if (outcome.type === "lost") void records.rpcState(request, requestId, undefined).catch(unpublished);
+      return true;
+    }
     failpoint("finished");
     metrics.rpc.with({ status: given.status }).inc();
     await publishFinal(request, requestId, response, request.contentType, records);

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { CODE, uriPath } from "@ferry/coap";
 import { lwm2m, TOPICS } from "@ferry/proto";
 import { afterEach, describe, expect, it } from "@jest/globals";
@@ -6,6 +7,7 @@ import { type Asked, ask, collectAnswers, collectProgress, type FinalAnswer, sto
 import type { TransportNode } from "../service.ts";
 import {
   collect,
+  GatedBus,
   locationOf,
   memorySystem,
   openDevice,
@@ -39,8 +41,8 @@ interface Sleeper {
 }
 
 /** A node with one device in queue mode that fell asleep. */
-async function startAsleep(change: Partial<TransportSettings> = {}): Promise<Sleeper> {
-  const system = slow(memorySystem());
+async function startAsleep(change: Partial<TransportSettings> = {}, bus?: GatedBus): Promise<Sleeper> {
+  const system = slow(memorySystem(bus));
   await provision(system);
   const node = await startNode(system, { ...VIP, ...SLEEPY, ...change });
   const device = await openDevice(node);
@@ -312,6 +314,35 @@ describe("a one-way request", () => {
 });
 
 describe("the record of requests for a lost Redis", () => {
+  it("has a tombstone last though the router's answer came before it said DISPATCHED", async () => {
+    const bus = new GatedBus();
+    const { system, device, wake, park } = await startAsleep({}, bus);
+    const states: string[] = [];
+    const reader = system.bus.subscribe({
+      type: "reader",
+      topic: TOPICS.rpcState.name,
+      from: "earliest",
+      handle: ({ value }) => {
+        states.push(value === null ? "tombstone" : "DISPATCHED");
+      },
+    });
+    let isHeldUp = false;
+    bus.gate = async ({ topic, value }) => {
+      if (topic !== TOPICS.rpcState.name || value === null) return;
+      isHeldUp = true;
+      await sleep(400);
+    };
+    await park({ requestId: "r-1", method: "Execute", params: { id: "/3/0/4" }, expiresInMs: 300 });
+    await wake();
+    await until(() => isHeldUp, "it to be put on record");
+    const request = { device: { tenant: "default", endpoint: "ep-1" }, requestId: "r-1", nowMs: Date.now() };
+    await system.state.devices.finish({ ...request, response: new Uint8Array(1) });
+    await until(() => states.length === 2, "the tombstone");
+    expect(states).toEqual(["DISPATCHED", "tombstone"]);
+    expect(paths(device)).toEqual([]);
+    await reader.stop();
+  });
+
   it("says DISPATCHED before the first datagram of what runs at most once, and has a tombstone after the answer", async () => {
     const { system, device, answers, wake, park } = await startAsleep();
     const states: string[] = [];
