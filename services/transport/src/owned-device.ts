@@ -1,6 +1,6 @@
 import { formatPath, type LwM2mPath, type Operation } from "@ferry/lwm2m";
 import { groupName, type PathGroup } from "@ferry/profile";
-import type { BucketState, DeviceState, Observation, Owner, Registration } from "@ferry/state";
+import type { BucketState, DesiredVersion, DeviceState, Observation, Owner, Registration } from "@ferry/state";
 import { WorkQueue } from "./downlink/work-queue.ts";
 import { type Serving, silenceMs } from "./serving.ts";
 import { type TokenKey, tokenKey } from "./token-key.ts";
@@ -19,8 +19,7 @@ export interface Attempts {
 }
 
 /** How one desired value goes that is known to wait in the store. */
-export interface DesiredAttempts extends Attempts {
-  readonly version: number;
+export interface DesiredAttempts extends Attempts, DesiredVersion {
   /** Why it cannot be written, as was told last. */
   told: string | undefined;
 }
@@ -193,7 +192,7 @@ export class OwnedDevice {
     this.logLines = before.logLines;
     this.linesLeftOut = before.linesLeftOut;
     this.lastLineMs = before.lastLineMs;
-    this.desired = before.desired && new Map(Array.from(before.desired, ([key, was]) => [key, untried(was)]));
+    this.desired = before.desired && new Map(Array.from(before.desired, ([key, was]) => [key, untried(was, was.told)]));
   }
 
   /** The device may take now what it refused. */
@@ -263,8 +262,8 @@ export class OwnedDevice {
 }
 
 /** A desired value that was not tried yet. */
-export function untried({ version, told }: Pick<DesiredAttempts, "version" | "told">): DesiredAttempts {
-  return { version, told, queued: false, failures: 0, retryAtMs: 0 };
+export function untried({ version, writtenMs }: DesiredVersion, told?: string): DesiredAttempts {
+  return { version, writtenMs, told, queued: false, failures: 0, retryAtMs: 0 };
 }
 
 const ROOT: LwM2mPath = [];

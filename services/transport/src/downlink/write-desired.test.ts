@@ -193,7 +193,7 @@ describe("a desired value", () => {
   });
 
   it("that cannot be written is told of once, however often the device registers; its next version anew", async () => {
-    const { lifecycle, register, desire, open } = await start();
+    const { system, lifecycle, register, desire, open } = await start();
     await desire("nonsense", "1", 1, false);
     await register();
     await until(() => failures(lifecycle).length === 1, "the failure to be told");
@@ -205,6 +205,11 @@ describe("a desired value", () => {
     expect(failures(lifecycle)).toHaveLength(1);
     await desire("nonsense", "2", 3);
     await until(() => failures(lifecycle).length === 2, "the failure of the next version");
+    // The topic was made anew: the same offset, of a later time.
+    const anew = { device: DEVICE, key: "nonsense", value: "3", version: 3, writtenMs: 4 };
+    await system.state.devices.desire({ ...anew, nowMs: Date.now() });
+    await register();
+    await until(() => failures(lifecycle).length === 3, "the failure of the same offset");
   });
 
   it("of a key that the profile lacks is told of, and does not hold up the others", async () => {

@@ -45,7 +45,8 @@ async function fetch(device: OwnedDevice, ports: TransportPorts): Promise<void> 
     device.desired = open.length === 0 ? undefined : new Map();
     for (const desired of open) {
       const before = known?.get(desired.key);
-      const attempts = before?.version === desired.version ? before : untried({ ...desired, told: undefined });
+      const isSame = before?.version === desired.version && before.writtenMs === desired.writtenMs;
+      const attempts = isSame ? before : untried(desired);
       device.desired?.set(desired.key, attempts);
       if (isDue(attempts, ports.clock.monotonicMs())) queue(device, desired, attempts, ports);
     }
