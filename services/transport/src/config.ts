@@ -115,7 +115,7 @@ const reconcileSettings: Section<ReconcileSettings> = section<ReconcileSettings>
     "Devices of a node that are asked anew each second after their profile, a model or an outage concerned many; a Register and an Update do not wait for it.",
   ),
   retryAfterMs: duration("10s").describe(
-    "How soon an observation, Read or Write of the profile is tried again after the device did not answer or answered 5.xx, and a request with retries after it did not answer; doubled with each failure, the second half at random.",
+    "How soon an observation, Read or Write of the profile, or a desired value, is tried again after the device did not answer or answered 5.xx, and a request with retries after it did not answer; doubled with each failure, the second half at random.",
   ),
   retryAtMostMs: duration("1h").describe("The longest time between two such tries."),
 });

@@ -125,7 +125,7 @@ export const TRANSPORT_METRICS = {
   desiredWrites: {
     type: "counter",
     name: "lwm2m_desired_writes_total",
-    help: "Writes of desired values, by how they ended; `later` is tried again when the device is heard.",
+    help: "Writes of desired values, by how they ended; `later` is tried again when the device is heard, or after a while.",
     labels: { outcome: ["written", "refused", "later"] },
   },
   rpcWaiting: {
@@ -187,7 +187,7 @@ export const TRANSPORT_METRICS = {
   putOff: {
     type: "counter",
     name: "lwm2m_put_off_total",
-    help: "Observations, Reads and Writes of a profile that failed and are tried again later.",
+    help: "Observations, Reads and Writes of a profile, and desired values, that failed and are tried again later.",
   },
   refusedByDevice: {
     type: "gauge",
