@@ -108,6 +108,8 @@ export class OwnedDevice {
   asleep = false;
   /** Requests of the device's queue, the one under way included. */
   requestsInHand = 0;
+  /** Of those, the ones that make observations. */
+  observesInHand = 0;
   /** The store holds requests that are not in hand. */
   requestsWait: boolean;
   /** The oldest of them could not be carried out: it, and what came after it, waits until the device is heard or some time has passed. */

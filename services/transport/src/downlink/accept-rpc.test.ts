@@ -369,6 +369,20 @@ describe("an RPC request at the device's owner", () => {
     expect(answers[2]).toMatchObject({ status: "SUCCESSFUL", value: "1" });
   });
 
+  it("tells what is observed, and cancels it, though the device does not answer what was asked before", async () => {
+    const { device, answers, ask } = await startAsked();
+    device.answer = () => "silent";
+    await ask("r-1", "Read", { id: "/3/0/14" });
+    await until(() => requestsTo(device, "/3/0/14").length === 1, "the request");
+    await ask("r-2", "ObserveReadAll", {});
+    await ask("r-3", "ObserveCancelAll", {});
+    await until(() => answers.length > 1, "the answers");
+    expect(answers.map(({ requestId, status }) => `${requestId} ${status}`).sort()).toEqual([
+      "r-2 SUCCESSFUL",
+      "r-3 SUCCESSFUL",
+    ]);
+  });
+
   it("cancels an observation passively: the next notification is answered with RST", async () => {
     const { device, answers, ask } = await startAsked();
     await ask("r-1", "ObserveCancel", { id: "/3/0/9" });

@@ -208,14 +208,14 @@ export class RpcExecutor {
     }
   }
 
-  /** Answers what needs no datagram: at once, but what is about observations after the Observes that may be in hand. */
+  /** Answers what needs no datagram: at once, but what is about observations after the Observes in hand. */
   #answerLocally(device: OwnedDevice, request: Request, ask: LocalAsk): void {
     const known = this.#know(request);
     known.inHand = true;
     const run = async (): Promise<void> => {
       if (!known.ended) await this.#finish(request, await answerLocally(device, ask, this.#ports));
     };
-    if (device.requestsInHand === 0 || ask.type === "discoverAll") {
+    if (device.observesInHand === 0 || ask.type === "discoverAll") {
       void run();
       return;
     }
@@ -228,11 +228,14 @@ export class RpcExecutor {
   #queue(device: OwnedDevice, known: Known, request: Request, built: RpcOperation): void {
     known.inHand = true;
     known.retryAtMs = Number.POSITIVE_INFINITY;
+    const observes = observedBy(built.operation) === undefined ? 0 : 1;
     device.requestsInHand += 1;
+    device.observesInHand += observes;
     const done = (): void => {
       known.inHand = false;
       known.underWay = false;
       device.requestsInHand -= 1;
+      device.observesInHand -= observes;
       if (!known.ended) this.#watch(known); // Its time may have come while it was under way.
       this.serve(device);
     };
