@@ -116,8 +116,11 @@ class Fuzzer {
     const message = { exchange, peer, options, payload, token, confirmable: chance(0.7) };
     const type = this.#pick(["request", "notify", "ping", "cancel", "forget", "setMessageId"] as const);
     switch (type) {
-      case "request":
-        return this.stack.handle({ type, code: this.#pick([CODE.GET, CODE.PUT, CODE.FETCH]), ...message }, nowMs);
+      case "request": {
+        const deadlines = chance(0.5) ? { sendByMs: nowMs + below(5_000), repeatUntilMs: nowMs + below(20_000) } : {};
+        const code = this.#pick([CODE.GET, CODE.PUT, CODE.FETCH]);
+        return this.stack.handle({ type, code, ...message, ...deadlines }, nowMs);
+      }
       case "notify":
         return this.stack.handle({ type, code: CODE.CONTENT, ...message }, nowMs);
       case "ping":

@@ -159,7 +159,18 @@ class Simulation {
     const payload = code === CODE.PUT ? bodyOf(exchange) : new Uint8Array(0);
     const confirmable = this.random.chance(0.8);
     const options = uriOptions(`/x?${number}`);
-    const input: StackInput = { type: "request", exchange, peer: to, code, options, payload, confirmable };
+    const { below, chance } = this.random;
+    const deadlines = chance(0.2) ? { sendByMs: atMs + below(10_000), repeatUntilMs: atMs + below(30_000) } : {};
+    const input: StackInput = {
+      type: "request",
+      exchange,
+      peer: to,
+      code,
+      options,
+      payload,
+      confirmable,
+      ...deadlines,
+    };
     if (continueFrom === undefined) from.plan(input, atMs);
     else {
       const { body, blockSize } = continueFrom;
