@@ -227,8 +227,8 @@ export type AcceptOutcome =
       /** The device as it is in this step; undefined when it is not registered, or lapsed beyond the grace. */
       readonly state?: DeviceState;
       /**
-       * The oldest requests that nobody dispatched, as many as are open beyond the limit. Nobody can dispatch them any more, and they stay open
-       * until the caller finishes them: should it die before, the next `accept` names them again.
+       * The oldest requests behind those in hand that nobody dispatched, as many as are open beyond the limit. Nobody can dispatch them any more, and
+       * they stay open until the caller finishes them: should it die before, the next `accept` names them again.
        */
       readonly displaced: readonly ShardRequest[];
     }
@@ -238,7 +238,7 @@ export type AcceptOutcome =
   | { readonly type: "conflict" }
   /** This id has its final answer: `lwm2m.v1.RpcResponse`, encoded as `contentType` says; no `response` when that is longer ago than it is remembered. */
   | { readonly type: "finished"; readonly response?: Uint8Array; readonly contentType: string }
-  /** As many as the limit are open, and all were dispatched: nothing was stored. */
+  /** As many as the limit are open, and each was dispatched or may be in a node's hand: the request is displaced itself, and the caller finishes it. */
   | { readonly type: "full" };
 
 export type DispatchOutcome =
@@ -372,6 +372,8 @@ export interface AcceptRequest {
   readonly device: DeviceRef;
   readonly open: OpenRequest;
   readonly limit: number;
+  /** How many the device's node may have in hand: they are the first that nobody dispatched, and are not displaced, for they may be under way. 0 when absent. */
+  readonly inHand?: number;
   readonly nowMs: number;
 }
 
@@ -460,8 +462,8 @@ export interface DeviceStore {
   observe(request: ObserveRequest): Promise<OwnedOutcome>;
 
   /**
-   * Remembers a request until its final answer (`OPEN_MEMORY_MS` beyond its expiry at most), the answer for `ANSWER_MEMORY_MS`, and that there was one until
-   * the request expires. Beyond `limit` open requests of the device (at least 1) it displaces the oldest that were not dispatched.
+   * Remembers a request until its final answer (`OPEN_MEMORY_MS` beyond its expiry at most), the answer for `ANSWER_MEMORY_MS`, and that there was one for as
+   * long after the request expires. Beyond `limit` open requests of the device (at least 1) it displaces the oldest that were not dispatched, but none of the first `inHand` of these.
    */
   accept(request: AcceptRequest): Promise<AcceptOutcome>;
   /** Passed just before the first transmission of Execute, Create, Delete: at most one caller is told to go. */

@@ -1,11 +1,14 @@
 /** How long a Register's repeat gets the answer of the first: EXCHANGE_LIFETIME (RFC 7252 §4.8.2). */
 export const REGISTER_MEMORY_MS = 247_000;
 
-/** How long a final answer is remembered. That there was one is remembered until the request expires, if that is later. */
+/** How long a final answer is remembered. That there was one is remembered for as long after the request expires, if that is later. */
 export const ANSWER_MEMORY_MS = 600_000;
 
 /** How long a request that nobody ended is kept beyond its expiry, so that a router ends it as soon as there is one again. */
 export const OPEN_MEMORY_MS = 86_400_000;
+
+/** Requests of one device that its node has in memory, the first of those that are open; the others stay in the store until it is their turn. */
+export const MAX_IN_HAND = 8;
 
 /** A step hands over no further requests once it has so many bytes of them; it hands over one at least. */
 export const PAGE_MAX_BYTES = 262_144;

@@ -35,13 +35,13 @@ function onWire({
   return { ...DEVICE, ...request, params: JSON.stringify(params), expiresAtMs: Date.now() + expiresInMs };
 }
 
-/** Stores a request as the router does, and tells nobody. */
-export async function store(system: System, asked: Asked): Promise<AcceptOutcome> {
+/** Stores a request as the router does, and tells nobody. `limit`: requests of the device that may be open. */
+export async function store(system: System, asked: Asked, limit = 100): Promise<AcceptOutcome> {
   const request = onWire(asked);
   const { tenant, endpoint, requestId, expiresAtMs } = request;
   const bytes = lwm2m.v1.RpcRequest.encode(request).finish();
   const open = { requestId, request: bytes, contentType: CONTENT_TYPE.json, expiresAtMs };
-  return await system.state.devices.accept({ device: { tenant, endpoint }, open, limit: 100, nowMs: Date.now() });
+  return await system.state.devices.accept({ device: { tenant, endpoint }, open, limit, nowMs: Date.now() });
 }
 
 /** Stores a request and hands it over to a node, as the router does. */

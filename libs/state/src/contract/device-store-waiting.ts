@@ -25,10 +25,10 @@ export function describeWaiting(
     contentType: "application/json",
     expiresAtMs,
   });
-  const accept = (requestId: string, limit = 100, expiresAtMs?: number): Promise<AcceptOutcome> =>
-    store.accept({ device, open: open(requestId, expiresAtMs), limit, nowMs: clock.now() });
-  const displaced = async (requestId: string, limit: number): Promise<string[] | string> => {
-    const outcome = await accept(requestId, limit);
+  const accept = (requestId: string, limit = 100, expiresAtMs?: number, inHand?: number): Promise<AcceptOutcome> =>
+    store.accept({ device, open: open(requestId, expiresAtMs), limit, ...(inHand && { inHand }), nowMs: clock.now() });
+  const displaced = async (requestId: string, limit: number, inHand?: number): Promise<string[] | string> => {
+    const outcome = await accept(requestId, limit, undefined, inHand);
     return outcome.type === "accepted" ? outcome.displaced.map((each) => each.requestId) : outcome.type;
   };
   const finish = (requestId: string): ReturnType<DeviceStore["finish"]> =>
@@ -163,14 +163,34 @@ export function describeWaiting(
       expect(await finish("r1")).toMatchObject({ type: "won" });
     });
 
-    it("When all open requests were dispatched, another is not stored", async () => {
+    it("The first requests, which a node may have in hand, are not displaced", async () => {
       const { owner } = await register();
-      await accept("r1", 1);
-      await store.dispatch({ device, requestId: "r1", owner, nowMs: clock.now() });
-      expect(await accept("r2", 1)).toEqual({ type: "full" });
-      expect(await waiting()).toEqual(["r1"]);
+      for (const requestId of ["sent", "r1", "r2", "r3", "r4"]) expect(await displaced(requestId, 5, 2)).toEqual([]);
+      await store.dispatch({ device, requestId: "sent", owner, nowMs: clock.now() });
+      expect(await displaced("r5", 5, 2)).toEqual(["r3"]);
+      await finish("sent");
       await finish("r1");
-      expect(await accept("r2", 1)).toMatchObject({ type: "accepted", displaced: [] });
+      await finish("r2");
+      // One that is displaced is in nobody's hand.
+      expect(await displaced("r6", 3, 2)).toEqual(["r3"]);
+      await finish("r3");
+      expect(await displaced("r7", 3, 2)).toEqual(["r6"]);
+    });
+
+    it("When all open requests were dispatched or may be in hand, another is displaced itself", async () => {
+      const { owner } = await register();
+      await accept("r1", 2);
+      await accept("r2", 2);
+      await store.dispatch({ device, requestId: "r2", owner, nowMs: clock.now() });
+      expect(await displaced("r3", 2, 1)).toBe("full");
+      expect(await accept("r3")).toMatchObject({ type: "open", open: { displaced: true } });
+      expect(await store.dispatch({ device, requestId: "r3", owner, nowMs: clock.now() })).toEqual({
+        type: "finished",
+      });
+      await finish("r2");
+      expect(await displaced("r4", 2, 1)).toEqual(["r3"]);
+      expect(await finish("r3")).toMatchObject({ type: "won" });
+      expect(await accept("r3")).toMatchObject({ type: "finished" });
     });
 
     it("What lapsed unanswered takes no place, whenever it was accepted", async () => {
@@ -428,6 +448,7 @@ interface QueueReal {
 type QueueCommand = fc.AsyncCommand<QueueModel, QueueReal>;
 
 const LIMIT = 3;
+const IN_HAND = 1;
 
 function command(text: string, run: (model: QueueModel, real: QueueReal) => Promise<void>): QueueCommand {
   return {
@@ -460,21 +481,24 @@ const queueCommands = [
     command(`accept ${id} for ${expiryMs} ms`, async (model, { store, device, clock }) => {
       const expiresAtMs = clock.now() + expiryMs;
       const open = { requestId: id, request: new Uint8Array(), contentType: "application/json", expiresAtMs };
-      const outcome = await store.accept({ device, open, limit: LIMIT, nowMs: clock.now() });
+      const outcome = await store.accept({ device, open, limit: LIMIT, inHand: IN_HAND, nowMs: clock.now() });
       const known = model.requests.find((request) => request.id === id);
       if (known !== undefined) {
         expect(outcome.type).toBe(known.finished ? "finished" : "open");
         return;
       }
       const excess = openOf(model).length + 1 - LIMIT;
-      const leave = excess > 0 ? openOf(model).filter(({ dispatched }) => !dispatched) : [];
-      if (excess > 0 && leave.length === 0) {
+      const notSent = openOf(model).filter(({ dispatched }) => !dispatched);
+      const inHand = notSent.filter((each) => !each.displaced).slice(0, IN_HAND);
+      const leave = excess > 0 ? notSent.filter((each) => !inHand.includes(each)) : [];
+      const full = excess > 0 && leave.length === 0;
+      for (const each of leave.slice(0, excess)) each.displaced = true;
+      const untilMs = expiresAtMs + OPEN_MEMORY_MS;
+      model.requests.push({ id, expiresAtMs, untilMs, dispatched: false, displaced: full, finished: false });
+      if (full) {
         expect(outcome).toEqual({ type: "full" });
         return;
       }
-      for (const each of leave.slice(0, excess)) each.displaced = true;
-      const untilMs = expiresAtMs + OPEN_MEMORY_MS;
-      model.requests.push({ id, expiresAtMs, untilMs, dispatched: false, displaced: false, finished: false });
       expect(outcome).toMatchObject({
         type: "accepted",
         displaced: leave.slice(0, excess).map((each) => ({ requestId: each.id })),
@@ -499,7 +523,7 @@ const queueCommands = [
       expect(outcome.type).toBe(known === undefined ? "unknown" : known.finished ? "lost" : "won");
       if (known === undefined || known.finished) return;
       known.finished = true;
-      known.untilMs = Math.max(known.expiresAtMs, clock.now() + ANSWER_MEMORY_MS);
+      known.untilMs = Math.max(known.expiresAtMs, clock.now()) + ANSWER_MEMORY_MS;
     }),
   ),
   fc

@@ -273,12 +273,17 @@ export class MemoryDeviceStore implements DeviceStore {
 
     const open = this.#openRequests(request.device, nowMs);
     const excess = Math.max(open.length + 1 - request.limit, 0);
-    const displaced = open.filter(({ dispatchedBy }) => dispatchedBy === undefined).slice(0, excess);
-    if (excess > 0 && displaced.length === 0) return { type: "full" };
+    const notSent = open.filter(({ dispatchedBy }) => dispatchedBy === undefined);
+    const inHand = new Set(notSent.filter((each) => !each.displaced).slice(0, request.inHand ?? 0));
+    const displaced = notSent.filter((each) => !inHand.has(each)).slice(0, excess);
     for (const each of displaced) each.displaced = true;
 
     this.#lastPlace += 1;
-    this.#keepRequest(request.device, request.open, this.#lastPlace, nowMs);
+    const kept = this.#keepRequest(request.device, request.open, this.#lastPlace, nowMs);
+    if (excess > 0 && displaced.length === 0) {
+      kept.displaced = true;
+      return { type: "full" };
+    }
     return { type: "accepted", ...this.#stateOf(request.device, nowMs), displaced: displaced.map(listed) };
   }
 
@@ -328,7 +333,7 @@ export class MemoryDeviceStore implements DeviceStore {
     if (open === undefined) return { type: "unknown" };
     if (open.finished !== undefined) return { type: "lost" };
     open.finished = { response: request.response, untilMs: nowMs + ANSWER_MEMORY_MS };
-    open.untilMs = Math.max(open.expiresAtMs, open.finished.untilMs);
+    open.untilMs = Math.max(open.expiresAtMs, nowMs) + ANSWER_MEMORY_MS;
     const { tenant, endpoint } = request.device;
     const { contentType } = open;
     const outboxId = this.#enqueue(

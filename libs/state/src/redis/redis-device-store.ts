@@ -280,13 +280,14 @@ export class RedisDeviceStore implements DeviceStore {
   }
 
   async accept(request: AcceptRequest): Promise<AcceptOutcome> {
-    const { device, open, limit, nowMs } = request;
+    const { device, open, limit, inHand = 0, nowMs } = request;
     const [type, first, second] = await this.#runFor(
       device,
       "accept",
       encodeURIComponent(open.requestId),
       nowMs,
       limit,
+      inHand,
       ...requestArguments(open),
     );
     switch (type) {

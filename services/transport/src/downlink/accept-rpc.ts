@@ -15,7 +15,7 @@ import {
   type RpcOperation,
 } from "@ferry/rpc";
 import { driveMachine, type MachineDriver } from "@ferry/runtime";
-import { StateUnavailableError, type WaitingRequest } from "@ferry/state";
+import { MAX_IN_HAND, StateUnavailableError, type WaitingRequest } from "@ferry/state";
 import { type DueChange, DueWatch } from "../due-watch.ts";
 import type { OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
@@ -27,7 +27,7 @@ import { finishRequest } from "./finish-request.ts";
 import { HeldAnswers } from "./held-answers.ts";
 import { answerLocally } from "./local-requests.ts";
 import { isRepeatable, type Performed, perform } from "./perform.ts";
-import { afterTimeout, MAX_IN_HAND, nextStep } from "./request-policy.ts";
+import { afterTimeout, nextStep } from "./request-policy.ts";
 import { holdObservation, observedBy, settleObservation } from "./rpc-observations.ts";
 import { nameOf, type Request, type RequestRef, requestOf, storedRequest } from "./rpc-request.ts";
 import { PRIORITY } from "./work-queue.ts";
@@ -159,6 +159,7 @@ export class RpcExecutor {
 
   #takeStored(device: OwnedDevice, stored: WaitingRequest): void {
     const { node, logger } = this.#ports;
+    if (stored.displaced) return; // Who displaced it answers, or the router when that one is dead.
     const request = readStored(stored);
     if (request === undefined) {
       // The store forgets it in time.

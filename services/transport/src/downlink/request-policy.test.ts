@@ -1,5 +1,6 @@
+import { MAX_IN_HAND } from "@ferry/state";
 import { describe, expect, it } from "@jest/globals";
-import { afterTimeout, MAX_IN_HAND, nextStep } from "./request-policy.ts";
+import { afterTimeout, nextStep } from "./request-policy.ts";
 
 const AWAKE = { reachable: true, othersWait: false, inHand: 0 };
 const REQUEST = { expiresAtMs: 1_000, failFast: false };

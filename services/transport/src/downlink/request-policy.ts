@@ -1,7 +1,7 @@
+import { MAX_IN_HAND } from "@ferry/state";
+
 /** Most times that a request is tried again after the device did not answer in time, and how often when it does not say. */
 export const MAX_RETRIES = 5;
-/** Requests to one device that its node has in memory; the others stay in the store until it is their turn. */
-export const MAX_IN_HAND = 8;
 
 /**
  * What is done with a request that only the device can answer.

@@ -131,6 +131,16 @@ describe("a request to a device that sleeps", () => {
     expect(paths(device)).toEqual(["/3/0/9"]);
   });
 
+  it("is not carried out when it was displaced before its node had it in hand", async () => {
+    const { system, device, answers, wake, park } = await startAsleep();
+    await store(system, { requestId: "r-1", method: "Read", params: { id: "/3/0/1" } }, 1);
+    expect(await store(system, { requestId: "r-2", ...READ }, 1)).toMatchObject({ displaced: [{ requestId: "r-1" }] });
+    await park({ requestId: "r-2", ...READ });
+    await wake();
+    await until(() => answers.length === 1, "the answer");
+    expect(paths(device)).toEqual(["/3/0/9"]);
+  });
+
   it("is lost without the fetch when the device is heard", async () => {
     const { device, answers, wake, park } = await startAsleep({ fetchWaiting: false });
     await park({ requestId: "r-1", ...READ, expiresInMs: 600 });

@@ -1,5 +1,5 @@
--- Remembers a request until it has its final answer, and that for a while; where too many are open, the oldest make room.
-local name, id, given, limit, bytes, content_type, expires, digest, fast = unpack(ARGV)
+-- Remembers a request until it has its final answer, and that for a while; where too many are open, the oldest that no node can have in hand make room.
+local name, id, given, limit, in_hand, bytes, content_type, expires, digest, fast = unpack(ARGV)
 local now = clock(given)
 local known, request = load_request(name, id, now)
 if known and digest ~= "" and known.digest ~= "" and known.digest ~= digest then return reply("conflict") end
@@ -10,7 +10,7 @@ if known then return reply("open", state_at(name, now), told(known, bytes_of(kno
 
 forget_lapsed(now)
 local queue = key(QUEUE, name)
-local displaced, excess, place = {}, redis.call("ZCARD", queue) + 1 - limit, 0
+local displaced, excess, place, spared = {}, redis.call("ZCARD", queue) + 1 - limit, 0, 0
 while #displaced < excess do
   local oldest = redis.call("ZRANGE", queue, place, place)[1]
   if not oldest then break end
@@ -20,16 +20,22 @@ while #displaced < excess do
     excess = excess - 1
   else
     place = place + 1
-    if not each.dispatched then
+    if not each.dispatched and not each.displaced and spared < tonumber(in_hand) then
+      spared = spared + 1
+    elseif not each.dispatched then
       redis.call("HSET", stored, "displaced", 1)
       each.displaced = true
       displaced[#displaced + 1] = told(each)
     end
   end
 end
-if excess > 0 and #displaced == 0 then return reply("full") end
+local full = excess > 0 and #displaced == 0
 
 local last = redis.call("ZRANGE", queue, -1, -1, "WITHSCORES")
 -- Places below 0 are those of requests from before the store was lost.
 keep_request(name, id, math.max(last[2] or 0, 0) + 1, now, bytes, content_type, expires, digest, fast)
+if full then
+  redis.call("HSET", key(REQUEST, id .. ":" .. name), "displaced", 1)
+  return reply("full")
+end
 return reply("accepted", state_at(name, now), displaced)

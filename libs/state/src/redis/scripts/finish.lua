@@ -7,7 +7,7 @@ if known.finished then return reply("lost") end
 
 local remembered = string.format("%.0f", now + ANSWER_MEMORY_MS)
 -- That it is finished must be known for as long as it could be accepted anew; the answer may be large.
-local lapses = string.format("%.0f", math.max(known.expires, now + ANSWER_MEMORY_MS))
+local lapses = string.format("%.0f", math.max(known.expires, now) + ANSWER_MEMORY_MS)
 redis.call("HDEL", request, "request")
 redis.call("HSET", request, "finished", remembered, "until", lapses)
 redis.call("PEXPIREAT", request, lapses)
