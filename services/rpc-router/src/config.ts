@@ -33,7 +33,7 @@ const rpcSettings: Section<RpcSettings> = section<RpcSettings>("LWM2M_RPC", {
     "How long after its expiry a node may still answer a request, before the router does.",
   ),
   maxOpen: integer(100, { min: 1, max: 10_000 }).describe(
-    "Requests of one device that may be open at a time, those that wait for it included; one more displaces the oldest that was not sent.",
+    "Requests of one device that may be open at a time, those that wait for it included; one more displaces the oldest that its node cannot have in hand (the first eight it may), or is UNREACHABLE where there is none.",
   ),
 });
 

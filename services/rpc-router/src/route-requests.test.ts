@@ -1,10 +1,14 @@
+import type { IncomingRecord } from "@ferry/bus";
 import { CONTENT_TYPE, lwm2m, TOPICS, toSafeNumber } from "@ferry/proto";
 import { StateUnavailableError } from "@ferry/state";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { RequestExpiry } from "./expire-requests.ts";
+import { finish } from "./finish.ts";
+import { fullAnswer } from "./route.ts";
 import { routeRequest } from "./route-requests.ts";
 import { RouterFixture } from "./router-fixture.ts";
 
-const { RpcFinalStatus, RpcProgress } = lwm2m.v1;
+const { RpcFinalStatus, RpcProgress, RpcState } = lwm2m.v1;
 const DEMO = "default/demo";
 const READ = { requestId: "r-1", endpoint: "demo", method: "Read", params: { id: "/3/0/9" } };
 
@@ -126,28 +130,31 @@ describe("a request to a registered device", () => {
     expect(fixture.states[1]).toEqual({ key: "default/stranger/r-2", record: undefined });
   });
 
-  it("displaces the oldest that was not sent when too many of its device are open", async () => {
+  const NINE = Array.from({ length: 9 }, (_, index) => `r-${index + 1}`);
+
+  it("displaces the oldest that its node cannot have in hand when too many of its device are open", async () => {
     await fixture.register("demo", await fixture.node(5, "boot-5"));
-    for (const requestId of ["r-1", "r-2", "r-3", "r-4"]) await fixture.publishRequest(DEMO, { ...READ, requestId });
+    for (const requestId of [...NINE, "r-10"]) await fixture.publishRequest(DEMO, { ...READ, requestId });
     await fixture.until(() => fixture.jsonResponses.length === 1);
-    expect(fixture.jsonResponses[0]).toMatchObject({ requestId: "r-1", status: "DISPLACED" });
+    expect(fixture.jsonResponses[0]).toMatchObject({ requestId: "r-9", status: "DISPLACED" });
     const open = await fixture.openRequests({ tenant: "default", endpoint: "demo" });
-    expect(open.map(({ requestId }) => requestId)).toEqual(["r-2", "r-3", "r-4"]);
+    expect(open.map(({ requestId }) => requestId)).toEqual([...NINE.slice(0, 8), "r-10"]);
   });
 
-  it("is UNREACHABLE when as many as may be open were all sent; its repeat may be accepted later", async () => {
+  it("is UNREACHABLE when none can make room, and its redelivery too though there is room by then", async () => {
     const { owner } = await fixture.register("demo", await fixture.node(5, "boot-5"));
     const device = { tenant: "default", endpoint: "demo" };
-    for (const requestId of ["r-1", "r-2", "r-3"]) await fixture.publishRequest(DEMO, { ...READ, requestId });
-    await fixture.until(() => fixture.commands.length === 3);
-    for (const requestId of ["r-1", "r-2", "r-3"])
-      await fixture.devices.dispatch({ device, requestId, owner, nowMs: fixture.nowMs });
-    await fixture.publishRequest(DEMO, { ...READ, requestId: "r-4" });
+    for (const requestId of NINE) await fixture.publishRequest(DEMO, { ...READ, requestId });
+    await fixture.until(() => fixture.commands.length === 9);
+    await fixture.devices.dispatch({ device, requestId: "r-9", owner, nowMs: fixture.nowMs });
+    await fixture.publishRequest(DEMO, { ...READ, requestId: "r-10" });
     await fixture.until(() => fixture.jsonResponses.length === 1);
-    expect(fixture.jsonResponses[0]).toMatchObject({ requestId: "r-4", status: "UNREACHABLE" });
+    expect(fixture.jsonResponses[0]).toMatchObject({ requestId: "r-10", status: "UNREACHABLE" });
     await fixture.devices.finish({ device, requestId: "r-1", response: Buffer.from("{}"), nowMs: fixture.nowMs });
-    await fixture.publishRequest(DEMO, { ...READ, requestId: "r-4" });
-    await fixture.until(() => fixture.commands.length === 4);
+    await fixture.publishRequest(DEMO, { ...READ, requestId: "r-10" });
+    await fixture.until(() => fixture.jsonResponses.length === 2);
+    expect(fixture.jsonResponses[1]).toEqual(fixture.jsonResponses[0]);
+    expect(fixture.commands).toHaveLength(9);
   });
 
   it("is not handed over again once it was dispatched", async () => {
@@ -174,6 +181,103 @@ describe("a request to a registered device", () => {
     await fixture.devices.accept({ device, open, limit: 100, nowMs: fixture.nowMs });
     await fixture.publishRequest(DEMO, READ);
     await fixture.until(() => fixture.commands.length === 1);
+  });
+});
+
+describe("a record that is delivered once more", () => {
+  const device = { tenant: "default", endpoint: "demo" };
+  const EXECUTE = { ...READ, method: "Execute", params: { id: "/3/0/4" } };
+  const deliver = async (record: IncomingRecord): Promise<void> => {
+    await routeRequest(record, () => {}, fixture.ports);
+    await fixture.settle();
+  };
+  const recordOf = (request: object, timestampMs = fixture.nowMs): IncomingRecord => ({
+    topic: TOPICS.rpcRequest.name,
+    partition: 3,
+    offset: 7,
+    key: DEMO,
+    value: Buffer.from(JSON.stringify(request)),
+    headers: {},
+    timestampMs,
+  });
+  const answers = (): unknown[] => fixture.jsonResponses.map(({ requestId, status }) => `${requestId} ${status}`);
+  const eventIds = (): number => new Set(fixture.jsonResponses.map(({ eventId }) => eventId)).size;
+
+  it.each([
+    ["", 0],
+    [" of a producer whose clock is five minutes ahead", 300_000],
+    [" of a producer whose clock is five minutes behind", -300_000],
+  ])("when its answer is forgotten is not carried out again%s", async (_, aheadMs) => {
+    await fixture.register("demo", await fixture.node(5, "boot-5"));
+    const record = recordOf(EXECUTE, fixture.nowMs + aheadMs);
+    await deliver(record);
+    expect(fixture.commands).toHaveLength(1);
+    await fixture.devices.finish({ device, requestId: "r-1", response: Buffer.from("{}"), nowMs: fixture.nowMs });
+    fixture.nowMs += 10_000 + 600_000;
+    await deliver(record);
+    expect(answers()).toEqual(["r-1 EXPIRED"]);
+    expect(fixture.commands).toHaveLength(1);
+  });
+
+  it("has the time of one that comes in time when nobody stamped it", async () => {
+    await fixture.register("demo", await fixture.node(5, "boot-5"));
+    await deliver(recordOf(READ, -1));
+    expect(toSafeNumber(fixture.commands[0]?.command.deadlineMs)).toBe(fixture.nowMs + 10_000);
+  });
+
+  it.each([
+    ["is no request", { ...READ, ttl: 3 }],
+    ["would wait for too long", { ...READ, expiresAtMs: Number.MAX_SAFE_INTEGER }],
+    ["has the id of another", { ...READ, params: {} }],
+  ])(
+    "and %s is REJECTED under the same event id, which is not that of the request that has its id",
+    async (_, request) => {
+      await fixture.register("demo", await fixture.node(5, "boot-5"));
+      await deliver(recordOf(READ));
+      const record = recordOf(request);
+      await deliver(record);
+      fixture.nowMs += 5;
+      await deliver(record);
+      expect(answers()).toEqual(["r-1 REJECTED", "r-1 REJECTED"]);
+      expect(eventIds()).toBe(1);
+      fixture.nowMs += 20_000;
+      await new RequestExpiry(fixture.ports, { stepMs: 1000, roundMs: 1000 }).step();
+      await fixture.settle();
+      expect(answers()).toEqual(["r-1 REJECTED", "r-1 REJECTED", "r-1 EXPIRED"]);
+      expect(eventIds()).toBe(2);
+    },
+  );
+
+  it("is judged as at first: one that would have waited for too long is not accepted later", async () => {
+    await fixture.register("demo", await fixture.node(5, "boot-5"));
+    const record = recordOf({ ...EXECUTE, expiresAtMs: fixture.nowMs + 3_600_001 });
+    await deliver(record);
+    fixture.nowMs += 5000;
+    await deliver(record);
+    expect(answers()).toEqual(["r-1 REJECTED", "r-1 REJECTED"]);
+    expect(fixture.commands).toEqual([]);
+  });
+
+  it("does not wait for longer than a request may because of its producer's clock", async () => {
+    await fixture.register("demo", await fixture.node(5, "boot-5"));
+    const aheadMs = 86_400_000;
+    await deliver(recordOf({ ...READ, expiresAtMs: fixture.nowMs + aheadMs }, fixture.nowMs + aheadMs));
+    expect(answers()).toEqual(["r-1 REJECTED"]);
+  });
+
+  it("leaves a request off the record that ends meanwhile", async () => {
+    await fixture.register("demo", await fixture.node(5, "boot-5"));
+    await deliver(recordOf(EXECUTE));
+    const get = fixture.nodes.get.bind(fixture.nodes);
+    fixture.nodes.get = async (slot) => {
+      await finish({ device, requestId: "r-1", contentType: CONTENT_TYPE.json }, fullAnswer(1), fixture.ports);
+      return get(slot);
+    };
+    await deliver(recordOf(EXECUTE));
+    const [accepted, ended, repeated, last] = fixture.states.map(({ record }) => record?.state);
+    expect([accepted, repeated]).toEqual([RpcState.RPC_STATE_ACCEPTED, RpcState.RPC_STATE_ACCEPTED]);
+    expect([ended, last]).toEqual([undefined, undefined]);
+    expect(fixture.states).toHaveLength(4);
   });
 });
 
@@ -259,6 +363,7 @@ describe("a request that no node can take", () => {
     expect(fixture.jsonResponses[0]).toMatchObject({ status });
     expect(fixture.jsonResponses[1]).toEqual(fixture.jsonResponses[0]);
     expect(fixture.commands).toEqual([]);
+    expect(fixture.progress).toEqual([]); // It was never QUEUED.
   });
 
   it("leaves nothing in the outbox once its answer is on the bus", async () => {
@@ -282,15 +387,21 @@ describe("what is too large for the bus", () => {
   /** As long as parameters may be: with all else more than a record takes. */
   const LARGE = "x".repeat(1_048_576);
 
-  it("is not handed to a node, and answered REJECTED: a request", async () => {
-    await fixture.register("demo", await fixture.node(5, "boot-5"));
+  it.each([
+    ["Read", true],
+    ["Create", true],
+    ["Read", false],
+  ])("is answered REJECTED and waits for nobody: a %s whose device has a node: %s", async (method, hasNode) => {
+    const node = await fixture.node(5, "boot-5");
+    await fixture.register("demo", node);
+    if (!hasNode) await fixture.nodes.release(node);
     await routeRequest(
       {
         topic: TOPICS.rpcRequest.name,
         partition: 0,
         offset: 0,
         key: DEMO,
-        value: Buffer.from(JSON.stringify({ ...READ, params: LARGE })),
+        value: Buffer.from(JSON.stringify({ ...READ, method, params: LARGE })),
         headers: {},
         timestampMs: 0,
       },
@@ -304,6 +415,8 @@ describe("what is too large for the bus", () => {
       error: expect.stringContaining("too large"),
     });
     expect(fixture.commands).toEqual([]);
+    expect(fixture.deadLetters).toEqual([]);
+    expect(await fixture.openRequests({ tenant: "default", endpoint: "demo" })).toEqual([]);
   });
 
   it("is told as FAILED: the answer that a repeat asks for", async () => {

@@ -12,15 +12,23 @@ import {
   toSafeNumber,
 } from "@ferry/proto";
 import { findMethod } from "@ferry/rpc";
-import { type DeviceRef, type DeviceState, namedEventId, type OpenRequest, type WaitingRequest } from "@ferry/state";
+import {
+  ANSWER_MEMORY_MS,
+  type DeviceRef,
+  type DeviceState,
+  MAX_IN_HAND,
+  namedEventId,
+  type OpenRequest,
+  type WaitingRequest,
+} from "@ferry/state";
 import { bury } from "./bury.ts";
-import { encodeAnswer, finish, publishResponse } from "./finish.ts";
+import { encodeAnswer, type Finishing, finish, publishResponse } from "./finish.ts";
 import { inOneLife } from "./one-life.ts";
 import { isOutage } from "./outage.ts";
 import type { RouterPorts } from "./ports.ts";
-import { publishAccepted, publishProgress } from "./progress.ts";
+import { publishAccepted, publishFinished, publishProgress } from "./progress.ts";
 import { isProvisioned } from "./provisioned.ts";
-import { type Answer, displacedAnswer, route } from "./route.ts";
+import { type Answer, displacedAnswer, fullAnswer, route } from "./route.ts";
 
 const { RPC_PROGRESS_QUEUED, RPC_PROGRESS_WAITING_FOR_DEVICE } = lwm2m.v1.RpcProgress;
 
@@ -56,9 +64,13 @@ async function routeOrBury(
   const { topic, partition, offset, key, value, headers } = record;
   try {
     const parsed = parseRpcRequest(value ?? new Uint8Array(), headers[CONTENT_TYPE_HEADER], key);
-    return parsed.type === "invalid" || isTooFarAhead(parsed.request, ports)
-      ? await refuse(record, parsed, ports)
-      : await accept(parsed, headers.traceparent ?? "", onAccepted, ports);
+    if (parsed.type === "invalid") {
+      return await refuse(record, parsed, `${parsed.field} ${parsed.reason}`.trimStart(), ports);
+    }
+    const { request, contentType } = parsed;
+    return isTooFarAhead(request, record, ports)
+      ? await refuse(record, { ...request, contentType }, tooFarAhead(ports.settings.maxExpiryMs), ports)
+      : await accept(record, parsed, onAccepted, ports);
   } catch (error) {
     if (isOutage(error)) throw error;
     ports.logger.error({ err: error, topic, partition, offset }, "a request could not be routed");
@@ -67,41 +79,46 @@ async function routeOrBury(
   }
 }
 
-function isTooFarAhead({ expiresAtMs }: RpcRequest, { settings, clock }: RouterPorts): boolean {
-  return expiresAtMs > clock() + settings.maxExpiryMs;
+/** How far the clocks of those who ask may be off, ms: a redelivery that comes when its answer is forgotten must find its request lapsed. */
+const CLOCK_TOLERANCE_MS = ANSWER_MEMORY_MS / 2;
+
+/** Judged by when it was asked, so that a redelivery is judged alike; and by our clock, for what waits must be bounded. */
+function isTooFarAhead({ expiresAtMs }: RpcRequest, record: IncomingRecord, { settings, clock }: RouterPorts): boolean {
+  const nowMs = clock();
+  const askedMs = Math.min(askedAt(record, nowMs), nowMs + CLOCK_TOLERANCE_MS);
+  return expiresAtMs > askedMs + settings.maxExpiryMs;
 }
 
+/** When it was asked, ms since 1970, by the clock of who asked or of the broker; 0 or -1 where neither said so. */
+function askedAt({ timestampMs }: IncomingRecord, nowMs: number): number {
+  return timestampMs > 0 ? timestampMs : nowMs;
+}
+
+function tooFarAhead(maxExpiryMs: number): string {
+  return `expiresAtMs is more than ${maxExpiryMs} ms ahead, which is the most that a request may wait`;
+}
+
+/** What is known of a request that cannot be routed. */
+type Refused = DeviceRef & { readonly requestId: string | undefined; readonly contentType: string };
+
 /** What cannot be routed becomes a dead letter; where a request id can be read, the caller is told. */
-async function refuse(record: IncomingRecord, parsed: ParsedRpcRequest, ports: RouterPorts): Promise<Outcome> {
-  const { settings, clock, logger } = ports;
-  const { requestId, tenant, endpoint } = parsed.type === "invalid" ? parsed : parsed.request;
-  const reason =
-    parsed.type === "invalid"
-      ? `${parsed.field} ${parsed.reason}`.trimStart()
-      : `expiresAtMs is more than ${settings.maxExpiryMs} ms ahead, which is the most that a request may wait`;
-  logger.debug(
-    { topic: record.topic, partition: record.partition, offset: record.offset, reason },
-    "request is not valid",
-  );
-  const published = [bury(record, reason, ports)];
-  if (requestId !== undefined) {
-    const request = { device: { tenant, endpoint }, requestId, contentType: parsed.contentType };
-    const response = encodeAnswer(
-      request,
-      { status: "REJECTED", result: "BAD_REQUEST", error: reason },
-      clock(),
-      ports,
-    );
-    published.push(publishResponse(request.device, response, request.contentType, ports));
-    ports.metrics.answers.with({ status: "REJECTED" }).inc();
-  }
-  await Promise.all(published);
+async function refuse(
+  record: IncomingRecord,
+  { requestId, tenant, endpoint, contentType }: Refused,
+  reason: string,
+  ports: RouterPorts,
+): Promise<Outcome> {
+  const { topic, partition, offset } = record;
+  ports.logger.debug({ topic, partition, offset, reason }, "request is not valid");
+  const answer: Answer = { status: "REJECTED", result: "BAD_REQUEST", error: reason };
+  const request = requestId === undefined ? undefined : { device: { tenant, endpoint }, requestId, contentType };
+  await Promise.all([bury(record, reason, ports), request && answerUnstored(record, request, answer, ports)]);
   return "invalid";
 }
 
 async function accept(
+  record: IncomingRecord,
   { request, contentType }: Extract<ParsedRpcRequest, { type: "request" }>,
-  traceParent: string,
   onAccepted: (request: Accepted) => void,
   ports: RouterPorts,
 ): Promise<Outcome> {
@@ -109,7 +126,7 @@ async function accept(
   const { tenant, endpoint, requestId } = request;
   const device = { tenant, endpoint };
   const nowMs = clock();
-  const expiresAtMs = request.expiresAtMs === 0 ? nowMs + (await expiryOf(device, ports)) : request.expiresAtMs;
+  const expiresAtMs = request.expiresAtMs || firstSeen(record, nowMs) + (await expiryOf(device, ports));
   const open: Accepted = {
     device,
     requestId,
@@ -119,28 +136,35 @@ async function accept(
     failFast: request.failFast,
     digest: digestOf(request),
   };
-  const accepted = await devices.accept({ device, open, limit: settings.maxOpen, nowMs });
+  const acceptance = { device, open, limit: settings.maxOpen, inHand: MAX_IN_HAND, nowMs };
+  const accepted = await devices.accept(acceptance);
   switch (accepted.type) {
     case "finished":
-      // Where the answer is remembered no more, whoever asked has had it for long.
-      if (accepted.response !== undefined)
-        await repeatAnswer({ ...open, contentType: accepted.contentType }, accepted.response, ports);
+      await repeatEnd({ ...open, contentType: accepted.contentType }, accepted.response, ports);
       return "repeated";
-    case "open":
-      await inOneLife(() => forwardAgain(accepted.open, accepted.state, ports), ports);
+    case "open": {
+      const handOverAgain = async (): Promise<void> => {
+        await forwardAgain(accepted.open, accepted.state, ports);
+        // Who finished it meanwhile may have taken it off the record before it was put there once more.
+        if ((await devices.accept({ ...acceptance, nowMs: clock() })).type === "finished")
+          await publishFinished(open, ports);
+      };
+      await inOneLife(handOverAgain, ports);
       return "repeated";
+    }
     case "conflict":
-      return answerUnstored(open, "REJECTED", "BAD_REQUEST", otherRequest(requestId), ports);
+      await answerUnstored(record, open, otherRequest(requestId), ports);
+      return "answered";
     case "full":
-      return answerUnstored(open, "UNREACHABLE", "", allSent(settings.maxOpen), ports);
+      await finish(open, fullAnswer(settings.maxOpen), ports);
+      return "answered";
     case "accepted": {
       failpoint("accepted");
       onAccepted(open);
       const displaced = displacedAnswer(settings.maxOpen);
       const handOver = async (): Promise<Outcome> => {
         const [outcome] = await Promise.all([
-          forward(open, accepted.state, 1, traceParent, ports),
-          publishProgress(open, RPC_PROGRESS_QUEUED, ports),
+          forward(open, accepted.state, { traceParent: record.headers.traceparent ?? "", isFirst: true }, ports),
           ...accepted.displaced.map((each) => finish(each, displaced, ports)),
         ]);
         return outcome;
@@ -150,6 +174,11 @@ async function accept(
       return outcome;
     }
   }
+}
+
+/** From when a request lives that does not say how long, ms since 1970: from now, unless it is a redelivery of long ago. */
+function firstSeen(record: IncomingRecord, nowMs: number): number {
+  return Math.min(nowMs, askedAt(record, nowMs) + CLOCK_TOLERANCE_MS);
 }
 
 /** How long a request lives that does not say so, ms: as the device's profile says, and no longer than any may. */
@@ -163,33 +192,23 @@ export function digestOf({ method, params }: Pick<RpcRequest, "method" | "params
   return hash("sha256", `${method}\n${params}`, "base64url");
 }
 
-function otherRequest(requestId: string): string {
-  return `requestId ${requestId} was given to another request of this device, with another method or params: choose a new one`;
+function otherRequest(requestId: string): Answer {
+  const error = `requestId ${requestId} was given to another request of this device, with another method or params: choose a new one`;
+  return { status: "REJECTED", result: "BAD_REQUEST", error };
 }
 
-function allSent(limit: number): string {
-  return `${limit} requests of the device were sent and have no answer yet: ask again later`;
-}
-
-/** Answers a request of which the store keeps nothing, under an event id of its own: its request id is, or may become, that of another. */
+/** Answers a record of which the store keeps nothing, under an event id of its own: its request id is, or may become, that of another. */
 async function answerUnstored(
-  request: Accepted,
-  status: Answer["status"],
-  result: string,
-  error: string,
+  { topic, partition, offset }: IncomingRecord,
+  request: Finishing,
+  answer: Answer,
   ports: RouterPorts,
-): Promise<Outcome> {
-  const { device, requestId, digest = "", contentType } = request;
-  const nowMs = ports.clock();
-  const eventId = namedEventId("rpc-unstored", device.tenant, device.endpoint, requestId, digest, nowMs);
-  await publishResponse(
-    device,
-    encodeAnswer(request, { status, result, error }, nowMs, ports, eventId),
-    contentType,
-    ports,
-  );
-  ports.metrics.answers.with({ status }).inc();
-  return "answered";
+): Promise<void> {
+  const { device, requestId, contentType } = request;
+  // A redelivery has the same one.
+  const eventId = namedEventId("rpc-unstored", topic, partition, offset, device.tenant, device.endpoint, requestId);
+  await publishResponse(device, encodeAnswer(request, answer, ports.clock(), ports, eventId), contentType, ports);
+  ports.metrics.answers.with({ status: answer.status }).inc();
 }
 
 const ANSWER_TOO_LARGE: Answer = {
@@ -198,8 +217,14 @@ const ANSWER_TOO_LARGE: Answer = {
   error: "The answer is too large for Kafka: ask for less at once, or raise the limit of record sizes",
 };
 
-/** Publishes the answer that a request got before; the store may hold a larger one than Kafka takes. */
-async function repeatAnswer(request: Accepted, response: Uint8Array, ports: RouterPorts): Promise<void> {
+/** Publishes once more how a request ended, as long as that is remembered; later, whoever asked has had it for long. */
+async function repeatEnd(request: Finishing, response: Uint8Array | undefined, ports: RouterPorts): Promise<void> {
+  if (response !== undefined)
+    await Promise.all([publishFinished(request, ports), repeatAnswer(request, response, ports)]);
+}
+
+/** The store may hold a larger answer than Kafka takes. */
+async function repeatAnswer(request: Finishing, response: Uint8Array, ports: RouterPorts): Promise<void> {
   const { device, contentType } = request;
   try {
     await publishResponse(device, response, contentType, ports);
@@ -215,15 +240,15 @@ async function repeatAnswer(request: Accepted, response: Uint8Array, ports: Rout
  * in hand ignores the second command, so it is safe to send one; what was dispatched is in a node's hands for certain.
  */
 async function forwardAgain(open: WaitingRequest, state: DeviceState | undefined, ports: RouterPorts): Promise<void> {
-  if (open.dispatchedBy === undefined && !open.displaced) await forward(open, state, 1, "", ports);
+  if (open.dispatchedBy === undefined && !open.displaced)
+    await forward(open, state, { traceParent: "", isFirst: false }, ports);
 }
 
-/** Sends an accepted request where `route` says. `attempt` counts the hand-overs of one request, from 1. */
+/** Sends an accepted request where `route` says. `isFirst`: for the first time, so it is QUEUED. */
 async function forward(
   open: Accepted,
   state: DeviceState | undefined,
-  attempt: number,
-  traceParent: string,
+  { traceParent, isFirst }: { readonly traceParent: string; readonly isFirst: boolean },
   ports: RouterPorts,
 ): Promise<"routed" | "waiting" | "answered"> {
   const { nodes, clock } = ports;
@@ -238,22 +263,24 @@ async function forward(
     await finish(open, next.answer, ports);
     return "answered";
   }
-  const recorded = publishAccepted(open, request, ports);
-  if (next.to === "store") {
-    await Promise.all([recorded, publishProgress(open, RPC_PROGRESS_WAITING_FOR_DEVICE, ports)]);
-    return "waiting";
-  }
-  // What must not run twice is on record before any node can finish it; else the record may come last, and what is done would be done again.
-  if (findMethod(request.method)?.sideEffect === "atMostOnce") await recorded;
+  // QUEUED leaves before what can be followed by SENT.
+  const queued = isFirst ? publishProgress(open, RPC_PROGRESS_QUEUED, ports) : undefined;
+  const noted = [queued, publishAccepted(open, request, ports)];
   try {
+    if (next.to === "store") {
+      await Promise.all([...noted, publishProgress(open, RPC_PROGRESS_WAITING_FOR_DEVICE, ports)]);
+      return "waiting";
+    }
+    // What must not run twice is on record before any node can finish it; else the record may come last, and what is done would be done again.
+    if (findMethod(request.method)?.sideEffect === "atMostOnce") await Promise.all(noted);
     const handed = publishCommand(next.slot, open.device, ports, {
       bootId: next.bootId,
       deadlineMs: expiresAtMs,
       ownerEpoch: next.epoch,
-      attempt,
+      attempt: 1,
       perform: { request, contentType: open.contentType, traceParent },
     });
-    await Promise.all([handed, recorded]);
+    await Promise.all([...noted, handed]);
     return "routed";
   } catch (error) {
     if (!(error instanceof RecordTooLargeError)) throw error;

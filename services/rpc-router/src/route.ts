@@ -57,8 +57,14 @@ export const LAPSED = "The request lapsed before it could be carried out: give i
 
 /** The end of a request that made room for a later one. */
 export function displacedAnswer(maxOpen: number): Answer {
-  const error = `More than ${maxOpen} requests of the device were open: the oldest made room for a later one`;
+  const error = `More than ${maxOpen} requests of the device were open: the oldest that only waited made room for a later one`;
   return { status: "DISPLACED", result: "", error };
+}
+
+/** The end of a request for which no other could make room. */
+export function fullAnswer(maxOpen: number): Answer {
+  const error = `${maxOpen} requests of the device are open, and each was sent or may be sent now: ask again later, with a new requestId`;
+  return { status: "UNREACHABLE", result: "", error };
 }
 
 function toCaller(status: Answer["status"], error: string): Route {

@@ -39,7 +39,7 @@ export class RouterFixture {
         defaultExpiryMs: 10_000,
         maxExpiryMs: 3_600_000,
         answerGraceMs: 2000,
-        maxOpen: 3,
+        maxOpen: 9,
         topicPrefix: "",
       },
       bus: this.bus,
@@ -95,13 +95,13 @@ export class RouterFixture {
     });
   }
 
-  /** Routes the requests that are published from now on. */
+  /** Routes the requests that are published from now on. Their records are stamped with the fixture's clock. */
   routeRequests(): void {
     this.bus.subscribe({
       type: "group",
       groupId: "rpc-router",
       topics: [TOPICS.rpcRequest.name],
-      handle: (record) => routeRequest(record, () => {}, this.ports),
+      handle: (record) => routeRequest({ ...record, timestampMs: this.nowMs }, () => {}, this.ports),
     });
   }
 
