@@ -14,7 +14,7 @@ describe("a desired value", () => {
     const named = { type: "update", tenant: "default", endpoint: "meter-1", key: "UtfOffset", value: '"+02"' };
     expect(parseAttributeUpdate(json({ value: "+02" }), undefined, KEY)).toEqual(named);
     expect(
-      parseAttributeUpdate(json({ tenant: "t", endpoint: "e", key: "k", value: { 0: "00ad" } }), undefined, null),
+      parseAttributeUpdate(json({ tenant: "t", endpoint: "e", key: "k", value: { 0: "00ad" } }), undefined, "t/e/k"),
     ).toEqual({ type: "update", tenant: "t", endpoint: "e", key: "k", value: '{"0":"00ad"}' });
   });
 
@@ -25,7 +25,7 @@ describe("a desired value", () => {
 
   it("may be protobuf, whose value is JSON text", () => {
     const bytes = lwm2m.v1.AttributeUpdate.encode({ endpoint: "e", key: "k", value: "42" }).finish();
-    expect(parseAttributeUpdate(bytes, "application/x-protobuf", null)).toEqual({
+    expect(parseAttributeUpdate(bytes, "application/x-protobuf", "default/e/k")).toEqual({
       type: "update",
       tenant: "default",
       endpoint: "e",
@@ -46,9 +46,14 @@ describe("a desired value", () => {
 
   it.each([
     ["nothing that names the device", json({ value: 1 }), null, "endpoint"],
-    ["no value", json({ endpoint: "e", key: "k" }), null, "value"],
-    ["null for a value", json({ endpoint: "e", key: "k", value: null }), null, "value"],
-    ["a member that is none", json({ endpoint: "e", key: "k", value: 1, ttl: 5 }), null, "ttl"],
+    ["no key, though it says all itself", json({ tenant: "t", endpoint: "e", key: "k", value: 1 }), null, "endpoint"],
+    ["another tenant than its key", json({ tenant: "t", value: 1 }), KEY, "tenant"],
+    ["another endpoint than its key", json({ endpoint: "meter-2", value: 1 }), KEY, "endpoint"],
+    ["another key name than its key", json({ key: "a/UtfOffset", value: 1 }), KEY, "key"],
+    ["a name that is no text", json({ key: 5, value: 1 }), KEY, "key"],
+    ["no value", json({ endpoint: "meter-1", key: "UtfOffset" }), KEY, "value"],
+    ["null for a value", json({ value: null }), KEY, "value"],
+    ["a member that is none", json({ value: 1, ttl: 5 }), KEY, "ttl"],
     ["an overlong value", json({ value: "x".repeat(MAX_VALUE_BYTES) }), KEY, "value"],
     ["no JSON", Buffer.from("{oops"), KEY, ""],
     ["a tombstone without names", null, "default", "endpoint"],

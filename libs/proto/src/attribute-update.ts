@@ -24,6 +24,9 @@ export const MAX_VALUE_BYTES = 65_536;
 
 const MEMBERS: ReadonlySet<string> = new Set(["tenant", "endpoint", "key", "value"]);
 
+/** Members that the record's key says. */
+const NAMES = ["tenant", "endpoint", "key"] as const;
+
 /** Members before they are checked; `value` is JSON text. */
 interface Draft {
   readonly tenant?: unknown;
@@ -35,7 +38,8 @@ interface Draft {
 /**
  * Parses a record of lwm2m.attribute.update.v1: protobuf whose `value` is JSON text, or JSON whose `value` is the value itself; a tombstone withdraws.
  *
- * What the record leaves out is that of its key, `tenant/endpoint/key`. Numbers keep all their digits.
+ * The record's key, `tenant/endpoint/key`, says what it is about; what the record says of that must be the same, for the newest record of a key counts.
+ * Numbers keep all their digits.
  */
 export function parseAttributeUpdate(
   bytes: Uint8Array | null,
@@ -51,11 +55,10 @@ export function parseAttributeUpdate(
   if (unknown !== undefined) {
     return { type: "invalid", field: unknown, reason: "is not a member of a desired value: give endpoint, key, value" };
   }
-  const { tenant, endpoint, key, value } = draft;
-  return check(
-    { tenant: tenant || named.tenant, endpoint: endpoint || named.endpoint, key: key || named.key, value },
-    false,
-  );
+  const checked = check({ ...named, value: draft.value }, false);
+  const other = NAMES.find((name) => draft[name] && draft[name] !== named[name]);
+  if (other === undefined || named.endpoint === "") return checked;
+  return { type: "invalid", field: other, reason: "is not what the record's key says, tenant/endpoint/key" };
 }
 
 function partsOfKey(recordKey: string | null): { tenant: string; endpoint: string; key: string } {
