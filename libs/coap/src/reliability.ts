@@ -48,17 +48,16 @@ export class Reliability {
 
   /**
    * Repeats the message; false when it was repeated often enough or is not waiting for an acknowledgement, or when this process stood still for so long
-   * that the peer may have forgotten the Message ID: it would take the repeat for a new message (RFC 7252 §4.8.2); or when the peer does not listen any more.
+   * that the peer may have forgotten the Message ID: it would take the repeat for a new message (RFC 7252 §4.8.2). Towards a peer that does not listen any more the time goes on without the repeats: its answer may be on its way.
    */
   retransmit(exchange: Exchange, nowMs: number, out: StackOutput[]): boolean {
     const { deadlines, parameters } = this.#context;
     if (exchange.state !== "unacknowledged" || exchange.retransmissions >= parameters.maxRetransmit) return false;
     if (nowMs - exchange.dueMs > parameters.maxLatencyMs + parameters.processingDelayMs) return false;
-    if (nowMs > exchange.repeatUntilMs) return false;
     exchange.retransmissions++;
     exchange.timeoutMs *= 2;
     deadlines.set(exchange, nowMs + exchange.timeoutMs);
-    out.push(sending(exchange));
+    if (nowMs <= exchange.repeatUntilMs) out.push(sending(exchange));
     return true;
   }
 

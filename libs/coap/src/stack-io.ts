@@ -29,7 +29,7 @@ export type StackInput =
       readonly responseTimeoutMs?: number;
       /** Its first datagram leaves by then, on the stack's clock, or never: one that is queued behind others (NSTART) fails with `unsent`. */
       readonly sendByMs?: number;
-      /** Its first message is not repeated after then, on the stack's clock: nobody would hear it. */
+      /** Its first message is not repeated after then, on the stack's clock: nobody would hear it. The answer is waited for as long as ever. */
       readonly repeatUntilMs?: number;
       /** Asks for the blocks after those already received in a notification; the response event has the whole body. */
       readonly continueFrom?: { readonly body: Uint8Array; readonly blockSize: number; readonly etag?: Uint8Array };

@@ -57,16 +57,13 @@ export class Sleepers {
     this.#tell(device, LIFECYCLE_EVENT_ASLEEP);
   }
 
-  /** A device that slept was heard. What it may not have heard is given up, to be asked anew while it listens. */
+  /** A device that slept was heard. */
   wake(device: OwnedDevice): void {
     device.asleep = false;
     device.forgetRefusedValues();
     logLine(device, "Info : Client is awake!", this.#ports);
     this.#tell(device, LIFECYCLE_EVENT_AWAKE);
     this.watch(device);
-    // Its response may come with the very datagram by which it was heard: a notification answers an Observe.
-    const { underWay } = device;
-    queueMicrotask(() => underWay?.abort());
   }
 
   stop(): void {

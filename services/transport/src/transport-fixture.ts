@@ -194,6 +194,8 @@ export class TestDevice {
   readonly outcomes: string[] = [];
   answer: (request: Received) => DeviceAnswer | "silent" = () => ({ code: CODE.NOT_FOUND });
   observeToken: Uint8Array | undefined;
+  /** Repeats of requests that it had got before. */
+  repeats = 0;
   /** Requests of its own that were acknowledged before they were answered. */
   emptyAcks = 0;
   #server = "";
@@ -213,6 +215,7 @@ export class TestDevice {
     const drive = driveMachine(new CoapStack({ random: (size) => randomBytes(size) }), (output) => {
       if (output.type === "send") socket.send(output.bytes, output.peer);
       if (output.type === "acknowledged") this.emptyAcks += 1;
+      if (output.type === "dropped" && output.reason === "duplicate") this.repeats += 1;
       if (output.type === "response") this.#waiting.get(output.exchange)?.(output);
       if (output.type === "failed") this.#waiting.get(output.exchange)?.(output.reason);
       if (output.type === "delivered") this.#waiting.get(output.exchange)?.("delivered");

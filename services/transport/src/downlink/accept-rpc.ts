@@ -336,24 +336,26 @@ export class RpcExecutor {
       // The device is another node's, or registered anew: there it is asked once more.
       const lapsesSoon = clock.wallMs() + LAPSES_SOON_MS >= request.expiresAtMs;
       if (!atMostOnce && !lapsesSoon && !ownership.has(device)) return this.#leave(known);
-      return this.#timedOut(device, known, request, built, reason);
+      const missed = performed.type === "unreachable" || reason === "cancelled";
+      return this.#timedOut(device, known, request, built, { reason, missed });
     }
     const why = reason === "overload" ? "notSent" : reason === "reset" ? "reset" : "timeout";
     return this.#finish(request, formatNoAnswer(operation, why));
   }
 
+  /** `missed`: as far as is known the device did not get it. */
   async #timedOut(
     device: OwnedDevice,
     known: Known,
     request: Request,
     built: RpcOperation,
-    reason: "timeout" | "cancelled",
+    { reason, missed }: { readonly reason: "timeout" | "cancelled"; readonly missed: boolean },
   ): Promise<void> {
     const { clock, settings, metrics } = this.#ports;
     known.timeouts += 1;
     const facts = {
       atMostOnce: !isRepeatable(built.operation),
-      outOfReach: reason === "cancelled" || sleeps(device, settings.awake) || !this.#isReachable(device),
+      outOfReach: missed || sleeps(device, settings.awake),
       timeouts: known.timeouts,
     };
     const next = afterTimeout(request, facts, clock.wallMs() + LAPSES_SOON_MS);

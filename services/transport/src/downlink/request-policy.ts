@@ -38,7 +38,7 @@ export type AfterTimeout =
  */
 export function afterTimeout(
   request: { readonly retries: number | undefined; readonly persistent: boolean; readonly expiresAtMs: number },
-  /** `outOfReach`: it sleeps at times, or cannot be reached now. `timeouts`: of this request so far, this one included. */
+  /** `outOfReach`: the device sleeps at times, or did not get it as far as is known. `timeouts`: of this request so far, this one included. */
   facts: { readonly atMostOnce: boolean; readonly outOfReach: boolean; readonly timeouts: number },
   nowMs: number,
 ): AfterTimeout {
