@@ -1,4 +1,5 @@
 import type { IncomingRecord } from "@ferry/bus";
+import { StateUnavailableError } from "@ferry/state";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { desireValue } from "./desire-values.ts";
 import { RouterFixture } from "./router-fixture.ts";
@@ -7,17 +8,25 @@ let fixture: RouterFixture;
 beforeEach(async () => {
   fixture = new RouterFixture();
   await fixture.start();
+  const declared = { kind: "device", tenant: "default", id: "meter-*", value: new Uint8Array(), offset: 0 } as const;
+  await fixture.provisioning.put(declared, []);
 });
 afterEach(() => fixture.stop());
 
 const DEVICE = { tenant: "default", endpoint: "meter-1" };
 
-function record(key: string, value: object | null, offset: number, timestampMs = 0): IncomingRecord {
+function record(
+  key: string,
+  value: object | null,
+  offset: number,
+  timestampMs = 0,
+  endpoint = DEVICE.endpoint,
+): IncomingRecord {
   return {
     topic: "lwm2m.attribute.update.v1",
     partition: 0,
     offset: BigInt(offset),
-    key: `default/meter-1/${key}`,
+    key: `default/${endpoint}/${key}`,
     value: value === null ? null : Buffer.from(JSON.stringify(value)),
     headers: {},
     timestampMs,
@@ -54,6 +63,27 @@ describe("a record of the attribute update topic", () => {
     await new Promise((resolve) => setImmediate(resolve));
     expect(fixture.commands).toHaveLength(1);
     expect(fixture.commands[0]).toMatchObject({ slot: 2, command: { bootId: node.bootId, workWaits: DEVICE } });
+  });
+
+  it("of a device that nobody declared and that is not registered is a dead letter", async () => {
+    await desireValue(record("utcOffset", { value: "+02" }, 1, 0, "mteer-1"), fixture.ports);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(fixture.deadLetters[0]?.reason).toBe(
+      "endpoint mteer-1 is neither registered nor provisioned: declare the device first",
+    );
+    expect(await fixture.devices.desiredValues({ tenant: "default", endpoint: "mteer-1" })).toEqual([]);
+    await fixture.register("mteer-1", await fixture.node(2, "00000000000000b2"));
+    await desireValue(record("utcOffset", { value: "+02" }, 2, 0, "mteer-1"), fixture.ports);
+    expect(await fixture.devices.desiredValues({ tenant: "default", endpoint: "mteer-1" })).toHaveLength(1);
+  });
+
+  it("waits for a lost store to be restored, which may not know its device yet", async () => {
+    const lost = new RouterFixture({ lost: true });
+    await lost.start();
+    await expect(desireValue(record("utcOffset", { value: "+02" }, 1), lost.ports)).rejects.toThrow(
+      StateUnavailableError,
+    );
+    await lost.stop();
   });
 
   it("that cannot be used is a dead letter which names the field", async () => {

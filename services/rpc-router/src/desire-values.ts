@@ -1,8 +1,11 @@
 import type { IncomingRecord } from "@ferry/bus";
 import { CONTENT_TYPE_HEADER, parseAttributeUpdate } from "@ferry/proto";
+import type { DeviceRef } from "@ferry/state";
 import { bury } from "./bury.ts";
+import { inOneLife } from "./one-life.ts";
 import { isOutage } from "./outage.ts";
 import type { RouterPorts } from "./ports.ts";
+import { isProvisioned } from "./provisioned.ts";
 import { tellWorkWaits } from "./work-waits.ts";
 
 /**
@@ -14,7 +17,7 @@ import { tellWorkWaits } from "./work-waits.ts";
 export async function desireValue(record: IncomingRecord, ports: RouterPorts): Promise<void> {
   const { metrics, logger } = ports;
   try {
-    const { outcome, reason } = await storeValue(record, ports);
+    const { outcome, reason } = await inOneLife(() => storeValue(record, ports), ports);
     if (reason !== undefined) await bury(record, reason, ports);
     metrics.desiredValues.with({ outcome }).inc();
   } catch (error) {
@@ -42,6 +45,10 @@ export async function storeValue(record: IncomingRecord, ports: RouterPorts): Pr
 
   const { tenant, endpoint, key, value } = parsed;
   const device = { tenant, endpoint };
+  if (value !== undefined && !(await isKnown(device, ports))) {
+    const reason = `endpoint ${endpoint} is neither registered nor provisioned: declare the device first`;
+    return { outcome: "invalid", reason };
+  }
   const outcome = await devices.desire({
     device,
     key,
@@ -57,4 +64,9 @@ export async function storeValue(record: IncomingRecord, ports: RouterPorts): Pr
   if (state !== undefined && state.waiting.values > 0) await tellWorkWaits(device, state, ports);
   if (outcome.type === "older") return { outcome: "older" };
   return { outcome: value === undefined ? "withdrawn" : "stored" };
+}
+
+/** Values of devices that nobody has heard of would fill the store. */
+async function isKnown(device: DeviceRef, ports: RouterPorts): Promise<boolean> {
+  return (await ports.devices.get(device)) !== undefined || isProvisioned(device, ports);
 }
