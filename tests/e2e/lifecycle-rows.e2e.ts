@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { DesiredValue, RpcAnswer, RpcCall } from "@ferry/client";
 import { CODE, type Received, uriPath } from "@ferry/coap";
 import { deviceKey, TOPICS } from "@ferry/proto";
@@ -269,6 +270,7 @@ let system: System;
 let transport: ServiceProcess;
 /** Sends each CON once and gives up at once. */
 let impatient: ServiceProcess;
+let router: ServiceProcess;
 let lifecycle: Recording;
 let progress: Recording;
 let attributes: Recording;
@@ -280,7 +282,7 @@ beforeAll(async () => {
   impatient = await system.run("transport", "transport-1", {
     env: { LWM2M_COAP_ACK_TIMEOUT: "100ms", LWM2M_COAP_MAX_RETRANSMIT: "0" },
   });
-  const router = await system.run("rpc-router", "rpc-router");
+  router = await system.run("rpc-router", "rpc-router");
   await Promise.all([transport, impatient, router].map(({ started }) => started));
   await system.apply(
     Object.entries(PROFILES).flatMap(([id, profile]): ProvisioningDocument[] => [
@@ -500,6 +502,8 @@ it(
 );
 
 describe("a desired value", () => {
+  const ROUTED = "lwm2m_desired_values_total";
+
   /** What the device took, as path and plain value. */
   function taken({ device }: Asked): (readonly [string, unknown])[] {
     return (device?.of("written") ?? []).map(({ path, node }) => {
@@ -524,11 +528,13 @@ describe("a desired value", () => {
       system.explain(async () => {
         const asked = await deviceThatIs(state);
         asked.says = says;
+        const routed = await router.metric(ROUTED);
         for (const [index, { key, value }] of desire.entries()) {
           await system.client.desire({ endpoint: asked.endpoint, key, value });
           // One after the other: of two that wait, only the newest is written.
           if (state === "online" && tells === undefined) await asked.device?.waitFor("written", { after: index });
         }
+        while ((await router.metric(ROUTED)) < routed + desire.length) await sleep(20);
         if (tells !== undefined) expect((await asked.told("WRITE_FAILED")).value).toMatchObject({ key: tells });
         asked.says = undefined;
         if (next === "update") asked.device?.handle({ type: "update" });
