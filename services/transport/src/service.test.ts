@@ -1,6 +1,10 @@
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
 import { CODE, formatCode, uriPath } from "@ferry/coap";
 import { lwm2m, TOPICS } from "@ferry/proto";
 import { afterEach, describe, expect, it } from "@jest/globals";
+import { TRANSPORT_CONFIG } from "./config.ts";
+import { collectAnswers, store } from "./rpc-fixture.ts";
 import {
   collect,
   locationOf,
@@ -15,6 +19,15 @@ import {
 } from "./transport-fixture.ts";
 
 afterEach(stopAll);
+
+/** A port of this machine that is free now. */
+async function freePort(): Promise<number> {
+  const socket = createSocket("udp4").bind(0, "127.0.0.1");
+  await once(socket, "listening");
+  const { port } = socket.address();
+  socket.close();
+  return port;
+}
 
 describe("a transport node", () => {
   it("registers a provisioned device, observes and reads what its profile wants, and publishes the values", async () => {
@@ -180,6 +193,28 @@ describe("a transport node", () => {
     await publishProfile(system, { resources });
     await until(() => true, "");
     expect(asked()).toBe(1);
+  });
+
+  it("fetches once it is ready what was stored for a device that came while it started", async () => {
+    const port = await freePort();
+    const system = memorySystem();
+    await provision(system);
+    const answers = collectAnswers(system);
+    const renew = system.state.nodes.renew.bind(system.state.nodes);
+    let came = false;
+    system.state.nodes.renew = async (entry, leaseMs) => {
+      if (entry.ready && !came) {
+        came = true;
+        const device = await openDevice({ node: entry, coapPort: port });
+        await register(device);
+        await until(() => device.observeToken !== undefined, "the observation");
+        await store(system, { requestId: "r-1", method: "Read" });
+      }
+      return renew(entry, leaseMs);
+    };
+    await startNode(system, { coap: { ...TRANSPORT_CONFIG.load({ env: {} }).coap, host: "127.0.0.1", port } });
+    await until(() => answers.length > 0, "the answer");
+    expect(answers[0]).toMatchObject({ requestId: "r-1", status: "SUCCESSFUL" });
   });
 
   it("stops under load without an error: what Kafka takes meanwhile is still acknowledged", async () => {

@@ -290,8 +290,18 @@ export async function startTransport(
   await commands.ready;
   sweeper.start();
   await lease.announce({ ready: true });
+  fetchWaiting(ports);
   logger.info({ slot: node.slot, coapPort: socket.port }, "Serving devices");
   return { node, coapPort: socket.port };
+}
+
+/** Looks up what waits for the devices that came while the node started: who stored it told only nodes that are ready. */
+function fetchWaiting(ports: TransportPorts): void {
+  for (const device of ports.ownership.devices()) {
+    device.requestsWait = true;
+    device.valuesWait = true;
+    serveWaiting(device, ports);
+  }
 }
 
 /** How soon Redis is tried again at the start, ms. */
