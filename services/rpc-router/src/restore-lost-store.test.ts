@@ -132,6 +132,20 @@ describe("requests of a lost store", () => {
     expect(await fixture.openRequests(METER)).toEqual([]);
   });
 
+  it("that lapsed more than a day ago, which no store has open any more, go off the record without an answer", async () => {
+    for (const [id, state] of [
+      ["r-1", RPC_STATE_DISPATCHED],
+      ["r-2", RPC_STATE_ACCEPTED],
+    ] as const) {
+      await record(id, state, fixture.nowMs - 86_400_000);
+    }
+    await restore();
+    expect([lastState("r-1"), lastState("r-2")]).toEqual([undefined, undefined]);
+    expect(fixture.states).toHaveLength(4);
+    expect(fixture.responses).toEqual([]);
+    expect(opened).toEqual([]);
+  });
+
   it("that had their final answer are left in peace: by their tombstone, or by what a rolled-back store knows", async () => {
     await record("r-1", RPC_STATE_DISPATCHED);
     await record("r-1", null);

@@ -1,6 +1,6 @@
 import { type IncomingRecord, readTable } from "@ferry/bus";
 import { lwm2m, rpcStateKey, TOPICS, toSafeNumber } from "@ferry/proto";
-import { type DeviceState, type DeviceStore, SHARDS, type ShardRequest } from "@ferry/state";
+import { type DeviceState, type DeviceStore, OPEN_MEMORY_MS, SHARDS, type ShardRequest } from "@ferry/state";
 import { finish } from "./finish.ts";
 import type { RouterPorts } from "./ports.ts";
 import { publishFinished } from "./progress.ts";
@@ -106,6 +106,12 @@ async function restoreRequest(
   const count = (outcome: "restored" | "known" | "ended"): void => {
     metrics.restored.with({ what: "request", outcome }).inc();
   };
+  if (clock() >= open.expiresAtMs + OPEN_MEMORY_MS) {
+    // No store has it open any more: its tombstone was lost.
+    await publishFinished(open, ports);
+    count("ended");
+    return undefined;
+  }
   const outcome = await devices.reopen({ device: open.device, open, acceptedAtMs, dispatched, nowMs: clock() });
   if (outcome.type === "finished") {
     await publishFinished(open, ports); // Who decided the answer did not come to it.
