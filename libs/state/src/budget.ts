@@ -1,4 +1,4 @@
-import type { Buckets } from "./token-bucket.ts";
+import type { RateLimit } from "@ferry/profile";
 
 /** What came of asking a budget for tokens. */
 export interface BudgetGrant {
@@ -11,7 +11,7 @@ export interface BudgetGrant {
 /** Up to `wanted` tokens (at least 1) out of the buckets of a name. */
 export interface BudgetRequest {
   readonly name: string;
-  readonly buckets: Buckets;
+  readonly buckets: RateLimit;
   readonly wanted: number;
 }
 

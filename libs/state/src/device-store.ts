@@ -1,3 +1,4 @@
+import type { PowerOverride } from "@ferry/profile";
 import type { Epoch } from "./epoch.ts";
 import type { Token } from "./token.ts";
 
@@ -45,15 +46,6 @@ export interface Registration extends DeviceRef {
   readonly additionalParameters?: Readonly<Record<string, string>>;
   /** How the device sleeps, where its declaration said otherwise than its profile at Register. */
   readonly power?: PowerOverride;
-}
-
-/** How one device sleeps, in place of what its profile says. */
-export interface PowerOverride {
-  readonly mode: "DRX" | "PSM" | "E_DRX";
-  readonly psmActivityTimerMs?: number;
-  readonly edrxCycleMs?: number;
-  readonly pagingTransmissionWindowMs?: number;
-  readonly queueModeAwakeTimeMs?: number;
 }
 
 /** An observation that the device holds for us (RFC 7641). */

@@ -57,15 +57,12 @@ export {
   fromWireRegistration,
   queueModeAfter,
   toWireObservation,
-  toWireRegistration,
 } from "./registration-record.ts";
 export { SHARDS, shardOf } from "./shard.ts";
 export { observationToken, parseToken, requestToken, TOKEN_KIND, type Token, type TokenParts } from "./token.ts";
 export {
   type BucketState,
-  type Buckets,
   freeTokens,
-  type TokenBucketSize,
   takeToken,
   takeTokens,
 } from "./token-bucket.ts";

@@ -1,7 +1,6 @@
 import { lwm2m } from "@ferry/proto";
 import type { Owner, Registration, RegistrationChange } from "./device-store.ts";
 import { namedEventId } from "./event-id.ts";
-import { toWireRegistration } from "./registration-record.ts";
 
 /** What befell a registration: what the outbox holds until Kafka has it. */
 export interface LifecycleChange {
@@ -62,7 +61,7 @@ export function lifecycleRecord(change: LifecycleChange): lwm2m.v1.LifecycleReco
       ingestTimeMs: atMs,
     },
     event: EVENTS[event],
-    registration: toWireRegistration(registration),
+    registration,
     ...(reason === undefined ? {} : { reason }),
     ...(replacedRegistrationId === undefined ? {} : { replacedRegistrationId }),
     ...(changes === undefined ? {} : { changes: [...changes] }),

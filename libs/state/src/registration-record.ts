@@ -1,11 +1,7 @@
+import type { PowerOverride } from "@ferry/profile";
 import { type lwm2m, toSafeNumber } from "@ferry/proto";
-import type { Observation, PowerOverride, Registration } from "./device-store.ts";
+import type { Observation, Registration } from "./device-store.ts";
 import type { Token } from "./token.ts";
-
-/** A registration as Kafka and Redis have it. */
-export function toWireRegistration(registration: Registration): lwm2m.v1.Registration.$Properties {
-  return registration;
-}
 
 /** The registration that a message holds; absent fields read as empty. */
 export function fromWireRegistration(message: lwm2m.v1.Registration.$Properties): Registration {

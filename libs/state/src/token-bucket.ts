@@ -1,11 +1,4 @@
-/** A token bucket: up to `capacity` at once, refilled evenly within `periodMs`. */
-export interface TokenBucketSize {
-  readonly capacity: number;
-  readonly periodMs: number;
-}
-
-/** Buckets that must all have a token; empty lets everything through. */
-export type Buckets = readonly TokenBucketSize[];
+import type { RateLimit, TokenBucketSize } from "@ferry/profile";
 
 /**
  * When each bucket of a limit is full again, ms on the clock that its functions are asked by; empty at first.
@@ -18,7 +11,7 @@ export type BucketState = number[];
 export const ROUNDING_MS = 0.01;
 
 /** How long until every bucket has a token, ms; 0 when it has one. A few additions: it is asked for every datagram. */
-export function tokenWaitMs(buckets: Buckets, state: BucketState, nowMs: number): number {
+export function tokenWaitMs(buckets: RateLimit, state: BucketState, nowMs: number): number {
   let waitMs = 0;
   for (let i = 0; i < buckets.length; i++) {
     const { capacity, periodMs } = buckets[i] as TokenBucketSize; // Below the length.
@@ -29,7 +22,7 @@ export function tokenWaitMs(buckets: Buckets, state: BucketState, nowMs: number)
 }
 
 /** How many tokens every bucket has; infinite when there are none. */
-export function freeTokens(buckets: Buckets, state: BucketState, nowMs: number): number {
+export function freeTokens(buckets: RateLimit, state: BucketState, nowMs: number): number {
   const free = buckets.map(({ capacity, periodMs }, i) =>
     Math.floor(((nowMs + periodMs + ROUNDING_MS - fullAtMs(state, i, nowMs)) * capacity) / periodMs),
   );
@@ -37,7 +30,7 @@ export function freeTokens(buckets: Buckets, state: BucketState, nowMs: number):
 }
 
 /** Takes tokens out of every bucket, whether they are there or not; a negative count puts them back. */
-export function takeTokens(buckets: Buckets, state: BucketState, count: number, nowMs: number): void {
+export function takeTokens(buckets: RateLimit, state: BucketState, count: number, nowMs: number): void {
   for (let i = 0; i < buckets.length; i++) {
     const { capacity, periodMs } = buckets[i] as TokenBucketSize; // Below the length.
     state[i] = fullAtMs(state, i, nowMs) + (count * periodMs) / capacity;
@@ -45,7 +38,7 @@ export function takeTokens(buckets: Buckets, state: BucketState, count: number, 
 }
 
 /** Takes a token out of every bucket when all have one, and answers 0; else takes none and answers how long until they have, ms. */
-export function takeToken(buckets: Buckets, state: BucketState, nowMs: number): number {
+export function takeToken(buckets: RateLimit, state: BucketState, nowMs: number): number {
   const waitMs = tokenWaitMs(buckets, state, nowMs);
   if (waitMs === 0) takeTokens(buckets, state, 1, nowMs);
   return waitMs;

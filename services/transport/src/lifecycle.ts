@@ -6,7 +6,6 @@ import {
   type OutboxEntry,
   type Registration,
   toWireObservation,
-  toWireRegistration,
 } from "@ferry/state";
 import { publishFinal } from "./downlink/finish-request.ts";
 import type { OwnedDevice } from "./owned-device.ts";
@@ -81,7 +80,7 @@ function stateRecord(
 ): lwm2m.v1.DeviceStateRecord.$Properties {
   return {
     context,
-    registration: toWireRegistration(registration),
+    registration,
     observations: observations.map(toWireObservation),
   };
 }

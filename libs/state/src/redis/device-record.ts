@@ -2,7 +2,7 @@ import { lwm2m } from "@ferry/proto";
 import type { DeviceState, Observation, Owner, Registration } from "../device-store.ts";
 import { epochSlot } from "../epoch.ts";
 import { StoredValueError } from "../errors.ts";
-import { fromWireRegistration, queueModeAfter, toWireRegistration } from "../registration-record.ts";
+import { fromWireRegistration, queueModeAfter } from "../registration-record.ts";
 
 /**
  * A device as Redis holds it: one string, so that a step reads and writes it whole. Big-endian.
@@ -68,7 +68,7 @@ export function encodeRest(registration: Partial<Registration>): Uint8Array {
   const { tenant, endpoint, lwm2mVersion, queueMode, profile, securityMode, additionalParameters, power } =
     registration;
   const rest = { tenant, endpoint, lwm2mVersion, queueMode, profile, securityMode, additionalParameters, power };
-  return lwm2m.v1.Registration.encode(toWireRegistration(rest as Registration)).finish(); // The fields it lacks are packed apart.
+  return lwm2m.v1.Registration.encode(rest as Registration).finish(); // The fields it lacks are packed apart.
 }
 
 function decodeRest(bytes: Uint8Array): Registration {

@@ -1,4 +1,5 @@
-import { type BucketState, type Buckets, type BudgetStore, StateUnavailableError, takeToken } from "@ferry/state";
+import type { RateLimit } from "@ferry/profile";
+import { type BucketState, type BudgetStore, StateUnavailableError, takeToken } from "@ferry/state";
 
 /** Part of the smallest bucket that all nodes together may hold in chunks: what a budget may be off by. */
 const CHUNKS_OF = 10;
@@ -28,18 +29,18 @@ interface Held {
  */
 export class TenantBudgets {
   readonly #budgets: BudgetStore;
-  readonly #buckets: Buckets;
+  readonly #buckets: RateLimit;
   readonly #countNodes: () => Promise<number | undefined>;
   readonly #monotonicMs: () => number;
   readonly #onUnavailable: (error: StateUnavailableError) => void;
   readonly #held = new Map<string, Held>();
   #chunk = 1;
-  #fairShare: Buckets;
+  #fairShare: RateLimit;
 
   constructor(parts: {
     readonly budgets: BudgetStore;
     /** What all devices of one tenant may send; empty: everything. */
-    readonly buckets: Buckets;
+    readonly buckets: RateLimit;
     /** Live nodes; undefined while they are not known. */
     readonly countNodes: () => Promise<number | undefined>;
     readonly monotonicMs: () => number;
