@@ -59,7 +59,7 @@ export function describeBudgetStore(name: string, open: () => Promise<BudgetStor
       await budgets.take({ name: "t", buckets, wanted: 1000 });
       await harness.elapse(300);
       const { granted } = await budgets.take({ name: "t", buckets, wanted: 1000 });
-      expect(granted).toBeGreaterThanOrEqual(30);
+      expect(granted).toBeGreaterThanOrEqual(3);
       expect(granted).toBeLessThan(1000); // However slow the machine is.
     });
 
