@@ -38,7 +38,13 @@ export class StoreWatch {
 
   /** Whether the store has all that Kafka knows of its former life. @throws {StateUnavailableError} */
   async isRestored(): Promise<boolean> {
-    return (await this.#ask()).restored;
+    return (await this.restoredLife()) !== undefined;
+  }
+
+  /** Which life of the store this is, once it has all that Kafka knows of the former one: the same before and after another question, it is whose answer that was. @throws {StateUnavailableError} */
+  async restoredLife(): Promise<string | undefined> {
+    const { id, restored } = await this.#ask();
+    return restored ? id : undefined;
   }
 
   /**

@@ -145,3 +145,24 @@ it("ends the registration of a device that provisioning does not admit any more,
   const again = await emptied.restore({ registration, observations, owner, nowMs: Date.now() });
   expect(again).toEqual({ type: "known" });
 });
+
+it("leaves a device alone that nothing admits because the store was emptied once more", async () => {
+  const states = [await register(new MemoryDeviceStore(), "d-1")];
+  const restored = new MemoryDeviceStore();
+  const emptiedAgain = new MemoryDeviceStore({ lost: true });
+  let looks = 0; // At the start, and before the devices are settled: then it is emptied.
+  const connection = new Proxy(restored, {
+    get: (_target, name) => {
+      const store = looks < 2 ? restored : emptiedAgain;
+      if (name === "incarnation") looks += 1;
+      return Reflect.get(store, name, store).bind(store);
+    },
+  });
+  const ports = await afterLoss(states, connection, false);
+  await writeBack(ports, new AbortController().signal);
+  expect(ports.ownership.size).toBe(1);
+  expect(ports.served).toEqual([]);
+  // What is lost once more is written back once more.
+  await writeBack(ports, AbortSignal.timeout(50));
+  expect(await emptiedAgain.get({ tenant: "default", endpoint: "d-1" })).toBeDefined();
+});

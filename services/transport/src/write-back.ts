@@ -27,8 +27,8 @@ const RESTORED_POLL_MS = 1_000;
  */
 export async function writeBack(ports: WriteBackPorts, signal: AbortSignal): Promise<void> {
   await eachOwned((device) => giveBack(device, ports), ports, signal);
-  await untilRestored(ports, signal);
-  await eachOwned((device) => settle(device, ports), ports, signal);
+  const life = await untilRestored(ports, signal);
+  if (life !== undefined) await eachOwned((device) => settle(device, life, ports), ports, signal);
 }
 
 async function giveBack(device: OwnedDevice, ports: WriteBackPorts): Promise<void> {
@@ -50,28 +50,35 @@ function isElsewhere({ owner }: OwnedDevice, state: NonNullable<RestoreOutcome["
   return state.owner.epoch !== owner.epoch || state.owner.bootId !== owner.bootId;
 }
 
-/** The router restores provisioning first and says when it is through. */
-async function untilRestored({ storeWatch, stateEpisode }: WriteBackPorts, signal: AbortSignal): Promise<void> {
+/** The life of the store that the router has restored, provisioning included; undefined when `signal` aborts before. */
+async function untilRestored(
+  { storeWatch, stateEpisode }: WriteBackPorts,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   while (!signal.aborted) {
     try {
-      if (await storeWatch.isRestored()) return;
+      const life = await storeWatch.restoredLife();
+      if (life !== undefined) return life;
     } catch (error) {
       if (!(error instanceof StateUnavailableError)) throw error;
       stateEpisode.failed(error);
     }
     await pause(RESTORED_POLL_MS, signal);
   }
+  return undefined;
 }
 
 const WITHDRAWN = "the device was deleted, or its credential withdrawn";
 
-/** Ends the registration of a device that may no longer have one; of the others what waits is carried out. The sweeper tells of the end. */
-async function settle(device: OwnedDevice, ports: WriteBackPorts): Promise<void> {
-  const { devices, clock, catalogue, ownership, serveWaiting } = ports;
+/** Ends the registration of a device that may no longer have one in this life of the store; of the others what waits is carried out. The sweeper tells of the end. */
+async function settle(device: OwnedDevice, life: string, ports: WriteBackPorts): Promise<void> {
+  const { devices, clock, catalogue, ownership, serveWaiting, storeWatch } = ports;
   const { tenant, endpoint } = device;
   if (device.registration.securityMode === "NO_SEC") {
     const admission = await catalogue.admit(endpoint);
     if (admission.type === "refused" || admission.tenant !== tenant) {
+      // Emptied once more, the store admits nobody: what is written back to its next life is settled then.
+      if ((await storeWatch.restoredLife()) !== life) return;
       await devices.remove({ device: { tenant, endpoint }, reason: WITHDRAWN, nowMs: clock.wallMs() });
       ownership.drop(device);
       return;
