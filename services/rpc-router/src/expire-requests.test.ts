@@ -306,3 +306,37 @@ describe("a request whose node dies", () => {
     expect(fixture.jsonResponses.map(({ requestId }) => requestId)).toEqual(["r-99", "r-199", "r-299", "r-399"]);
   });
 });
+
+describe("a store that is not restored yet", () => {
+  beforeEach(async () => {
+    await fixture.stop();
+    fixture = new RouterFixture({ lost: true });
+    await fixture.start();
+    expiry = new RequestExpiry(fixture.ports, PACE);
+  });
+
+  const EXPIRED_LONG_AGO = { expiresAtMs: 0 };
+
+  it.each([
+    ["that lapsed, for it may have been sent or have ended", EXPIRED_LONG_AGO],
+    ["that is to fail fast, for its device may have a node", { failFast: true }],
+  ])("ends no request %s: it is looked at when the store is restored", async (_, changes) => {
+    await accepted("r-1", changes);
+    await round();
+    expect(await answers()).toEqual([]);
+    await fixture.devices.markRestored((await fixture.devices.incarnation()).id);
+    await round();
+    expect(await answers()).toHaveLength(1);
+  });
+
+  it("ends none though it was lost while requests were listed", async () => {
+    await accepted("r-1", EXPIRED_LONG_AGO);
+    const incarnation = fixture.devices.incarnation.bind(fixture.devices);
+    let looks = 0;
+    fixture.devices.incarnation = async () => ({ ...(await incarnation()), restored: looks++ === 0 });
+    await expect(new RequestExpiry(fixture.ports, { stepMs: 1000, roundMs: 1000 }).step()).rejects.toThrow(
+      StateUnavailableError,
+    );
+    expect(await answers()).toEqual([]);
+  });
+});

@@ -1,5 +1,6 @@
 import { type NodeRef, SHARDS, type ShardRequest, shardOf } from "@ferry/state";
 import { finish } from "./finish.ts";
+import { inOneLife } from "./one-life.ts";
 import { isOutage } from "./outage.ts";
 import type { RouterPorts } from "./ports.ts";
 import { type Answer, displacedAnswer, LAPSED } from "./route.ts";
@@ -15,7 +16,8 @@ const BATCH = 16;
  *
  * A living owner answers at the deadline. What is still open a grace later is ended here; what a node that died had dispatched, at once: the rest waits
  * for the device's new owner. A router looks at the shards that it sent requests to when they are due, and at every shard once in a round: so it finds
- * what a dead router left behind.
+ * what a dead router left behind. A store that is not restored is left alone: what it takes for open may have ended, and what it takes for never sent may
+ * have been.
  */
 export class RequestExpiry {
   readonly #ports: RouterPorts;
@@ -41,6 +43,7 @@ export class RequestExpiry {
 
   /** Looks at what is due. @throws {StateUnavailableError | BusUnavailableError} what was not seen to is due at the next step */
   async step(): Promise<void> {
+    if (!(await this.#ports.devices.incarnation()).restored) return;
     const nowMs = this.#ports.clock();
     const alive: ReadonlySet<string> = new Set((await this.#ports.nodes.list()).map(({ bootId }) => bootId));
     if (!this.#bootIds.isSubsetOf(alive)) for (const shard of this.#dueMs.keys()) this.#dueMs.set(shard, 0);
@@ -87,7 +90,7 @@ export class RequestExpiry {
   async #see(request: ShardRequest, lapsedMs: number): Promise<boolean> {
     const end = await this.#endOf(request, lapsedMs);
     if (end === undefined) this.expect(request);
-    else await finish(request, end, this.#ports);
+    else await inOneLife(() => finish(request, end, this.#ports), this.#ports); // Asked behind the list, which may be that of an emptied store.
     return end === undefined;
   }
 

@@ -157,6 +157,21 @@ describe("a request to a registered device", () => {
     expect(fixture.commands).toHaveLength(9);
   });
 
+  it("is not UNREACHABLE for lack of room in a store that was emptied or rolled back: it may have been carried out", async () => {
+    await fixture.register("demo", await fixture.node(5, "boot-5"));
+    for (const requestId of NINE.slice(0, 8)) await fixture.publishRequest(DEMO, { ...READ, requestId });
+    await fixture.until(() => fixture.commands.length === 8);
+    const ports = { ...fixture.ports, settings: { ...fixture.ports.settings, maxOpen: 1 } };
+    const incarnation = { ...(await fixture.devices.incarnation()), restored: false };
+    fixture.devices.incarnation = async () => incarnation;
+    const value = Buffer.from(JSON.stringify({ ...READ, requestId: "r-10" }));
+    const record = { topic: TOPICS.rpcRequest.name, partition: 3, offset: 7, key: DEMO, value, headers: {} };
+    const routed = routeRequest({ ...record, timestampMs: fixture.nowMs }, () => {}, ports);
+    await expect(routed).rejects.toThrow(StateUnavailableError);
+    await fixture.settle();
+    expect(fixture.jsonResponses).toEqual([]);
+  });
+
   it("is not handed over again once it was dispatched", async () => {
     const { owner } = await fixture.register("demo", await fixture.node(5, "boot-5"));
     const device = { tenant: "default", endpoint: "demo" };
