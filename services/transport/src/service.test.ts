@@ -1,7 +1,9 @@
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
+import { MemoryBus } from "@ferry/bus/memory";
 import { CODE, formatCode, uriPath } from "@ferry/coap";
 import { lwm2m, TOPICS } from "@ferry/proto";
+import { MemoryDeviceStore, memoryState } from "@ferry/state/memory";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { TRANSPORT_CONFIG } from "./config.ts";
 import { collectAnswers, store } from "./rpc-fixture.ts";
@@ -213,6 +215,25 @@ describe("a transport node", () => {
       return renew(entry, leaseMs);
     };
     await startNode(system, { coap: { ...TRANSPORT_CONFIG.load({ env: {} }).coap, host: "127.0.0.1", port } });
+    await until(() => answers.length > 0, "the answer");
+    expect(answers[0]).toMatchObject({ requestId: "r-1", status: "SUCCESSFUL" });
+  });
+
+  it("that starts before the store is restored fetches what waits there once it is", async () => {
+    const devices = new MemoryDeviceStore({ lost: true });
+    const system = { bus: new MemoryBus(), state: { ...memoryState(), devices } };
+    await provision(system);
+    const answers = collectAnswers(system);
+    let fetched = false;
+    const openRequests = devices.openRequests.bind(devices);
+    devices.openRequests = async (request) => {
+      fetched = true;
+      return openRequests(request);
+    };
+    await store(system, { requestId: "r-1", method: "Read" });
+    await register(await openDevice(await startNode(system)));
+    await until(() => fetched, "the fetch that does not believe the store");
+    expect(await devices.markRestored((await devices.incarnation()).id)).toBe(true);
     await until(() => answers.length > 0, "the answer");
     expect(answers[0]).toMatchObject({ requestId: "r-1", status: "SUCCESSFUL" });
   });

@@ -106,7 +106,9 @@ export async function startTransport(
   const ownership = new Ownership();
   const serving = Promise.withResolvers<TransportPorts>();
   const storeWatch = await beginWatching(state, shutdown.signal, stateEpisode, () => {
-    logger.warn({ devices: ownership.size }, "Redis was emptied or rolled back; owned devices are written back");
+    const devices = ownership.size;
+    if (devices > 0) logger.warn({ devices }, "Redis was emptied or rolled back; owned devices are written back");
+    else logger.info("Redis is new, or was emptied or rolled back: nobody is unknown until a router has restored it");
     void serving.promise.then((ports) =>
       writeBack({ ...ports, serveWaiting: (device) => serveWaiting(device, ports) }, shutdown.signal),
     );

@@ -40,3 +40,19 @@ it("says whether a store has been restored by an answer to a question that was p
   expect(await before).toBe(false);
   expect(await Promise.all(afterwards)).toEqual([true, true]);
 });
+
+it("doubts a store that is not restored when the watch begins, and tells so once", async () => {
+  const emptied = new MemoryDeviceStore({ lost: true });
+  let lost = 0;
+  const watch = await StoreWatch.begin(
+    emptied,
+    () => 0,
+    () => {
+      lost += 1;
+    },
+  );
+  expect(await watch.inDoubt()).toBe(true);
+  await emptied.markRestored((await emptied.incarnation()).id);
+  expect(await watch.inDoubt()).toBe(false);
+  expect(lost).toBe(1);
+});

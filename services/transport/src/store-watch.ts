@@ -25,15 +25,17 @@ export class StoreWatch {
     this.#onLost = onLost;
   }
 
-  /** Remembers the store as it is now. `onLost` is told each time that it was emptied or rolled back. @throws {StateUnavailableError} */
+  /** Remembers the store as it is now. `onLost` is told each time that it was emptied or rolled back, and now when it is not restored. @throws {StateUnavailableError} */
   static async begin(devices: DeviceStore, monotonicMs: () => number, onLost: () => void): Promise<StoreWatch> {
-    return new StoreWatch(devices, (await devices.incarnation()).id, monotonicMs, onLost);
+    const { id, restored } = await devices.incarnation();
+    if (!restored) onLost();
+    return new StoreWatch(devices, id, monotonicMs, onLost);
   }
 
-  /** Whether the store was emptied or rolled back in the last 10 minutes. @throws {StateUnavailableError} */
+  /** Whether the store is not restored, or was emptied or rolled back in the last 10 minutes. @throws {StateUnavailableError} */
   async inDoubt(): Promise<boolean> {
-    await this.#ask();
-    return this.#monotonicMs() < this.#doubtUntilMs;
+    const { restored } = await this.#ask();
+    return !restored || this.#monotonicMs() < this.#doubtUntilMs;
   }
 
   /** Whether the store has all that Kafka knows of its former life. @throws {StateUnavailableError} */
