@@ -45,19 +45,30 @@ export async function store(system: System, asked: Asked, limit = 100): Promise<
 }
 
 /** Stores a request and hands it over to a node, as the router does. */
-export async function ask(system: System, { node }: TransportNode, asked: Asked): Promise<void> {
+export async function ask(system: System, node: TransportNode, asked: Asked): Promise<void> {
   await store(system, asked);
   const request = onWire(asked);
-  const command = {
-    bootId: node.bootId,
+  await command(system, node, {
     deadlineMs: request.expiresAtMs,
     perform: { request, contentType: CONTENT_TYPE.json },
-  };
-  await system.bus.sender({ name: "router", lingerMs: 0 }).publish({
+  });
+}
+
+/** Tells a node that something waits for `ep-1`, as the router does. */
+export async function tellWorkWaits(system: System, node: TransportNode): Promise<void> {
+  await command(system, node, { deadlineMs: Date.now() + 60_000, workWaits: DEVICE });
+}
+
+async function command(
+  { bus }: System,
+  { node }: TransportNode,
+  work: lwm2m.v1.NodeCommand.$Properties,
+): Promise<void> {
+  await bus.sender({ name: "router", lingerMs: 0 }).publish({
     topic: TOPICS.nodeCommand.name,
     key: null,
     partition: node.slot,
-    value: encodeMessage(TOPICS.nodeCommand.type, command, CONTENT_TYPE.protobuf),
+    value: encodeMessage(TOPICS.nodeCommand.type, { ...work, bootId: node.bootId }, CONTENT_TYPE.protobuf),
   });
 }
 

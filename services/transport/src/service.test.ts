@@ -6,7 +6,7 @@ import { lwm2m, TOPICS } from "@ferry/proto";
 import { MemoryDeviceStore, memoryState } from "@ferry/state/memory";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { TRANSPORT_CONFIG } from "./config.ts";
-import { collectAnswers, store } from "./rpc-fixture.ts";
+import { collectAnswers, store, tellWorkWaits } from "./rpc-fixture.ts";
 import {
   collect,
   locationOf,
@@ -230,8 +230,14 @@ describe("a transport node", () => {
       fetched = true;
       return openRequests(request);
     };
+    const attributes = collect(system.bus, TOPICS.attributes);
+    const node = await startNode(system);
+    const device = await openDevice(node);
+    await register(device);
+    // From here on it says nothing of its own.
+    await until(() => device.observeToken !== undefined && attributes.length > 0, "the device to be set up");
     await store(system, { requestId: "r-1", method: "Read" });
-    await register(await openDevice(await startNode(system)));
+    await tellWorkWaits(system, node);
     await until(() => fetched, "the fetch that does not believe the store");
     expect(await devices.markRestored((await devices.incarnation()).id)).toBe(true);
     await until(() => answers.length > 0, "the answer");
