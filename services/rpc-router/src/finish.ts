@@ -20,8 +20,9 @@ export async function finish(request: Finishing, answer: Answer, ports: RouterPo
   if (outcome.type !== "won") return;
   ports.failpoint("finished");
   ports.metrics.answers.with({ status: answer.status }).inc();
-  await Promise.all([publishFinished(request, ports), publishResponse(device, response, contentType, ports)]);
-  // If one of them is lost, the sweeper publishes both once more.
+  // In this order: what is off the record must have its answer on Kafka, for a lost Redis has no other copy. If one fails, the sweeper publishes both.
+  await publishResponse(device, response, contentType, ports);
+  await publishFinished(request, ports);
   await ports.devices.settle(shardOf(device.tenant, device.endpoint), [outcome.outboxId]);
 }
 

@@ -145,9 +145,9 @@ async function accept(
     case "open": {
       const handOverAgain = async (): Promise<void> => {
         await forwardAgain(accepted.open, accepted.state, ports);
-        // Who finished it meanwhile may have taken it off the record before it was put there once more.
-        if ((await devices.accept({ ...acceptance, nowMs: clock() })).type === "finished")
-          await publishFinished(open, ports);
+        // Who finished it meanwhile may have taken it off the record before it was put there once more; or may not have published the answer yet.
+        const now = await devices.accept({ ...acceptance, nowMs: clock() });
+        if (now.type === "finished") await repeatEnd({ ...open, contentType: now.contentType }, now.response, ports);
       };
       await inOneLife(handOverAgain, ports);
       return "repeated";
@@ -219,8 +219,9 @@ const ANSWER_TOO_LARGE: Answer = {
 
 /** Publishes once more how a request ended, as long as that is remembered; later, whoever asked has had it for long. */
 async function repeatEnd(request: Finishing, response: Uint8Array | undefined, ports: RouterPorts): Promise<void> {
-  if (response !== undefined)
-    await Promise.all([publishFinished(request, ports), repeatAnswer(request, response, ports)]);
+  if (response === undefined) return;
+  await repeatAnswer(request, response, ports);
+  await publishFinished(request, ports);
 }
 
 /** The store may hold a larger answer than Kafka takes. */

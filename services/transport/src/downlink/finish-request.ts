@@ -22,13 +22,15 @@ export async function finishRequest(request: RequestRef, given: Answer, ports: T
     const outcome = await devices.finish({ device: request, requestId, response, nowMs });
     if (outcome.type !== "won") {
       // What this node put on record after another's answer would outlive it.
-      if (outcome.type === "lost") void records.rpcState(request, requestId, undefined).catch(unpublished);
+      if (outcome.type === "lost") void takeOffRecord(request, requestId, records).catch(unpublished);
       return true;
     }
     failpoint("finished");
     metrics.rpc.with({ status: given.status }).inc();
-    await publishFinal(request, requestId, response, request.contentType, records);
-    outbox.settle(shardOf(request.tenant, request.endpoint), outcome.outboxId);
+    const { outboxId } = outcome;
+    const settle = (): void => outbox.settle(shardOf(request.tenant, request.endpoint), outboxId);
+    await records.response(request, response, request.contentType);
+    void takeOffRecord(request, requestId, records).then(settle, unpublished); // The device's next request need not wait for it.
     return true;
   } catch (failure) {
     if (failure instanceof StateUnavailableError) {
@@ -40,7 +42,10 @@ export async function finishRequest(request: RequestRef, given: Answer, ports: T
   }
 }
 
-/** Publishes a final answer, and that its request is off the record: until Kafka has both, the outbox keeps the answer. */
+/**
+ * Publishes a final answer and then, that its request is off the record: what is off the record must have its answer on Kafka, for a lost Redis has no other
+ * copy. Until Kafka has both, the outbox keeps the answer.
+ */
 export async function publishFinal(
   device: DeviceRef,
   requestId: string,
@@ -48,7 +53,12 @@ export async function publishFinal(
   contentType: string,
   records: RecordWriter,
 ): Promise<void> {
-  await Promise.all([records.rpcState(device, requestId, undefined), records.response(device, response, contentType)]);
+  await records.response(device, response, contentType);
+  await takeOffRecord(device, requestId, records);
+}
+
+function takeOffRecord(device: DeviceRef, requestId: string, records: RecordWriter): Promise<void> {
+  return records.rpcState(device, requestId, undefined);
 }
 
 function encode(

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { BusUnavailableError } from "@ferry/bus";
 import { CODE, uriPath } from "@ferry/coap";
-import { lwm2m, TOPICS } from "@ferry/proto";
+import { CONTENT_TYPE, lwm2m, TOPICS } from "@ferry/proto";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import type { TransportSettings } from "../config.ts";
+import { RecordWriter } from "../record-writer.ts";
 import { type Asked, ask, collectAnswers, collectProgress, type FinalAnswer, store } from "../rpc-fixture.ts";
 import type { TransportNode } from "../service.ts";
 import {
@@ -19,6 +21,7 @@ import {
   type TestDevice,
   until,
 } from "../transport-fixture.ts";
+import { publishFinal } from "./finish-request.ts";
 
 afterEach(stopAll);
 
@@ -351,6 +354,44 @@ describe("the record of requests for a lost Redis", () => {
     expect(states).toEqual(["DISPATCHED", "tombstone"]);
     expect(paths(device)).toEqual([]);
     await reader.stop();
+  });
+
+  it("keeps a request until Kafka has its answer; the device's next request waits for no tombstone", async () => {
+    const bus = new GatedBus();
+    const { answers, wake, park } = await startAsleep({}, bus);
+    const [answerTaken, tombstoneTaken] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const offered: string[] = [];
+    bus.gate = async ({ topic }) => {
+      if (topic === TOPICS.rpcResponse.name || topic === TOPICS.rpcState.name) offered.push(topic);
+      if (topic === TOPICS.rpcResponse.name) await answerTaken.promise;
+      if (topic === TOPICS.rpcState.name) await tombstoneTaken.promise;
+    };
+    for (const requestId of ["r-1", "r-2"]) await park({ requestId, ...READ });
+    await wake();
+    await until(() => offered.length > 0, "the first answer");
+    await sleep(50);
+    expect(offered).toEqual([TOPICS.rpcResponse.name]);
+    answerTaken.resolve();
+    await until(() => answers.length === 2 && offered.length === 4, "the second answer");
+    tombstoneTaken.resolve();
+  });
+
+  it("keeps a request whose answer the sweeper could not publish", async () => {
+    const bus = new GatedBus();
+    await memorySystem(bus).bus.ensureTopics(Object.values(TOPICS), "create");
+    const sender = bus.sender({ name: "test" });
+    const node = { slot: 1, bootId: "00000000000000b1" };
+    const names = { nodeName: "n1", topicPrefix: "", contentType: CONTENT_TYPE.protobuf };
+    const records = new RecordWriter({ values: sender, answers: sender, node, ...names });
+    const offered: string[] = [];
+    bus.gate = async ({ topic }) => {
+      offered.push(topic);
+      throw new BusUnavailableError("no leader");
+    };
+    const device = { tenant: "default", endpoint: "ep-1" };
+    const published = publishFinal(device, "r-1", new Uint8Array(1), CONTENT_TYPE.json, records);
+    await expect(published).rejects.toThrow(BusUnavailableError);
+    expect(offered).toEqual([TOPICS.rpcResponse.name]);
   });
 
   it("says DISPATCHED before the first datagram of what runs at most once, and has a tombstone after the answer", async () => {
