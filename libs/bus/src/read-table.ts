@@ -62,7 +62,14 @@ async function readAll(
   const abort = (): void => reject(signal.reason);
   signal.addEventListener("abort", abort, { once: true });
   if (signal.aborted) abort();
-  const reader = bus.subscribe({ type: "reader", topic, from: "earliest", handle, onCaughtUp });
+  // What was given up is not repeated: the reader would stop only when it lost its patience.
+  const handleUntilAborted = (record: IncomingRecord): Promise<void> | void => {
+    if (signal.aborted) return;
+    return handle(record)?.catch((error) => {
+      if (!signal.aborted) throw error;
+    });
+  };
+  const reader = bus.subscribe({ type: "reader", topic, from: "earliest", handle: handleUntilAborted, onCaughtUp });
   try {
     await caughtUp;
   } finally {

@@ -31,7 +31,7 @@ export async function desireValue(record: IncomingRecord, ports: RouterPorts): P
 
 /** What became of a record; `reason` says why it cannot be used. */
 export interface StoredValue {
-  readonly outcome: "stored" | "withdrawn" | "older" | "full" | "invalid";
+  readonly outcome: "stored" | "withdrawn" | "older" | "full" | "undeclared" | "invalid";
   readonly reason?: string;
 }
 
@@ -47,7 +47,7 @@ export async function storeValue(record: IncomingRecord, ports: RouterPorts): Pr
   const device = { tenant, endpoint };
   if (value !== undefined && !(await isKnown(device, ports))) {
     const reason = `endpoint ${endpoint} is neither registered nor provisioned: declare the device first`;
-    return { outcome: "invalid", reason };
+    return { outcome: "undeclared", reason };
   }
   const outcome = await devices.desire({
     device,

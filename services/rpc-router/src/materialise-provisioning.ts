@@ -35,7 +35,7 @@ type Mode = "live" | "rebuild";
 /**
  * Writes the read model of lwm2m.provisioning.v1 and says of each record whether it is in force.
  *
- * One router at a time does this: whom the group gives the topic's one partition. Records are taken strictly one after another, for each may rest on the last.
+ * Records come to one router at a time: whom the group gives the topic's one partition. They are taken strictly one after another, for each may rest on the last. A rebuild may be done by several at once, each of which ends with what the topic has.
  */
 export class Materialiser {
   readonly #ports: RouterPorts;

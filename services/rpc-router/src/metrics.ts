@@ -32,7 +32,7 @@ export const RPC_ROUTER_METRICS = {
     type: "counter",
     name: "lwm2m_desired_values_total",
     help: "Records of the attribute update topic, by what became of them.",
-    labels: { outcome: ["stored", "withdrawn", "older", "full", "invalid", "failed"] },
+    labels: { outcome: ["stored", "withdrawn", "older", "full", "undeclared", "invalid", "failed"] },
   },
   rebuilds: {
     type: "counter",

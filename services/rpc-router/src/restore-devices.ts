@@ -9,39 +9,33 @@ import {
   fromWireRegistration,
   type ProvisioningStore,
   type Registration,
-  type RestoreOutcome,
   registrationIdShard,
   shardOf,
 } from "@ferry/state";
 import { endRegistration } from "./end-registration.ts";
 import type { RouterPorts } from "./ports.ts";
 import { isProvisioned } from "./provisioned.ts";
-import type { Restoring } from "./restore-lost-store.ts";
+import type { Restored, Restoring } from "./restoring.ts";
 
 /**
  * Reads lwm2m.device-state.v1 back into the store: each device without an owner, unless a living one wrote it back, and with a lifetime that begins anew,
  * for Updates that only prolong are not on record. A device that provisioning no longer admits has its registration ended. The read model of provisioning
  * must be there.
  */
-export async function restoreDevices({ ports, pace, signal }: Restoring): Promise<void> {
+export async function restoreDevices(restoring: Restoring): Promise<void> {
+  const { ports, signal } = restoring;
   const catalogue = await readCatalogue(ports.provisioning);
-  const restore = async (record: IncomingRecord): Promise<void> => {
-    await pace.step(signal);
-    const outcome = await restoreDevice(record, catalogue, ports);
-    if (outcome === "damaged") {
-      const { topic, partition, offset, key } = record;
-      ports.logger.error({ topic, partition, offset, key }, "the state of a device cannot be read, and is passed over");
-    }
-    ports.metrics.restored.with({ what: "device", outcome }).inc();
-  };
+  const restore = (record: IncomingRecord): Promise<void> =>
+    restoring.put("device", record, () => restoreDevice(record, catalogue, restoring));
   await handleTable(ports.bus, ports.settings.topicPrefix + TOPICS.deviceState.name, restore, signal);
 }
 
 async function restoreDevice(
   { value, headers }: IncomingRecord,
   catalogue: Catalogue,
-  ports: RouterPorts,
-): Promise<RestoreOutcome["type"] | "ended" | "damaged"> {
+  restoring: Restoring,
+): Promise<Restored> {
+  const { ports } = restoring;
   const record = decodeMessage(TOPICS.deviceState.type, value ?? new Uint8Array(), headers[CONTENT_TYPE_HEADER]);
   const registration = fromWireRegistration(record?.registration ?? {});
   if (record === undefined || !isWhole(registration)) return "damaged";
@@ -56,6 +50,7 @@ async function restoreDevice(
   });
   // Asked afterwards: who deletes it from now on finds its registration.
   if (await isAdmitted(registration, catalogue, ports)) return type;
+  await restoring.confirm(); // Provisioning that was lost once more admits nobody.
   await endRegistration(registration, "the device was deleted, or its credential withdrawn", ports);
   return "ended";
 }

@@ -9,9 +9,13 @@ import {
   rpcStateKey,
   TOPICS,
 } from "@ferry/proto";
+import { createMetrics } from "@ferry/runtime";
 import { type DeviceState, makeRegistrationId, observationToken, StateUnavailableError, shardOf } from "@ferry/state";
+import { MemoryDeviceStore, MemoryProvisioningStore } from "@ferry/state/memory";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { Materialiser } from "./materialise-provisioning.ts";
+import { RPC_ROUTER_METRICS } from "./metrics.ts";
+import type { RouterPorts } from "./ports.ts";
 import { StoreRestorer } from "./restore-lost-store.ts";
 import { routeRequest } from "./route-requests.ts";
 import { RouterFixture } from "./router-fixture.ts";
@@ -33,10 +37,10 @@ beforeEach(async () => {
 });
 afterEach(() => fixture.stop());
 
-async function restore(): Promise<void> {
+async function restore(ports = fixture.ports): Promise<void> {
   const { signal } = new AbortController();
-  const restorer = new StoreRestorer(fixture.ports, {
-    materialiser: new Materialiser(fixture.ports, undefined, signal),
+  const restorer = new StoreRestorer(ports, {
+    materialiser: new Materialiser(ports, undefined, signal),
     perSecond: 10_000,
     onOpen: ({ requestId }) => opened.push(requestId),
     signal,
@@ -294,9 +298,14 @@ describe("desired values of a lost store", () => {
     await desire("limit", { value: 5 });
     await desire("limit", null);
     await desire("broken", { value: 5, ttl: 3 });
-    await restore();
+    await publish("attributeUpdate", attributeUpdateKey("default", "gone", "limit"), Buffer.from('{"value":1}'));
+    const metrics = createMetrics({ process: false });
+    await restore({ ...fixture.ports, metrics: metrics.register(RPC_ROUTER_METRICS) });
     expect(await fixture.devices.desiredValues(METER)).toMatchObject([{ key: "utcOffset", value: '"+02"' }]);
     expect(fixture.deadLetters).toEqual([]); // It was one when it came.
+    const counted = (await metrics.text()).matchAll(/lwm2m_restored_total\{what="value",outcome="(\w+)"\} ([1-9])/g);
+    const outcomes = Object.fromEntries([...counted].map(([, outcome, count]) => [outcome, Number(count)]));
+    expect(outcomes).toEqual({ restored: 1, ended: 1, damaged: 1 }); // That of a device that was deleted is not damaged.
   });
 });
 
@@ -313,6 +322,92 @@ describe("a desired value that the store does not take", () => {
     await restore();
     expect(await fixture.devices.desiredValues(METER)).toMatchObject([{ key: "utcOffset" }]);
     expect(await fixture.devices.incarnation()).toMatchObject({ restored: true });
+  });
+});
+
+describe("a record that the store does not take", () => {
+  const failing = (): Promise<never> => Promise.reject(new TypeError("the script failed"));
+
+  it("of a request is passed over, and the others are open again", async () => {
+    const reopen = fixture.devices.reopen.bind(fixture.devices);
+    fixture.devices.reopen = (request) => (request.open.requestId === "r-1" ? failing() : reopen(request));
+    for (const id of ["r-1", "r-2"]) await record(id, RPC_STATE_ACCEPTED);
+    await restore();
+    expect(await fixture.openRequests(METER)).toMatchObject([{ requestId: "r-2" }]);
+    expect(await fixture.devices.incarnation()).toMatchObject({ restored: true });
+  });
+
+  it("of a device is passed over, and the others are there again", async () => {
+    const restoreDevice = fixture.devices.restore.bind(fixture.devices);
+    fixture.devices.restore = (request) =>
+      request.registration.endpoint === "meter-0" ? failing() : restoreDevice(request);
+    for (const endpoint of ["meter-0", "meter-1"]) await recordDevice(endpoint);
+    await restore();
+    expect([await deviceState("meter-0"), await deviceState("meter-1")]).toMatchObject([
+      undefined,
+      { registration: METER },
+    ]);
+    expect(await fixture.devices.incarnation()).toMatchObject({ restored: true });
+  });
+});
+
+describe("a store that is restored", () => {
+  const endpoints = (count: number): string[] => Array.from({ length: count }, (_, index) => `meter-${index}`);
+
+  async function recordFleet(count: number): Promise<void> {
+    const profile = { profile: "meter", credentials: [{ noSec: {} }], allowUnauthenticatedFleet: true };
+    await provision("device", "meter-*", { device: { endpoint: "meter-*", ...profile } });
+    for (const endpoint of endpoints(count)) await recordDevice(endpoint);
+  }
+
+  it("and is lost once more meanwhile, with its provisioning, keeps every device", async () => {
+    await recordFleet(20);
+    const begin = (): Pick<RouterPorts, "devices" | "provisioning"> => ({
+      devices: new MemoryDeviceStore({ now: () => fixture.nowMs, lost: true }),
+      provisioning: new MemoryProvisioningStore(),
+    });
+    let life = begin();
+    let restored = 0;
+    /** The store of this moment, whoever has it in hand. */
+    const current = <Name extends keyof typeof life>(name: Name): (typeof life)[Name] =>
+      new Proxy(life[name], {
+        get: (_, member) => {
+          if (member === "restore" && ++restored === 6) life = begin();
+          const value: unknown = Reflect.get(life[name], member);
+          return typeof value === "function" ? value.bind(life[name]) : value;
+        },
+      });
+    const ports = { ...fixture.ports, devices: current("devices"), provisioning: current("provisioning") };
+    await restore(ports);
+    expect(await life.devices.incarnation()).toMatchObject({ restored: false });
+    await restore(ports);
+    const { devices } = await life.devices.list({ limit: 99 });
+    expect(devices.map(({ registration }) => registration.endpoint).sort()).toEqual(endpoints(20).sort());
+    expect(await life.devices.incarnation()).toMatchObject({ restored: true });
+  });
+
+  it("is left alone by a router that sees that another is done", async () => {
+    await recordFleet(250);
+    const restoreDevice = fixture.devices.restore.bind(fixture.devices);
+    let restored = 0;
+    fixture.devices.restore = async (request) => {
+      if (restored++ === 0) await fixture.devices.markRestored((await fixture.devices.incarnation()).id);
+      return restoreDevice(request);
+    };
+    await restore();
+    expect(restored).toBe(100);
+  });
+
+  it("is so in time although the clock is set back by an hour", async () => {
+    await recordFleet(100);
+    const restoreDevice = fixture.devices.restore.bind(fixture.devices);
+    let restored = 0;
+    fixture.devices.restore = (request) => {
+      if (restored++ === 0) fixture.nowMs -= 3_600_000;
+      return restoreDevice(request);
+    };
+    await restore();
+    expect((await fixture.devices.list({ limit: 200 })).devices).toHaveLength(100);
   });
 });
 

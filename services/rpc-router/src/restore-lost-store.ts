@@ -1,17 +1,11 @@
+import { monotonicMs } from "@ferry/runtime";
 import type { Materialiser } from "./materialise-provisioning.ts";
-import { Pace } from "./pace.ts";
 import type { RouterPorts } from "./ports.ts";
 import { restoreDevices } from "./restore-devices.ts";
 import { restoreRequests } from "./restore-requests.ts";
 import { restoreValues } from "./restore-values.ts";
+import { Restoring } from "./restoring.ts";
 import type { Accepted } from "./route-requests.ts";
-
-/** What the parts of restoring share. */
-export interface Restoring {
-  readonly ports: RouterPorts;
-  readonly pace: Pace;
-  readonly signal: AbortSignal;
-}
 
 /** What a restorer needs of its router. */
 export interface RestorerParts {
@@ -42,36 +36,43 @@ export class StoreRestorer {
   async check(): Promise<void> {
     const { id, restored } = await this.#ports.devices.incarnation();
     if (restored) return;
-    const { metrics, clock, logger } = this.#ports;
-    const startMs = clock();
-    logger.warn({ incarnation: id }, "Redis is new, or was emptied or rolled back: it gets back what Kafka knows");
+    const { metrics, logger } = this.#ports;
+    const { perSecond, signal } = this.#parts;
+    const restoring = new Restoring(this.#ports, { incarnation: id, perSecond, signal });
+    const startMs = monotonicMs();
+    logger.info({ incarnation: id }, "Redis is new, or was emptied or rolled back: it gets back what Kafka knows");
     metrics.restoring.set(1);
     try {
-      const done = await this.#restore(id);
-      const seconds = (clock() - startMs) / 1000;
+      const done = await this.#restore(restoring);
+      const seconds = (monotonicMs() - startMs) / 1000;
       if (done) metrics.restoreSeconds.observe(seconds);
-      logger.warn({ incarnation: id, seconds, done }, done ? "Redis is restored" : "restoring ended early");
+      const { changes } = restoring;
+      const level = done && changes > 0 ? "warn" : "info";
+      logger[level]({ incarnation: id, seconds, changes, done }, done ? "Redis is restored" : "restoring ended early");
     } finally {
+      restoring.stop();
       metrics.restoring.set(0);
     }
   }
 
   /** False when it became needless on the way: another router has done it, or the store was lost once more. */
-  async #restore(id: string): Promise<boolean> {
-    const { materialiser, perSecond, onOpen, signal } = this.#parts;
-    const ports = this.#ports;
-    const restoring = { ports, pace: new Pace(perSecond, ports.clock), signal };
+  async #restore(restoring: Restoring): Promise<boolean> {
+    const { materialiser, onOpen } = this.#parts;
     const steps = [
       () => materialiser.rebuild(),
       () => restoreRequests(onOpen, restoring),
       () => restoreDevices(restoring),
       () => restoreValues(restoring),
     ];
-    for (const step of steps) {
-      await step();
-      const now = await ports.devices.incarnation();
-      if (now.restored || now.id !== id) return false;
+    try {
+      for (const step of steps) {
+        await step();
+        await restoring.confirm();
+      }
+    } catch (error) {
+      if (restoring.isNeedless) return false;
+      throw error;
     }
-    return ports.devices.markRestored(id);
+    return this.#ports.devices.markRestored(restoring.incarnation);
   }
 }

@@ -4,7 +4,7 @@ import { type DeviceState, type DeviceStore, OPEN_MEMORY_MS, SHARDS, type ShardR
 import { finish } from "./finish.ts";
 import type { RouterPorts } from "./ports.ts";
 import { publishFinished } from "./progress.ts";
-import type { Restoring } from "./restore-lost-store.ts";
+import type { Restored, Restoring, Source } from "./restoring.ts";
 import type { Answer } from "./route.ts";
 import { type Accepted, digestOf } from "./route-requests.ts";
 import { tellWorkWaits } from "./work-waits.ts";
@@ -15,6 +15,7 @@ const PAGE = 200;
 
 /** An open request as lwm2m.rpc.state.v1 has it. */
 interface OnRecord {
+  readonly source: Source;
   readonly open: Accepted;
   readonly acceptedAtMs: number;
   readonly dispatched: boolean;
@@ -31,23 +32,27 @@ const INDETERMINATE: Answer = {
  * Reads lwm2m.rpc.state.v1 back into the store: what was accepted is open again, in the order of acceptance and with its deadline, and the device's node is told;
  * what was dispatched ends INDETERMINATE. What a rolled-back store has open and Kafka knows to have its final answer is forgotten. `onOpen` is told of each request that waits for its answer again.
  */
-export async function restoreRequests(
-  onOpen: (request: Accepted) => void,
-  { ports, pace, signal }: Restoring,
-): Promise<void> {
+export async function restoreRequests(onOpen: (request: Accepted) => void, restoring: Restoring): Promise<void> {
+  const { ports, signal } = restoring;
   const ended = new EndedMeanwhile(await openRequests(ports.devices));
   const topic = ports.settings.topicPrefix + TOPICS.rpcState.name;
   const records = await readTable(ports.bus, topic, { onRecord: (record) => ended.note(record), signal });
-  for (const { device, requestId } of ended.requests()) {
-    await pace.step(signal);
-    await ports.devices.close({ device, requestId, nowMs: ports.clock() });
-    ports.metrics.restored.with({ what: "request", outcome: "ended" }).inc();
+  for (const { tombstone, device, requestId } of ended.requests()) {
+    await restoring.put("request", tombstone, async () => {
+      await ports.devices.close({ device, requestId, nowMs: ports.clock() });
+      return "ended";
+    });
   }
-  for (const ofDevice of byDevice(records.values(), ports).values()) {
+  const { requests, damaged } = byDevice(records.values());
+  for (const record of damaged) await restoring.put("request", record, async () => "damaged");
+  for (const ofDevice of requests.values()) {
     let state: DeviceState | undefined;
     for (const request of ofDevice) {
-      await pace.step(signal);
-      state = (await restoreRequest(request, onOpen, ports)) ?? state;
+      await restoring.put("request", request.source, async () => {
+        const outcome = await restoreRequest(request, onOpen, ports);
+        state = outcome.state ?? state;
+        return outcome.type;
+      });
     }
     if (state !== undefined && state.waiting.requests > 0) await tellWorkWaits(state.registration, state, ports);
   }
@@ -56,20 +61,24 @@ export async function restoreRequests(
 /** Requests that the store has open and whose last record is a tombstone: they ended after the copy was made to which it was rolled back. */
 class EndedMeanwhile {
   readonly #open: ReadonlyMap<string, ShardRequest>;
-  readonly #ended = new Set<string>();
+  readonly #tombstones = new Map<string, IncomingRecord>();
 
   constructor(open: readonly ShardRequest[]) {
     this.#open = new Map(open.map((each) => [keyOf(each), each]));
   }
 
-  note({ key, value }: IncomingRecord): void {
+  note(record: IncomingRecord): void {
+    const { key, value } = record;
     if (key === null || !this.#open.has(key)) return;
-    if (value === null) this.#ended.add(key);
-    else this.#ended.delete(key);
+    if (value === null) this.#tombstones.set(key, record);
+    else this.#tombstones.delete(key);
   }
 
-  requests(): ShardRequest[] {
-    return [...this.#ended].flatMap((key) => this.#open.get(key) ?? []);
+  requests(): (ShardRequest & { readonly tombstone: IncomingRecord })[] {
+    return [...this.#tombstones].flatMap(([key, tombstone]) => {
+      const open = this.#open.get(key);
+      return open === undefined ? [] : [{ ...open, tombstone }];
+    });
   }
 }
 
@@ -96,49 +105,41 @@ async function openInShard(devices: DeviceStore, shard: number): Promise<ShardRe
   }
 }
 
-/** Answers the device's state where the request waits for the device. */
+/** What became of a request, and the device's state where the request waits for the device. */
 async function restoreRequest(
   { open, acceptedAtMs, dispatched }: OnRecord,
   onOpen: (request: Accepted) => void,
   ports: RouterPorts,
-): Promise<DeviceState | undefined> {
-  const { devices, clock, metrics } = ports;
-  const count = (outcome: "restored" | "known" | "ended"): void => {
-    metrics.restored.with({ what: "request", outcome }).inc();
-  };
+): Promise<{ readonly type: Restored; readonly state?: DeviceState | undefined }> {
+  const { devices, clock } = ports;
   if (clock() >= open.expiresAtMs + OPEN_MEMORY_MS) {
     // No store has it open any more: its tombstone was lost.
     await publishFinished(open, ports);
-    count("ended");
-    return undefined;
+    return { type: "ended" };
   }
   const outcome = await devices.reopen({ device: open.device, open, acceptedAtMs, dispatched, nowMs: clock() });
   if (outcome.type === "finished") {
     await publishFinished(open, ports); // Who decided the answer did not come to it.
-    count("ended");
-    return undefined;
+    return { type: "ended" };
   }
   if (outcome.type === "reopened" && dispatched) {
     await finish(open, INDETERMINATE, ports);
-    count("ended");
-    return undefined;
+    return { type: "ended" };
   }
   onOpen(open);
-  count(outcome.type === "reopened" ? "restored" : "known");
-  return outcome.state;
+  return { type: outcome.type === "reopened" ? "restored" : "known", state: outcome.state };
 }
 
-function byDevice(records: Iterable<IncomingRecord>, ports: RouterPorts): Map<string, OnRecord[]> {
+function byDevice(records: Iterable<IncomingRecord>): {
+  readonly requests: ReadonlyMap<string, readonly OnRecord[]>;
+  readonly damaged: readonly IncomingRecord[];
+} {
   const requests = new Map<string, OnRecord[]>();
+  const damaged: IncomingRecord[] = [];
   for (const record of records) {
     const read = onRecord(record);
     if (read === undefined) {
-      const { topic, partition, offset, key } = record;
-      ports.logger.error(
-        { topic, partition, offset, key },
-        "the state of a request cannot be read, and is passed over",
-      );
-      ports.metrics.restored.with({ what: "request", outcome: "damaged" }).inc();
+      damaged.push(record);
       continue;
     }
     const name = `${read.open.device.tenant}/${read.open.device.endpoint}`;
@@ -146,11 +147,12 @@ function byDevice(records: Iterable<IncomingRecord>, ports: RouterPorts): Map<st
     if (known === undefined) requests.set(name, [read]);
     else known.push(read);
   }
-  return requests;
+  return { requests, damaged };
 }
 
 /** `undefined` when its bytes are damaged or say another request than its key. */
-function onRecord({ key, value, timestampMs }: IncomingRecord): OnRecord | undefined {
+function onRecord(source: IncomingRecord): OnRecord | undefined {
+  const { key, value, timestampMs } = source;
   let record: lwm2m.v1.RpcStateRecord;
   try {
     record = lwm2m.v1.RpcStateRecord.decode(value ?? new Uint8Array());
@@ -163,6 +165,7 @@ function onRecord({ key, value, timestampMs }: IncomingRecord): OnRecord | undef
   );
   if (key !== rpcStateKey(tenant, endpoint, requestId)) return undefined;
   return {
+    source,
     open: {
       device: { tenant, endpoint },
       requestId,

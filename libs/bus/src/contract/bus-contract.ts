@@ -267,6 +267,15 @@ export function describeBusContract(name: string, start: () => Promise<BusHarnes
         });
         expect(handed.sort()).toEqual(["a=2", "c=1"]);
         await expect(handleTable(bus, topic, async () => {}, AbortSignal.abort())).rejects.toThrow(/abort/i);
+        const giveUp = new AbortController();
+        let calls = 0;
+        const refuse = async (): Promise<void> => {
+          calls++;
+          giveUp.abort();
+          throw new BusUnavailableError("never");
+        };
+        await expect(handleTable(bus, topic, refuse, giveUp.signal)).rejects.toThrow(/abort/i);
+        expect(calls).toBe(1);
       });
 
       it("from latest get what is published after they are ready, and nothing older", async () => {
