@@ -482,7 +482,10 @@ export interface DeviceStore {
   restore(request: RestoreRequest): Promise<RestoreOutcome>;
   /** Stores an open request that the store lost; there is no limit, for it was accepted under one. */
   reopen(request: ReopenRequest): Promise<ReopenOutcome>;
-  /** Forgets an open request whose final answer was decided before the store was rolled back; false when it is not open. */
+  /**
+   * Ends an open request whose final answer was decided before the store was rolled back: it is finished without an answer, so that a redelivery is not
+   * accepted anew. False when it is not open.
+   */
   close(request: { readonly device: DeviceRef; readonly requestId: string; readonly nowMs: number }): Promise<boolean>;
 
   /** Ends what lapsed and hands over what the outbox holds, if no other live node has the shard's lease. */

@@ -9,6 +9,7 @@ import {
   type RestoreOutcome,
   type SweepOutcome,
 } from "../device-store.ts";
+import { ANSWER_MEMORY_MS } from "../limits.ts";
 import { shardOf } from "../shard.ts";
 import type { ContractClock } from "./clock.ts";
 import { NODES, newDevice, newObservation, newRegister, newRegistrationId, openRequestsOf } from "./harness.ts";
@@ -281,8 +282,23 @@ export function describeRestore(
       }
       expect([await store.close(about("r1")), await store.close(about("r1"))]).toEqual([true, false]);
       expect(await openRequestsOf(store, device)).toMatchObject([{ requestId: "r2" }]);
-      expect(await store.finish({ ...about("r1"), response: Uint8Array.of(1) })).toEqual({ type: "unknown" });
+      expect(await store.finish({ ...about("r1"), response: Uint8Array.of(1) })).toEqual({ type: "lost" });
       expect(await sweep()).toMatchObject({ outbox: [] });
+    });
+
+    it("A request that ended before the store was rolled back is not accepted anew when it is delivered once more", async () => {
+      const { owner } = await register();
+      const contentType = "application/json";
+      const open = { requestId: "r1", request: Uint8Array.of(1), contentType, expiresAtMs: clock.now() + 30_000 };
+      const redelivered = () => store.accept({ device, open, limit: 100, nowMs: clock.now() });
+      await redelivered();
+      await store.close(about("r1"));
+      expect(await redelivered()).toEqual({ type: "finished", contentType });
+      expect(await store.dispatch({ ...about("r1"), owner })).toEqual({ type: "finished" });
+      clock.pass(30_000 + ANSWER_MEMORY_MS - 1);
+      expect(await redelivered()).toEqual({ type: "finished", contentType });
+      clock.pass(1);
+      expect(await redelivered()).toMatchObject({ type: "accepted" });
     });
 
     it("A request that has its final answer keeps it", async () => {

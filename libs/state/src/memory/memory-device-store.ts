@@ -298,9 +298,11 @@ export class MemoryDeviceStore implements DeviceStore {
   }
 
   async close(request: { device: DeviceRef; requestId: string; nowMs: number }): Promise<boolean> {
-    const known = this.#request(request.device, request.requestId, this.#time(request.nowMs));
+    const nowMs = this.#time(request.nowMs);
+    const known = this.#request(request.device, request.requestId, nowMs);
     if (known === undefined || known.finished !== undefined) return false;
-    this.#shard(request.device).requests.get(keyOf(request.device))?.delete(request.requestId);
+    known.finished = NO_ANSWER;
+    known.untilMs = Math.max(known.expiresAtMs, nowMs) + ANSWER_MEMORY_MS;
     return true;
   }
 
@@ -673,7 +675,7 @@ function forgetLapsed({ requests, desires, ended }: Shard, nowMs: number): void 
   for (const [key, { untilMs }] of ended) if (nowMs >= untilMs) ended.delete(key);
 }
 
-/** That of a request whose final answer lapsed. */
+/** That of a request whose final answer lapsed, or was lost. */
 const NO_ANSWER = { response: new Uint8Array(), untilMs: 0 };
 
 /** Who owns a device that nobody has. */

@@ -28,6 +28,15 @@ local function forget_open(name, id)
   redis.call("ZREM", key(QUEUE, name), id)
 end
 
+-- Ends a request: its answer is remembered until `remembered`, and that it is finished for as long as it could be accepted anew. The answer may be large.
+local function end_request(known, request, now, remembered)
+  local lapses = string.format("%.0f", math.max(known.expires, now) + ANSWER_MEMORY_MS)
+  redis.call("HDEL", request, "request")
+  redis.call("HSET", request, "finished", string.format("%.0f", remembered), "until", lapses)
+  redis.call("PEXPIREAT", request, lapses)
+  forget_open(known.name, known.id)
+end
+
 -- Forgets what of the shard lapsed unanswered. That is few: a router ends a request soon after its expiry.
 local function forget_lapsed(now)
   for _, member in ipairs(redis.call("ZRANGEBYSCORE", key(OPEN_REQUESTS), "-inf", string.format("%.0f", now - OPEN_MEMORY_MS))) do
