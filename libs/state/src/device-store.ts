@@ -314,7 +314,8 @@ export type RestoreOutcome =
   /** An owner of an older epoch than one that the store has given meanwhile is not restored: `state.owner` says who has the device. */
   | { readonly type: "restored"; readonly state: DeviceState }
   /**
-   * The store has a newer generation, or this one with an owner that is not older, `state`; or it knows that the device ended at this generation (no `state`).
+   * The store has a newer generation, or this one with an owner that is not older, `state`: of the same generation the later expiry holds.
+   * Or it knows that the device ended at this generation (no `state`).
    */
   | { readonly type: "known"; readonly state?: DeviceState };
 
@@ -492,7 +493,7 @@ export interface DeviceStore {
   sweep(request: SweepRequest): Promise<SweepOutcome>;
   /** Forgets outbox entries that Kafka has. */
   settle(shard: number, outboxIds: readonly string[]): Promise<void>;
-  /** Tells which life of the store this is; called now and then, it notices a roll-back. */
+  /** Tells which life of the store this is, as it was after the call, however many call at once; called now and then, it notices a roll-back. */
   incarnation(): Promise<Incarnation>;
   /** Notes that this life of the store has all that was known of the one before; false when it is over already. */
   markRestored(incarnationId: string): Promise<boolean>;

@@ -106,6 +106,22 @@ it("gives an emptied store every owned device back, with its owner and observati
   expect(ports.ownership.size).toBe(DEVICES);
 });
 
+it("gives a store that fell back to an older copy the Updates that it lacks", async () => {
+  const olderCopy = new MemoryDeviceStore();
+  const state = await register(olderCopy, "d-1");
+  const { updatedAtMs, expiresAtMs } = state.registration;
+  const since = {
+    updatedAtMs: updatedAtMs + 200_000,
+    expiresAtMs: expiresAtMs + 200_000,
+    objectLinks: "</1/0>,</3/0>",
+  };
+  const registration = { ...state.registration, ...since };
+  const ports = await afterLoss([{ ...state, registration }], olderCopy);
+  await writeBack(ports, new AbortController().signal);
+  expect(await olderCopy.get(registration)).toMatchObject({ registration, owner: state.owner });
+  expect([...ports.ownership.devices()].map((device) => device.registration)).toEqual([registration]);
+});
+
 it("gives up a device that registered anew at another node meanwhile", async () => {
   const before = new MemoryDeviceStore();
   const state = await register(before, "d-1");

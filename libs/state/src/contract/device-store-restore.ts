@@ -106,6 +106,44 @@ export function describeRestore(
       expect(await store.get(device)).toEqual(state);
     });
 
+    it("Of a generation that is there the later expiry holds, whoever has the device", async () => {
+      const state = await register();
+      const { registration } = state;
+      const expiring = (expiresAtMs: number): DeviceState["registration"] => ({ ...registration, expiresAtMs });
+      const later = registration.expiresAtMs + 60_000;
+      for (const [given, expiresAtMs] of [
+        [later, later],
+        [later - 1, later],
+      ] as const) {
+        const outcome = await restore({ ...state, registration: expiring(given) }, { ...state.owner, bootId: "" });
+        expect(outcome).toEqual({ type: "known", state: { ...state, registration: expiring(expiresAtMs) } });
+      }
+      clock.pass(later + EXPIRY_GRACE_MS - 1 - clock.now());
+      expect(await sweep()).toMatchObject({ expired: [] });
+      clock.pass(1);
+      expect(await sweep()).toMatchObject({
+        expired: [{ registration: { registrationId: registration.registrationId } }],
+      });
+    });
+
+    it("An Update that the store lost its owner gives back; what it knows longer than the owner it keeps", async () => {
+      const state = await register();
+      const links = { objectLinks: "</1/0>,</3/0>", lifetimeS: 600 };
+      const times = { updatedAtMs: clock.pass(1_000), expiresAtMs: clock.now() + 600_000 };
+      const registration = { ...state.registration, ...links, ...times };
+      expect(await restore({ ...state, registration })).toMatchObject({
+        type: "restored",
+        state: { registration, owner: state.owner },
+      });
+      expect(await restore(state)).toMatchObject({ type: "known", state: { registration, owner: state.owner } });
+      expect(await store.observe({ device, owner: state.owner, add: [], remove: [] })).toEqual({ type: "done" });
+      for (const { token } of state.observations) {
+        const proof = { type: "token", token } as const;
+        const { peer } = registration;
+        expect(await store.claim({ proof, peer, node: a, nowMs: clock.now() })).toMatchObject({ type: "owned" });
+      }
+    });
+
     it("A newer generation than the one that is there takes its place, with a greater epoch", async () => {
       const old = await register();
       const state = await register(b);

@@ -412,6 +412,10 @@ export class MemoryDeviceStore implements DeviceStore {
     const old = this.#devices.get(key);
     const owns = old !== undefined && isOwnerOf(request, old);
     if (old !== undefined && old.registration.generation >= registration.generation && !owns) {
+      if (old.registration.generation === registration.generation) {
+        const expiresAtMs = Math.max(old.registration.expiresAtMs, registration.expiresAtMs);
+        old.registration = { ...old.registration, expiresAtMs };
+      }
       return { type: "known", state: this.#state(old) };
     }
     const endedMs = this.#endedMs(registration, nowMs);
@@ -684,10 +688,12 @@ const NOBODY: NodeRef = { slot: 0, bootId: "" };
 /** Beyond every time in ms. */
 const BEFORE_LOSS = 1e15;
 
-/** The device's owner knows better than who stored the same registration with an older owner, or without one. */
+/** The device's owner knows better than who stored the same registration with an older owner, or without one, or than itself before an Update. */
 function isOwnerOf({ registration, owner }: RestoreRequest, old: Device): boolean {
   if (!owner?.bootId || registration.generation !== old.registration.generation) return false;
-  return owner.epoch > old.owner.epoch || (owner.epoch === old.owner.epoch && old.owner.bootId === "");
+  if (owner.epoch !== old.owner.epoch) return owner.epoch > old.owner.epoch;
+  if (old.owner.bootId === "") return true;
+  return owner.bootId === old.owner.bootId && registration.updatedAtMs > old.registration.updatedAtMs;
 }
 
 function isOpen({ finished, untilMs }: Request, nowMs: number): boolean {
