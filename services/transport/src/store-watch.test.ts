@@ -27,20 +27,6 @@ it("trusts a store that is the same as at the start, and doubts an emptied one f
   expect(lost).toBe(1);
 });
 
-it("says whether a store has been restored by an answer to a question that was put afterwards", async () => {
-  const emptied = new MemoryDeviceStore({ lost: true });
-  const watch = await StoreWatch.begin(
-    emptied,
-    () => 0,
-    () => {},
-  );
-  const before = watch.isRestored();
-  await emptied.markRestored((await emptied.incarnation()).id);
-  const afterwards = [watch.isRestored(), watch.isRestored()];
-  expect(await before).toBe(false);
-  expect(await Promise.all(afterwards)).toEqual([true, true]);
-});
-
 it("doubts a store that is not restored when the watch begins, and tells so once", async () => {
   const emptied = new MemoryDeviceStore({ lost: true });
   let lost = 0;

@@ -15,8 +15,6 @@ export class StoreWatch {
   readonly #onLost: () => void;
   #incarnationId: string;
   #doubtUntilMs = Number.NEGATIVE_INFINITY;
-  #asking: Promise<Incarnation> | undefined;
-  #asksNext: Promise<Incarnation> | undefined;
 
   private constructor(devices: DeviceStore, incarnationId: string, monotonicMs: () => number, onLost: () => void) {
     this.#devices = devices;
@@ -49,29 +47,7 @@ export class StoreWatch {
     return restored ? id : undefined;
   }
 
-  /**
-   * Asks the store after this call, once for all who call while an answer is under way: anybody can send what the store does not know, and what it said
-   * of itself before it was emptied must not explain what it does not know since.
-   */
-  #ask(): Promise<Incarnation> {
-    if (this.#asking === undefined) return this.#askNow();
-    this.#asksNext ??= this.#asking.then(
-      () => this.#askNow(),
-      () => this.#askNow(),
-    );
-    return this.#asksNext;
-  }
-
-  #askNow(): Promise<Incarnation> {
-    this.#asksNext = undefined;
-    const asking = this.#look().finally(() => {
-      if (this.#asking === asking) this.#asking = undefined;
-    });
-    this.#asking = asking;
-    return asking;
-  }
-
-  async #look(): Promise<Incarnation> {
+  async #ask(): Promise<Incarnation> {
     const incarnation = await this.#devices.incarnation();
     if (incarnation.id !== this.#incarnationId) {
       this.#incarnationId = incarnation.id;

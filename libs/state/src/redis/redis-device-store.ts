@@ -62,6 +62,7 @@ import {
   Scripts,
   waitingPrelude,
 } from "./scripts.ts";
+import { SharedQuestion } from "./shared-question.ts";
 
 /** Settings of a `RedisDeviceStore`. */
 export interface RedisDeviceStoreOptions {
@@ -133,6 +134,8 @@ export class RedisDeviceStore implements DeviceStore {
   /** The incarnation as the last answer showed it, and how many there had been. */
   #seen = { id: "", calls: 0 };
   readonly #callerId = randomBytes(8).toString("hex");
+  /** Many ask at once, each for what it does next. */
+  readonly #life = new SharedQuestion<Incarnation>(() => this.#askIncarnation());
 
   constructor(connection: RedisConnection, options: RedisDeviceStoreOptions = {}) {
     this.#connection = connection;
@@ -442,7 +445,11 @@ export class RedisDeviceStore implements DeviceStore {
     await this.#connection.run((client) => client.xdel(shardPrefix(shard) + SHARD_KEYS.OUTBOX, ...outboxIds));
   }
 
-  async incarnation(): Promise<Incarnation> {
+  incarnation(): Promise<Incarnation> {
+    return this.#life.ask();
+  }
+
+  async #askIncarnation(): Promise<Incarnation> {
     const reply = await this.#incarnations.run(
       "incarnation",
       INCARNATION_KEY,

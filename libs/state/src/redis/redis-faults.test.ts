@@ -268,6 +268,16 @@ describe("A value that does not parse is quarantined and counted, never fatal", 
     expect(await a.incarnation()).toMatchObject({ id: second.id });
   });
 
+  it("Who asks at once which life of the store this is costs Redis one answer, and those who ask meanwhile another", async () => {
+    const calls = async (): Promise<number> =>
+      Number(/cmdstat_evalsha:calls=(\d+)/.exec(await raw.info("commandstats"))?.[1] ?? 0);
+    const { id } = await store.incarnation();
+    const before = await calls();
+    const lives = await Promise.all(Array.from({ length: 50 }, () => store.incarnation()));
+    expect(new Set(lives.map((life) => life.id))).toEqual(new Set([id]));
+    expect((await calls()) - before).toBe(2);
+  });
+
   it.each(["nonsense", "5", "null", "[]", "{}"])("A lease that is %s holds nothing", async (damaged) => {
     const nodes = new RedisNodeDirectory(connection);
     const entry = { name: "a", bootId: node.bootId, address: "", version: "", draining: false, ready: false };
