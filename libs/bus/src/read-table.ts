@@ -26,29 +26,33 @@ export async function readTable(
   return last;
 }
 
-/**
- * Hands over the last record of each key of a compacted topic, for topics that memory cannot hold: it reads twice, and keeps one number for each key.
- *
- * What ends with a tombstone is left out, and so is what was written since. `handle` gets one record of a partition after another; a rejection is repeated.
- */
+/** Offset of the last record of each key of a compacted topic, without the keys that end with a tombstone. A key lies in one partition, so its offset names its record. */
+export type TableIndex = ReadonlyMap<string, number>;
+
+/** Reads a topic that memory cannot hold for the first time, to the end that it has now: `handleTable` reads it again. */
+export async function indexTable(bus: Bus, topic: string, signal?: AbortSignal): Promise<TableIndex> {
+  const index = new Map<string, number>();
+  const note = ({ key, value, offset }: IncomingRecord): void => {
+    if (key === null) return;
+    if (value === null) index.delete(key);
+    else index.set(key, offset);
+  };
+  await readAll(bus, topic, note, signal);
+  return index;
+}
+
+/** Hands over the records of an index, not what was written since. `handle` gets one record of a partition after another; a rejection is repeated. */
 export async function handleTable(
   bus: Bus,
   topic: string,
+  index: TableIndex,
   handle: (record: IncomingRecord) => Promise<void>,
   signal?: AbortSignal,
 ): Promise<void> {
-  const last = new Map<string, number>();
-  const note = ({ key, value, offset }: IncomingRecord): void => {
-    if (key === null) return;
-    if (value === null) last.delete(key);
-    else last.set(key, offset);
-  };
-  await readAll(bus, topic, note, signal);
-  // A key lies in one partition, so its offset names its record.
   const handleLast = (record: IncomingRecord): Promise<void> | void => {
-    if (record.key !== null && last.get(record.key) === record.offset) return handle(record);
+    if (record.key !== null && index.get(record.key) === record.offset) return handle(record);
   };
-  if (last.size > 0) await readAll(bus, topic, handleLast, signal);
+  if (index.size > 0) await readAll(bus, topic, handleLast, signal);
 }
 
 /** Reads a topic from its beginning to the end that it has now. */

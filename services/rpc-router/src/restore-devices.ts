@@ -1,4 +1,4 @@
-import { handleTable, type IncomingRecord } from "@ferry/bus";
+import { handleTable, type IncomingRecord, type TableIndex } from "@ferry/bus";
 import { CONTENT_TYPE_HEADER, decodeMessage, provisioningKey, TOPICS, toSafeNumber } from "@ferry/proto";
 import { Catalogue, ProvisioningError, parseProvisioningRecord, patternPrefix } from "@ferry/provisioning";
 import {
@@ -22,12 +22,12 @@ import type { Restored, Restoring } from "./restoring.ts";
  * for Updates that only prolong are not on record. A device that provisioning no longer admits has its registration ended. The read model of provisioning
  * must be there.
  */
-export async function restoreDevices(restoring: Restoring): Promise<void> {
+export async function restoreDevices(devices: TableIndex, restoring: Restoring): Promise<void> {
   const { ports, signal } = restoring;
   const catalogue = await readCatalogue(ports.provisioning);
   const restore = (record: IncomingRecord): Promise<void> =>
     restoring.put("device", record, () => restoreDevice(record, catalogue, restoring));
-  await handleTable(ports.bus, ports.settings.topicPrefix + TOPICS.deviceState.name, restore, signal);
+  await handleTable(ports.bus, ports.settings.topicPrefix + TOPICS.deviceState.name, devices, restore, signal);
 }
 
 async function restoreDevice(

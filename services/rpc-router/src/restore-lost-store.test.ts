@@ -1,3 +1,4 @@
+import type { Bus } from "@ferry/bus";
 import {
   attributeUpdateKey,
   CONTENT_TYPE,
@@ -225,6 +226,26 @@ describe("a request that comes before the store is restored", () => {
   });
 });
 
+describe("requests of a lost store, while provisioning is still being read", () => {
+  it("are open again", async () => {
+    await record("r-1", RPC_STATE_ACCEPTED);
+    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    const bus = watchBus((subscription) => {
+      if (subscription.type !== "reader" || subscription.topic !== TOPICS.provisioning.name)
+        return fixture.bus.subscribe(subscription);
+      const { handle } = subscription;
+      return fixture.bus.subscribe({ ...subscription, handle: (taken) => released.then(() => handle(taken)) });
+    });
+    const restoring = restore({ ...fixture.ports, bus });
+    await fixture.until(() => opened.includes("r-1"));
+    expect(await fixture.openRequests(METER)).toMatchObject([{ requestId: "r-1" }]);
+    expect(await fixture.provisioning.get("device", "default", "meter-1")).toBeUndefined();
+    release();
+    await restoring;
+    expect(await fixture.provisioning.get("device", "default", "meter-1")).toBeDefined();
+  });
+});
+
 describe("devices of a lost store", () => {
   it("are there again as they were last, without an owner, with a lifetime that begins anew", async () => {
     await recordDevice("meter-1", { observed: "/1/0/1" });
@@ -408,6 +429,32 @@ describe("a store that is restored", () => {
     };
     await restore();
     expect((await fixture.devices.list({ limit: 200 })).devices).toHaveLength(100);
+  });
+});
+
+/** The bus, with a say in what is subscribed to. */
+function watchBus(subscribe: Bus["subscribe"]): Bus {
+  const { bus } = fixture;
+  return {
+    sender: (options) => bus.sender(options),
+    ensureTopics: (topics, mode) => bus.ensureTopics(topics, mode),
+    endOffsets: (topic) => bus.endOffsets(topic),
+    stop: () => bus.stop(),
+    subscribe,
+  };
+}
+
+describe("a store that Kafka knows nothing of", () => {
+  it("gets its provisioning, and no other topic is read", async () => {
+    const read: string[] = [];
+    const bus = watchBus((subscription) => {
+      if (subscription.type === "reader") read.push(subscription.topic);
+      return fixture.bus.subscribe(subscription);
+    });
+    await restore({ ...fixture.ports, bus });
+    expect(await fixture.provisioning.get("device", "default", "meter-1")).toBeDefined();
+    expect(await fixture.devices.incarnation()).toMatchObject({ restored: true });
+    expect(new Set(read)).toEqual(new Set([TOPICS.provisioning.name]));
   });
 });
 

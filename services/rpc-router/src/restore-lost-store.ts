@@ -1,3 +1,5 @@
+import { indexTable, type TableIndex } from "@ferry/bus";
+import { TOPICS } from "@ferry/proto";
 import { monotonicMs } from "@ferry/runtime";
 import type { Materialiser } from "./materialise-provisioning.ts";
 import type { RouterPorts } from "./ports.ts";
@@ -20,8 +22,9 @@ export interface RestorerParts {
 /**
  * Gives a store that was emptied, rolled back or replaced what Kafka knows of its former life, and then notes that in it, so that it is done once.
  *
- * The order matters: provisioning says which devices there still are, and what waits for a device should be there when the device is. Every step may be
- * repeated and done by several routers at once: what another has restored is known, and who sees that another is done stops.
+ * The order matters: provisioning says which devices there still are, and what waits for a device should be there when the device is. The topics are read at
+ * the same time, for Kafka takes seconds to begin. Every step may be repeated and done by several routers at once: what another has restored is known, and
+ * who sees that another is done stops.
  */
 export class StoreRestorer {
   readonly #ports: RouterPorts;
@@ -40,14 +43,18 @@ export class StoreRestorer {
     const { perSecond, signal } = this.#parts;
     const restoring = new Restoring(this.#ports, { incarnation: id, perSecond, signal });
     const startMs = monotonicMs();
-    logger.info({ incarnation: id }, "Redis is new, or was emptied or rolled back: it gets back what Kafka knows");
+    const isFirst = !(await this.#isAnythingKnown());
+    logger[isFirst ? "debug" : "info"](
+      { incarnation: id },
+      "Redis is new, or was emptied or rolled back: it gets back what Kafka knows",
+    );
     metrics.restoring.set(1);
     try {
-      const done = await this.#restore(restoring);
+      const done = isFirst ? await this.#begin(id) : await this.#restore(restoring);
       const seconds = (monotonicMs() - startMs) / 1000;
       if (done) metrics.restoreSeconds.observe(seconds);
       const { changes } = restoring;
-      const level = done && changes > 0 ? "warn" : "info";
+      const level = isFirst ? "debug" : done && changes > 0 ? "warn" : "info";
       logger[level]({ incarnation: id, seconds, changes, done }, done ? "Redis is restored" : "restoring ended early");
     } finally {
       restoring.stop();
@@ -55,20 +62,35 @@ export class StoreRestorer {
     }
   }
 
+  /** Whether any device, request or desired value was ever on record: in a system that is new there is nothing to restore. */
+  async #isAnythingKnown(): Promise<boolean> {
+    const { bus, settings } = this.#ports;
+    const topics = [TOPICS.rpcState, TOPICS.deviceState, TOPICS.attributeUpdate];
+    const ends = await Promise.all(topics.map(({ name }) => bus.endOffsets(settings.topicPrefix + name)));
+    return ends.flat().some((end) => end > 0);
+  }
+
+  /** The first life of a store. False when it is over already. */
+  async #begin(incarnation: string): Promise<boolean> {
+    await this.#parts.materialiser.rebuild();
+    return this.#ports.devices.markRestored(incarnation);
+  }
+
   /** False when it became needless on the way: another router has done it, or the store was lost once more. */
   async #restore(restoring: Restoring): Promise<boolean> {
     const { materialiser, onOpen } = this.#parts;
-    const steps = [
-      () => materialiser.rebuild(),
-      () => restoreRequests(onOpen, restoring),
-      () => restoreDevices(restoring),
-      () => restoreValues(restoring),
-    ];
+    const index = ({ name }: { readonly name: string }): Promise<TableIndex> =>
+      indexTable(this.#ports.bus, this.#ports.settings.topicPrefix + name, restoring.signal);
     try {
-      for (const step of steps) {
-        await step();
-        await restoring.confirm();
-      }
+      const [devices, values] = await Promise.all([
+        index(TOPICS.deviceState),
+        index(TOPICS.attributeUpdate),
+        materialiser.rebuild(),
+        restoreRequests(onOpen, restoring),
+      ]);
+      await restoreDevices(devices, restoring);
+      await restoreValues(values, restoring);
+      await restoring.confirm();
     } catch (error) {
       if (restoring.isNeedless) return false;
       throw error;

@@ -1,4 +1,4 @@
-import { handleTable, type IncomingRecord } from "@ferry/bus";
+import { handleTable, type IncomingRecord, type TableIndex } from "@ferry/bus";
 import { TOPICS } from "@ferry/proto";
 import { storeValue } from "./desire-values.ts";
 import type { Restoring } from "./restoring.ts";
@@ -17,9 +17,9 @@ const OUTCOMES = {
  * Reads the desired values back into the store: of each key the latest, unless it was withdrawn. Nobody knows which of them the devices have already:
  * each is written once more, which changes nothing at a device that has it.
  */
-export async function restoreValues(restoring: Restoring): Promise<void> {
+export async function restoreValues(values: TableIndex, restoring: Restoring): Promise<void> {
   const { ports, signal } = restoring;
   const restore = (record: IncomingRecord): Promise<void> =>
     restoring.put("value", record, async () => OUTCOMES[(await storeValue(record, ports)).outcome]);
-  await handleTable(ports.bus, ports.settings.topicPrefix + TOPICS.attributeUpdate.name, restore, signal);
+  await handleTable(ports.bus, ports.settings.topicPrefix + TOPICS.attributeUpdate.name, values, restore, signal);
 }

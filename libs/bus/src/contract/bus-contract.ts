@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import type { Bus, IncomingRecord, OutgoingRecord, StartAt, TopicLayout } from "../bus.ts";
 import { BusOverflowError, BusUnavailableError, RecordTooLargeError } from "../errors.ts";
 import { partitionOf } from "../murmur2.ts";
-import { handleTable, readTable } from "../read-table.ts";
+import { handleTable, indexTable, readTable } from "../read-table.ts";
 
 /** What the contract asks of a bus that it is given. */
 export interface ContractBusOptions {
@@ -261,12 +261,15 @@ export function describeBusContract(name: string, start: () => Promise<BusHarnes
         }
         const handed: string[] = [];
         let refusals = 1;
-        await handleTable(bus, topic, async (record) => {
+        const index = await indexTable(bus, topic);
+        await out.publish({ topic, key: "d", value: bytes("1") }); // Too late.
+        await handleTable(bus, topic, index, async (record) => {
           if (refusals-- > 0) throw new BusUnavailableError("later");
           handed.push(`${record.key}=${text(record)}`);
         });
         expect(handed.sort()).toEqual(["a=2", "c=1"]);
-        await expect(handleTable(bus, topic, async () => {}, AbortSignal.abort())).rejects.toThrow(/abort/i);
+        await expect(handleTable(bus, topic, index, async () => {}, AbortSignal.abort())).rejects.toThrow(/abort/i);
+        await expect(indexTable(bus, topic, AbortSignal.abort())).rejects.toThrow(/abort/i);
         const giveUp = new AbortController();
         let calls = 0;
         const refuse = async (): Promise<void> => {
@@ -274,7 +277,7 @@ export function describeBusContract(name: string, start: () => Promise<BusHarnes
           giveUp.abort();
           throw new BusUnavailableError("never");
         };
-        await expect(handleTable(bus, topic, refuse, giveUp.signal)).rejects.toThrow(/abort/i);
+        await expect(handleTable(bus, topic, index, refuse, giveUp.signal)).rejects.toThrow(/abort/i);
         expect(calls).toBe(1);
       });
 
