@@ -1,9 +1,10 @@
-import { type FerryClient, formatRecord, type RpcAnswer, type RpcCall } from "@ferry/client";
+import type { RpcAnswer, RpcCall } from "@ferry/client";
 import { METHODS, parseTerminalLine } from "@ferry/rpc";
 import { UsageError } from "@ferry/runtime";
 import { Command, InvalidArgumentError } from "commander";
 import { type ConnectOptions, withClient, withConnection } from "./connect.ts";
 import { hintFor } from "./rpc-hint.ts";
+import { callWithProgress } from "./rpc-progress.ts";
 import { type Ended, EXIT, type Terminal } from "./terminal.ts";
 
 /** `ferry rpc demo 'Read {"id":"/3/0/9"}'` */
@@ -49,28 +50,6 @@ interface RpcOptions extends ConnectOptions, Treatment {
   readonly tenant: string;
   readonly full?: boolean;
   readonly progress?: boolean;
-}
-
-/** Follows the requests of the device from before the call until its answer. */
-async function callWithProgress(client: FerryClient, call: RpcCall, { stderr }: Terminal): Promise<RpcAnswer> {
-  const answered = new AbortController();
-  const following = Promise.withResolvers<void>();
-  const tail = client.tail("rpcStatus", {
-    from: "latest",
-    endpoint: call.endpoint,
-    ...(call.tenant === undefined ? {} : { tenant: call.tenant }),
-    signal: answered.signal,
-    onRecord: (record) => void stderr.write(`${formatRecord(record)}\n`),
-    onReady: following.resolve,
-  });
-  tail.catch(following.reject);
-  await following.promise;
-  try {
-    return await client.rpc(call);
-  } finally {
-    answered.abort();
-    await tail;
-  }
 }
 
 /** How the request is to be treated. */
