@@ -90,6 +90,9 @@ export class BusClient implements FerryClient {
   }
 
   async desire({ endpoint, tenant = DEFAULT_TENANT, key, value }: DesiredValue): Promise<void> {
+    if (scalarsOf(value).some(mayBeRounded)) {
+      throw new InvalidValueError("value has a number beyond 2^53, whose digits JavaScript rounds: write it as text");
+    }
     const recordKey = attributeUpdateKey(tenant, endpoint, key);
     const record = value === null ? null : Buffer.from(JSON.stringify({ value }));
     const parsed = parseAttributeUpdate(record, CONTENT_TYPE.json, recordKey);
@@ -205,6 +208,15 @@ export class BusClient implements FerryClient {
   #topic(id: keyof typeof TOPICS): string {
     return this.#topicPrefix + TOPICS[id].name;
   }
+}
+
+/** A value, or those of its Resource Instances. */
+function scalarsOf(value: DesiredValue["value"]): readonly unknown[] {
+  return typeof value === "object" && value !== null ? Object.values(value) : [value];
+}
+
+function mayBeRounded(scalar: unknown): boolean {
+  return Number.isInteger(scalar) && !Number.isSafeInteger(scalar);
 }
 
 function toSummary(registration: lwm2m.v1.Registration.$Properties): DeviceSummary {

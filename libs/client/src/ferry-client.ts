@@ -28,7 +28,7 @@ export interface DesiredValue {
   readonly tenant?: string;
   /** Key name that the device's profile gives the resource. */
   readonly key: string;
-  /** A scalar, or an object by Resource Instance id; null withdraws what was desired. */
+  /** A scalar, or an object by Resource Instance id; null withdraws what was desired. Text stands for every type: a whole number beyond 2^53 is written so. */
   readonly value: string | number | boolean | { readonly [instance: string]: unknown } | null;
 }
 

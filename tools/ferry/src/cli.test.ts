@@ -69,6 +69,11 @@ describe("wrong use exits with 2 and says what is wrong", () => {
       /^ferry: the value begins with \{ and is no JSON: /,
     ],
     [
+      "text that begins as a JSON string",
+      ["desire", "demo", "note", '"a" b'],
+      /^ferry: the value begins with " and is/,
+    ],
+    [
       "a URL without its scheme",
       ["devices", "--api-url", "localhost:8080"],
       /^ferry: --api-url localhost:8080 is no URL: it begins with http:\/\//,

@@ -86,7 +86,7 @@ function describeCommands(way: string, start: () => Promise<Target>): void {
     it("rpc --progress says how far the request is", async () => {
       const { code, stdout, stderr } = await ferry("rpc", "demo", READ, "--progress");
       expect({ code, stdout }).toEqual({ code: 0, stdout: VALUE });
-      expect(stderr).toMatch(/ demo +progress {2}QUEUED \S+\n.* progress {2}SENT /);
+      expect(stderr).toMatch(/ demo +progress {2}QUEUED \S+\n.* progress {2}SENT \S+\n.* progress {2}DELIVERED /);
     });
 
     it("desire has a resource written, and a refusal told", async () => {
@@ -100,6 +100,8 @@ function describeCommands(way: string, start: () => Promise<Target>): void {
         stderr: "",
       });
       await values.prints(/timezone=Asia\/Tokyo/);
+      await ferry("desire", "demo", "timezone", '"{Tokyo}"');
+      await values.prints(/timezone=\{Tokyo\}/);
       await ferry("desire", "demo", "batteryLevel", "50");
       await refusals.prints(/write_failed {2}batteryLevel \/3\/0\/9: METHOD_NOT_ALLOWED/);
       expect(await ferry("desire", "demo", "batteryLevel", "--withdraw")).toMatchObject({ code: 0 });

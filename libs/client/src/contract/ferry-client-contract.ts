@@ -14,6 +14,8 @@ export interface ClientHarness {
 
 const PATIENCE_MS = 5_000;
 
+const ROUNDED = "value has a number beyond 2^53, whose digits JavaScript rounds: write it as text";
+
 const PROFILE: ProvisioningDocument = {
   kind: "profile",
   tenant: "default",
@@ -117,7 +119,9 @@ export function describeFerryClient(name: string, { connect }: ClientHarness): v
       it.each([
         ["key", { key: "a/b", value: 1 }, "key must not contain a /"],
         ["value", { key: "a", value: "x".repeat(65_536) }, "value must not be longer than 65536 bytes"],
-      ])("refuses what no consumer would take, naming the %s", async (_, desired, message) => {
+        ["value", { key: "a", value: 2 ** 53 }, ROUNDED],
+        ["value", { key: "a", value: { 0: 1, 1: -(2 ** 63) } }, ROUNDED],
+      ])("refuses what no consumer would take as it was meant, naming the %s", async (_, desired, message) => {
         const refused = client.desire({ endpoint: "demo", ...desired });
         await expect(refused).rejects.toMatchObject({ name: "InvalidValueError", message });
         expect(responder.desired.filter(([key]) => key.startsWith("default/demo/a"))).toEqual([]);
