@@ -65,7 +65,7 @@ const LIFE: Readonly<Record<string, LifeRow>> = {
     device: "not registered",
     ask: [READ],
     answers: [{ status: "NOT_REGISTERED", error: "The device is not registered" }],
-    progress: ["QUEUED"],
+    progress: [],
     reaches: [],
   },
   "L3: persistent, not registered: a registration delivers it": {
@@ -416,6 +416,12 @@ describe("the life of a request", () => {
 
         const got = await Promise.all(given);
         expect(got.map(outcomeOf)).toEqual(answers);
+        if (steps.length === 0) {
+          // What comes behind it, and waits, tells that nothing was said.
+          const behind = system.client.rpc({ endpoint: asked.endpoint, ...READ, persistent: true, timeoutMs: 1_000 });
+          await untilWaiting(asked, 1);
+          expect(await behind).toMatchObject({ status: "EXPIRED" });
+        }
         const [first] = got as [RpcAnswer];
         expect(await progressOf(asked, first, steps.at(-1))).toEqual(steps);
         // At a registration the profile asks for `/3/0/14` too.
