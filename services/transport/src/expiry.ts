@@ -19,8 +19,15 @@ const STEP = 32;
 const OUTBOX_AGE_MS = 15_000;
 /** Registrations and entries per call. */
 const LIMIT = 200;
+/** How soon a store that is away, or not restored, is looked at again, ms. */
+const RETRY_MS = 1_000;
 
-/** Ends registrations whose lifetime lapsed, and publishes what their nodes could not: each shard by one live node at a time, under a lease. */
+/**
+ * Ends registrations whose lifetime lapsed, and publishes what their nodes could not: each shard by one live node at a time, under a lease.
+ *
+ * Not before the store is restored: one that fell back to an older copy does not know that its devices prolonged their registrations, and what its outbox
+ * tells of may be older than what Kafka has of these devices.
+ */
 export class Sweeper {
   readonly #ports: TransportPorts;
   readonly #delay: (ms: number, signal: AbortSignal) => Promise<void>;
@@ -49,15 +56,21 @@ export class Sweeper {
       try {
         const shards = await this.#shards();
         for (let at = 0; at < shards.length && !signal.aborted; at += STEP) {
+          await this.#untilRestored(signal);
           await Promise.all(shards.slice(at, at + STEP).map((shard) => this.#sweep(shard)));
           await this.#delay((ROUND_MS * STEP) / shards.length, signal);
         }
       } catch (error) {
         if (!(error instanceof StateUnavailableError)) throw error;
         this.#ports.stateEpisode.failed(error);
-        await this.#delay(1000, signal);
+        await this.#delay(RETRY_MS, signal);
       }
     }
+  }
+
+  async #untilRestored(signal: AbortSignal): Promise<void> {
+    const { storeWatch } = this.#ports;
+    while (!(signal.aborted || (await storeWatch.isRestored()))) await this.#delay(RETRY_MS, signal);
   }
 
   /** This node's share of the shards: every n-th of n live nodes. A node that comes or goes is settled by the leases. */
