@@ -43,6 +43,8 @@ export class Exchange implements Deadline {
   /** Until when the first message may leave, and until when it may be repeated; on the stack's clock. */
   sendByMs: number = Number.POSITIVE_INFINITY;
   repeatUntilMs: number = Number.POSITIVE_INFINITY;
+  /** For how long after the peer was heard the messages that follow may be repeated. */
+  repeatForMs: number = Number.POSITIVE_INFINITY;
   state: ExchangeState = "queued";
   messageId = 0;
   bytes: Uint8Array = new Uint8Array(0);

@@ -46,6 +46,7 @@ export class Exchanges {
     if (exchange === undefined) return;
     exchange.sendByMs = input.sendByMs ?? Number.POSITIVE_INFINITY;
     exchange.repeatUntilMs = input.repeatUntilMs ?? Number.POSITIVE_INFINITY;
+    exchange.repeatForMs = input.repeatForMs ?? Number.POSITIVE_INFINITY;
     exchange.transfer = new RequestTransfer(request, input.continueFrom, limits, this.#budget, () => this.#newToken());
     this.#step(exchange, exchange.transfer.begin(), nowMs, out);
   }
@@ -127,7 +128,7 @@ export class Exchanges {
   /** Takes the response to a request under way. */
   respond(exchange: Exchange, response: Message, nowMs: number, out: StackOutput[]): void {
     assert(exchange.transfer !== undefined, "a request under way has its transfer");
-    exchange.repeatUntilMs = Number.POSITIVE_INFINITY; // The peer listens: the blocks that follow are for it.
+    exchange.repeatUntilMs = nowMs + exchange.repeatForMs; // The peer listens: the blocks that follow are for it.
     try {
       this.#step(exchange, exchange.transfer.advance(response), nowMs, out);
     } catch (error) {

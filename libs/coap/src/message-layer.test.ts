@@ -74,6 +74,20 @@ describe("reliability (RFC 7252 §4.2)", () => {
     device.expects(CON, "GET", { messageId });
   });
 
+  it("does not repeat a further block either when its peer does not listen any more", () => {
+    const { lockstep, device } = conversation();
+    lockstep.does({ ...get, repeatUntilMs: lockstep.nowMs + 1_000, repeatForMs: 5_999 });
+    const { messageId } = device.expects(CON, "GET");
+    lockstep.advance(1_000);
+    device.sends(ACK, "2.05", "", { messageId, token: "aa", block2: "0/1/1024", payload: "x".repeat(1024) });
+    const further = device.expects(CON, "GET", { block2: "1/0/1024" });
+    lockstep.advance(2_000);
+    device.expects(CON, "GET", { messageId: further.messageId });
+    lockstep.advance(59_999).hearsNothing();
+    lockstep.advance(1).hears("failed", { exchange: 1, reason: "timeout" });
+    device.expectsNothing();
+  });
+
   it("spreads the first wait between ACK_TIMEOUT and ACK_TIMEOUT × ACK_RANDOM_FACTOR", () => {
     const lockstep = new Lockstep({ random: (size) => new Uint8Array(size).fill(0xff) });
     const device = lockstep.peer("device");

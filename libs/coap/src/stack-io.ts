@@ -31,6 +31,8 @@ export type StackInput =
       readonly sendByMs?: number;
       /** Its first message is not repeated after then, on the stack's clock: nobody would hear it. The answer is waited for as long as ever. */
       readonly repeatUntilMs?: number;
+      /** Once the peer has answered, what follows, the further blocks, is repeated for so long after its last message, ms. */
+      readonly repeatForMs?: number;
       /** Asks for the blocks after those already received in a notification; the response event has the whole body. */
       readonly continueFrom?: { readonly body: Uint8Array; readonly blockSize: number; readonly etag?: Uint8Array };
     }
