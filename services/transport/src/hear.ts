@@ -15,7 +15,7 @@ export function hear(device: OwnedDevice, peer: PeerKey, ports: TransportPorts):
   const before = device.peer;
   const nowMs = clock.monotonicMs();
   const { underWay } = device;
-  const mayHaveMissedIt = underWay !== undefined && !isReachable(device, settings, nowMs);
+  const mayHaveMissedIt = underWay?.repeatable && !isReachable(device, settings, nowMs);
   device.heard(peer, nowMs, settings.reachability.flowWindowMs);
   if (before !== peer) {
     ownership.moved(device, before);

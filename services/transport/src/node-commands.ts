@@ -49,12 +49,12 @@ function decode({ value }: IncomingRecord, ports: TransportPorts): lwm2m.v1.Node
 
 /** Another node has the device now, or nobody is to have it. */
 function dropIfOlder(
-  device: { tenant?: string | null; endpoint?: string | null },
+  device: { tenant?: string | null; endpoint?: string | null; registrationId?: string | null },
   epoch: number,
   { ownership }: TransportPorts,
 ): void {
   const known = ownership.byDevice(device.tenant ?? "", device.endpoint ?? "");
-  if (known !== undefined && known.owner.epoch < epoch) ownership.drop(known);
+  if (known !== undefined && known.owner.epoch < epoch) ownership.drop(known, device.registrationId ?? "");
 }
 
 /** Tells of an end that the router made. What fails stays in the outbox, for the sweeper. */

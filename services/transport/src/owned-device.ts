@@ -24,6 +24,13 @@ export interface DesiredAttempts extends Attempts, DesiredVersion {
   told: string | undefined;
 }
 
+/** A request that was handed to CoAP and has not ended. */
+export interface UnderWay {
+  /** Sending it a second time does no more than sending it once. */
+  readonly repeatable: boolean;
+  abort(): void;
+}
+
 /** A Read, Write or Write-Attributes of the profile that is still to be done. */
 export interface Task extends Attempts {
   readonly operation: Operation;
@@ -122,8 +129,8 @@ export class OwnedDevice {
   fetchingValues = false;
   /** The desired values that are known to wait in the store, by key; undefined when there is none. */
   desired: Map<string, DesiredAttempts> | undefined = undefined;
-  /** Gives up the request under way, where it may be repeated. */
-  underWay: AbortController | undefined = undefined;
+  /** Gives up the request under way. */
+  underWay: UnderWay | undefined = undefined;
 
   constructor(state: DeviceState, serving: Serving, peer: string, monotonicMs: number) {
     this.registration = state.registration;

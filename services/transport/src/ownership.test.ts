@@ -8,8 +8,8 @@ const HERE = "192.0.2.1:5683";
 const THERE = "192.0.2.1:5684";
 const SERVING = {} as Serving; // Nothing here looks at it.
 
-function newDevice(endpoint: string, peer = HERE, epoch = 1): OwnedDevice {
-  const registration = { tenant: "default", endpoint, registrationId: `${endpoint}/${epoch}` };
+function newDevice(endpoint: string, peer = HERE, epoch = 1, registrationId = `${endpoint}/${epoch}`): OwnedDevice {
+  const registration = { tenant: "default", endpoint, registrationId };
   const state = { registration, owner: { slot: 0, bootId: "a0", epoch }, observations: [], waiting: { requests: 0 } };
   return new OwnedDevice(state as unknown as DeviceState, SERVING, peer, 0); // No more of it is read.
 }
@@ -77,16 +77,37 @@ it("What was counted of a device goes on when it registers anew", () => {
 });
 
 describe("what is under way to a device is given up", () => {
-  it.each([
-    ["when it is dropped", (ownership: Ownership, device: OwnedDevice) => ownership.drop(device)],
-    ["when it registers anew", (ownership: Ownership) => ownership.adopt(newDevice("a", HERE, 2))],
-    ["when all is cleared", (ownership: Ownership) => ownership.clear()],
-  ])("%s", (_, change) => {
+  type Change = (ownership: Ownership, device: OwnedDevice) => void;
+
+  /** Whether a request under way has been given up after the change. */
+  function isGivenUp(change: Change, repeatable: boolean): boolean {
     const ownership = new Ownership();
     const device = ownership.adopt(newDevice("a"));
     const underWay = new AbortController();
-    device.underWay = underWay;
+    device.underWay = { repeatable, abort: () => underWay.abort() };
     change(ownership, device);
-    expect(underWay.signal.aborted).toBe(true);
+    return underWay.signal.aborted;
+  }
+
+  it.each<[string, Change]>([
+    ["when it is dropped", (ownership, device) => ownership.drop(device)],
+    ["when it registers anew", (ownership) => ownership.adopt(newDevice("a", HERE, 2))],
+    ["when it registers anew at another node", (ownership, device) => ownership.drop(device, "another")],
+    ["when all is cleared", (ownership) => ownership.clear()],
+  ])("%s", (_, change) => {
+    expect([isGivenUp(change, true), isGivenUp(change, false)]).toEqual([true, true]);
   });
+
+  it.each<[string, Change]>([
+    ["at another node", (ownership, device) => ownership.drop(device, device.registration.registrationId)],
+    [
+      "at this one",
+      (ownership, { registration }) => ownership.adopt(newDevice("a", THERE, 2, registration.registrationId)),
+    ],
+  ])(
+    "when its registration lives on %s, but what does something each time is not: its answer may still come",
+    (_, change) => {
+      expect([isGivenUp(change, true), isGivenUp(change, false)]).toEqual([true, false]);
+    },
+  );
 });

@@ -60,15 +60,15 @@ export class Ownership {
     this.#byRegistrationId.set(device.registration.registrationId, device);
     this.#byPeer.add(device.peer, device);
     for (const key of device.observations.keys()) this.#byToken.set(key, device);
-    if (known !== undefined) giveUp(known);
+    if (known !== undefined) giveUp(known, device.registration.registrationId);
     return device;
   }
 
-  /** Forgets a device. Whoever still works on it finds `has` false. */
-  drop(device: OwnedDevice): void {
+  /** Forgets a device. Whoever still works on it finds `has` false. `registrationId`: of the registration that its new owner serves, when that is known. */
+  drop(device: OwnedDevice, registrationId?: string): void {
     if (!this.has(device)) return;
     this.#forget(device);
-    giveUp(device);
+    giveUp(device, registrationId);
   }
 
   #forget(device: OwnedDevice): void {
@@ -105,8 +105,12 @@ export class Ownership {
   }
 }
 
-/** Drops what is to be done on a device, and what is under way: it could come after what its next owner sends. Not what does something each time, which ends by itself. */
-function giveUp({ work, underWay }: OwnedDevice): void {
+/**
+ * Drops what is to be done on a device, and what is under way: it could come after what its next owner sends. What does something each time ends by itself
+ * while the device's registration lives on: the answer may still come, on whatever way. A device that registered anew may have rebooted; it would take a repeat
+ * for a new message, and do it once more.
+ */
+function giveUp({ work, underWay, registration }: OwnedDevice, registrationId?: string): void {
   work.clear();
-  underWay?.abort();
+  if (underWay?.repeatable || registration.registrationId !== registrationId) underWay?.abort();
 }

@@ -19,7 +19,7 @@ export function adopt(state: DeviceState, peer: PeerKey, ports: TransportPorts):
 
 /** Tells the node that served the device before, if it is another one, to forget it. It may be gone: nobody waits. */
 export function forgetElsewhere(
-  device: DeviceRef & { readonly owner?: Owner },
+  device: DeviceRef & Partial<Pick<DeviceState, "owner" | "registration">>,
   previous: Owner,
   ports: TransportPorts,
 ): void {
@@ -33,7 +33,7 @@ export function forgetElsewhere(
       bootId: previous.bootId,
       deadlineMs,
       ownerEpoch,
-      ownerMoved: { tenant, endpoint, ownerEpoch },
+      ownerMoved: { tenant, endpoint, ownerEpoch, registrationId: device.registration?.registrationId ?? "" },
     })
     .catch(ports.unpublished);
 }

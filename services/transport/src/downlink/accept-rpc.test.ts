@@ -257,6 +257,32 @@ describe("an RPC request at the device's owner", () => {
     for (let count = 0; count !== 1; count = await node.metric(givenUp)) await sleep(10); // It would take minutes.
   });
 
+  it.each([
+    ["here", false],
+    ["at another node", true],
+  ])(
+    "is not repeated to a device that registered anew %s, for it may have rebooted, and holds nothing up: INDETERMINATE",
+    async (_, elsewhere) => {
+      const { system, node, device, answers, ask } = await startAsked({ coap: { ...COAP, ackTimeoutMs: 300 } });
+      const { answer } = device;
+      device.answer = () => "silent";
+      await ask("r-1", "Execute", { id: "/3/0/4" }, 60_000);
+      await until(() => requestsTo(device, "/3/0/4").length === 1, "the request");
+      device.answer = answer;
+      const owner = elsewhere ? await startNode(system) : node;
+      device.pointAt(owner);
+      await register(device);
+      await until(() => answers.length === 1, "the answer");
+      expect(answers[0]).toMatchObject({ requestId: "r-1", status: "INDETERMINATE" });
+      const { repeats } = device;
+      await askNode(system, owner, { requestId: "r-2", method: "Execute", params: { id: "/3/0/5" } });
+      await until(() => answers.length === 2, "the next answer");
+      expect(answers[1]).toMatchObject({ requestId: "r-2", result: "NOT_FOUND" });
+      await sleep(1_000); // The next repeat would be due.
+      expect(device.repeats).toBe(repeats);
+    },
+  );
+
   it("ends with TIMEOUT at its deadline when the device stays silent, and the next one gets its turn", async () => {
     const { device, answers, ask } = await startAsked();
     const answer = device.answer;

@@ -534,11 +534,11 @@ const LEAVES_WITHIN_MS = 1_000;
 /** A request that lapses within so much is not tried again, ms. */
 const LAPSES_SOON_MS = 1_000;
 const LOST = "The operation may have been carried out before";
-const LEFT = "The device moved to another address after the operation had been sent";
+const LEFT = "The device registered anew, or moved to another address, after the operation had been sent";
 const SILENT =
   "The device sleeps, did not answer what was asked before, or has been silent for too long to be reached where it was last heard: ask without failFast to wait for it";
 const HELD_UP =
-  "The operation was not sent: this node, or what another device at the same address was being asked, held it up after it had been cleared to leave, and nobody may send it later. Ask again with a new requestId";
+  "The operation was not sent: its device registered anew, or this node, or what another device at the same address was being asked, held it up after it had been cleared to leave, and nobody may send it later. Ask again with a new requestId";
 
 /** The answer to a request that wants none of the device. */
 const HANDED_OVER: Answer = { status: "SUCCESSFUL", result: "", code: 0, nodes: [] };

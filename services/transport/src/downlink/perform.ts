@@ -124,8 +124,10 @@ async function attempt(
     const patienceMs = deadlineMs - askedAtMs;
     if (patienceMs <= 0) return { type: "failed", reason: "timeout" };
     const deviceTakesMs = requestTimeoutMs(device.serving.power);
-    // Given up when the device wakes and may not have heard it, registers anew or is another node's: it is asked anew then.
-    const underWay = isRepeatable(operation) ? new AbortController() : undefined;
+    // Given up when the device wakes and may not have heard it, registers anew or is another node's: what is repeatable is asked anew then.
+    const repeatable = isRepeatable(operation);
+    const givenUp = new AbortController();
+    const underWay = { repeatable, abort: () => givenUp.abort() };
     device.underWay = underWay;
     let left = false;
     const answered = ports.coap.request({
@@ -136,7 +138,7 @@ async function attempt(
       sendByMs: Math.min(sendByMs, reachableUntilMs(device, ports.settings)),
       repeatUntilMs: repeatUntilMs(device, ports.settings, askedAtMs),
       giveUpAfterMs: Math.min(patienceMs, deviceTakesMs),
-      ...(underWay === undefined ? {} : { signal: underWay.signal }),
+      signal: givenUp.signal,
       onSent: () => {
         left = true;
         onSent?.();
@@ -151,9 +153,10 @@ async function attempt(
     const result = await answered;
     if (device.underWay === underWay) device.underWay = undefined;
     if (result.type === "failed") {
-      const reason = result.reason === "givenUp" ? "timeout" : result.reason;
+      const isCancelled = givenUp.signal.aborted && !repeatable;
+      const reason = isCancelled ? "cancelled" : result.reason === "givenUp" ? "timeout" : result.reason;
       ports.metrics.operations.with({ operation: operation.type, outcome: reason }).inc();
-      if (reason === "unsent" || (reason === "timeout" && !left) || underWay?.signal.aborted)
+      if (reason === "unsent" || (reason === "timeout" && !left) || (repeatable && givenUp.signal.aborted))
         return { type: "unreachable" };
       if (reason === "timeout" && device.lastUplinkMs <= askedAtMs) {
         // That nobody waits any more says nothing of the device.
