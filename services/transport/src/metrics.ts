@@ -29,6 +29,11 @@ export const TRANSPORT_METRICS = {
     name: "lwm2m_unavailable_answers_total",
     help: "Requests answered 5.03 because Redis was away.",
   },
+  leftUnanswered: {
+    type: "counter",
+    name: "lwm2m_unanswered_requests_total",
+    help: "Updates and Deregisters left unanswered because an emptied or rolled-back Redis, not restored yet, did not know the registration.",
+  },
   notifications: {
     type: "counter",
     name: "lwm2m_notifications_total",

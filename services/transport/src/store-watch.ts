@@ -15,6 +15,8 @@ export class StoreWatch {
   readonly #onLost: () => void;
   #incarnationId: string;
   #doubtUntilMs = Number.NEGATIVE_INFINITY;
+  /** When the store was first found not restored, monotonic ms; undefined when it is. */
+  #unrestoredSinceMs: number | undefined;
 
   private constructor(devices: DeviceStore, incarnationId: string, monotonicMs: () => number, onLost: () => void) {
     this.#devices = devices;
@@ -47,6 +49,12 @@ export class StoreWatch {
     return restored ? id : undefined;
   }
 
+  /** For how long the store has been known not to be restored, ms; undefined when it is. @throws {StateUnavailableError} */
+  async unrestoredMs(): Promise<number | undefined> {
+    await this.#ask();
+    return this.#unrestoredSinceMs === undefined ? undefined : this.#monotonicMs() - this.#unrestoredSinceMs;
+  }
+
   async #ask(): Promise<Incarnation> {
     const incarnation = await this.#devices.incarnation();
     if (incarnation.id !== this.#incarnationId) {
@@ -54,6 +62,8 @@ export class StoreWatch {
       this.#doubtUntilMs = this.#monotonicMs() + DOUBT_MS;
       this.#onLost();
     }
+    if (incarnation.restored) this.#unrestoredSinceMs = undefined;
+    else this.#unrestoredSinceMs ??= this.#monotonicMs();
     return incarnation;
   }
 }

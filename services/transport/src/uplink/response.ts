@@ -30,12 +30,22 @@ export function tryLater(random: (size: number) => Uint8Array): UplinkResponse {
   return { code: CODE.SERVICE_UNAVAILABLE, options: [uintOption(OPTION.MAX_AGE, 10 + (byte % 50))] };
 }
 
+/** How long the store may take to be restored before what it does not know is answered, ms. */
+const MAX_SILENCE_MS = 600_000;
+
 /**
  * 4.04 Not Found for a registration that the store does not know, after which the device registers anew. Silence until an emptied or rolled-back store is
- * restored: the device sends its message once more, and is known then.
+ * restored: the device sends its message once more, and is known then. 5.03 when that takes longer than 10 minutes: no router may live, and the device
+ * learns at least when to ask again.
  */
 export async function answerUnknown({
   storeWatch,
-}: Pick<TransportPorts, "storeWatch">): Promise<UplinkResponse | undefined> {
-  return (await storeWatch.isRestored()) ? { code: CODE.NOT_FOUND } : undefined;
+  metrics,
+  random,
+}: Pick<TransportPorts, "storeWatch" | "metrics" | "random">): Promise<UplinkResponse | undefined> {
+  const unrestoredMs = await storeWatch.unrestoredMs();
+  if (unrestoredMs === undefined) return { code: CODE.NOT_FOUND };
+  if (unrestoredMs > MAX_SILENCE_MS) return tryLater(random);
+  metrics.leftUnanswered.inc();
+  return undefined;
 }
