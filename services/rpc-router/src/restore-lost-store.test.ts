@@ -179,6 +179,17 @@ describe("requests of a lost store", () => {
     expect(fixture.responses).toEqual([]);
   });
 
+  it("that were dispatched end INDETERMINATE though a redelivery said ACCEPTED behind that; what ended before counts no more", async () => {
+    const { name: topic } = TOPICS.rpcState;
+    fixture.bus.subscribe({ type: "reader", topic, from: "earliest", handle: () => {} }).pause(); // As Kafka, which compacts later.
+    for (const state of [RPC_STATE_ACCEPTED, RPC_STATE_DISPATCHED, RPC_STATE_ACCEPTED]) await record("r-1", state);
+    for (const state of [RPC_STATE_DISPATCHED, null, RPC_STATE_ACCEPTED]) await record("r-2", state);
+    await restore();
+    expect(fixture.responses).toMatchObject([{ requestId: "r-1", status: INDETERMINATE }]);
+    expect(await fixture.openRequests(METER)).toMatchObject([{ requestId: "r-2" }]);
+    expect(opened).toEqual(["r-2"]);
+  });
+
   it("are passed over where their record is damaged", async () => {
     const ofAnother = lwm2m.v1.RpcStateRecord.encode({ request: requestOf("r-3"), state: RPC_STATE_ACCEPTED }).finish();
     await publish("rpcState", rpcStateKey("default", "meter-1", "r-1"), ofAnother);

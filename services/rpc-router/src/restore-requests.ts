@@ -36,14 +36,19 @@ export async function restoreRequests(onOpen: (request: Accepted) => void, resto
   const { ports, signal } = restoring;
   const ended = new EndedMeanwhile(await openRequests(ports.devices));
   const topic = ports.settings.topicPrefix + TOPICS.rpcState.name;
-  const records = await readTable(ports.bus, topic, { onRecord: (record) => ended.note(record), signal });
+  const dispatched = new Dispatched();
+  const onRecord = (record: IncomingRecord): void => {
+    ended.note(record);
+    dispatched.note(record);
+  };
+  const records = await readTable(ports.bus, topic, { onRecord, signal });
   for (const { tombstone, device, requestId } of ended.requests()) {
     await restoring.put("request", tombstone, async () => {
       await ports.devices.close({ device, requestId, nowMs: ports.clock() });
       return "ended";
     });
   }
-  const { requests, damaged } = byDevice(records.values());
+  const { requests, damaged } = byDevice(records.values(), dispatched);
   for (const record of damaged) await restoring.put("request", record, async () => "damaged");
   for (const ofDevice of requests.values()) {
     let state: DeviceState | undefined;
@@ -79,6 +84,24 @@ class EndedMeanwhile {
       const open = this.#open.get(key);
       return open === undefined ? [] : [{ ...open, tombstone }];
     });
+  }
+}
+
+/**
+ * Requests that went on record as DISPATCHED and did not end since, whatever follows: a router that hands a request over once more, or is slow to note that
+ * it accepted it, puts ACCEPTED behind what the owner wrote.
+ */
+class Dispatched {
+  readonly #keys = new Set<string>();
+
+  note({ key, value }: IncomingRecord): void {
+    if (key === null) return;
+    if (value === null) this.#keys.delete(key);
+    else if (decode(value)?.state === lwm2m.v1.RpcState.RPC_STATE_DISPATCHED) this.#keys.add(key);
+  }
+
+  has(key: string): boolean {
+    return this.#keys.has(key);
   }
 }
 
@@ -130,14 +153,17 @@ async function restoreRequest(
   return { type: outcome.type === "reopened" ? "restored" : "known", state: outcome.state };
 }
 
-function byDevice(records: Iterable<IncomingRecord>): {
+function byDevice(
+  records: Iterable<IncomingRecord>,
+  dispatched: Dispatched,
+): {
   readonly requests: ReadonlyMap<string, readonly OnRecord[]>;
   readonly damaged: readonly IncomingRecord[];
 } {
   const requests = new Map<string, OnRecord[]>();
   const damaged: IncomingRecord[] = [];
   for (const record of records) {
-    const read = onRecord(record);
+    const read = onRecord(record, dispatched);
     if (read === undefined) {
       damaged.push(record);
       continue;
@@ -151,15 +177,10 @@ function byDevice(records: Iterable<IncomingRecord>): {
 }
 
 /** `undefined` when its bytes are damaged or say another request than its key. */
-function onRecord(source: IncomingRecord): OnRecord | undefined {
+function onRecord(source: IncomingRecord, dispatched: Dispatched): OnRecord | undefined {
   const { key, value, timestampMs } = source;
-  let record: lwm2m.v1.RpcStateRecord;
-  try {
-    record = lwm2m.v1.RpcStateRecord.decode(value ?? new Uint8Array());
-  } catch {
-    // protobufjs throws Error, RangeError and TypeError for bytes that are no message.
-    return undefined;
-  }
+  const record = decode(value ?? new Uint8Array());
+  if (record === undefined) return undefined;
   const { tenant, endpoint, requestId, method, params, expiresAtMs, failFast } = lwm2m.v1.RpcRequest.create(
     record.request ?? {},
   );
@@ -177,6 +198,16 @@ function onRecord(source: IncomingRecord): OnRecord | undefined {
     },
     // The record is written in the step that accepts: requests of one device follow one another, each after the record of the one before.
     acceptedAtMs: timestampMs,
-    dispatched: record.state === lwm2m.v1.RpcState.RPC_STATE_DISPATCHED,
+    dispatched: dispatched.has(key),
   };
+}
+
+/** `undefined` when its bytes are damaged. */
+function decode(value: Uint8Array): lwm2m.v1.RpcStateRecord | undefined {
+  try {
+    return lwm2m.v1.RpcStateRecord.decode(value);
+  } catch {
+    // protobufjs throws Error, RangeError and TypeError for bytes that are no message.
+    return undefined;
+  }
 }
