@@ -93,6 +93,8 @@ export interface Incarnation {
   readonly highWaterS: number;
   /** What Kafka knows of the life before has been read back: until then what the store does not have proves nothing. */
   readonly restored: boolean;
+  /** Its requests have, which come first: what was sent is not taken for new. */
+  readonly requestsRestored: boolean;
 }
 
 /** What a Register asks for. Ids and times that the store decides are missing. */
@@ -495,8 +497,8 @@ export interface DeviceStore {
   settle(shard: number, outboxIds: readonly string[]): Promise<void>;
   /** Tells which life of the store this is, as it was after the call, however many call at once; called now and then, it notices a roll-back. */
   incarnation(): Promise<Incarnation>;
-  /** Notes that this life of the store has all that was known of the one before; false when it is over already. */
-  markRestored(incarnationId: string): Promise<boolean>;
+  /** Notes that this life of the store has all that was known of the one before, or its requests; false when it is over already. */
+  markRestored(incarnationId: string, extent?: "all" | "requests"): Promise<boolean>;
   /** Lists registrations, for the console and the CLI; never on a serving path. `cursor` continues where the last page ended. `waiting` is left at 0. */
   list(request: {
     readonly tenant?: string;

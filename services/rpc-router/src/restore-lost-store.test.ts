@@ -22,7 +22,7 @@ import { routeRequest } from "./route-requests.ts";
 import { RouterFixture } from "./router-fixture.ts";
 
 const { RPC_STATE_ACCEPTED, RPC_STATE_DISPATCHED } = lwm2m.v1.RpcState;
-const { INDETERMINATE } = lwm2m.v1.RpcFinalStatus;
+const { INDETERMINATE, NOT_REGISTERED, EXPIRED } = lwm2m.v1.RpcFinalStatus;
 const METER = { tenant: "default", endpoint: "meter-1" };
 
 let fixture: RouterFixture;
@@ -63,6 +63,20 @@ function provision(kind: "profile" | "device", id: string, body: lwm2m.v1.Provis
 /** A request as it is asked for, and as lwm2m.rpc.state.v1 has it. */
 function requestOf(requestId: string, expiresAtMs = fixture.nowMs + 30_000): lwm2m.v1.RpcRequest.$Properties {
   return { ...METER, requestId, method: "Execute", params: '{"id":"/3/0/4"}', expiresAtMs };
+}
+
+/** The record that asks for it. */
+function incoming(requestId: string, asked: lwm2m.v1.RpcRequest.$Properties = {}): Parameters<typeof routeRequest>[0] {
+  const request = { ...requestOf(requestId), ...asked };
+  return {
+    topic: TOPICS.rpcRequest.name,
+    partition: 0,
+    offset: 0,
+    key: deviceKey(request.tenant ?? "", request.endpoint ?? ""),
+    value: lwm2m.v1.RpcRequest.encode(request).finish(),
+    headers: { [CONTENT_TYPE_HEADER]: CONTENT_TYPE.protobuf },
+    timestampMs: 0,
+  };
 }
 
 /** Puts a request on record. The memory bus stamps in ms: each gets its own. */
@@ -111,6 +125,18 @@ async function recordDevice(
 
 function deviceState(endpoint = "meter-1"): Promise<DeviceState | undefined> {
   return fixture.devices.get({ tenant: "default", endpoint });
+}
+
+/** The bus, with a say in what is subscribed to. */
+function watchBus(subscribe: Bus["subscribe"]): Bus {
+  const { bus } = fixture;
+  return {
+    sender: (options) => bus.sender(options),
+    ensureTopics: (topics, mode) => bus.ensureTopics(topics, mode),
+    endOffsets: (topic) => bus.endOffsets(topic),
+    stop: () => bus.stop(),
+    subscribe,
+  };
 }
 
 describe("requests of a lost store", () => {
@@ -201,16 +227,7 @@ describe("requests of a lost store", () => {
 });
 
 describe("a request that comes before the store is restored", () => {
-  const incoming = (): Parameters<typeof routeRequest>[0] => ({
-    topic: TOPICS.rpcRequest.name,
-    partition: 0,
-    offset: 0,
-    key: "default/meter-1",
-    value: lwm2m.v1.RpcRequest.encode(requestOf("r-1")).finish(),
-    headers: { [CONTENT_TYPE_HEADER]: CONTENT_TYPE.protobuf },
-    timestampMs: 0,
-  });
-  const route = (): Promise<void> => routeRequest(incoming(), () => {}, fixture.ports);
+  const route = (): Promise<void> => routeRequest(incoming("r-1"), () => {}, fixture.ports);
 
   it("waits, and is then carried out as any other", async () => {
     await recordDevice("meter-1");
@@ -237,23 +254,60 @@ describe("a request that comes before the store is restored", () => {
   });
 });
 
-describe("requests of a lost store, while provisioning is still being read", () => {
-  it("are open again", async () => {
+describe("while a lost store has its requests again, and provisioning is still being read", () => {
+  let release: () => void;
+  let restoring: Promise<void>;
+  beforeEach(async () => {
+    await fixture.register("meter-1", await fixture.node(7, "00000000000000b7"));
     await record("r-1", RPC_STATE_ACCEPTED);
-    const { promise: released, resolve: release } = Promise.withResolvers<void>();
+    const { promise: released, resolve } = Promise.withResolvers<void>();
+    release = resolve;
     const bus = watchBus((subscription) => {
       if (subscription.type !== "reader" || subscription.topic !== TOPICS.provisioning.name)
         return fixture.bus.subscribe(subscription);
       const { handle } = subscription;
       return fixture.bus.subscribe({ ...subscription, handle: (taken) => released.then(() => handle(taken)) });
     });
-    const restoring = restore({ ...fixture.ports, bus });
-    await fixture.until(() => opened.includes("r-1"));
-    expect(await fixture.openRequests(METER)).toMatchObject([{ requestId: "r-1" }]);
-    expect(await fixture.provisioning.get("device", "default", "meter-1")).toBeUndefined();
+    restoring = restore({ ...fixture.ports, bus });
+    while (!(await fixture.devices.incarnation()).requestsRestored) await fixture.settle();
+  });
+  afterEach(async () => {
     release();
     await restoring;
-    expect(await fixture.provisioning.get("device", "default", "meter-1")).toBeDefined();
+  });
+
+  it("those are open, and no others are taken for new", async () => {
+    expect(await fixture.openRequests(METER)).toMatchObject([{ requestId: "r-1" }]);
+    expect(await fixture.devices.incarnation()).toMatchObject({ restored: false });
+  });
+
+  it("a request to a device that its owner wrote back is routed", async () => {
+    await routeRequest(incoming("r-2"), () => {}, fixture.ports);
+    await fixture.settle();
+    const performed = fixture.commands.flatMap(({ command }) => command.perform?.request?.requestId ?? []);
+    expect(performed).toEqual(["r-2"]);
+  });
+
+  it("one to a device that is not there, or that must not wait, waits for the devices", async () => {
+    const toUnknown = incoming("r-2", { endpoint: "meter-2" });
+    const failFast = incoming("r-3", { failFast: true });
+    for (const each of [toUnknown, failFast]) {
+      await expect(routeRequest(each, () => {}, fixture.ports)).rejects.toThrow(StateUnavailableError);
+    }
+    await fixture.settle();
+    expect(fixture.responses).toEqual([]);
+    release();
+    await restoring;
+    await routeRequest(toUnknown, () => {}, fixture.ports);
+    await fixture.settle();
+    expect(fixture.responses).toMatchObject([{ requestId: "r-2", status: NOT_REGISTERED }]);
+  });
+
+  it("one to a device that is not there lapses in time", async () => {
+    const lapsed = incoming("r-2", { endpoint: "meter-2", expiresAtMs: fixture.nowMs });
+    await routeRequest(lapsed, () => {}, fixture.ports);
+    await fixture.settle();
+    expect(fixture.responses).toMatchObject([{ requestId: "r-2", status: EXPIRED }]);
   });
 });
 
@@ -442,18 +496,6 @@ describe("a store that is restored", () => {
     expect((await fixture.devices.list({ limit: 200 })).devices).toHaveLength(100);
   });
 });
-
-/** The bus, with a say in what is subscribed to. */
-function watchBus(subscribe: Bus["subscribe"]): Bus {
-  const { bus } = fixture;
-  return {
-    sender: (options) => bus.sender(options),
-    ensureTopics: (topics, mode) => bus.ensureTopics(topics, mode),
-    endOffsets: (topic) => bus.endOffsets(topic),
-    stop: () => bus.stop(),
-    subscribe,
-  };
-}
 
 describe("a store that Kafka knows nothing of", () => {
   it("gets its provisioning, and no other topic is read", async () => {

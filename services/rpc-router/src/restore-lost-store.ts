@@ -78,7 +78,7 @@ export class StoreRestorer {
 
   /** False when it became needless on the way: another router has done it, or the store was lost once more. */
   async #restore(restoring: Restoring): Promise<boolean> {
-    const { materialiser, onOpen } = this.#parts;
+    const { materialiser } = this.#parts;
     const index = ({ name }: { readonly name: string }): Promise<TableIndex> =>
       indexTable(this.#ports.bus, this.#ports.settings.topicPrefix + name, restoring.signal);
     try {
@@ -86,7 +86,7 @@ export class StoreRestorer {
         index(TOPICS.deviceState),
         index(TOPICS.attributeUpdate),
         materialiser.rebuild(),
-        restoreRequests(onOpen, restoring),
+        this.#restoreRequests(restoring),
       ]);
       await restoreDevices(devices, restoring);
       await restoreValues(values, restoring);
@@ -96,5 +96,12 @@ export class StoreRestorer {
       throw error;
     }
     return this.#ports.devices.markRestored(restoring.incarnation);
+  }
+
+  /** From then on requests are routed to the devices that are known: their owners write them back themselves. */
+  async #restoreRequests(restoring: Restoring): Promise<void> {
+    await restoreRequests(this.#parts.onOpen, restoring);
+    await restoring.confirm();
+    await this.#ports.devices.markRestored(restoring.incarnation, "requests");
   }
 }

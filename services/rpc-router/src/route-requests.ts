@@ -144,12 +144,12 @@ async function accept(
       return "repeated";
     case "open": {
       const handOverAgain = async (): Promise<void> => {
-        await forwardAgain(accepted.open, accepted.state, ports);
+        if ((await forwardAgain(accepted.open, accepted.state, ports)) === "answered") return;
         // Who finished it meanwhile may have taken it off the record before it was put there once more; or may not have published the answer yet.
         const now = await devices.accept({ ...acceptance, nowMs: clock() });
         if (now.type === "finished") await repeatEnd({ ...open, contentType: now.contentType }, now.response, ports);
       };
-      await inOneLife(handOverAgain, ports);
+      await inOneLife(handOverAgain, ports, needsOf(open, accepted.state, nowMs));
       return "repeated";
     }
     case "conflict":
@@ -169,11 +169,21 @@ async function accept(
         ]);
         return outcome;
       };
-      const outcome = await inOneLife(handOver, ports);
+      const outcome = await inOneLife(handOver, ports, needsOf(open, accepted.state, nowMs));
       failpoint("handed");
       return outcome;
     }
   }
+}
+
+/** What of a lost store must be there again: the device too where its absence would be the answer. */
+function needsOf(
+  { expiresAtMs, failFast }: Accepted,
+  state: DeviceState | undefined,
+  nowMs: number,
+): "requests" | "all" {
+  const isAbsent = state === undefined || nowMs >= state.registration.expiresAtMs;
+  return nowMs < expiresAtMs && (isAbsent || failFast) ? "all" : "requests";
 }
 
 /** From when a request lives that does not say how long, ms since 1970: from now, unless it is a redelivery of long ago. */
@@ -240,9 +250,13 @@ async function repeatAnswer(request: Finishing, response: Uint8Array, ports: Rou
  * A request that is open already: a repeat, or our own record once more because its router died before it had handed the request over. The node that has it
  * in hand ignores the second command, so it is safe to send one; what was dispatched is in a node's hands for certain.
  */
-async function forwardAgain(open: WaitingRequest, state: DeviceState | undefined, ports: RouterPorts): Promise<void> {
-  if (open.dispatchedBy === undefined && !open.displaced)
-    await forward(open, state, { traceParent: "", isFirst: false }, ports);
+async function forwardAgain(
+  open: WaitingRequest,
+  state: DeviceState | undefined,
+  ports: RouterPorts,
+): Promise<"routed" | "waiting" | "answered" | undefined> {
+  if (open.dispatchedBy !== undefined || open.displaced) return undefined;
+  return forward(open, state, { traceParent: "", isFirst: false }, ports);
 }
 
 /** Sends an accepted request where `route` says. `isFirst`: for the first time, so it is QUEUED. */

@@ -362,5 +362,18 @@ export function describeRestore(
       expect(await store.markRestored(id)).toBe(true);
       expect(await stores()[2].incarnation()).toMatchObject({ id, restored: true });
     });
+
+    it("An emptied store has its requests before it has all, and keeps the mark that says more", async () => {
+      await lose();
+      const { id, requestsRestored } = await store.incarnation();
+      expect(requestsRestored).toBe(false);
+      expect(await store.markRestored(`${id}0`, "requests")).toBe(false);
+      expect(await store.markRestored(id, "requests")).toBe(true);
+      expect(await stores()[2].incarnation()).toMatchObject({ id, requestsRestored: true, restored: false });
+      await store.markRestored(id);
+      expect(await stores()[2].incarnation()).toMatchObject({ id, requestsRestored: true, restored: true });
+      expect(await store.markRestored(id, "requests")).toBe(true);
+      expect(await store.incarnation()).toMatchObject({ requestsRestored: true, restored: true });
+    });
   });
 }

@@ -129,14 +129,14 @@ export class MemoryDeviceStore implements DeviceStore {
   readonly #now: () => number;
   readonly #outboxMaxEntries: number;
   readonly #onOutboxDropped: (count: number) => void;
-  #restored: boolean;
+  #restored: "all" | "requests" | "nothing";
   #lastPlace = 0;
 
   constructor(options: MemoryDeviceStoreOptions = {}) {
     this.#now = options.now ?? Date.now;
     this.#outboxMaxEntries = options.outboxMaxEntries ?? OUTBOX_MAX_ENTRIES;
     this.#onOutboxDropped = options.onOutboxDropped ?? (() => {});
-    this.#restored = !options.lost;
+    this.#restored = options.lost ? "nothing" : "all";
   }
 
   async register(request: RegisterRequest): Promise<RegisterOutcome> {
@@ -473,12 +473,18 @@ export class MemoryDeviceStore implements DeviceStore {
   }
 
   async incarnation(): Promise<Incarnation> {
-    return { id: this.#incarnation, highWaterS: Math.floor(this.#now() / 1000), restored: this.#restored };
+    return {
+      id: this.#incarnation,
+      highWaterS: Math.floor(this.#now() / 1000),
+      restored: this.#restored === "all",
+      requestsRestored: this.#restored !== "nothing",
+    };
   }
 
-  async markRestored(incarnationId: string): Promise<boolean> {
-    this.#restored ||= incarnationId === this.#incarnation;
-    return incarnationId === this.#incarnation;
+  async markRestored(incarnationId: string, extent: "all" | "requests" = "all"): Promise<boolean> {
+    if (incarnationId !== this.#incarnation) return false;
+    if (this.#restored !== "all") this.#restored = extent;
+    return true;
   }
 
   async list(request: {

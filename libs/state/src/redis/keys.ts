@@ -74,7 +74,7 @@ export function budgetKey(name: string): string {
 /** Random id and high-water second of this life of the store, and the run id of its server; what begins with it and a colon counts a node's looks at it. */
 export const INCARNATION_KEY = "lw:{n}:incarnation";
 
-/** Behind the incarnation's key: the id of the life into which all that was known of the one before has been read back. */
+/** Behind the incarnation's key: the id of the life into which all that was known of the one before has been read back, or, with ` requests` behind it, its requests. */
 export const RESTORED_SUFFIX = ":restored";
 
 /** Offset up to which the read model is gap-free. */

@@ -118,6 +118,11 @@ type Reply = readonly [type: string, ...rest: ScriptReply[]];
 const TEXT_MAX_BYTES = 0xffff;
 /** Most shards that `list` asks at once. */
 const LIST_BATCH_MAX = 256;
+/** Says of a life of the store that its requests have been read back; its mere id says that all has. */
+function requestsMark(incarnationId: string): string {
+  return `${incarnationId} requests`;
+}
+
 /** How long the store remembers who asked for its incarnation, s; who asks again later is told of another one. */
 const CALLER_MEMORY_S = 86_400;
 
@@ -459,13 +464,16 @@ export class RedisDeviceStore implements DeviceStore {
       randomBytes(8).toString("hex"),
       CALLER_MEMORY_S,
     );
-    const [id, highWaterS, calls, restored] = reply as [Buffer, number, number, number];
+    const [id, highWaterS, calls, mark] = reply as [Buffer, number, number, Buffer];
     this.#seen = { id: id.toString(), calls };
-    return { id: this.#seen.id, highWaterS, restored: restored === 1 };
+    const restored = mark.equals(id);
+    const requestsRestored = restored || mark.toString() === requestsMark(this.#seen.id);
+    return { id: this.#seen.id, highWaterS, restored, requestsRestored };
   }
 
-  async markRestored(incarnationId: string): Promise<boolean> {
-    return (await this.#incarnations.run("mark-restored", INCARNATION_KEY, incarnationId)) === 1;
+  async markRestored(incarnationId: string, extent: "all" | "requests" = "all"): Promise<boolean> {
+    const mark = extent === "all" ? incarnationId : requestsMark(incarnationId);
+    return (await this.#incarnations.run("mark-restored", INCARNATION_KEY, incarnationId, mark)) === 1;
   }
 
   async list(request: {

@@ -17,4 +17,4 @@ second = math.max(tonumber(second), now)
 calls = math.max(calls, seen_calls) + 1
 redis.call("SET", KEYS[1], string.format("%s %.0f %s", id, second, run))
 redis.call("SET", own, calls, "EX", memory_s)
-return { id, second, calls, redis.call("GET", KEYS[1] .. RESTORED) == id and 1 or 0 }
+return { id, second, calls, redis.call("GET", KEYS[1] .. RESTORED) or "" }
