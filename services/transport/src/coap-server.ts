@@ -34,6 +34,8 @@ export interface OutgoingRequest {
   readonly sendByMs?: number;
   /** It is not repeated after then, monotonic ms: the device does not listen any more. */
   readonly repeatUntilMs?: number;
+  /** Its further blocks are repeated for so long after the device's last answer, ms. */
+  readonly repeatForMs?: number;
   /** When nobody waits for the response any more and the request is given up, ms from now; never when absent or infinite. */
   readonly giveUpAfterMs?: number;
   /** Gives the request up. */

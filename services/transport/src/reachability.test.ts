@@ -6,7 +6,7 @@ import {
   isReachable,
   type Listener,
   type ReachabilitySettings,
-  repeatUntilMs,
+  requestBounds,
 } from "./reachability.ts";
 
 const FLOW: ReachabilitySettings = { mode: "flow", singleExchangeWindowMs: 25_000, flowWindowMs: 110_000 };
@@ -118,6 +118,24 @@ describe("a message is repeated", () => {
     ["for the cycle for which the network holds it back (E_DRX)", VIP, device(EDRX), 43_000],
     ["for that cycle, while the mapping is trusted", FLOW, device(EDRX), 25_000],
   ])("%s", (_, reachability, listener, untilMs) => {
-    expect(repeatUntilMs(listener, { reachability, awake: AWAKE }, 3_000)).toBe(untilMs);
+    expect(requestBounds(listener, { reachability, awake: AWAKE }, 3_000).repeatUntilMs).toBe(untilMs);
+  });
+
+  it.each([
+    [
+      "for as long after an answer as the device listens",
+      VIP,
+      device({}, { queueMode: true, lastUplinkMs: 1_000 }),
+      93_000,
+    ],
+    ["for as long after an answer as its mapping is trusted", FLOW, device({}, { lastUplinkMs: 1_000 }), 25_000],
+    [
+      "without end after an answer, to a device that always listens behind no NAT",
+      VIP,
+      device(),
+      Number.POSITIVE_INFINITY,
+    ],
+  ])("%s", (_, reachability, listener, forMs) => {
+    expect(requestBounds(listener, { reachability, awake: AWAKE }, 3_000).repeatForMs).toBe(forMs);
   });
 });

@@ -81,18 +81,37 @@ export interface ListeningSettings {
  * Until when a datagram finds the device if it is not heard before, on the clock of its flow: it listens, and the way to it is open.
  * Later it would find nobody, or corrupt the device's mapped port.
  */
-export function reachableUntilMs(device: Listener, { reachability, awake }: ListeningSettings): number {
+function reachableUntilMs(device: Listener, { reachability, awake }: ListeningSettings): number {
   const listensMs = awakeMs(device, awake);
   if (device.asleep && listensMs !== Number.POSITIVE_INFINITY) return Number.NEGATIVE_INFINITY;
   return device.lastUplinkMs + Math.min(listensMs, windowMs(device, reachability, device.serving.flowWindowMs));
 }
 
 /** Until when a message that leaves now may be repeated, if the device is not heard before: as above, or as long as the network holds it back for the device (E_DRX). */
-export function repeatUntilMs(device: Listener, { reachability, awake }: ListeningSettings, nowMs: number): number {
+function repeatUntilMs(device: Listener, { reachability, awake }: ListeningSettings, nowMs: number): number {
   const listensMs = device.lastUplinkMs + awakeMs(device, awake);
   const heldBackMs = requestTimeoutMs(device.serving.power);
   const hearsUntilMs = heldBackMs === Number.POSITIVE_INFINITY ? listensMs : Math.max(listensMs, nowMs + heldBackMs);
   return Math.min(hearsUntilMs, device.lastUplinkMs + windowMs(device, reachability, device.serving.flowWindowMs));
+}
+
+/** When the datagrams of a request that is made now may leave. */
+export interface RequestBounds {
+  /** The first of its first message, monotonic ms. */
+  readonly sendByMs: number;
+  /** Its repeats, monotonic ms. */
+  readonly repeatUntilMs: number;
+  /** Repeats of further blocks, ms after the device was last heard. */
+  readonly repeatForMs: number;
+}
+
+/** As `reachableUntilMs` and `repeatUntilMs` say; each answer of the device opens its window anew. */
+export function requestBounds(device: Listener, settings: ListeningSettings, nowMs: number): RequestBounds {
+  return {
+    sendByMs: reachableUntilMs(device, settings),
+    repeatUntilMs: repeatUntilMs(device, settings, nowMs),
+    repeatForMs: repeatUntilMs(device, settings, device.lastUplinkMs) - device.lastUplinkMs,
+  };
 }
 
 /** Whether a datagram sent now finds the device. */

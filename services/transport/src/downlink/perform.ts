@@ -19,7 +19,7 @@ import { decodeReported, reportedFormat } from "../decode-reported.ts";
 import { hear } from "../hear.ts";
 import type { OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
-import { isReachable, reachableUntilMs, repeatUntilMs, requestTimeoutMs } from "../reachability.ts";
+import { isReachable, requestBounds, requestTimeoutMs } from "../reachability.ts";
 import { nextHead } from "../record-writer.ts";
 import { versionedPaths } from "../serving.ts";
 import { publishValues } from "../telemetry.ts";
@@ -129,14 +129,15 @@ async function attempt(
     const givenUp = new AbortController();
     const underWay = { repeatable, abort: () => givenUp.abort() };
     device.underWay = underWay;
+    const bounds = requestBounds(device, ports.settings, askedAtMs);
     let left = false;
     const answered = ports.coap.request({
       peer: device.peer,
       ...request,
       token: options.token ?? tokenFor(device, ports),
       responseTimeoutMs: ports.settings.responseTimeoutMs,
-      sendByMs: Math.min(sendByMs, reachableUntilMs(device, ports.settings)),
-      repeatUntilMs: repeatUntilMs(device, ports.settings, askedAtMs),
+      ...bounds,
+      sendByMs: Math.min(sendByMs, bounds.sendByMs),
       giveUpAfterMs: Math.min(patienceMs, deviceTakesMs),
       signal: givenUp.signal,
       onSent: () => {

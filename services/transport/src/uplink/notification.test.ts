@@ -1,6 +1,7 @@
 import { CODE, CONTENT_FORMAT, uriPath } from "@ferry/coap";
 import { lwm2m, TOPICS } from "@ferry/proto";
 import { afterEach, describe, expect, it, jest } from "@jest/globals";
+import { TRANSPORT_CONFIG, type TransportSettings } from "../config.ts";
 import { ask } from "../rpc-fixture.ts";
 import {
   collect,
@@ -31,6 +32,7 @@ const isUndecodable = ({ event }: Lifecycle): boolean => event === lwm2m.v1.Life
 /** A registered device whose Object Instance /3/0 is observed. */
 async function observe(
   system: System = memorySystem(),
+  change: Partial<TransportSettings> = {},
 ): Promise<{ device: TestDevice; location: string; node: Node; telemetry: Telemetry[]; lifecycle: Lifecycle[] }> {
   await provision(system);
   await publishProfile(system, {
@@ -41,7 +43,7 @@ async function observe(
       "/3/0/7": { key: "voltages", telemetry: true },
     },
   });
-  const node = await startNode(system);
+  const node = await startNode(system, change);
   const telemetry = collect(system.bus, TOPICS.telemetry);
   const lifecycle = collect(system.bus, TOPICS.lifecycle);
   const device = await openDevice(node);
@@ -154,6 +156,30 @@ it("A notification in blocks whose rest was not fetched before the device regist
   // From elsewhere: where it was, a CON is under way.
   await register(await openDevice(node));
   expect(await outcome).toBe("reset");
+});
+
+describe("The rest of a notification in blocks is not asked for again", () => {
+  const { coap } = TRANSPORT_CONFIG.load({ env: {} });
+  const VIP = { mode: "vip", singleExchangeWindowMs: 25_000, flowWindowMs: 110_000 } as const;
+
+  it.each<[string, TransportSettings["reachability"], (node: Node) => Promise<unknown>]>([
+    [
+      "when the way to its device is not open any more",
+      { mode: "flow", singleExchangeWindowMs: 500, flowWindowMs: 500 },
+      async () => {},
+    ],
+    ["when its device registered anew from elsewhere", VIP, async (node) => register(await openDevice(node))],
+  ])("%s", async (_, reachability, change) => {
+    const { device, node } = await observe(memorySystem(), { reachability, coap: { ...coap, ackTimeoutMs: 600 } });
+    device.answer = () => "silent";
+    device.requests.length = 0;
+    void device.notify(" ".repeat(2_000), 5, CONTENT_FORMAT.SENML_JSON);
+    await until(() => linesOf(device).includes("GET /3/0"), "the rest to be asked for");
+    await change(node);
+    // Time enough for a repeat: ACK_TIMEOUT × ACK_RANDOM_FACTOR.
+    await new Promise((resolve) => setTimeout(resolve, 1_100));
+    expect(device.repeats).toBe(0);
+  });
 });
 
 describe("a CON that stays without ACK", () => {

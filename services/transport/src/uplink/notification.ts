@@ -14,6 +14,7 @@ import type { GapReason } from "../gaps.ts";
 import { hear } from "../hear.ts";
 import type { HeldObservation, OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
+import { requestBounds, requestTimeoutMs } from "../reachability.ts";
 import { nextHead } from "../record-writer.ts";
 import type { TakeOver } from "../take-over.ts";
 import { publishValues } from "../telemetry.ts";
@@ -210,21 +211,28 @@ export class Notifications {
   /** The first block is acknowledged with the rest: only then is the notification durable. */
   #fetchRest(device: OwnedDevice, held: HeldObservation, notification: IncomingNotification): void {
     const ports = this.#ports;
-    const { more, payload, peer } = notification;
+    const { more, payload } = notification;
     if (more === undefined) return;
     const fetch = async (): Promise<void> => {
       const { blockSize, etag } = more;
+      const givenUp = new AbortController();
+      const underWay = { repeatable: true, abort: () => givenUp.abort() };
+      device.underWay = underWay;
       const request = toCoapRequest(readOf(held.paths), {
         format: contentFormat(notification, device, held),
         rootPath: device.serving.supported.rootPath,
       });
       const result = await ports.coap.request({
-        peer,
+        peer: device.peer,
         ...request,
         token: tokenFor(device, ports),
         responseTimeoutMs: ports.settings.responseTimeoutMs,
+        ...requestBounds(device, ports.settings, ports.clock.monotonicMs()),
+        giveUpAfterMs: requestTimeoutMs(device.serving.power),
+        signal: givenUp.signal,
         continueFrom: { body: payload, blockSize, ...(etag === undefined ? {} : { etag }) },
       });
+      if (device.underWay === underWay) device.underWay = undefined;
       if (result.type === "failed" || result.response.code !== CODE.CONTENT) return this.#abandon(device, notification);
       this.#publish(device, held, notification, result.response.payload);
     };
