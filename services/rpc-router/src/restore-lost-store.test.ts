@@ -257,8 +257,16 @@ describe("a request that comes before the store is restored", () => {
 describe("while a lost store has its requests again, and provisioning is still being read", () => {
   let release: () => void;
   let restoring: Promise<void>;
+  let commandsBefore: number | undefined;
   beforeEach(async () => {
     await fixture.register("meter-1", await fixture.node(7, "00000000000000b7"));
+    commandsBefore = undefined;
+    const markRestored = fixture.devices.markRestored.bind(fixture.devices);
+    fixture.devices.markRestored = async (...mark) => {
+      await fixture.settle();
+      commandsBefore ??= fixture.commands.length;
+      return markRestored(...mark);
+    };
     await record("r-1", RPC_STATE_ACCEPTED);
     const { promise: released, resolve } = Promise.withResolvers<void>();
     release = resolve;
@@ -276,8 +284,11 @@ describe("while a lost store has its requests again, and provisioning is still b
     await restoring;
   });
 
-  it("those are open, and no others are taken for new", async () => {
+  it("those are open, and their nodes are told when they may fetch them", async () => {
     expect(await fixture.openRequests(METER)).toMatchObject([{ requestId: "r-1" }]);
+    await fixture.until(() => fixture.commands.length > 0);
+    expect(fixture.commands).toMatchObject([{ slot: 7, command: { workWaits: METER } }]);
+    expect(commandsBefore).toBe(0);
     expect(await fixture.devices.incarnation()).toMatchObject({ restored: false });
   });
 

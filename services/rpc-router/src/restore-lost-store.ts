@@ -8,6 +8,7 @@ import { restoreRequests } from "./restore-requests.ts";
 import { restoreValues } from "./restore-values.ts";
 import { Restoring } from "./restoring.ts";
 import type { Accepted } from "./route-requests.ts";
+import { tellWorkWaits } from "./work-waits.ts";
 
 /** What a restorer needs of its router. */
 export interface RestorerParts {
@@ -100,8 +101,10 @@ export class StoreRestorer {
 
   /** From then on requests are routed to the devices that are known: their owners write them back themselves. */
   async #restoreRequests(restoring: Restoring): Promise<void> {
-    await restoreRequests(this.#parts.onOpen, restoring);
+    const haveWork = await restoreRequests(this.#parts.onOpen, restoring);
     await restoring.confirm();
     await this.#ports.devices.markRestored(restoring.incarnation, "requests");
+    // Before the mark a node would not fetch.
+    for (const state of haveWork) await tellWorkWaits(state.registration, state, this.#ports);
   }
 }

@@ -7,7 +7,6 @@ import { publishFinished } from "./progress.ts";
 import type { Restored, Restoring, Source } from "./restoring.ts";
 import type { Answer } from "./route.ts";
 import { type Accepted, digestOf } from "./route-requests.ts";
-import { tellWorkWaits } from "./work-waits.ts";
 
 /** Shards that are asked for their open requests at a time, and requests per answer. */
 const SHARDS_AT_ONCE = 128;
@@ -29,10 +28,13 @@ const INDETERMINATE: Answer = {
 };
 
 /**
- * Reads lwm2m.rpc.state.v1 back into the store: what was accepted is open again, in the order of acceptance and with its deadline, and the device's node is told;
- * what was dispatched ends INDETERMINATE. What a rolled-back store has open and Kafka knows to have its final answer is forgotten. `onOpen` is told of each request that waits for its answer again.
+ * Reads lwm2m.rpc.state.v1 back into the store: what was accepted is open again, in the order of acceptance and with its deadline; what was dispatched ends
+ * INDETERMINATE. Answers the devices that something waits for, whose nodes are to be told. What a rolled-back store has open and Kafka knows to have its final answer is forgotten. `onOpen` is told of each request that waits for its answer again.
  */
-export async function restoreRequests(onOpen: (request: Accepted) => void, restoring: Restoring): Promise<void> {
+export async function restoreRequests(
+  onOpen: (request: Accepted) => void,
+  restoring: Restoring,
+): Promise<readonly DeviceState[]> {
   const { ports, signal } = restoring;
   const ended = new EndedMeanwhile(await openRequests(ports.devices));
   const topic = ports.settings.topicPrefix + TOPICS.rpcState.name;
@@ -48,6 +50,7 @@ export async function restoreRequests(onOpen: (request: Accepted) => void, resto
       return "ended";
     });
   }
+  const haveWork: DeviceState[] = [];
   const { requests, damaged } = byDevice(records.values(), dispatched);
   for (const record of damaged) await restoring.put("request", record, async () => "damaged");
   for (const ofDevice of requests.values()) {
@@ -59,8 +62,9 @@ export async function restoreRequests(onOpen: (request: Accepted) => void, resto
         return outcome.type;
       });
     }
-    if (state !== undefined && state.waiting.requests > 0) await tellWorkWaits(state.registration, state, ports);
+    if (state !== undefined && state.waiting.requests > 0) haveWork.push(state);
   }
+  return haveWork;
 }
 
 /** Requests that the store has open and whose last record is a tombstone: they ended after the copy was made to which it was rolled back. */

@@ -244,6 +244,24 @@ describe("a transport node", () => {
     expect(answers[0]).toMatchObject({ requestId: "r-1", status: "SUCCESSFUL" });
   });
 
+  it("fetches what waits once the store has its requests again, before it has all", async () => {
+    const devices = new MemoryDeviceStore({ lost: true });
+    const system = { bus: new MemoryBus(), state: { ...memoryState(), devices } };
+    await provision(system);
+    const answers = collectAnswers(system);
+    const attributes = collect(system.bus, TOPICS.attributes);
+    const node = await startNode(system);
+    const device = await openDevice(node);
+    await register(device);
+    await until(() => device.observeToken !== undefined && attributes.length > 0, "the device to be set up");
+    await store(system, { requestId: "r-1", method: "Read" });
+    await devices.markRestored((await devices.incarnation()).id, "requests");
+    await tellWorkWaits(system, node);
+    await until(() => answers.length > 0, "the answer");
+    expect(answers[0]).toMatchObject({ requestId: "r-1", status: "SUCCESSFUL" });
+    expect(await devices.incarnation()).toMatchObject({ restored: false });
+  });
+
   it("stops under load without an error: what Kafka takes meanwhile is still acknowledged", async () => {
     const system = memorySystem();
     await provision(system);

@@ -43,6 +43,11 @@ export class StoreWatch {
     return (await this.restoredLife()) !== undefined;
   }
 
+  /** Whether the store has what Kafka knows of requests: what it has open was never sent. @throws {StateUnavailableError} */
+  async areRequestsRestored(): Promise<boolean> {
+    return (await this.#ask()).requestsRestored;
+  }
+
   /** Which life of the store this is, once it has all that Kafka knows of the former one: the same before and after another question, it is whose answer that was. @throws {StateUnavailableError} */
   async restoredLife(): Promise<string | undefined> {
     const { id, restored } = await this.#ask();

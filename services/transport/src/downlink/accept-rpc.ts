@@ -135,7 +135,7 @@ export class RpcExecutor {
           ...(after === undefined ? {} : { after }),
         });
         // What was done with them an emptied or rolled-back store may have forgotten; the router tells when it knows.
-        if (!(await storeWatch.isRestored())) {
+        if (!(await storeWatch.areRequestsRestored())) {
           device.fetching = false;
           device.requestsWait = true;
           return;
