@@ -207,8 +207,8 @@ export const TRANSPORT_METRICS = {
   fallbacks: {
     type: "counter",
     name: "lwm2m_fallbacks_total",
-    help: "Kinds of devices that are served by something else than they registered or their profile asks for: the model of another version or none, single observations in place of composite ones, Mute Send not written because the account is not known.",
-    labels: { kind: ["model", "composite", "mute"] },
+    help: "Kinds of devices that are served by something else than they registered or their profile asks for: nothing because the stored list of objects cannot be read, the model of another version or none, single observations in place of composite ones, Mute Send not written because the account is not known.",
+    labels: { kind: ["links", "model", "composite", "mute"] },
   },
   drift: {
     type: "gauge",

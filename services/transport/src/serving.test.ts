@@ -19,9 +19,9 @@ it("a device is served by the power mode of its own declaration, the others of i
   expect(servings.of(registration).power).toMatchObject({ mode: "PSM", psmActivityTimerMs: 20_000 });
 });
 
-it("a device whose stored links cannot be read is asked for nothing, until it registers anew", () => {
+it("a device whose stored links cannot be read is asked for nothing until it registers anew, and its log says so", () => {
   const servings = new ServingCache(new Catalogue(new MemoryProvisioningStore()));
-  const { supported, observations, reads } = servings.of({
+  const { supported, observations, reads, fallbacks } = servings.of({
     tenant: "default",
     profile: "meter",
     lwm2mVersion: "1.1",
@@ -32,6 +32,9 @@ it("a device whose stored links cannot be read is asked for nothing, until it re
     observations: new Map(),
     reads: [],
   });
+  expect(fallbacks).toEqual([
+    { kind: "links", line: expect.stringMatching(/^warn: The device's list of objects.*cannot be read.*: .+/) },
+  ]);
 });
 
 it("the power mode of its declaration is stored with a device's registration, for whatever node serves it next", async () => {

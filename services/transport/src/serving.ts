@@ -66,7 +66,7 @@ export interface DesiredObservation {
 
 /** What a device is served by in place of what it should be, as one line of its log. */
 export interface Fallback {
-  readonly kind: "model" | "composite" | "mute";
+  readonly kind: "links" | "model" | "composite" | "mute";
   readonly line: string;
 }
 
@@ -111,8 +111,8 @@ export class ServingCache {
     this.#characters += key.length;
     if (this.#characters > MAX_CHARACTERS) this.clear();
     const document = this.#catalogue.profile(tenant, profile) ?? EMPTY_PROFILE;
-    const supported = readStoredLinks(objectLinks, lwm2mVersion, document.defaultObjectVersion);
-    const made = this.#make(tenant, document, supported, overridePower(document.power, power));
+    const stored = readStoredLinks(objectLinks, lwm2mVersion, document.defaultObjectVersion);
+    const made = this.#make(tenant, document, stored, overridePower(document.power, power));
     this.#servings.set(key, made);
     return made;
   }
@@ -159,7 +159,7 @@ export class ServingCache {
     this.#characters = 0;
   }
 
-  #make(tenant: string, profile: DeviceProfile, supported: SupportedObjects, power: PowerSettings): Serving {
+  #make(tenant: string, profile: DeviceProfile, { supported, unread }: StoredLinks, power: PowerSettings): Serving {
     const models = this.#catalogue.models.view(tenant, supported);
     const formats = { profile, supported, models };
     const observations = desiredObservations(profile, supported).map((paths): [string, DesiredObservation] => {
@@ -180,6 +180,7 @@ export class ServingCache {
       observations: new Map(observations),
       reads: initialReads(profile, supported).map(readOf),
       fallbacks: [
+        ...linksFallback(unread),
         ...modelFallbacks(tenant, supported, this.#catalogue.models),
         ...compositeFallback(profile, supported),
         ...muteFallback(profile, supported),
@@ -189,13 +190,28 @@ export class ServingCache {
 }
 
 /** A list that the store has was accepted once, by whichever release of Ferry; one that this release cannot read serves nothing until the device registers anew. */
-function readStoredLinks(links: string, lwm2mVersion: string, defaultVersion: string | undefined): SupportedObjects {
+function readStoredLinks(links: string, lwm2mVersion: string, defaultVersion: string | undefined): StoredLinks {
   try {
-    return parseObjectLinks(links, lwm2mVersion, defaultVersion);
+    return { supported: parseObjectLinks(links, lwm2mVersion, defaultVersion), unread: undefined };
   } catch (error) {
     if (!(error instanceof ObjectLinksError)) throw error;
-    return { lwm2mVersion, rootPath: [], contentFormats: [], objects: new Map() };
+    return {
+      supported: { lwm2mVersion, rootPath: [], contentFormats: [], objects: new Map() },
+      unread: error.message,
+    };
   }
+}
+
+/** What a device's stored list of objects says; `unread`: why it says nothing. */
+interface StoredLinks {
+  readonly supported: SupportedObjects;
+  readonly unread: string | undefined;
+}
+
+function linksFallback(unread: string | undefined): Fallback[] {
+  if (unread === undefined) return [];
+  const line = `warn: The device's list of objects, as it is stored, cannot be read, so that it is asked for nothing until it registers anew: ${unread}`;
+  return [{ kind: "links", line }];
 }
 
 /** The objects that are served by the model of another version, or by none. */
