@@ -27,8 +27,9 @@ export function logFailure(
   { code, payload }: UplinkResponse,
   ports: TransportPorts,
 ): void {
+  if (codeClass(code) === SUCCESS) return;
   const [interfaceName, registrationId] = uriPath(options);
-  if (interfaceName !== "rd" || codeClass(code) === SUCCESS) return;
+  if (interfaceName !== "rd") return;
   const device =
     registrationId === undefined ? ports.ownership.byPeer(peer) : ports.ownership.byRegistrationId(registrationId);
   if (!(device instanceof OwnedDevice)) return;
