@@ -97,6 +97,8 @@ export interface TopicLayout {
   readonly partitionsFixed: boolean;
   readonly cleanup: "delete" | "compact";
   readonly retentionMs?: number;
+  /** How long a compacted topic keeps a record that a later one of its key follows, at least. */
+  readonly minCompactionLagMs?: number;
 }
 
 /** What `ensureTopics` found wrong, in words a user can act on; empty when all is right. */

@@ -15,6 +15,8 @@ export interface TopicLayout {
   readonly partitionsFixed: boolean;
   /** `retention.ms` for `delete` topics; undefined leaves the broker's default. */
   readonly retentionMs?: number;
+  /** `min.compaction.lag.ms` for `compact` topics: how long a record stays that a later one of its key follows; undefined leaves the broker's default. */
+  readonly minCompactionLagMs?: number;
 }
 
 /** A topic of the contract whose values are messages of one type. */
@@ -58,7 +60,8 @@ export const TOPICS: Topics = {
   rpcRequest: topic("lwm2m.rpc.request.v1", "delete", 12, v1.RpcRequest),
   rpcResponse: topic("lwm2m.rpc.response.v1", "delete", 12, v1.RpcResponse),
   rpcStatus: topic("lwm2m.rpc.status.v1", "delete", 12, v1.RpcStatusRecord),
-  rpcState: topic("lwm2m.rpc.state.v1", "compact", 12, v1.RpcStateRecord),
+  // That a request was DISPATCHED counts though ACCEPTED follows: long enough to be read by who restores a lost Redis.
+  rpcState: topic("lwm2m.rpc.state.v1", "compact", 12, v1.RpcStateRecord, { minCompactionLagMs: HOUR_MS }),
   attributeUpdate: topic("lwm2m.attribute.update.v1", "compact", 12, v1.AttributeUpdate),
   deviceState: topic("lwm2m.device-state.v1", "compact", 12, v1.DeviceStateRecord),
   provisioning: topic("lwm2m.provisioning.v1", "compact", 1, v1.ProvisioningRecord, { partitionsFixed: true }),
@@ -83,7 +86,7 @@ function topic<Message>(
   cleanup: Cleanup,
   partitions: number,
   type: unknown,
-  extra: { partitionsFixed?: boolean; retentionMs?: number } = {},
+  extra: Partial<Pick<TopicLayout, "partitionsFixed" | "retentionMs" | "minCompactionLagMs">> = {},
 ): Topic<Message> {
   // The generated classes match MessageType but for protobufjs' own class types in `toObject`.
   return { name, cleanup, partitions, partitionsFixed: false, type: type as MessageType<Message>, ...extra };

@@ -90,6 +90,26 @@ it("a topic that takes only small records refuses its own, and no record of anot
   await Promise.all([expect(refused).rejects.toThrow(RecordTooLargeError), taken]);
 });
 
+it("a compacted topic keeps what is followed for as long as its layout says", async () => {
+  const name = `t-${randomUUID()}`;
+  const layout = {
+    name,
+    partitions: 1,
+    partitionsFixed: true,
+    cleanup: "compact",
+    minCompactionLagMs: 3_600_000,
+  } as const;
+  expect(await bus.ensureTopics([layout], "create")).toEqual([]);
+  const admin = other.admin();
+  await admin.connect();
+  const { resources } = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name, configNames: ["min.compaction.lag.ms"] }],
+  });
+  await admin.disconnect();
+  expect(resources[0]?.configEntries).toMatchObject([{ configValue: "3600000" }]);
+});
+
 it("a group of two members hands over the partitions of one that is stopped, without a gap", async () => {
   const topic = await newTopic(4);
   const groupId = randomUUID();

@@ -35,11 +35,16 @@ export async function createMissingTopics(
           { name: "cleanup.policy", value: layout.cleanup },
           { name: "compression.type", value: "producer" },
           { name: "max.message.bytes", value: String(brokerBytes(maxRecordBytes)) },
-          ...(layout.retentionMs === undefined ? [] : [{ name: "retention.ms", value: String(layout.retentionMs) }]),
+          ...optional("retention.ms", layout.retentionMs),
+          ...optional("min.compaction.lag.ms", layout.minCompactionLagMs),
         ],
       }),
     );
   if (topics.length > 0) await admin.createTopics({ topics, waitForLeaders: true });
+}
+
+function optional(name: string, value: number | undefined): { readonly name: string; readonly value: string }[] {
+  return value === undefined ? [] : [{ name, value: String(value) }];
 }
 
 /** Compares the topics with how they should be. */
