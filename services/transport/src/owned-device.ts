@@ -119,8 +119,8 @@ export class OwnedDevice {
   observesInHand = 0;
   /** The store holds requests that are not in hand. */
   requestsWait: boolean;
-  /** The oldest of them could not be carried out: it, and what came after it, waits until the device is heard or some time has passed. */
-  retriesWait = false;
+  /** Could not be carried out: until it has ended, its time has come (ms since 1970) or the device is heard, what waits is not fetched. */
+  putBack: { readonly ended: boolean; readonly retryAtMs: number } | undefined = undefined;
   /** What waits is being fetched. */
   fetching = false;
   /** The store holds desired values that are to be written now. */

@@ -6,6 +6,7 @@ import type { DeviceStore, NodeDirectory, NodeRef } from "@ferry/state";
 import type { CoapServer } from "./coap-server.ts";
 import type { RpcExecutor } from "./downlink/accept-rpc.ts";
 import type { RetrySettings } from "./downlink/fault-rules.ts";
+import type { FetchAgain } from "./downlink/fetch-again.ts";
 import type { Pacer } from "./downlink/pacer.ts";
 import type { DesiredWriter } from "./downlink/write-desired.ts";
 import type { Gaps } from "./gaps.ts";
@@ -60,6 +61,8 @@ export interface TransportPorts {
   readonly sleepers: Sleepers;
   /** Lets devices be reconciled at a bounded pace. */
   readonly pacer: Pacer<OwnedDevice>;
+  /** Fetches once more what waits for a device and could not be fetched. */
+  readonly fetchAgain: FetchAgain;
   readonly coap: CoapServer;
   readonly records: RecordWriter;
   readonly limits: UplinkLimits;

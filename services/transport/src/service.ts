@@ -24,6 +24,7 @@ import { type NodeRef, StateUnavailableError } from "@ferry/state";
 import { CoapServer } from "./coap-server.ts";
 import type { TransportSettings } from "./config.ts";
 import { RpcExecutor } from "./downlink/accept-rpc.ts";
+import { FetchAgain } from "./downlink/fetch-again.ts";
 import { Pacer } from "./downlink/pacer.ts";
 import { isMissing, mayReconcile, reconcile } from "./downlink/reconcile.ts";
 import { DesiredWriter } from "./downlink/write-desired.ts";
@@ -39,7 +40,7 @@ import { pooledRandom } from "./pooled-random.ts";
 import type { TransportPorts } from "./ports.ts";
 import { RecordWriter } from "./record-writer.ts";
 import { ServingCache } from "./serving.ts";
-import { Sleepers, serveWaiting } from "./sleepers.ts";
+import { mayServe, Sleepers, serveWaiting } from "./sleepers.ts";
 import { SlotLease } from "./slot-lease.ts";
 import { StoreWatch } from "./store-watch.ts";
 import { TakeOver } from "./take-over.ts";
@@ -205,9 +206,15 @@ export async function startTransport(
       perSecond: settings.reconcile.devicesPerSecond,
       clock: monotonicMs,
       later: (ms, then) => void setTimeout(then, ms).unref(),
-      isDue: (device) => mayReconcile(device, ports),
-      run: (device) => reconcile(device, ports),
+      isDue: (device) => mayReconcile(device, ports) || mayServe(device, ports),
+      run: (device) => {
+        reconcile(device, ports);
+        serveWaiting(device, ports);
+      },
     }),
+    get fetchAgain() {
+      return fetchAgain;
+    },
     get sleepers() {
       return sleepers;
     },
@@ -236,6 +243,7 @@ export async function startTransport(
   };
   serving.resolve(ports);
   const sleepers = new Sleepers(ports);
+  const fetchAgain = new FetchAgain(ports.pacer);
   const takeOver = new TakeOver(ports);
   const notifications = new Notifications(ports, takeOver);
   const rpc = new RpcExecutor(ports);

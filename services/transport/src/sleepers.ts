@@ -5,7 +5,7 @@ import { logLine } from "./communication-log.ts";
 import { type DueChange, DueWatch } from "./due-watch.ts";
 import type { OwnedDevice } from "./owned-device.ts";
 import type { TransportPorts } from "./ports.ts";
-import { awakeMs, sleeps } from "./reachability.ts";
+import { awakeMs, isReachable, sleeps } from "./reachability.ts";
 import { nextHead } from "./record-writer.ts";
 
 const { LIFECYCLE_EVENT_ASLEEP, LIFECYCLE_EVENT_AWAKE } = lwm2m.v1.LifecycleEvent;
@@ -92,11 +92,14 @@ export class Sleepers {
 /** A datagram of the device came: what waited for that goes on. Costs nothing where nothing waits. */
 export function rouse(device: OwnedDevice, ports: TransportPorts): void {
   if (device.asleep) ports.sleepers.wake(device);
-  if (device.retriesWait) {
-    device.retriesWait = false;
-    device.requestsWait = true;
-  }
+  device.putBack = undefined;
   serveWaiting(device, ports);
+}
+
+/** Whether something waits in the store for the device, and it can be reached. */
+export function mayServe(device: OwnedDevice, { ownership, settings, clock }: TransportPorts): boolean {
+  const waits = device.requestsWait || device.valuesWait;
+  return waits && ownership.has(device) && isReachable(device, settings, clock.monotonicMs());
 }
 
 /** Carries out what waits in the store for the device, when it can be reached. Costs nothing where nothing waits. */

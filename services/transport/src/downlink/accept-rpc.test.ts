@@ -1,10 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { BusUnavailableError } from "@ferry/bus";
 import { CODE, type Received, uriPath } from "@ferry/coap";
 import { TOPICS } from "@ferry/proto";
 import { StateUnavailableError } from "@ferry/state";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { TRANSPORT_CONFIG, type TransportSettings } from "../config.ts";
-import { ask as askNode, collectAnswers, collectProgress, type FinalAnswer, store } from "../rpc-fixture.ts";
+import {
+  ask as askNode,
+  collectAnswers,
+  collectProgress,
+  type FinalAnswer,
+  store,
+  tellWorkWaits,
+} from "../rpc-fixture.ts";
 import {
   GatedBus,
   memorySystem,
@@ -332,6 +340,70 @@ describe("an RPC request at the device's owner", () => {
       "r-2 SUCCESSFUL",
       "r-3 SUCCESSFUL",
     ]);
+  });
+
+  describe("that was put back", () => {
+    /** Its device does not answer, and is not heard, for as long as it waits. */
+    const PATIENT = { devicesPerSecond: 250, retryAfterMs: 60_000, retryAtMostMs: 60_000 };
+
+    it("holds nothing up once it has lapsed", async () => {
+      const coap = { ...COAP, ackTimeoutMs: 100, maxRetransmit: 0 };
+      const { system, node, device, answers, ask } = await startAsked({ coap, reconcile: PATIENT });
+      const progress = collectProgress(system);
+      const { answer } = device;
+      device.answer = () => "silent";
+      await askNode(system, node, { requestId: "r-1", method: "Read", retries: 3, expiresInMs: 2_500 });
+      await until(() => progress.includes("r-1 TIMEOUT"), "it to be put back");
+      await ask("r-2", "Read", { id: "/3/0/9" }, 20_000);
+      await until(() => progress.includes("r-2 WAITING_FOR_DEVICE"), "the next to wait");
+      device.answer = answer;
+      await until(() => answers.length === 2, "both answers");
+      await askNode(system, node, { requestId: "r-3", method: "Read", failFast: true });
+      await until(() => answers.length === 3, "the last answer");
+      expect(answers.map(({ requestId, status }) => `${requestId} ${status}`)).toEqual([
+        "r-1 TIMEOUT",
+        "r-2 SUCCESSFUL",
+        "r-3 SUCCESSFUL",
+      ]);
+    });
+
+    it("because Kafka or Redis was away for a moment is tried again within about a second", async () => {
+      const bus = new GatedBus();
+      const { system, device, answers, ask } = await startAsked({ reconcile: PATIENT }, bus);
+      let refusals = 0;
+      bus.gate = async ({ topic, value }) => {
+        if (topic === TOPICS.rpcState.name && value !== null && refusals++ === 0) throw new BusUnavailableError("away");
+      };
+      const { devices } = system.state;
+      const dispatch = devices.dispatch.bind(devices);
+      devices.dispatch = async (request) => {
+        if (refusals++ === 2) throw new StateUnavailableError("away");
+        return await dispatch(request);
+      };
+      await ask("r-1", "Execute", { id: "/3/0/4" }, 60_000);
+      await until(() => answers.length === 1, "the answer");
+      expect(answers[0]).toMatchObject({ requestId: "r-1", result: "NOT_FOUND" });
+      expect(refusals).toBeGreaterThan(2);
+      expect(requestsTo(device, "/3/0/4")).toHaveLength(1);
+    });
+  });
+
+  it("is carried out in its order though it could not be fetched at first", async () => {
+    const { system, node, answers } = await startAsked();
+    const { devices } = system.state;
+    const open = devices.openRequests.bind(devices);
+    let isAway = true;
+    devices.openRequests = async (request) => {
+      if (!isAway) return await open(request);
+      isAway = false;
+      throw new StateUnavailableError("away");
+    };
+    const ids = Array.from({ length: 12 }, (_, index) => `r-${index}`);
+    for (const requestId of ids) await store(system, { requestId, method: "Read", expiresInMs: 60_000 });
+    await tellWorkWaits(system, node);
+    await until(() => answers.length === ids.length, "the answers");
+    expect(isAway).toBe(false);
+    expect(answers.map(({ requestId }) => requestId)).toEqual(ids);
   });
 
   it("observes once: the same path again is asked under the same token, one above it is refused", async () => {

@@ -22,7 +22,7 @@ import type { TransportPorts } from "../ports.ts";
 import { isReachable, sleeps } from "../reachability.ts";
 import { nextHead } from "../record-writer.ts";
 import { type Answer, answer, MOVED } from "./answer.ts";
-import { retryDelayMs } from "./fault-rules.ts";
+import { ENVIRONMENT_RETRY, type RetrySettings, retryDelayMs } from "./fault-rules.ts";
 import { finishRequest } from "./finish-request.ts";
 import { HeldAnswers } from "./held-answers.ts";
 import { answerLocally } from "./local-requests.ts";
@@ -52,7 +52,7 @@ interface Known extends Deadline {
   /** How often the device did not answer in time, and when it was last sent, monotonic ms. */
   timeouts: number;
   sentAtMs: number;
-  /** When it is tried again though the device was not heard, ms since 1970; Infinity while it was not put back. */
+  /** When it is tried again though the device was not heard, ms since 1970; 0 when it was not put back. */
   retryAtMs: number;
 }
 
@@ -109,7 +109,7 @@ export class RpcExecutor {
 
   /** Fetches what waits in the store for the device, when it can be carried out now. The fetch has its turn in the queue: what the profile wants does not go before it. */
   serve(device: OwnedDevice): void {
-    if (!device.requestsWait || device.retriesWait || device.fetching || device.requestsInHand > 0) return;
+    if (!device.requestsWait || device.fetching || device.requestsInHand > 0 || this.#isHeldBack(device)) return;
     if (!this.#ports.settings.fetchWaiting || !this.#isReachable(device)) return;
     device.fetching = true;
     device.work.add(
@@ -122,7 +122,7 @@ export class RpcExecutor {
   }
 
   async #fetch(device: OwnedDevice): Promise<void> {
-    const { devices, ownership, storeWatch, stateEpisode } = this.#ports;
+    const { devices, ownership, storeWatch, stateEpisode, fetchAgain } = this.#ports;
     await turn(); // The answer to the message by which the device was heard goes first.
     device.requestsWait = false; // What is stored from here on is told anew.
     try {
@@ -153,7 +153,8 @@ export class RpcExecutor {
       if (!(error instanceof StateUnavailableError)) throw error;
       stateEpisode.failed(error);
       device.fetching = false;
-      device.requestsWait = true; // Until it is heard again.
+      device.requestsWait = true;
+      fetchAgain.add(device);
     }
   }
 
@@ -188,7 +189,7 @@ export class RpcExecutor {
     }
 
     // A device that did not answer counts as out of reach until it is tried again: what came before must not be overtaken.
-    const reachable = this.#isReachable(device) && !device.retriesWait;
+    const reachable = this.#isReachable(device) && !this.#isHeldBack(device);
     const facts = { reachable, othersWait, inHand: device.requestsInHand };
     switch (nextStep(request, facts, this.#ports.clock.wallMs())) {
       case "lapsed":
@@ -228,7 +229,6 @@ export class RpcExecutor {
 
   #queue(device: OwnedDevice, known: Known, request: Request, built: RpcOperation): void {
     known.inHand = true;
-    known.retryAtMs = Number.POSITIVE_INFINITY;
     const observes = observedBy(built.operation) === undefined ? 0 : 1;
     device.requestsInHand += 1;
     device.observesInHand += observes;
@@ -245,7 +245,7 @@ export class RpcExecutor {
       () => this.#carryOut(device, known, request, built).finally(done),
       () => {
         done();
-        if (request.failFast && device.retriesWait) void this.#finish(request, answer("UNREACHABLE", SILENT));
+        if (request.failFast && this.#isHeldBack(device)) void this.#finish(request, answer("UNREACHABLE", SILENT));
         else this.#leave(known);
       },
     );
@@ -303,7 +303,7 @@ export class RpcExecutor {
     if (request.failFast && !isHere) return this.#finish(request, answer("UNREACHABLE", MOVED));
     if (why === "stale") return this.#leave(known);
     if (request.failFast) return this.#finish(request, answer("UNREACHABLE", "Redis cannot be reached"));
-    this.#putBack(device, known);
+    this.#putBack(device, known, ENVIRONMENT_RETRY);
   }
 
   /** What becomes of a request that had its turn. `left`: a datagram did. */
@@ -363,16 +363,21 @@ export class RpcExecutor {
     if (next.type === "exhausted") return this.#finish(request, answer("FAILED", exhausted(next.retries)));
     metrics.rpcRetries.inc();
     this.#progress(device, request, RPC_PROGRESS_TIMEOUT);
-    if (device.lastUplinkMs <= known.sentAtMs) return this.#putBack(device, known);
+    if (device.lastUplinkMs <= known.sentAtMs) return this.#putBack(device, known, settings.reconcile);
     device.requestsWait = true;
     device.work.clear(PRIORITY.rpc); // They come after it.
   }
 
   /** Leaves a request in the store, and those that came after it, until the device is heard or some time has passed. */
-  #putBack(device: OwnedDevice, known: Known): void {
-    const { settings, clock, random } = this.#ports;
-    device.retriesWait = true;
-    known.retryAtMs = clock.wallMs() + retryDelayMs(Math.max(1, known.timeouts), settings.reconcile, random);
+  #putBack(device: OwnedDevice, known: Known, retry: RetrySettings): void {
+    const { ownership, clock, random } = this.#ports;
+    if (!ownership.has(device)) {
+      this.#leave(known);
+      return;
+    }
+    known.retryAtMs = clock.wallMs() + retryDelayMs(Math.max(1, known.timeouts), retry, random);
+    device.putBack = known;
+    device.requestsWait = true;
     device.work.clear(PRIORITY.rpc);
   }
 
@@ -397,7 +402,7 @@ export class RpcExecutor {
       });
     } catch (error) {
       unpublished(error);
-      this.#putBack(device, known);
+      this.#putBack(device, known, ENVIRONMENT_RETRY);
       return undefined;
     }
     if (clock.wallMs() >= request.expiresAtMs) {
@@ -426,7 +431,7 @@ export class RpcExecutor {
     } catch (error) {
       if (!(error instanceof StateUnavailableError)) throw error;
       stateEpisode.failed(error);
-      this.#putBack(device, known); // Without the gate nothing is sent.
+      this.#putBack(device, known, ENVIRONMENT_RETRY); // Without the gate nothing is sent.
       return undefined;
     }
   }
@@ -456,6 +461,11 @@ export class RpcExecutor {
     return isReachable(device, this.#ports.settings, this.#ports.clock.monotonicMs());
   }
 
+  /** What was put back, and what came after it, waits. */
+  #isHeldBack({ putBack }: OwnedDevice): boolean {
+    return putBack !== undefined && !putBack.ended && this.#ports.clock.wallMs() < putBack.retryAtMs;
+  }
+
   #isInHandOrOver(request: RequestRef): boolean {
     const known = this.#known.get(nameOf(request));
     return known?.inHand === true || known?.ended === true || this.#answers.has(request);
@@ -475,7 +485,7 @@ export class RpcExecutor {
       sent: false,
       timeouts: 0,
       sentAtMs: 0,
-      retryAtMs: Number.POSITIVE_INFINITY,
+      retryAtMs: 0,
       dueMs: 0,
       place: NOT_QUEUED,
     };
@@ -485,13 +495,17 @@ export class RpcExecutor {
   }
 
   #watch(item: Known): void {
-    this.#due.handle({ item, dueMs: Math.min(item.expiresAtMs, item.retryAtMs) });
+    const { expiresAtMs, retryAtMs } = item;
+    const isPutBack = this.#ports.clock.wallMs() < retryAtMs;
+    this.#due.handle({ item, dueMs: isPutBack ? Math.min(expiresAtMs, retryAtMs) : expiresAtMs });
   }
 
   #forget(known: Known): void {
     known.ended = true;
     this.#known.delete(nameOf(known.ref));
     this.#due.handle({ item: known, dueMs: undefined });
+    const device = this.#ports.ownership.byDevice(known.ref.tenant, known.ref.endpoint);
+    if (device !== undefined) this.serve(device); // What came after it may have waited for it.
   }
 
   /** A request lapsed, or is to be tried again. */
@@ -504,9 +518,7 @@ export class RpcExecutor {
     } else if (clock.wallMs() >= known.expiresAtMs) {
       void this.#finish(known.ref, lapsed(known));
     } else {
-      known.retryAtMs = Number.POSITIVE_INFINITY;
       this.#watch(known);
-      device.retriesWait = false;
       device.requestsWait = true;
       this.serve(device);
     }

@@ -40,6 +40,9 @@ export interface RetrySettings {
   readonly retryAtMostMs: number;
 }
 
+/** How soon what Redis or Kafka could not take is tried again: they come back sooner than a device. */
+export const ENVIRONMENT_RETRY: RetrySettings = { retryAfterMs: 1_000, retryAtMostMs: 1_000 };
+
 /** How long to wait after so many failures in a row, ms: doubled each time up to the limit, the second half of it at random so that a fleet does not come back at once. */
 export function retryDelayMs(failures: number, settings: RetrySettings, random: (size: number) => Uint8Array): number {
   const ceilingMs = Math.min(settings.retryAtMostMs, settings.retryAfterMs * 2 ** (failures - 1));

@@ -1,6 +1,6 @@
 import { CODE } from "@ferry/coap";
 import { encodeMessage, lwm2m, TOPICS } from "@ferry/proto";
-import type { FulfilOutcome } from "@ferry/state";
+import { type FulfilOutcome, StateUnavailableError } from "@ferry/state";
 import { MemoryDeviceStore } from "@ferry/state/memory";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { TRANSPORT_CONFIG, type TransportSettings } from "../config.ts";
@@ -88,6 +88,22 @@ describe("a desired value", () => {
     await desire("utcOffset", '"+02"', 1);
     await until(() => writes(device).includes("PUT /3/0/14"), "the write");
     expect(Buffer.from(device.requests.at(-1)?.payload ?? []).toString()).toContain("+02");
+    await eventually(open, []);
+  });
+
+  it("is written though it could not be fetched at first, and its device says nothing more", async () => {
+    const { system, device, register, desire, open } = await start();
+    await register();
+    const { devices } = system.state;
+    const desiredValues = devices.desiredValues.bind(devices);
+    let isAway = true;
+    devices.desiredValues = async (of) => {
+      if (!isAway) return await desiredValues(of);
+      isAway = false;
+      throw new StateUnavailableError("away");
+    };
+    await desire("utcOffset", '"+02"', 1);
+    await until(() => writes(device).includes("PUT /3/0/14"), "the write");
     await eventually(open, []);
   });
 

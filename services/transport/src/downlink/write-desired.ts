@@ -53,7 +53,8 @@ async function fetch(device: OwnedDevice, ports: TransportPorts): Promise<void> 
   } catch (error) {
     if (!(error instanceof StateUnavailableError)) throw error;
     ports.stateEpisode.failed(error);
-    device.valuesWait = true; // Until it is heard again.
+    device.valuesWait = true;
+    ports.fetchAgain.add(device);
   }
 }
 
