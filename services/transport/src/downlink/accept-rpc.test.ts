@@ -15,6 +15,7 @@ import {
 } from "../rpc-fixture.ts";
 import {
   GatedBus,
+  locationOf,
   memorySystem,
   openDevice,
   provision,
@@ -145,6 +146,66 @@ describe("an RPC request at the device's owner", () => {
     await ask("r-2", "Read", { id: "/3/0/9" });
     await until(() => answers.length === 2, "the second answer");
     expect(requestsTo(device, "/3/0/4")).toHaveLength(0);
+  });
+
+  it("is not told of at its deadline by a node that finds at the gate that another has dispatched it", async () => {
+    const { system, device, answers, ask } = await startAsked();
+    const { devices } = system.state;
+    const { openRequests } = devices;
+    devices.dispatch = async () => ({ type: "dispatched" });
+    devices.openRequests = async (request) => {
+      const page = await openRequests.call(devices, request);
+      return { ...page, requests: page.requests.map((open) => ({ ...open, dispatchedBy: { slot: 9, bootId: "b9" } })) };
+    };
+    await ask("r-1", "Execute", { id: "/3/0/4" }, 300);
+    await sleep(500);
+    await ask("r-2", "ObserveReadAll", {});
+    await until(() => answers.length > 0, "an answer");
+    expect(answers.map(({ requestId }) => requestId)).toEqual(["r-2"]);
+    expect(requestsTo(device, "/3/0/4")).toHaveLength(0);
+  });
+
+  it("is carried out though its device registers anew while it is at the gate", async () => {
+    const { system, device, answers, ask } = await startAsked();
+    const { devices } = system.state;
+    const dispatch = devices.dispatch.bind(devices);
+    let registered: Promise<unknown> | undefined;
+    devices.dispatch = async (request) => {
+      registered ??= register(device);
+      await registered;
+      return await dispatch(request);
+    };
+    await ask("r-1", "Execute", { id: "/3/0/4" }, 60_000);
+    await until(() => answers.length === 1, "the answer");
+    expect(answers[0]).toMatchObject({ requestId: "r-1", result: "NOT_FOUND" });
+    expect(requestsTo(device, "/3/0/4")).toHaveLength(1);
+  });
+
+  it("that is to fail fast is sent when its device is heard while another at its address holds it up", async () => {
+    const reachability = { mode: "flow", singleExchangeWindowMs: 2_000, flowWindowMs: 2_000 } as const;
+    const { system, node, device, answers, ask } = await startAsked({ reachability });
+    await provisionDevice(system, "ep-2", 2);
+    const location = locationOf(await register(device, "ep-2"));
+    await until(() => requestsTo(device, "/3/0/0").length > 1, "the last request of the other's set-up");
+    const { answer } = device;
+    const isHolding = ({ options }: Received): boolean => uriPath(options).join("/") === "3/0/13";
+    device.answer = (request) => (isHolding(request) ? "silent" : answer(request));
+    await ask("r-1", "Read", { id: "/3/0/13" }, 2_500);
+    await until(() => requestsTo(device, "/3/0/13").length === 1, "the one that is not acknowledged");
+    await askNode(system, node, {
+      requestId: "r-2",
+      endpoint: "ep-2",
+      method: "Read",
+      failFast: true,
+      expiresInMs: 20_000,
+    });
+    await sleep(1_000);
+    await device.request(CODE.POST, location, []);
+    await until(() => answers.length === 2, "both answers");
+    expect(answers).toMatchObject([
+      { requestId: "r-1", status: "TIMEOUT" },
+      { requestId: "r-2", status: "SUCCESSFUL" },
+    ]);
   });
 
   it("has the device's answer, once, though Redis is away when that comes and the device is heard before Redis is back", async () => {

@@ -215,7 +215,12 @@ export class RpcExecutor {
     const known = this.#know(request);
     known.inHand = true;
     const run = async (): Promise<void> => {
-      if (!known.ended) await this.#finish(request, await answerLocally(device, ask, this.#ports));
+      if (known.ended) return;
+      const given = await answerLocally(device, ask, this.#ports);
+      if (given !== "stale" && given !== "unavailable") return this.#finish(request, given);
+      known.inHand = false;
+      await this.#unheld(device, known, request, given);
+      if (!known.ended) this.#watch(known);
     };
     if (device.observesInHand === 0 || ask.type === "discoverAll") {
       void run();
@@ -297,7 +302,7 @@ export class RpcExecutor {
     if (request.oneWay && !request.persistent) void this.#finish(request, HANDED_OVER);
   }
 
-  /** What becomes of an Observe that could not be stored before the device is asked for it. */
+  /** What becomes of an Observe that could not be stored before the device is asked for it, and of the cancelling of one. */
   #unheld(device: OwnedDevice, known: Known, request: Request, why: "stale" | "unavailable"): Promise<void> | void {
     const isHere = this.#ports.ownership.byDevice(request.tenant, request.endpoint) !== undefined;
     if (request.failFast && !isHere) return this.#finish(request, answer("UNREACHABLE", MOVED));
@@ -330,7 +335,9 @@ export class RpcExecutor {
         if (clock.wallMs() >= request.expiresAtMs) return this.#finish(request, lapsed(known));
         // Past the gate nobody sends it any more.
         if (atMostOnce) return this.#finish(request, answer("UNREACHABLE", HELD_UP));
-        return ownership.has(device) ? this.#waitOrFail(device, request) : this.#leave(known);
+        // Heard since: it has a new window.
+        if (!ownership.has(device) || this.#isReachable(device)) return this.#leave(known);
+        return this.#waitOrFail(device, request);
       }
       if (reason === "cancelled" && atMostOnce) return this.#finish(request, answer("INDETERMINATE", LEFT));
       // The device is another node's, or registered anew: there it is asked once more.
@@ -390,7 +397,7 @@ export class RpcExecutor {
     known: Known,
     request: Request,
   ): Promise<{ readonly untilMs: number } | undefined> {
-    const { devices, records, clock, stateEpisode, unpublished, failpoint } = this.#ports;
+    const { devices, ownership, records, clock, stateEpisode, unpublished, failpoint } = this.#ports;
     const { requestId } = request;
     try {
       // A lost Redis must not forget it.
@@ -417,6 +424,7 @@ export class RpcExecutor {
           failpoint("dispatched");
           return { untilMs: askedAtMs + LEAVES_WITHIN_MS };
         case "dispatched":
+          this.#forget(known); // Who dispatched it answers, or the router when that node is dead: that may be long after its deadline.
           device.requestsWait = true; // By whom, the store tells.
           return undefined;
         case "finished":
@@ -426,6 +434,8 @@ export class RpcExecutor {
         case "stale":
           // The device is another node's, which fetches it; or the store lost it, and it is restored. It stays on record as dispatched: to take that back
           // might come after its end, and have it carried out once more when the store is lost.
+          if (ownership.has(device)) this.#forget(known);
+          else this.#leave(known); // The device registered anew here meanwhile.
           return undefined;
       }
     } catch (error) {
