@@ -168,7 +168,14 @@ export class OwnedDevice {
     this.registration = registration;
     this.revalidatedAtMs = nowMs;
     if (waiting.requests > this.requestsInHand) this.requestsWait = true;
-    if (waiting.values > (this.desired?.size ?? 0)) this.valuesWait = true;
+    // What is refused may have been superseded, which the number does not tell.
+    if (waiting.values > (this.desired?.size ?? 0) || this.#refusesValues()) this.valuesWait = true;
+  }
+
+  #refusesValues(): boolean {
+    if (this.desired !== undefined)
+      for (const { retryAtMs } of this.desired.values()) if (isRefused(retryAtMs)) return true;
+    return false;
   }
 
   /** A CON notification that came at `sinceMs` is acknowledged: the device has given up none, or all that came before. */
@@ -207,7 +214,7 @@ export class OwnedDevice {
   /** The device may take now what it refused. */
   forgetRefusedValues(): void {
     for (const attempts of this.desired?.values() ?? []) {
-      if (attempts.retryAtMs !== Number.POSITIVE_INFINITY) continue;
+      if (!isRefused(attempts.retryAtMs)) continue;
       attempts.retryAtMs = 0;
       this.valuesWait = true;
     }
@@ -273,6 +280,10 @@ export class OwnedDevice {
 /** A desired value that was not tried yet. */
 export function untried({ version, writtenMs }: DesiredVersion, told?: string): DesiredAttempts {
   return { version, writtenMs, told, queued: false, failures: 0, retryAtMs: 0 };
+function isRefused(retryAtMs: number): boolean {
+  return retryAtMs === Number.POSITIVE_INFINITY;
+}
+
 }
 
 const ROOT: LwM2mPath = [];

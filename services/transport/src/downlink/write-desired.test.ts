@@ -208,6 +208,19 @@ describe("a desired value", () => {
     expect(writes(device)).toEqual(["PUT /3/0/14", "PUT /3/0/15"]);
   });
 
+  it("that its node was not told of is found at the next Update, also when it takes the place of one that was refused", async () => {
+    const { device, lifecycle, register, desire, open } = await start();
+    device.answer = () => ({ code: CODE.BAD_REQUEST });
+    const location = await register();
+    await desire("utcOffset", '"+99"', 1);
+    await until(() => failures(lifecycle).length > 0, "the failure to be told");
+    device.answer = () => ({ code: CODE.CHANGED });
+    await desire("utcOffset", '"+01"', 2, false);
+    await device.request(CODE.POST, location, []);
+    await eventually(open, []);
+    expect(writes(device)).toEqual(["PUT /3/0/14", "PUT /3/0/14"]);
+  });
+
   it("that cannot be written is told of once, however often the device registers; its next version anew", async () => {
     const { system, lifecycle, register, desire, open } = await start();
     await desire("nonsense", "1", 1, false);
