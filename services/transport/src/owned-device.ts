@@ -180,20 +180,23 @@ export class OwnedDevice {
 
   /** A CON notification that came at `sinceMs` is acknowledged: the device has given up none, or all that came before. */
   acknowledged(sinceMs: number, nowMs: number): void {
-    this.unacknowledgedSinceMs ??= sinceMs;
-    this.doubtObservations(nowMs);
-    this.unacknowledgedSinceMs = undefined;
+    if (isTooLong(this.unacknowledgedSinceMs ?? sinceMs, nowMs)) this.#doubtAll();
+    if (this.unacknowledgedSinceMs !== undefined) this.unacknowledgedSinceMs = undefined;
   }
 
   /** Whether it may have dropped its observations, because its CON notifications stayed without ACK. */
   mayHaveDropped(nowMs: number): boolean {
-    return this.unacknowledgedSinceMs !== undefined && nowMs - this.unacknowledgedSinceMs > DROPS_AFTER_MS;
+    return this.unacknowledgedSinceMs !== undefined && isTooLong(this.unacknowledgedSinceMs, nowMs);
   }
 
   /** Takes those that it may have dropped for missing. */
   doubtObservations(nowMs: number): void {
     if (!this.mayHaveDropped(nowMs)) return;
     this.unacknowledgedSinceMs = undefined;
+    this.#doubtAll();
+  }
+
+  #doubtAll(): void {
     for (const held of this.observations.values()) held.confirmed = false;
   }
 
@@ -277,13 +280,17 @@ export class OwnedDevice {
   }
 }
 
-/** A desired value that was not tried yet. */
-export function untried({ version, writtenMs }: DesiredVersion, told?: string): DesiredAttempts {
-  return { version, writtenMs, told, queued: false, failures: 0, retryAtMs: 0 };
 function isRefused(retryAtMs: number): boolean {
   return retryAtMs === Number.POSITIVE_INFINITY;
 }
 
+/** A desired value that was not tried yet. */
+export function untried({ version, writtenMs }: DesiredVersion, told?: string): DesiredAttempts {
+  return { version, writtenMs, told, queued: false, failures: 0, retryAtMs: 0 };
+}
+
+function isTooLong(unacknowledgedSinceMs: number, nowMs: number): boolean {
+  return nowMs - unacknowledgedSinceMs > DROPS_AFTER_MS;
 }
 
 const ROOT: LwM2mPath = [];
