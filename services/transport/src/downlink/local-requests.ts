@@ -14,8 +14,12 @@ import type { Answer } from "./answer.ts";
 import { cancelObservations } from "./reconcile.ts";
 import { type Observable, observablesOf, toObserved } from "./rpc-observations.ts";
 
-/** Answers what needs no datagram: also of a device that sleeps. */
-export async function answerLocally(device: OwnedDevice, ask: LocalAsk, ports: TransportPorts): Promise<Answer> {
+/** Answers what needs no datagram: also of a device that sleeps. Nothing is answered when the store has not taken in what is cancelled, see `cancelObservations`. */
+export async function answerLocally(
+  device: OwnedDevice,
+  ask: LocalAsk,
+  ports: TransportPorts,
+): Promise<Answer | "stale" | "unavailable"> {
   const { compat } = ports.settings;
   const observed = observablesOf(device);
   switch (ask.type) {
@@ -44,9 +48,10 @@ async function cancel(
   observed: readonly Observable[],
   what: string,
   ports: TransportPorts,
-): Promise<Answer> {
+): Promise<Answer | "stale" | "unavailable"> {
   const helds = observed.map(({ held }): HeldObservation => held);
-  if (helds.length > 0) await cancelObservations(device, helds, ports);
+  const outcome = helds.length === 0 ? "done" : await cancelObservations(device, helds, ports);
+  if (outcome !== "done") return outcome;
   logLine(device, `[info]: ${what} successful. Result: [${helds.length}]`, ports);
   return formatLocalValue(String(helds.length));
 }

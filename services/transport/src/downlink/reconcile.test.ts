@@ -1,5 +1,6 @@
 import { CODE, CONTENT_FORMAT } from "@ferry/coap";
 import { TOPICS } from "@ferry/proto";
+import { StateUnavailableError } from "@ferry/state";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import type { TransportSettings } from "../config.ts";
 import { ask, collectAnswers, type FinalAnswer } from "../rpc-fixture.ts";
@@ -578,6 +579,32 @@ describe("observations by RPC", () => {
     expect(await settled()).toEqual(["GET /3/0/9 observe", "GET /3303/0/5700 observe"]);
     await register(device, "ep-1", "1.1", PLAIN);
     await wasAsked("GET /3/0/9 observe", "GET /3/0/9 observe");
+  });
+
+  it("are not said to be cancelled before the store has taken that in", async () => {
+    const { system, node, device, answers, settled } = await start({ resources: { ...BATTERY, ...TEMPERATURE } });
+    await settled();
+    const { devices } = system.state;
+    const observe = devices.observe.bind(devices);
+    let refusals = 0;
+    devices.observe = async (request) => {
+      if (refusals++ === 0) throw new StateUnavailableError("away");
+      return await observe(request);
+    };
+    await ask(system, node, { requestId: "one", method: "ObserveCancel", params: { id: "/3/0/9" } });
+    await until(() => refusals > 0, "the store to be asked");
+    const list = async (requestId: string): Promise<string | undefined> => {
+      await ask(system, node, { requestId, method: "ObserveReadAll" });
+      await until(() => answers.some((answer) => answer.requestId === requestId), requestId);
+      return answers.find((answer) => answer.requestId === requestId)?.value;
+    };
+    expect(await list("before")).toBe('["/3/0/9","/3303/0/5700"]');
+    await until(() => answers.some(({ requestId }) => requestId === "one"), "the answer");
+    expect(answers.find(({ requestId }) => requestId === "one")).toMatchObject({ status: "SUCCESSFUL", value: "1" });
+    expect(await list("after")).toBe('["/3303/0/5700"]');
+    const stored = await devices.get({ tenant: "default", endpoint: "ep-1" });
+    expect(stored?.observations.map(({ paths, source }) => [...paths, source])).toContainEqual(["/3/0/9", "cancelled"]);
+    expect(await device.notifyOf(tokenOf(device, "GET /3/0/9 observe"), "1", 9)).toBe("reset");
   });
 
   it("that are the profile's stay cancelled at another node", async () => {

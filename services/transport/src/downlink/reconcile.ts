@@ -319,17 +319,32 @@ export async function withdraw(
   await exchange(device, [], given, ports);
 }
 
-/** Gives observations up because an RPC cancels them. Those of the profile stay in the store as cancelled, so that no owner makes them again before the device registers anew. */
+/**
+ * Gives observations up because an RPC cancels them. Those of the profile stay in the store as cancelled, so that no owner makes them again before the device registers anew.
+ *
+ * `stale`: the device registered anew meanwhile, or is another node's. `unavailable`: the store is away, and they are held as before.
+ */
 export async function cancelObservations(
   device: OwnedDevice,
   given: readonly HeldObservation[],
   ports: TransportPorts,
-): Promise<void> {
+): Promise<"done" | "stale" | "unavailable"> {
   const cancelled: Observation[] = [];
   for (const { observation } of given) {
     ports.ownership.unobserve(device, observation.token);
     if (observation.source === "profile") cancelled.push({ ...observation, source: "cancelled" });
   }
   for (const observation of cancelled) device.cancel(observation);
-  if ((await store(device, cancelled, given, ports)) === "done") publishState(device, ports);
+  const outcome = await store(device, cancelled, given, ports);
+  if (outcome === "done") publishState(device, ports);
+  if (outcome === "unavailable") for (const held of given) holdAgain(device, held, ports);
+  return outcome;
+}
+
+/** What is to be given up is still in the store. Meanwhile the device may have been told by RST that nobody wants it. */
+function holdAgain(device: OwnedDevice, held: HeldObservation, { ownership }: TransportPorts): void {
+  device.observations.set(held.key, held);
+  device.cancelled?.delete(held.name);
+  held.confirmed = false;
+  ownership.index(device, held.observation.token);
 }
