@@ -42,7 +42,7 @@ export const RPC_ROUTER_METRICS = {
   restoring: {
     type: "gauge",
     name: "lwm2m_restoring",
-    help: "1 while this router gives a Redis that was emptied or rolled back what Kafka knows; requests wait meanwhile.",
+    help: "1 while this router gives a Redis that was emptied or rolled back what Kafka knows; requests may wait meanwhile.",
   },
   restored: {
     type: "counter",

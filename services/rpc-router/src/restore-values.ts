@@ -15,7 +15,7 @@ const OUTCOMES = {
 
 /**
  * Reads the desired values back into the store: of each key the latest, unless it was withdrawn. Nobody knows which of them the devices have already:
- * each is written once more, which changes nothing at a device that has it.
+ * each is written once more, over what the device has by now.
  */
 export async function restoreValues(values: TableIndex, restoring: Restoring): Promise<void> {
   const { ports, signal } = restoring;
