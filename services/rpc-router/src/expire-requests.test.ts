@@ -317,23 +317,40 @@ describe("a store that is not restored yet", () => {
 
   const EXPIRED_LONG_AGO = { expiresAtMs: 0 };
 
-  it.each([
-    ["that lapsed, for it may have been sent or have ended", EXPIRED_LONG_AGO],
-    ["that is to fail fast, for its device may have a node", { failFast: true }],
-  ])("ends no request %s: it is looked at when the store is restored", async (_, changes) => {
-    await accepted("r-1", changes);
+  const markRestored = async (extent: "requests" | "all"): Promise<void> => {
+    await fixture.devices.markRestored((await fixture.devices.incarnation()).id, extent);
+  };
+
+  it("ends no request that lapsed, for it may have been sent or have ended, until it has its requests", async () => {
+    await accepted("r-1", EXPIRED_LONG_AGO);
     await round();
     expect(await answers()).toEqual([]);
-    await fixture.devices.markRestored((await fixture.devices.incarnation()).id);
+    await markRestored("requests");
     await round();
-    expect(await answers()).toHaveLength(1);
+    expect(await answers()).toEqual(["EXPIRED"]);
   });
 
-  it("ends none though it was lost while requests were listed", async () => {
-    await accepted("r-1", EXPIRED_LONG_AGO);
+  it("ends no request that is to fail fast, for its device may have a node, until it has its devices", async () => {
+    await accepted("r-1", { failFast: true });
+    await markRestored("requests");
+    await round();
+    expect(await answers()).toEqual([]);
+    await markRestored("all");
+    await round();
+    expect(await answers()).toEqual(["UNREACHABLE"]);
+  });
+
+  it.each([
+    ["all that it had", EXPIRED_LONG_AGO, { restored: false, requestsRestored: false }],
+    ["its devices", { failFast: true }, { restored: false, requestsRestored: true }],
+  ])("ends none though it lost %s while requests were listed", async (_, changes, lost) => {
+    await accepted("r-1", changes);
     const incarnation = fixture.devices.incarnation.bind(fixture.devices);
     let looks = 0;
-    fixture.devices.incarnation = async () => ({ ...(await incarnation()), restored: looks++ === 0 });
+    fixture.devices.incarnation = async () => {
+      const whole = { restored: true, requestsRestored: true };
+      return { ...(await incarnation()), ...(looks++ === 0 ? whole : lost) };
+    };
     await expect(new RequestExpiry(fixture.ports, { stepMs: 1000, roundMs: 1000 }).step()).rejects.toThrow(
       StateUnavailableError,
     );

@@ -16,8 +16,8 @@ const BATCH = 16;
  *
  * A living owner answers at the deadline. What is still open a grace later is ended here; what a node that died had dispatched, at once: the rest waits
  * for the device's new owner. A router looks at the shards that it sent requests to when they are due, and at every shard once in a round: so it finds
- * what a dead router left behind. A store that is not restored is left alone: what it takes for open may have ended, and what it takes for never sent may
- * have been.
+ * what a dead router left behind. A store whose requests are not restored is left alone: what it takes for open may have ended, and what it takes for never sent
+ * may have been.
  */
 export class RequestExpiry {
   readonly #ports: RouterPorts;
@@ -26,6 +26,8 @@ export class RequestExpiry {
   readonly #dueMs = new Map<number, number>();
   /** Nodes that were alive at the last step. */
   #bootIds: ReadonlySet<string> = new Set();
+  /** Whether a device that the store does not have has no node. */
+  #knowsDevices = false;
   #nextShard = 0;
 
   /** `stepMs`: how often `step` is called. `roundMs`: how often every shard is looked at. */
@@ -43,7 +45,9 @@ export class RequestExpiry {
 
   /** Looks at what is due. @throws {StateUnavailableError | BusUnavailableError} what was not seen to is due at the next step */
   async step(): Promise<void> {
-    if (!(await this.#ports.devices.incarnation()).restored) return;
+    const { restored, requestsRestored } = await this.#ports.devices.incarnation();
+    if (!requestsRestored) return;
+    this.#knowsDevices = restored;
     const nowMs = this.#ports.clock();
     const alive: ReadonlySet<string> = new Set((await this.#ports.nodes.list()).map(({ bootId }) => bootId));
     if (!this.#bootIds.isSubsetOf(alive)) for (const shard of this.#dueMs.keys()) this.#dueMs.set(shard, 0);
@@ -89,8 +93,12 @@ export class RequestExpiry {
   /** Ends a request that nobody else ends, or notes when it is due; false when it is not open any more. */
   async #see(request: ShardRequest, lapsedMs: number): Promise<boolean> {
     const end = await this.#endOf(request, lapsedMs);
-    if (end === undefined) this.expect(request);
-    else await inOneLife(() => finish(request, end, this.#ports), this.#ports); // Asked behind the list, which may be that of an emptied store.
+    if (end === undefined) {
+      this.expect(request);
+    } else {
+      // Asked behind the list, which may be that of an emptied store.
+      await inOneLife(() => finish(request, end, this.#ports), this.#ports, end === UNREACHABLE ? "all" : "requests");
+    }
     return end === undefined;
   }
 
@@ -101,7 +109,7 @@ export class RequestExpiry {
     }
     if (displaced) return displacedAnswer(this.#ports.settings.maxOpen); // Who displaced it died before it had said so.
     if (expiresAtMs <= lapsedMs) return EXPIRED;
-    return failFast && !(await this.#hasNode(request)) ? UNREACHABLE : undefined;
+    return failFast && this.#knowsDevices && !(await this.#hasNode(request)) ? UNREACHABLE : undefined;
   }
 
   async #hasNode({ device }: ShardRequest): Promise<boolean> {

@@ -162,7 +162,7 @@ describe("a request to a registered device", () => {
     for (const requestId of NINE.slice(0, 8)) await fixture.publishRequest(DEMO, { ...READ, requestId });
     await fixture.until(() => fixture.commands.length === 8);
     const ports = { ...fixture.ports, settings: { ...fixture.ports.settings, maxOpen: 1 } };
-    const incarnation = { ...(await fixture.devices.incarnation()), restored: false };
+    const incarnation = { ...(await fixture.devices.incarnation()), restored: false, requestsRestored: false };
     fixture.devices.incarnation = async () => incarnation;
     const value = Buffer.from(JSON.stringify({ ...READ, requestId: "r-10" }));
     const record = { topic: TOPICS.rpcRequest.name, partition: 3, offset: 7, key: DEMO, value, headers: {} };

@@ -156,7 +156,7 @@ async function accept(
       await answerUnstored(record, open, otherRequest(requestId), ports);
       return "answered";
     case "full":
-      await inOneLife(() => finish(open, fullAnswer(settings.maxOpen), ports), ports);
+      await inOneLife(() => finish(open, fullAnswer(settings.maxOpen), ports), ports, "requests");
       return "answered";
     case "accepted": {
       failpoint("accepted");
