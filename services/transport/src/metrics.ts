@@ -141,7 +141,7 @@ export const TRANSPORT_METRICS = {
   rpcAnswersHeld: {
     type: "gauge",
     name: "lwm2m_rpc_answers_held",
-    help: "Final answers that are held until Redis is back, at most 10,000.",
+    help: "Final answers that are held until Redis is back, and restored: at most 10,000, and 64 MiB.",
   },
   rpcRetries: {
     type: "counter",

@@ -47,6 +47,11 @@ export async function store(system: System, asked: Asked, limit = 100): Promise<
 /** Stores a request and hands it over to a node, as the router does. */
 export async function ask(system: System, node: TransportNode, asked: Asked): Promise<void> {
   await store(system, asked);
+  await handOver(system, node, asked);
+}
+
+/** Hands a request over to a node; the store need not know it. */
+export async function handOver(system: System, node: TransportNode, asked: Asked): Promise<void> {
   const request = onWire(asked);
   await command(system, node, {
     deadlineMs: request.expiresAtMs,

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { BusUnavailableError } from "@ferry/bus";
+import { MemoryBus } from "@ferry/bus/memory";
 import { CODE, type Received, uriPath } from "@ferry/coap";
 import { TOPICS } from "@ferry/proto";
 import { StateUnavailableError } from "@ferry/state";
+import { MemoryDeviceStore, memoryState } from "@ferry/state/memory";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { TRANSPORT_CONFIG, type TransportSettings } from "../config.ts";
 import {
@@ -10,6 +12,7 @@ import {
   collectAnswers,
   collectProgress,
   type FinalAnswer,
+  handOver,
   store,
   tellWorkWaits,
 } from "../rpc-fixture.ts";
@@ -35,7 +38,7 @@ const { coap: COAP } = TRANSPORT_CONFIG.load({ env: { LWM2M_COAP_HOST: "127.0.0.
 /** A node with one registered device, and what it takes to ask it as the router does. */
 async function startAsked(
   change: Partial<TransportSettings> = {},
-  bus?: GatedBus,
+  system: System = memorySystem(),
 ): Promise<{
   system: System;
   node: Awaited<ReturnType<typeof startNode>>;
@@ -43,7 +46,6 @@ async function startAsked(
   answers: FinalAnswer[];
   ask: (requestId: string, method: string, params: object, expiresInMs?: number) => Promise<void>;
 }> {
-  const system = memorySystem(bus);
   await provision(system);
   const node = await startNode(system, change);
   const device = await openDevice(node);
@@ -237,9 +239,23 @@ describe("an RPC request at the device's owner", () => {
     expect(requestsTo(device, "/3/0/14")).toHaveLength(1);
   });
 
+  it("has the device's answer though Redis was emptied before that came, once Redis has its request again", async () => {
+    const devices = new MemoryDeviceStore({ lost: true });
+    const system = { bus: new MemoryBus(), state: { ...memoryState(), devices } };
+    const { node, device, answers } = await startAsked({}, system);
+    const read = { requestId: "r-1", method: "Read", params: { id: "/3/0/0" } };
+    await handOver(system, node, read);
+    for (let held = 0; held !== 1; held = await node.metric("lwm2m_rpc_answers_held")) await sleep(10);
+    await store(system, read);
+    await devices.markRestored((await devices.incarnation()).id, "requests");
+    await until(() => answers.length === 1, "the answer");
+    expect(answers[0]).toMatchObject({ requestId: "r-1", status: "SUCCESSFUL" });
+    expect(requestsTo(device, "/3/0/0")).toHaveLength(2); // The first is the set-up's.
+  });
+
   it("ends EXPIRED, and nothing is sent, when its deadline came before it was on record as dispatched", async () => {
     const bus = new GatedBus();
-    const { device, answers, ask } = await startAsked({}, bus);
+    const { device, answers, ask } = await startAsked({}, memorySystem(bus));
     bus.gate = async ({ topic, value }) => {
       if (topic === TOPICS.rpcState.name && value !== null) await sleep(400);
     };
@@ -430,7 +446,7 @@ describe("an RPC request at the device's owner", () => {
 
     it("because Kafka or Redis was away for a moment is tried again within about a second", async () => {
       const bus = new GatedBus();
-      const { system, device, answers, ask } = await startAsked({ reconcile: PATIENT }, bus);
+      const { system, device, answers, ask } = await startAsked({ reconcile: PATIENT }, memorySystem(bus));
       let refusals = 0;
       bus.gate = async ({ topic, value }) => {
         if (topic === TOPICS.rpcState.name && value !== null && refusals++ === 0) throw new BusUnavailableError("away");

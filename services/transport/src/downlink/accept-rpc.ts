@@ -23,7 +23,7 @@ import { isReachable, sleeps } from "../reachability.ts";
 import { nextHead } from "../record-writer.ts";
 import { type Answer, answer, MOVED } from "./answer.ts";
 import { ENVIRONMENT_RETRY, type RetrySettings, retryDelayMs } from "./fault-rules.ts";
-import { finishRequest } from "./finish-request.ts";
+import { encodeAnswer, finishRequest } from "./finish-request.ts";
 import { HeldAnswers } from "./held-answers.ts";
 import { answerLocally } from "./local-requests.ts";
 import { isRepeatable, type Performed, perform } from "./perform.ts";
@@ -71,7 +71,7 @@ export class RpcExecutor {
 
   constructor(ports: TransportPorts) {
     this.#ports = ports;
-    this.#answers = new HeldAnswers(ports);
+    this.#answers = new HeldAnswers((final) => finishRequest(final, ports));
     const { timeZone, compat } = ports.settings;
     this.#format = { formatTime: createTimeFormat(timeZone), compat };
     this.#due = driveMachine(new DueWatch<Known>(), (known) => this.#act(known), ports.clock.wallMs);
@@ -542,8 +542,9 @@ export class RpcExecutor {
   async #finish(request: RequestRef, given: Answer): Promise<void> {
     const known = this.#known.get(nameOf(request));
     if (known !== undefined) known.ended = true;
-    const finished = await finishRequest(request, given, this.#ports);
-    if (!finished && !this.#answers.hold(request, given)) {
+    const final = encodeAnswer(request, given, this.#ports);
+    const finished = await finishRequest(final, this.#ports);
+    if (!finished && !this.#answers.hold(final)) {
       const device = this.#ports.ownership.byDevice(request.tenant, request.endpoint);
       if (device !== undefined) device.requestsWait = true;
     }

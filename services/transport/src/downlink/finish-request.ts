@@ -1,5 +1,5 @@
 import { encodeRpcResponse, lwm2m, toWireNode } from "@ferry/proto";
-import { type DeviceRef, namedEventId, StateUnavailableError, shardOf } from "@ferry/state";
+import { type DeviceRef, type FinishOutcome, namedEventId, StateUnavailableError, shardOf } from "@ferry/state";
 import type { TransportPorts } from "../ports.ts";
 import type { RecordWriter } from "../record-writer.ts";
 import { type Answer, answer } from "./answer.ts";
@@ -8,25 +8,47 @@ import type { RequestRef } from "./rpc-request.ts";
 /** Largest answer, bytes: brokers take records of 1 MiB, headers included. */
 const MAX_RESPONSE_BYTES = 1_000_000;
 
-/** Decides the final answer of a request, once, and publishes it if it was the first. False when the store could not be asked: the request is still open. */
-export async function finishRequest(request: RequestRef, given: Answer, ports: TransportPorts): Promise<boolean> {
-  const { devices, records, outbox, clock, metrics, stateEpisode, unpublished, failpoint } = ports;
+/** A final answer as its record holds it. */
+export interface EncodedAnswer {
+  readonly request: RequestRef;
+  readonly status: Answer["status"];
+  readonly response: Uint8Array;
+}
+
+/** Encodes the final answer of a request; one that is too large for a record is FAILED instead. */
+export function encodeAnswer(request: RequestRef, given: Answer, ports: TransportPorts): EncodedAnswer {
+  const response = encode(request, given, ports);
+  if (response.length <= MAX_RESPONSE_BYTES) return { request, status: given.status, response };
+  const error = `The answer has ${response.length} bytes, more than the ${MAX_RESPONSE_BYTES} that a record may have: read less at a time`;
+  const failed = { ...answer("FAILED", error), code: given.code };
+  return { request, status: failed.status, response: encode(request, failed, ports) };
+}
+
+/**
+ * Decides the final answer of a request, once, and publishes it if it was the first. False when the store could not be asked, or may have lost the request:
+ * it is still open, or will be.
+ */
+export async function finishRequest(
+  { request, status, response }: EncodedAnswer,
+  ports: TransportPorts,
+): Promise<boolean> {
+  const { devices, records, outbox, clock, storeWatch, metrics, stateEpisode, unpublished, failpoint } = ports;
   const { requestId } = request;
-  const nowMs = clock.wallMs();
-  let response = encode(request, given, nowMs, ports);
-  if (response.length > MAX_RESPONSE_BYTES) {
-    const error = `The answer has ${response.length} bytes, more than the ${MAX_RESPONSE_BYTES} that a record may have: read less at a time`;
-    response = encode(request, { ...answer("FAILED", error), code: given.code }, nowMs, ports);
-  }
+  const finish = (): Promise<FinishOutcome> =>
+    devices.finish({ device: request, requestId, response, nowMs: clock.wallMs() });
   try {
-    const outcome = await devices.finish({ device: request, requestId, response, nowMs });
+    let outcome = await finish();
+    if (outcome.type === "unknown") {
+      if (!(await storeWatch.areRequestsRestored())) return false;
+      outcome = await finish(); // It may have been restored between.
+    }
     if (outcome.type !== "won") {
       // What this node put on record after another's answer would outlive it.
       if (outcome.type === "lost") void takeOffRecord(request, requestId, records).catch(unpublished);
       return true;
     }
     failpoint("finished");
-    metrics.rpc.with({ status: given.status }).inc();
+    metrics.rpc.with({ status }).inc();
     const { outboxId } = outcome;
     const settle = (): void => outbox.settle(shardOf(request.tenant, request.endpoint), outboxId);
     await records.response(request, response, request.contentType);
@@ -64,13 +86,12 @@ function takeOffRecord(device: DeviceRef, requestId: string, records: RecordWrit
 function encode(
   { tenant, endpoint, requestId, contentType }: RequestRef,
   { status, result, code, value, error, nodes }: Answer,
-  nowMs: number,
-  { node }: TransportPorts,
+  { node, clock }: TransportPorts,
 ): Uint8Array {
   const eventId = namedEventId("rpc", tenant, endpoint, requestId);
   return encodeRpcResponse(
     {
-      context: { eventId, tenant, endpoint, bootId: node.bootId, ingestTimeMs: nowMs },
+      context: { eventId, tenant, endpoint, bootId: node.bootId, ingestTimeMs: clock.wallMs() },
       requestId,
       status: lwm2m.v1.RpcFinalStatus[status],
       result,

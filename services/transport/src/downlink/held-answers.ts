@@ -1,24 +1,25 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import type { TransportPorts } from "../ports.ts";
-import type { Answer } from "./answer.ts";
-import { finishRequest } from "./finish-request.ts";
+import type { EncodedAnswer } from "./finish-request.ts";
 import { nameOf, type RequestRef } from "./rpc-request.ts";
 
-/** Answers that are held at most; a device answers few of its requests while Redis is away, for none can be fetched. */
+/** Answers that are held at most, and their bytes; a device answers few of its requests while Redis is away, for none can be fetched. */
 const MAX_HELD = 10_000;
+const MAX_HELD_BYTES = 64 * 1024 * 1024;
 /** Answers that the store is told at a time, and the pause when it cannot be reached, ms. */
 const BATCH = 100;
 const RETRY_MS = 250;
 
-/** Answers that are decided and that the store could not be told: it is told when it is back, and until then nobody sends their requests again. */
+/** Answers that are decided and that the store could not be told: it is told when it is back, with the requests that it may have lost. Until then this node does not send those again. */
 export class HeldAnswers {
-  readonly #ports: TransportPorts;
-  readonly #held = new Map<string, { readonly request: RequestRef; readonly given: Answer }>();
+  readonly #finish: (final: EncodedAnswer) => Promise<boolean>;
+  readonly #held = new Map<string, EncodedAnswer>();
+  #bytes = 0;
   readonly #stopped = new AbortController();
   #telling = false;
 
-  constructor(ports: TransportPorts) {
-    this.#ports = ports;
+  /** `finish` tells the store; false when it is to be told later. */
+  constructor(finish: (final: EncodedAnswer) => Promise<boolean>) {
+    this.#finish = finish;
   }
 
   get size(): number {
@@ -30,9 +31,11 @@ export class HeldAnswers {
   }
 
   /** False when too many are held already: the request is open, as if it had not been answered. */
-  hold(request: RequestRef, given: Answer): boolean {
-    if (this.#held.size >= MAX_HELD) return false;
-    this.#held.set(nameOf(request), { request, given });
+  hold(final: EncodedAnswer): boolean {
+    if (this.has(final.request)) return true; // The first decides.
+    if (this.#held.size >= MAX_HELD || this.#bytes + final.response.length > MAX_HELD_BYTES) return false;
+    this.#held.set(nameOf(final.request), final);
+    this.#bytes += final.response.length;
     if (!this.#telling) void this.#tell();
     return true;
   }
@@ -53,13 +56,13 @@ export class HeldAnswers {
     this.#telling = false;
   }
 
-  /** False when the store is still away. */
+  /** False when the store is still away, or not restored. */
   async #tellSome(): Promise<boolean> {
     const some = [...this.#held].slice(0, BATCH);
     const told = await Promise.all(
-      some.map(async ([name, { request, given }]) => {
-        const isTold = await finishRequest(request, given, this.#ports);
-        if (isTold) this.#held.delete(name);
+      some.map(async ([name, final]) => {
+        const isTold = await this.#finish(final);
+        if (isTold && this.#held.delete(name)) this.#bytes -= final.response.length;
         return isTold;
       }),
     );
