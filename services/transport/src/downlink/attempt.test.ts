@@ -11,6 +11,7 @@ import {
   openDevice,
   provision,
   type System,
+  slow,
   startNode,
   stopAll,
   type TestDevice,
@@ -41,7 +42,7 @@ interface Started {
 
 /** A device in queue mode that never answers the Read of its profile, and sleeps over it. */
 async function start(): Promise<Started> {
-  const system = memorySystem();
+  const system = slow(memorySystem());
   await provision(system);
   const node = await startNode(system, SLEEPY);
   const device = await openDevice(node);
