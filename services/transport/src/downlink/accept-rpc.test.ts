@@ -104,6 +104,27 @@ describe("an RPC request at the device's owner", () => {
     expect(answers.filter(({ requestId }) => requestId === "r-1")).toHaveLength(1);
   });
 
+  it("does not wait for the answers of those before it to be on Kafka, but eight at most are on their way there", async () => {
+    const bus = new GatedBus();
+    const { device, answers, ask } = await startAsked({}, memorySystem(bus));
+    device.requests.length = 0;
+    const kafka = Promise.withResolvers<void>();
+    let held = 0;
+    bus.gate = async ({ topic }) => {
+      if (topic !== TOPICS.rpcResponse.name) return;
+      held += 1;
+      await kafka.promise;
+    };
+    const ids = Array.from({ length: 12 }, (_, index) => `r-${index}`);
+    for (const requestId of ids) await ask(requestId, "Read", { id: "/3/0/0" });
+    await until(() => held === 8, "eight answers to wait for Kafka");
+    await sleep(100); // A ninth would have been sent.
+    expect(requestsTo(device, "/3/0/0")).toHaveLength(8);
+    kafka.resolve();
+    await until(() => answers.length === ids.length, "the answers");
+    expect(answers.map(({ requestId }) => requestId)).toEqual(ids);
+  });
+
   it("is not sent again when somebody dispatched it before: INDETERMINATE", async () => {
     const { system, device, answers, ask } = await startAsked();
     const state = await system.state.devices.get({ tenant: "default", endpoint: "ep-1" });

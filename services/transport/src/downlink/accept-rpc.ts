@@ -247,7 +247,12 @@ export class RpcExecutor {
     };
     device.work.add(
       PRIORITY.rpc,
-      () => this.#carryOut(device, known, request, built).finally(done),
+      async () => {
+        const ending = await this.#carryOut(device, known, request, built);
+        // It is in hand until its answer is on Kafka: that bounds them. The device's next one need not wait for that.
+        if (ending === undefined) done();
+        else void ending.ended.finally(done);
+      },
       () => {
         done();
         if (request.failFast && this.#isHeldBack(device)) void this.#finish(request, answer("UNREACHABLE", SILENT));
@@ -256,7 +261,13 @@ export class RpcExecutor {
     );
   }
 
-  async #carryOut(device: OwnedDevice, known: Known, request: Request, built: RpcOperation): Promise<void> {
+  /** Answers what is still under way when the device is through with it. */
+  async #carryOut(
+    device: OwnedDevice,
+    known: Known,
+    request: Request,
+    built: RpcOperation,
+  ): Promise<{ readonly ended: Promise<void> } | void> {
     const ports = this.#ports;
     if (known.ended) return; // It lapsed before its turn.
     if (!ports.ownership.has(device)) return this.#leave(known);
@@ -293,7 +304,7 @@ export class RpcExecutor {
     );
     if (performed.type === "answered") ports.failpoint("answered");
     if (observed !== undefined) await settleObservation(device, observed, performed, ports);
-    if (!known.ended) await this.#conclude(device, known, request, built, performed, left);
+    if (!known.ended) return { ended: this.#conclude(device, known, request, built, performed, left) };
   }
 
   #sent(device: OwnedDevice, request: Request): void {

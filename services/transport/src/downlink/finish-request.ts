@@ -52,7 +52,7 @@ export async function finishRequest(
     const { outboxId } = outcome;
     const settle = (): void => outbox.settle(shardOf(request.tenant, request.endpoint), outboxId);
     await records.response(request, response, request.contentType);
-    void takeOffRecord(request, requestId, records).then(settle, unpublished); // The device's next request need not wait for it.
+    void takeOffRecord(request, requestId, records).then(settle, unpublished); // What waits for this request to be through need not wait for it.
     return true;
   } catch (failure) {
     if (failure instanceof StateUnavailableError) {
