@@ -568,7 +568,8 @@ const LEAVES_WITHIN_MS = 1_000;
 /** A request that lapses within so much is not tried again, ms. */
 const LAPSES_SOON_MS = 1_000;
 const LOST = "The operation may have been carried out before";
-const LEFT = "The device registered anew, or moved to another address, after the operation had been sent";
+const LEFT =
+  "After the operation had been sent, the device registered anew or moved to another address, or its node gave it up: the operation may have been carried out";
 const SILENT =
   "The device sleeps, did not answer what was asked before, or has been silent for too long to be reached where it was last heard: ask without failFast to wait for it";
 const HELD_UP =
