@@ -70,6 +70,12 @@ const ROWS: readonly Row[] = [
     'WriteUpdate {"id":"/3/0","value":{"14":"+1","14":"+2"}}',
     `REJECTED ${BAD}: Member 'value.14' occurs more than once in the requestParams parameters: name it once`,
   ],
+  [
+    "unknownMember",
+    "issue: unknown fields",
+    'Read {"id":"/3/0/9","contentFormt":"TLV"}',
+    `REJECTED ${BAD}: Member 'contentFormt' of the requestParams parameters is not known: use id, key, ids, keys, nodes, value, attributes, contentFormat`,
+  ],
   ["missingTarget", "§1.3", "Read {}", `REJECTED ${BAD}: Can't find 'key' or 'id' in the requestParams parameters!`],
   [
     "missingTarget",

@@ -77,6 +77,8 @@ export const REFUSALS = {
     ),
   repeatedMember: (name: string): Refusal =>
     rejected(`Member '${quote(name)}' occurs more than once in the requestParams parameters: name it once`),
+  unknownMember: (name: string, known: readonly string[]): Refusal =>
+    rejected(`Member '${quote(name)}' of the requestParams parameters is not known: use ${known.join(", ")}`),
   missingTarget: (): Refusal => rejected("Can't find 'key' or 'id' in the requestParams parameters!"),
   tooManyPaths: (member: string, count: number, most: number): Refusal =>
     rejected(`'${member}' names ${count} paths, more than the ${most} of one request: split the request`),

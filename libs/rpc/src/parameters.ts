@@ -41,7 +41,7 @@ export type LocalAsk =
  * Builds what a request asks for. Any text may come in; what is wrong with it comes back as a refusal.
  *
  * Checked in this order: method, parameters, target, version, then what the method needs of model and value, then `contentFormat`.
- * Members that a method does not know are ignored; a member that comes twice is refused.
+ * What would be carried out is refused when it has a member that comes twice, or one that no method has: a misspelt one must not be done without.
  */
 export function buildOperation(
   name: string,
@@ -57,6 +57,8 @@ export function buildOperation(
   if (parsed.type === "refused") return parsed;
   const built = build.kind === "target" ? forTarget(build, parsed, context, method) : forPaths(build, parsed, context);
   if (built.type === "refused") return built;
+  const stranger = Object.keys(parsed.members).find((member) => !MEMBERS.includes(member));
+  if (stranger !== undefined) return REFUSALS.unknownMember(stranger, MEMBERS);
   if (built.type === "local") return { type: "local", method, ask: built.ask };
   const { operation, id } = built;
   const requested = requestedFormat(parsed.members.contentFormat, operation, context);
@@ -64,6 +66,9 @@ export function buildOperation(
   const { format } = requested;
   return { type: "operation", method, operation, id, ...(format === undefined ? {} : { format }) };
 }
+
+/** What parameters may have; a method passes over those of others. */
+const MEMBERS: readonly string[] = ["id", "key", "ids", "keys", "nodes", "value", "attributes", "contentFormat"];
 
 /** The members of the parameters, and the text that refusals quote. */
 interface Params {
