@@ -6,6 +6,7 @@ import { nextHead, type RecordSubject } from "./record-writer.ts";
 const REASONS = {
   pressure: "messages without confirmation were dropped while Kafka did not keep up",
   limit: "messages without confirmation were dropped because the device, or its tenant, sent more than its rate limit",
+  rest: "messages without confirmation were dropped because the device did not answer for the rest of their blocks",
 } as const;
 
 /** Why a message that nobody repeats was lost. */
@@ -28,7 +29,7 @@ export class Gaps {
   report({ values, clock, random, records, unpublished }: TransportPorts): void {
     if (values.pressure !== "normal") return;
     const dropped = this.#dropped;
-    if (dropped.pressure.size === 0 && dropped.limit.size === 0) return;
+    if (Object.values(dropped).every((gaps) => gaps.size === 0)) return;
     this.#dropped = none();
     const nowMs = clock.wallMs();
     const event = lwm2m.v1.LifecycleEvent.LIFECYCLE_EVENT_GAP;
@@ -42,5 +43,5 @@ export class Gaps {
 }
 
 function none(): Record<GapReason, Map<RecordSubject, number>> {
-  return { pressure: new Map(), limit: new Map() };
+  return { pressure: new Map(), limit: new Map(), rest: new Map() };
 }

@@ -55,7 +55,7 @@ export const TRANSPORT_METRICS = {
     type: "counter",
     name: "lwm2m_unacknowledged_total",
     help: "Notifications and Sends that were left without an answer or dropped, by reason.",
-    labels: { reason: ["pressure", "bus", "limit"] },
+    labels: { reason: ["pressure", "bus", "limit", "rest"] },
   },
   sends: {
     type: "counter",

@@ -158,6 +158,15 @@ it("A notification in blocks whose rest was not fetched before the device regist
   expect(await outcome).toBe("reset");
 });
 
+it("A NON notification in blocks whose rest the device does not give is told of as a gap", async () => {
+  const { device, lifecycle } = await observe();
+  device.answer = () => ({ code: CODE.NOT_FOUND });
+  device.notifyNon(" ".repeat(2_000), 5);
+  const gap = () => lifecycle.find(({ event }) => event === lwm2m.v1.LifecycleEvent.LIFECYCLE_EVENT_GAP);
+  await until(() => gap() !== undefined, "the gap record");
+  expect(gap()).toMatchObject({ dropped: 1, reason: expect.stringContaining("rest of their blocks") });
+});
+
 describe("The rest of a notification in blocks is not asked for again", () => {
   const { coap } = TRANSPORT_CONFIG.load({ env: {} });
   const VIP = { mode: "vip", singleExchangeWindowMs: 25_000, flowWindowMs: 110_000 } as const;

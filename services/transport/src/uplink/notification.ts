@@ -193,7 +193,7 @@ export class Notifications {
     this.#abandon(device, notification);
   }
 
-  /** Under the heaviest pressure, and beyond a rate limit, a CON stays unanswered, for the device to send again, and a NON is dropped and told of. */
+  /** What cannot be taken in now, or not whole: a CON stays unanswered, for the device to send again, and a NON is dropped and told of. */
   #shed(device: OwnedDevice, notification: IncomingNotification, reason: GapReason): void {
     const { metrics, gaps } = this.#ports;
     metrics.unacknowledged.with({ reason }).inc();
@@ -233,11 +233,14 @@ export class Notifications {
         continueFrom: { body: payload, blockSize, ...(etag === undefined ? {} : { etag }) },
       });
       if (device.underWay === underWay) device.underWay = undefined;
-      if (result.type === "failed" || result.response.code !== CODE.CONTENT) return this.#abandon(device, notification);
+      if (result.type === "failed" || result.response.code !== CODE.CONTENT) {
+        this.#shed(device, notification, "rest");
+        return;
+      }
       this.#publish(device, held, notification, result.response.payload);
     };
-    // Dropped, it is heard again: by its next copy, of the registration that the device has by then.
-    device.work.add(PRIORITY.notificationBlocks, fetch, () => ports.coap.abandon(notification.handle));
+    // Dropped, a CON is heard again: by its next copy, of the registration that the device has by then.
+    device.work.add(PRIORITY.notificationBlocks, fetch, () => this.#shed(device, notification, "rest"));
   }
 
   /** An error code ends the observation (RFC 7641 §4.2); it is made anew if the profile still wants it. */
