@@ -165,6 +165,11 @@ function describeCommands(way: string, start: () => Promise<Target>): void {
         code: 1,
         stderr: "ferry: no device meter-1 is declared\n",
       });
+      expect(await ferry("delete", "device", "meter-1")).toMatchObject({
+        code: 1,
+        stdout: "",
+        stderr: "ferry: no device meter-1 is declared in tenant default\n",
+      });
     });
 
     it("apply says of what is rejected where it was declared, and exits with 1", async () => {

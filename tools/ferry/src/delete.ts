@@ -23,12 +23,19 @@ export function deleteCommand(terminal: Terminal, ended: Ended): Command {
     async (named: keyof typeof KINDS, ids: string[], options: DeleteOptions) => {
       const kind = KINDS[named];
       await withClient(options, terminal, async (client) => {
+        const declared = await client.get(kind);
+        const isDeclared = (id: string): boolean =>
+          declared.some((record) => record.id === id && record.tenant === options.tenant);
+        const unknown = ids.filter((id) => !isDeclared(id));
+        for (const id of unknown)
+          terminal.stderr.write(`ferry: no ${kind} ${id} is declared in tenant ${options.tenant}\n`);
         const outcomes = await client.remove(
-          ids.map((id) => ({ kind, tenant: options.tenant, id })),
+          ids.filter(isDeclared).map((id) => ({ kind, tenant: options.tenant, id })),
           ({ outcome, id, reason }) =>
             void terminal.stdout.write(`${outcome} ${kind} ${id}${reason === "" ? "" : `: ${reason}`}\n`),
         );
-        ended(outcomes.every(({ outcome }) => outcome === "deleted") ? EXIT.done : EXIT.refused);
+        const done = unknown.length === 0 && outcomes.every(({ outcome }) => outcome === "deleted");
+        ended(done ? EXIT.done : EXIT.refused);
       });
     },
   );
