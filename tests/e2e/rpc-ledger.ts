@@ -32,10 +32,13 @@ export interface RpcCounts {
   readonly executed: Readonly<Record<string, number>>;
 }
 
-/** How long an answer is waited for. What a dead node had decided is published by who sweeps its shard: 30 s of its lease, 15 s that an entry is left to its node, 10 s a round. */
-const ANSWER_MS = 90_000;
+/**
+ * How long an answer is waited for. What a dead node had decided is published by who sweeps its shard: 30 s of its lease, 15 s that an entry is left to its node, and 80 s until a node
+ * that stays comes by a shard of those that do not.
+ */
+const ANSWER_MS = 150_000;
 /** Requests expire after all that: no answer comes of the deadline. */
-const EXPIRY_MS = 100_000;
+const EXPIRY_MS = 160_000;
 
 /** Asks as an application does, through Kafka, and keeps the books. */
 export class RpcLedger {

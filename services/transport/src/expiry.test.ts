@@ -1,8 +1,9 @@
 import { MemoryBus } from "@ferry/bus/memory";
 import { lwm2m, TOPICS } from "@ferry/proto";
-import { makeRegistrationId, type Registration, shardOf } from "@ferry/state";
+import { makeRegistrationId, type Registration, SHARDS, shardOf } from "@ferry/state";
 import { MemoryDeviceStore, memoryState } from "@ferry/state/memory";
 import { afterEach, expect, it } from "@jest/globals";
+import { shardsOfRound } from "./expiry.ts";
 import { collect, provision, type System, startNode, stopAll, until } from "./transport-fixture.ts";
 
 afterEach(stopAll);
@@ -32,6 +33,22 @@ async function storeLapsed(devices: MemoryDeviceStore): Promise<Registration> {
   const node = { slot: 7, bootId: "00000000000000b7" };
   return (await devices.register({ registration, digest: "", node, nowMs })).state.registration;
 }
+
+it("A node sweeps its share in each round, and comes by every other shard within eight, for those who claim them may never live so long", () => {
+  for (const [turn, nodes] of [
+    [0, 1],
+    [1, 2],
+    [0, 4],
+    [7, 8],
+    [63, 64],
+  ] as const) {
+    const rounds = Array.from({ length: 8 }, (_, round) => new Set(shardsOfRound(turn, nodes, round)));
+    for (let shard = 0; shard < SHARDS; shard++) {
+      const swept = rounds.filter((shards) => shards.has(shard)).length;
+      expect(swept).toBe(shard % nodes === turn ? 8 : 1);
+    }
+  }
+});
 
 it("Nothing expires in a store that is not restored: it may lack what its devices prolonged", async () => {
   let nowMs = Date.now() - 3_900_000;

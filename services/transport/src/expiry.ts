@@ -13,6 +13,8 @@ import { forgetElsewhere } from "./take-over.ts";
 
 /** Every shard is looked at this often, ms. */
 const ROUND_MS = 10_000;
+/** Of the shards of the others a node comes by each in one of so many rounds: one that dies again and again, sooner than a round is over, must not leave its own to nobody. */
+const OTHERS_EVERY = 8;
 /** Shards per step, so that a round is spread evenly. */
 const STEP = 32;
 /** Outbox entries younger than this belong to the node that wrote them, ms. */
@@ -21,6 +23,16 @@ const OUTBOX_AGE_MS = 15_000;
 const LIMIT = 200;
 /** How soon a store that is away, or not restored, is looked at again, ms. */
 const RETRY_MS = 1_000;
+
+/**
+ * The shards that a node sweeps in a round, ascending: every n-th of n live nodes, and some of the others'. What two nodes come by at once, the leases settle.
+ *
+ * `turn`: the place of the node among them, from 0.
+ */
+export function shardsOfRound(turn: number, nodes: number, round: number): readonly number[] {
+  const all = Array.from({ length: SHARDS }, (_, shard) => shard);
+  return all.filter((shard) => shard % nodes === turn || (Math.floor(shard / nodes) + round) % OTHERS_EVERY === 0);
+}
 
 /**
  * Ends registrations whose lifetime lapsed, and publishes what their nodes could not: each shard by one live node at a time, under a lease.
@@ -52,9 +64,9 @@ export class Sweeper {
 
   async #run(): Promise<void> {
     const { signal } = this.#stopped;
-    while (!signal.aborted) {
+    for (let round = 0; !signal.aborted; round++) {
       try {
-        const shards = await this.#shards();
+        const shards = await this.#shards(round);
         for (let at = 0; at < shards.length && !signal.aborted; at += STEP) {
           await this.#untilRestored(signal);
           await Promise.all(shards.slice(at, at + STEP).map((shard) => this.#sweep(shard)));
@@ -73,12 +85,9 @@ export class Sweeper {
     while (!(signal.aborted || (await storeWatch.isRestored()))) await this.#delay(RETRY_MS, signal);
   }
 
-  /** This node's share of the shards: every n-th of n live nodes. A node that comes or goes is settled by the leases. */
-  async #shards(): Promise<readonly number[]> {
+  async #shards(round: number): Promise<readonly number[]> {
     const slots = (await this.#ports.nodes.list()).map(({ slot }) => slot).sort((a, b) => a - b);
-    const turn = Math.max(0, slots.indexOf(this.#ports.node.slot));
-    const nodes = Math.max(1, slots.length);
-    return Array.from({ length: Math.ceil((SHARDS - turn) / nodes) }, (_, index) => turn + index * nodes);
+    return shardsOfRound(Math.max(0, slots.indexOf(this.#ports.node.slot)), Math.max(1, slots.length), round);
   }
 
   async #sweep(shard: number): Promise<void> {
