@@ -4,6 +4,7 @@ import {
   attributeUpdateKey,
   CONTENT_TYPE,
   CONTENT_TYPE_HEADER,
+  decodeMessage,
   deviceKey,
   type lwm2m,
   parseAttributeUpdate,
@@ -35,7 +36,7 @@ import type {
   Stream,
   TailOptions,
 } from "./ferry-client.ts";
-import { deliver, readMessage, toStreamRecord } from "./stream-record.ts";
+import { deliver, toStreamRecord } from "./stream-record.ts";
 
 /** How long after its expiry an answer is waited for: the router says EXPIRED or TIMEOUT itself. */
 const ANSWER_GRACE_MS = 3_000;
@@ -111,7 +112,10 @@ export class BusClient implements FerryClient {
     await this.#require("deviceState");
     const table = await readTable(this.#bus, this.#topic("deviceState"));
     return [...table.values()]
-      .map((record) => readMessage(TOPICS.deviceState.type, record)?.registration)
+      .map(
+        ({ value, headers }) =>
+          value && decodeMessage(TOPICS.deviceState.type, value, headers[CONTENT_TYPE_HEADER])?.registration,
+      )
       .filter((registration) => registration != null)
       .map(toSummary)
       .filter((device) => tenant === undefined || device.tenant === tenant)

@@ -9,29 +9,15 @@ export function toStreamRecord(stream: Stream, record: IncomingRecord): StreamRe
   return value === undefined ? undefined : { stream, key: record.key, timestampMs: record.timestampMs, value };
 }
 
-/** The message of a record in either encoding; `undefined` for tombstones and for what cannot be decoded. */
-export function readMessage<Message>(type: MessageType<Message>, record: IncomingRecord): Message | undefined {
-  return read(record, (json) => type.fromObject({ ...json }), type.decode);
-}
-
-function readValue(type: MessageType<unknown>, record: IncomingRecord): StreamRecord["value"] | undefined {
-  return read(
-    record,
-    (json) => json,
-    (bytes) => toJsonValue(type, type.decode(bytes)),
-  );
-}
-
-function read<Result>(
-  { value, headers }: IncomingRecord,
-  fromJson: (json: StreamRecord["value"]) => Result,
-  fromProtobuf: (bytes: Uint8Array) => Result,
-): Result | undefined {
+/** The message in its JSON form, which JSON has already; `undefined` for tombstones and for what cannot be decoded. */
+function readValue(type: MessageType<unknown>, { value, headers }: IncomingRecord): StreamRecord["value"] | undefined {
   if (value === null) return undefined;
   try {
-    if (contentTypeOf(value, headers[CONTENT_TYPE_HEADER]) === CONTENT_TYPE.protobuf) return fromProtobuf(value);
+    if (contentTypeOf(value, headers[CONTENT_TYPE_HEADER]) === CONTENT_TYPE.protobuf) {
+      return toJsonValue(type, type.decode(value));
+    }
     const json: unknown = JSON.parse(Buffer.from(value).toString());
-    return isObject(json) ? fromJson(json) : undefined;
+    return isObject(json) ? json : undefined;
   } catch (error) {
     // A record that is not what its topic holds: protobufjs throws plain errors, JSON.parse SyntaxError.
     if (Error.isError(error)) return undefined; // Of whatever realm, as under Jest.
