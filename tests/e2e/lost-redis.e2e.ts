@@ -43,7 +43,7 @@ describe("an RPC whose Redis is lost", () => {
   beforeAll(async () => {
     table = await (await RedisLosses.start(stops)).run(ROWS, RUNS);
     for (const [{ loss, stage, method }, counts] of table) {
-      process.stdout.write(`crash-table: ${method}: ${loss}, ${stage} ${JSON.stringify(counts)}\n`);
+      process.stdout.write(`lost-redis: ${method}: ${loss}, ${stage} ${JSON.stringify(counts)}\n`);
     }
   }, RUNS * RUN_MS);
 
