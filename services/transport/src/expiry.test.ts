@@ -50,6 +50,11 @@ it("A node sweeps its share in each round, and comes by every other shard within
   }
 });
 
+it("A node comes by every shard within eight rounds, also when its turn and their number change from round to round", () => {
+  const rounds = Array.from({ length: 8 }, (_, round) => shardsOfRound(0, 2 + (round % 2), round));
+  expect(new Set(rounds.flat()).size).toBe(SHARDS);
+});
+
 it("Nothing expires in a store that is not restored: it may lack what its devices prolonged", async () => {
   let nowMs = Date.now() - 3_900_000;
   const devices = new MemoryDeviceStore({ lost: true, now: () => nowMs });

@@ -25,13 +25,13 @@ const LIMIT = 200;
 const RETRY_MS = 1_000;
 
 /**
- * The shards that a node sweeps in a round, ascending: every n-th of n live nodes, and some of the others'. What two nodes come by at once, the leases settle.
+ * The shards that a node sweeps in a round, ascending: every n-th of n live nodes, and of the others' those whose round it is, however many live. What two nodes come by at once, the leases settle.
  *
  * `turn`: the place of the node among them, from 0.
  */
 export function shardsOfRound(turn: number, nodes: number, round: number): readonly number[] {
   const all = Array.from({ length: SHARDS }, (_, shard) => shard);
-  return all.filter((shard) => shard % nodes === turn || (Math.floor(shard / nodes) + round) % OTHERS_EVERY === 0);
+  return all.filter((shard) => shard % nodes === turn || (shard + round) % OTHERS_EVERY === 0);
 }
 
 /**
@@ -64,7 +64,7 @@ export class Sweeper {
 
   async #run(): Promise<void> {
     const { signal } = this.#stopped;
-    for (let round = 0; !signal.aborted; round++) {
+    for (let round = 0; !signal.aborted; ) {
       try {
         const shards = await this.#shards(round);
         for (let at = 0; at < shards.length && !signal.aborted; at += STEP) {
@@ -72,6 +72,7 @@ export class Sweeper {
           await Promise.all(shards.slice(at, at + STEP).map((shard) => this.#sweep(shard)));
           await this.#delay((ROUND_MS * STEP) / shards.length, signal);
         }
+        round += 1;
       } catch (error) {
         if (!(error instanceof StateUnavailableError)) throw error;
         this.#ports.stateEpisode.failed(error);
