@@ -6,7 +6,7 @@ import { nextHead, type RecordSubject } from "./record-writer.ts";
 const REASONS = {
   pressure: "messages without confirmation were dropped while Kafka did not keep up",
   limit: "messages without confirmation were dropped because the device, or its tenant, sent more than its rate limit",
-  rest: "messages without confirmation were dropped because the device did not answer for the rest of their blocks",
+  rest: "messages without confirmation were dropped because the rest of their blocks could not be had",
 } as const;
 
 /** Why a message that nobody repeats was lost. */
