@@ -29,10 +29,13 @@ export function deleteCommand(terminal: Terminal, ended: Ended): Command {
         const unknown = ids.filter((id) => !isDeclared(id));
         for (const id of unknown)
           terminal.stderr.write(`ferry: no ${kind} ${id} is declared in tenant ${options.tenant}\n`);
+        // Those too: a record that nobody can read is not listed.
         const outcomes = await client.remove(
-          ids.filter(isDeclared).map((id) => ({ kind, tenant: options.tenant, id })),
-          ({ outcome, id, reason }) =>
-            void terminal.stdout.write(`${outcome} ${kind} ${id}${reason === "" ? "" : `: ${reason}`}\n`),
+          ids.map((id) => ({ kind, tenant: options.tenant, id })),
+          ({ outcome, id, reason }) => {
+            if (unknown.includes(id)) return;
+            terminal.stdout.write(`${outcome} ${kind} ${id}${reason === "" ? "" : `: ${reason}`}\n`);
+          },
         );
         const done = unknown.length === 0 && outcomes.every(({ outcome }) => outcome === "deleted");
         ended(done ? EXIT.done : EXIT.refused);
