@@ -1,3 +1,13 @@
+export type {
+  AssociationOutcome,
+  AssociationRef,
+  AssociationStore,
+  ClaimAssociationOutcome,
+  StoredAssociation,
+  StoredMark,
+  StoredSession,
+} from "./association-store.ts";
+export { MAX_STAMP_LEAD_S, SEQUENCE_BLOCK, SEQUENCE_GAP } from "./association-store.ts";
 export type { BudgetGrant, BudgetStore } from "./budget.ts";
 export {
   type AcceptOutcome,

@@ -1,0 +1,23 @@
+export { ALERT, type AlertDescription } from "./alert.ts";
+export type {
+  Address,
+  AssociationId,
+  AssociationState,
+  DirectionKeys,
+  Principal,
+  ReceiveMark,
+  SessionState,
+  WriteGrant,
+} from "./association-state.ts";
+export type {
+  Answer,
+  Association,
+  CloseReason,
+  CryptoJob,
+  DtlsDropReason,
+  DtlsServerInput,
+  DtlsServerOutput,
+  HandshakeFailure,
+  Question,
+  QuestionId,
+} from "./server-io.ts";
