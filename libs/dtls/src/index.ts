@@ -9,6 +9,7 @@ export type {
   SessionState,
   WriteGrant,
 } from "./association-state.ts";
+export { DtlsAlertError, DtlsFormatError } from "./errors.ts";
 export type {
   Answer,
   Association,
