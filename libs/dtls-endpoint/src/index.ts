@@ -1,1 +1,13 @@
-export {};
+export type { AssociationSealing } from "./association-record.ts";
+export type { DeviceCredentials } from "./device-credentials.ts";
+export type {
+  DtlsCloseReason,
+  DtlsEndpoint,
+  DtlsEndpointParts,
+  DtlsHandlers,
+  DtlsPeer,
+  RefusedHandshake,
+} from "./dtls-endpoint.ts";
+export { DTLS_METRICS, type DtlsMetrics } from "./metrics.ts";
+export type { ServerKeys } from "./server-keys.ts";
+export { type DtlsSettings, dtlsSettings } from "./settings.ts";

@@ -4,7 +4,7 @@ export type Address = string;
 /** Names an association on every node: 12 characters of base64url, 9 random bytes. */
 export type AssociationId = string;
 
-/** Who a peer has proved to be, as whoever answered for its credential calls it; at most 256 bytes. Opaque here. */
+/** Who a peer has proved to be, as whoever answered for its credential calls it; at most 384 bytes. Opaque here. */
 export type Principal = string;
 
 /** What was received: the highest record sequence number of epoch 1, and the 64 numbers up to it, one bit each. */

@@ -13,6 +13,7 @@ export { DtlsAlertError, DtlsFormatError } from "./errors.ts";
 export type {
   Answer,
   Association,
+  AssociationSnapshot,
   CloseReason,
   CryptoJob,
   DtlsDropReason,
@@ -21,4 +22,5 @@ export type {
   HandshakeFailure,
   Question,
   QuestionId,
+  ServerIdentity,
 } from "./server-io.ts";

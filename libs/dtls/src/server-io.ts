@@ -100,6 +100,25 @@ export type DtlsServerInput =
   /** Forgets all associations silently: this node can no longer prove that they are its own. Nothing is sent before it. */
   | { readonly type: "discard" };
 
+/** What the server shows of itself; asked for each handshake, so that a changed key holds from the next one on. */
+export interface ServerIdentity {
+  /** P-256; `publicKey` is its SubjectPublicKeyInfo, DER (RFC 7250). Undefined: no raw public key is offered. */
+  readonly rawPublicKey: { readonly privateKey: KeyObject; readonly publicKey: Uint8Array } | undefined;
+  /**
+   * The certificate for a server name (RFC 6066 §3, lower case), or for none: the chain, the server's own first, DER. Undefined: no certificate is offered.
+   */
+  certificate(
+    serverName: string | undefined,
+  ): { readonly privateKey: KeyObject; readonly chain: readonly Uint8Array[] } | undefined;
+}
+
+/** All of an association as it is now: what `DtlsServer.snapshot(id)` gives, to be stored or handed to another node. The mark is exact. */
+export interface AssociationSnapshot {
+  readonly association: AssociationState;
+  /** `from` is the next record sequence number. */
+  readonly grant: WriteGrant;
+}
+
 /** An association as the machine has it now: a live view, not to be kept beyond the event. */
 export interface Association {
   readonly id: AssociationId;

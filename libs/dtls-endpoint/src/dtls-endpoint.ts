@@ -1,0 +1,118 @@
+import type { HandshakeFailure, ReceiveMark } from "@ferry/dtls";
+import type { Clock, Logger, openUdpSocket, PeerKey } from "@ferry/runtime";
+import type { AssociationRef, AssociationStore, DeviceRef, NodeRef } from "@ferry/state";
+import type { AssociationSealing } from "./association-record.ts";
+import type { DeviceCredentials } from "./device-credentials.ts";
+import type { DtlsMetrics } from "./metrics.ts";
+import type { ServerKeys } from "./server-keys.ts";
+import type { DtlsSettings } from "./settings.ts";
+
+/** A device that has proved who it is. */
+export interface DtlsPeer {
+  readonly device: DeviceRef;
+  readonly association: string;
+  readonly securityMode: "PSK" | "RPK" | "X509";
+  /** Where its last authenticated record came from: `192.0.2.1:5684`. */
+  readonly address: string;
+  /** The address was shown by one record only, after a take-over from a dead node: nothing that waits for the device is sent there. */
+  readonly provisional: boolean;
+  /** IANA name of the cipher suite. */
+  readonly suite: string;
+  readonly hasCid: boolean;
+  /** When the handshake ended, ms since 1970. */
+  readonly createdAtMs: number;
+}
+
+/** A handshake that did not end. */
+export interface RefusedHandshake {
+  /** Whose credential was shown, where that is known; it is proven only for the reason `unauthorized`. */
+  readonly device: DeviceRef | undefined;
+  readonly address: string;
+  readonly reason: HandshakeFailure;
+  /** One sentence for people, without secrets. */
+  readonly detail: string;
+}
+
+/** Why an association is no longer here. */
+export type DtlsCloseReason =
+  /** The device ended it, or is not allowed any more: the store does not have it either. */
+  | "closed"
+  /** The device made a new one. */
+  | "replaced"
+  /** Not heard for long, or too many: the store still has it. */
+  | "idle"
+  /** Another node has it. */
+  | "lost";
+
+/** What the endpoint tells. A peer is named `dtls:<association id>`, which no address is. */
+export interface DtlsHandlers {
+  /** Application data, authenticated; the bytes are the receiver's to keep. */
+  datagram(bytes: Uint8Array, peer: PeerKey): void;
+  /** A handshake ended; `replaced` is the device's association before, whose `closed` was told already. */
+  established(peer: PeerKey, replaced: PeerKey | undefined): void;
+  /** An association that another node had is served here from now on. */
+  takenOver(peer: PeerKey): void;
+  /** The device is at another address now. */
+  moved(peer: PeerKey): void;
+  /** A provisional address is none any more. */
+  confirmed(peer: PeerKey): void;
+  closed(peer: PeerKey, reason: DtlsCloseReason): void;
+  /** At most once per device (or address, where the device is not known) and reason in a while: `REFUSAL_MEMORY_MS`. */
+  refused(handshake: RefusedHandshake): void;
+}
+
+/** What an endpoint works with. */
+export interface DtlsEndpointParts {
+  readonly settings: DtlsSettings;
+  readonly openSocket: typeof openUdpSocket;
+  readonly credentials: DeviceCredentials;
+  readonly associations: AssociationStore;
+  readonly sealing: AssociationSealing;
+  readonly serverKeys: ServerKeys;
+  readonly node: NodeRef;
+  /**
+   * Whether this node still holds its slot: asked before anything is given to the machine. Where it does not, all associations are discarded first, and
+   * nothing is sent.
+   */
+  readonly mayServe: () => boolean;
+  /**
+   * Asks the node that had an association for its exact mark, upon which it forgets the association (its `release`). Answers within 200 ms; undefined when that
+   * node is dead or says nothing.
+   */
+  readonly askOwner: (owner: NodeRef, association: AssociationRef) => Promise<ReceiveMark | undefined>;
+  readonly on: DtlsHandlers;
+  readonly metrics: DtlsMetrics;
+  readonly logger: Logger;
+  /** Wall clock for what is stored, monotonic for deadlines; ms. */
+  readonly clock: { readonly wallMs: Clock; readonly monotonicMs: Clock };
+  readonly random: (size: number) => Uint8Array;
+}
+
+/** A DTLS listener. */
+export interface DtlsEndpoint {
+  /** UDP port. */
+  readonly port: number;
+  /** Associations in memory. */
+  readonly size: number;
+  /** Sends application data; lost, as any datagram may be, when there is no such association. */
+  send(bytes: Uint8Array, peer: PeerKey): void;
+  peer(peer: PeerKey): DtlsPeer | undefined;
+  /** The association of a device that is in memory here. */
+  byDevice(device: DeviceRef): PeerKey | undefined;
+  /** Another node claims the association: forgets it silently, without `closed`, and tells how far it was received; undefined when it is not here. */
+  release(association: AssociationRef): ReceiveMark | undefined;
+  /** Ends a device's association, here and in the store, with an alert, so that the device makes a new one. */
+  close(device: DeviceRef, alert: "accessDenied" | "closeNotify"): void;
+  /** What is provisioned for the device changed: ends its association unless its credential is still the one that it was made with. */
+  recheck(device: DeviceRef): Promise<void>;
+  /** A fleet's declaration changed: the same for all devices of a tenant that have shown a certificate. */
+  recheckCertificates(tenant: string): Promise<void>;
+  /** Puts a device's association back into a store that was emptied. */
+  writeBack(device: DeviceRef): Promise<void>;
+  /** Forgets all associations silently: this node cannot prove any more that they are its own. */
+  discard(): void;
+  /** Datagrams lost because the socket's receive buffer was full. */
+  kernelDrops(): number;
+  /** Stores how far each association was received, and closes the socket; devices notice nothing. */
+  stop(): Promise<void>;
+}
