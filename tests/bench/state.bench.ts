@@ -10,6 +10,7 @@ import {
   type DeviceRef,
   type DeviceStore,
   makeRegistrationId,
+  NO_SEC,
   type NodeRef,
   type Observation,
   observationToken,
@@ -155,12 +156,12 @@ function register(devices: DeviceStore, device: BenchDevice): Promise<unknown> {
 }
 
 function update(devices: DeviceStore, { registrationId, peer }: BenchDevice, node: 0 | 1): Promise<unknown> {
-  return devices.update({ registrationId, peer, node: NODES[node], nowMs: Date.now() });
+  return devices.update({ registrationId, peer, node: NODES[node], sender: NO_SEC, nowMs: Date.now() });
 }
 
 function claim(devices: DeviceStore, { observations, peer }: BenchDevice, node: 0 | 1): Promise<unknown> {
   const token = observations[0]?.token ?? new Uint8Array();
-  return devices.claim({ proof: { type: "token", token }, peer, node: NODES[node], nowMs: Date.now() });
+  return devices.claim({ proof: { type: "token", token }, peer, node: NODES[node], sender: NO_SEC, nowMs: Date.now() });
 }
 
 async function settleShard(shard: number): Promise<number> {

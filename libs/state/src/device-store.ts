@@ -119,6 +119,18 @@ export type RegisterOutcome =
   /** The same datagram was accepted before, here or on another node. */
   | { readonly type: "repeated"; readonly state: DeviceState };
 
+/**
+ * Who sent a datagram, as far as its transport proves it: without DTLS nobody in particular, with DTLS the device of a credential.
+ *
+ * A registration is a sender's when both are without DTLS, or when it is of the sender's device and both are with DTLS, by whatever kind of credential.
+ */
+export type Sender =
+  | { readonly securityMode: "NO_SEC" }
+  | { readonly securityMode: "PSK" | "RPK" | "X509"; readonly device: DeviceRef };
+
+/** The sender of a datagram without DTLS. */
+export const NO_SEC: Sender = { securityMode: "NO_SEC" };
+
 /** What an Update asks for; absent members leave the registration as it is. The lifetime always starts anew. */
 export interface UpdateRequest {
   readonly registrationId: string;
@@ -127,6 +139,7 @@ export interface UpdateRequest {
   readonly smsNumber?: string;
   readonly objectLinks?: string;
   readonly peer: string;
+  readonly sender: Sender;
   readonly node: NodeRef;
   readonly nowMs: number;
 }
@@ -143,7 +156,15 @@ export type UpdateOutcome =
       readonly previousOwner?: Owner;
       readonly outboxId: string;
     }
+  /** No such registration, or it is not the sender's. */
   | { readonly type: "notFound" };
+
+export interface DeregisterRequest {
+  readonly registrationId: string;
+  readonly sender: Sender;
+  readonly node: NodeRef;
+  readonly nowMs: number;
+}
 
 export type DeregisterOutcome =
   | {
@@ -152,16 +173,18 @@ export type DeregisterOutcome =
       readonly owner: Owner;
       readonly outboxId: string;
     }
+  /** No such registration, or it is not the sender's. */
   | { readonly type: "notFound" };
 
-/** How a datagram proves that it is a device's: a full registration id or a live observation token (or, with DTLS, the identity). */
+/** How a datagram shows whose it is: by a full registration id, by the token of a live observation, or, with DTLS, by nothing but its sender. */
 export type ClaimProof =
   | { readonly type: "registrationId"; readonly registrationId: string }
   | { readonly type: "token"; readonly token: Token }
-  | { readonly type: "identity"; readonly device: DeviceRef };
+  | { readonly type: "identity" };
 
 export interface ClaimRequest {
   readonly proof: ClaimProof;
+  readonly sender: Sender;
   readonly peer: string;
   readonly node: NodeRef;
   readonly nowMs: number;
@@ -172,7 +195,7 @@ export type ClaimOutcome =
   | { readonly type: "claimed"; readonly state: DeviceState; readonly previousOwner: Owner }
   /** It was ours already; last seen and peer are refreshed. */
   | { readonly type: "owned"; readonly state: DeviceState }
-  /** No live registration or observation has this proof. */
+  /** No live registration or observation has this proof, or it is not the sender's. */
   | { readonly type: "notFound" };
 
 /** A step under an epoch: done, or refused because another owner has the device (or it is gone). */
@@ -432,11 +455,7 @@ export interface DeviceStore {
   register(request: RegisterRequest): Promise<RegisterOutcome>;
   /** Prolongs or changes a registration and takes ownership; revives one that lapsed and was not swept yet. */
   update(request: UpdateRequest): Promise<UpdateOutcome>;
-  deregister(request: {
-    readonly registrationId: string;
-    readonly node: NodeRef;
-    readonly nowMs: number;
-  }): Promise<DeregisterOutcome>;
+  deregister(request: DeregisterRequest): Promise<DeregisterOutcome>;
   /** Ends whatever registration the device has, on behalf of an operator. */
   remove(request: {
     readonly device: DeviceRef;

@@ -1,5 +1,13 @@
 import { CONTENT_TYPE, lwm2m, TOPICS } from "@ferry/proto";
-import { type DeviceRef, type NodeEntry, type OpenRequest, SHARDS, StateUnavailableError, shardOf } from "@ferry/state";
+import {
+  type DeviceRef,
+  NO_SEC,
+  type NodeEntry,
+  type OpenRequest,
+  SHARDS,
+  StateUnavailableError,
+  shardOf,
+} from "@ferry/state";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { RequestExpiry } from "./expire-requests.ts";
 import { routeRequest } from "./route-requests.ts";
@@ -225,10 +233,11 @@ describe("a request whose node dies", () => {
 
   it("ends as UNREACHABLE at once when it is to fail fast, unless the device has another node by then", async () => {
     await fixture.register("demo", node);
-    await fixture.register("moved", node);
+    const { registrationId } = (await fixture.register("moved", node)).registration;
     const other = await fixture.node(6, "boot-6");
     await fixture.devices.claim({
-      proof: { type: "identity", device: { tenant: "default", endpoint: "moved" } },
+      proof: { type: "registrationId", registrationId },
+      sender: NO_SEC,
       peer: "192.0.2.1:5683",
       node: other,
       nowMs: fixture.nowMs,
@@ -274,12 +283,13 @@ describe("a request whose node dies", () => {
   });
 
   it("ends as INDETERMINATE at once when it had been dispatched and the device has another node by now", async () => {
-    const { owner } = await fixture.register("demo", node);
+    const { owner, registration } = await fixture.register("demo", node);
     await request("Execute");
     await fixture.devices.dispatch({ device: DEVICE, requestId: "r-1", owner, nowMs: fixture.nowMs });
     const other = await fixture.node(6, "boot-6");
     await fixture.devices.claim({
-      proof: { type: "identity", device: DEVICE },
+      proof: { type: "registrationId", registrationId: registration.registrationId },
+      sender: NO_SEC,
       peer: "192.0.2.1:5683",
       node: other,
       nowMs: fixture.nowMs,

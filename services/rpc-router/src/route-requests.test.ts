@@ -1,6 +1,6 @@
 import type { IncomingRecord } from "@ferry/bus";
 import { CONTENT_TYPE, lwm2m, TOPICS, toSafeNumber } from "@ferry/proto";
-import { StateUnavailableError } from "@ferry/state";
+import { NO_SEC, StateUnavailableError } from "@ferry/state";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { RequestExpiry } from "./expire-requests.ts";
 import { finish } from "./finish.ts";
@@ -301,14 +301,15 @@ describe("a request whose device has no node", () => {
 
   it("stays open and WAITING_FOR_DEVICE: the device's next node finds it with the device", async () => {
     const node = await fixture.node(5, "boot-5");
-    await fixture.register("demo", node);
+    const { registrationId } = (await fixture.register("demo", node)).registration;
     await fixture.nodes.release(node);
     await fixture.publishRequest(DEMO, READ);
     await fixture.until(() => fixture.progress.length === 2);
     expect(fixture.progress).toContainEqual(expect.objectContaining(WAITING));
     const other = await fixture.node(6, "boot-6");
     const claimed = await fixture.devices.claim({
-      proof: { type: "identity", device: { tenant: "default", endpoint: "demo" } },
+      proof: { type: "registrationId", registrationId },
+      sender: NO_SEC,
       peer: "192.0.2.1:5683",
       node: other,
       nowMs: fixture.nowMs,

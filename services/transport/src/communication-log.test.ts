@@ -1,5 +1,6 @@
 import { CODE, uriPath } from "@ferry/coap";
 import { TOPICS } from "@ferry/proto";
+import { NO_SEC } from "@ferry/state";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { TRANSPORT_LOG_KEY } from "./communication-log.ts";
 import { TRANSPORT_CONFIG } from "./config.ts";
@@ -100,7 +101,12 @@ describe("the communication log", () => {
     await register(device, "nobody");
     await device.request(CODE.POST, location, ["lt=-1"]);
     const registrationId = location.slice("/rd/".length);
-    await system.state.devices.deregister({ registrationId, node: { slot: 0, bootId: "" }, nowMs: Date.now() });
+    await system.state.devices.deregister({
+      registrationId,
+      node: { slot: 0, bootId: "" },
+      sender: NO_SEC,
+      nowMs: Date.now(),
+    });
     await device.request(CODE.POST, location, []);
     await device.request(CODE.DELETE, location, []);
     await device.request(CODE.POST, location, []);

@@ -1,6 +1,6 @@
 import type { PeerKey } from "@ferry/coap";
 import type { ClaimProof, DeviceRef, DeviceState, Owner } from "@ferry/state";
-import { StateUnavailableError } from "@ferry/state";
+import { NO_SEC, StateUnavailableError } from "@ferry/state";
 import { resume } from "./downlink/reconcile.ts";
 import { OwnedDevice } from "./owned-device.ts";
 import type { TransportPorts } from "./ports.ts";
@@ -74,7 +74,13 @@ export class TakeOver {
     const ports = this.#ports;
     if (!ports.settings.claim) return "unavailable";
     try {
-      const outcome = await ports.devices.claim({ proof, peer, node: ports.node, nowMs: ports.clock.wallMs() });
+      const outcome = await ports.devices.claim({
+        proof,
+        peer,
+        node: ports.node,
+        sender: NO_SEC,
+        nowMs: ports.clock.wallMs(),
+      });
       ports.stateEpisode.healed();
       ports.metrics.claims.with({ outcome: outcome.type }).inc();
       if (outcome.type === "notFound") return (await ports.storeWatch.inDoubt()) ? "unavailable" : "unknown";

@@ -5,6 +5,7 @@ import {
   type DeviceState,
   type DeviceStore,
   EXPIRY_GRACE_MS,
+  NO_SEC,
   type OutboxEntry,
   type RegisterOutcome,
   type RegisterRequest,
@@ -17,6 +18,7 @@ import { shardOf } from "../shard.ts";
 import { describeOwnership } from "./device-store-ownership.ts";
 import { describePeers } from "./device-store-peers.ts";
 import { describeRestore } from "./device-store-restore.ts";
+import { describeSenders } from "./device-store-senders.ts";
 import { describeWaiting } from "./device-store-waiting.ts";
 import { NODES, newDevice, newObservation, newRegister, newRegistrationId, openRequestsOf } from "./harness.ts";
 
@@ -137,9 +139,11 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
           { type: "registrationId", registrationId },
           { type: "token", token: observation.token },
         ] as const) {
-          expect(await store.claim({ proof, peer: "192.0.2.9:1", node: c, nowMs })).toEqual({ type: "notFound" });
+          expect(await store.claim({ proof, peer: "192.0.2.9:1", node: c, sender: NO_SEC, nowMs })).toEqual({
+            type: "notFound",
+          });
         }
-        expect(await store.update({ registrationId, peer: "192.0.2.9:1", node: c, nowMs })).toEqual({
+        expect(await store.update({ registrationId, peer: "192.0.2.9:1", node: c, sender: NO_SEC, nowMs })).toEqual({
           type: "notFound",
         });
         const records = (await outboxOf(device)).map(lifecycleOf);
@@ -177,7 +181,9 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
           const { state } = await register(device, { observations: [observation] });
           expect(state.registration.endpoint).toBe(endpoint);
           const proof = { type: "token", token: observation.token } as const;
-          expect(await store.claim({ proof, peer: "192.0.2.1:5683", node: a, nowMs })).toMatchObject({ type: "owned" });
+          expect(await store.claim({ proof, peer: "192.0.2.1:5683", node: a, sender: NO_SEC, nowMs })).toMatchObject({
+            type: "owned",
+          });
           expect((await outboxOf(device)).map((entry) => entry.device)).toEqual([device]);
           expect(await store.remove({ device, reason: "test", nowMs })).toMatchObject({ type: "deregistered" });
         },
@@ -198,7 +204,7 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
         const { state } = await register(device, { observations });
         const { registrationId } = state.registration;
         pass(200_000);
-        const outcome = await store.update({ registrationId, peer: "192.0.2.1:5683", node: a, nowMs });
+        const outcome = await store.update({ registrationId, peer: "192.0.2.1:5683", node: a, sender: NO_SEC, nowMs });
         expect(outcome).toEqual({
           type: "updated",
           state: {
@@ -222,7 +228,7 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
           objectLinks: "</1/0>",
           peer: "[2001:db8::1]:5683",
         };
-        const outcome = await store.update({ registrationId, ...changes, node: a, nowMs });
+        const outcome = await store.update({ registrationId, ...changes, node: a, sender: NO_SEC, nowMs });
         expect(outcome).toMatchObject({
           state: { registration: { ...changes, queueMode: false, expiresAtMs: nowMs + 60_000 } },
         });
@@ -234,7 +240,7 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
         const { registrationId, peer, objectLinks } = state.registration;
         const update = async (request: Partial<UpdateRequest>): Promise<unknown> => {
           pass(1);
-          const outcome = await store.update({ registrationId, peer, ...request, node: a, nowMs });
+          const outcome = await store.update({ registrationId, peer, ...request, node: a, sender: NO_SEC, nowMs });
           return outcome.type === "updated" && outcome.changes;
         };
         // What is named and is as before is no change.
@@ -250,7 +256,7 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
       it("The binding mode says whether a device of LwM2M 1.0 uses queue mode", async () => {
         const { state } = await register(newDevice(), {}, { lwm2mVersion: "1.0" });
         const { registrationId, peer } = state.registration;
-        const outcome = await store.update({ registrationId, bindingMode: "UQ", peer, node: a, nowMs });
+        const outcome = await store.update({ registrationId, bindingMode: "UQ", peer, node: a, sender: NO_SEC, nowMs });
         expect(outcome).toMatchObject({ state: { registration: { queueMode: true } } });
       });
 
@@ -258,7 +264,7 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
         const device = newDevice();
         const { state } = await register(device, { observations: [newObservation(device)] });
         const { registrationId, peer } = state.registration;
-        const outcome = await harness.stores[1].update({ registrationId, peer, node: b, nowMs });
+        const outcome = await harness.stores[1].update({ registrationId, peer, node: b, sender: NO_SEC, nowMs });
         expect(outcome).toMatchObject({
           type: "updated",
           previousOwner: state.owner,
@@ -276,7 +282,9 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
         const { registrationId, peer } = state.registration;
         pass(300_000 + 10 * EXPIRY_GRACE_MS);
         expect(await store.get(device)).toBeUndefined();
-        expect(await store.update({ registrationId, peer, node: a, nowMs })).toMatchObject({ type: "updated" });
+        expect(await store.update({ registrationId, peer, node: a, sender: NO_SEC, nowMs })).toMatchObject({
+          type: "updated",
+        });
         expect(await sweep(device)).toMatchObject({ expired: [] });
         expect(await store.get(device)).toBeDefined();
       });
@@ -284,7 +292,9 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
       it.each(["", "unknown", "AAAAAAAAAAAAAA", "..............", "AAAAAAAAAAAAAAA"])(
         "An Update of a registration id that is not stored (%j) is notFound",
         async (registrationId) => {
-          expect(await store.update({ registrationId, peer: "192.0.2.1:5683", node: a, nowMs })).toEqual({
+          expect(
+            await store.update({ registrationId, peer: "192.0.2.1:5683", node: a, sender: NO_SEC, nowMs }),
+          ).toEqual({
             type: "notFound",
           });
         },
@@ -297,13 +307,17 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
         const observation = newObservation(device);
         const { state } = await register(device, { observations: [observation] });
         const { registrationId } = state.registration;
-        const outcome = await store.deregister({ registrationId, node: a, nowMs });
+        const outcome = await store.deregister({ registrationId, node: a, sender: NO_SEC, nowMs });
         const { registration, owner } = state;
         expect(outcome).toEqual({ type: "deregistered", registration, owner, outboxId: expect.any(String) });
         expect(await store.get(device)).toBeUndefined();
-        expect(await store.deregister({ registrationId, node: a, nowMs })).toEqual({ type: "notFound" });
+        expect(await store.deregister({ registrationId, node: a, sender: NO_SEC, nowMs })).toEqual({
+          type: "notFound",
+        });
         const proof = { type: "token", token: observation.token } as const;
-        expect(await store.claim({ proof, peer: "192.0.2.1:5683", node: a, nowMs })).toEqual({ type: "notFound" });
+        expect(await store.claim({ proof, peer: "192.0.2.1:5683", node: a, sender: NO_SEC, nowMs })).toEqual({
+          type: "notFound",
+        });
       });
 
       it("An operator's removal tells its reason", async () => {
@@ -320,7 +334,7 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
     });
 
     describe("claim", () => {
-      it.each(["registrationId", "token", "identity"] as const)(
+      it.each(["registrationId", "token"] as const)(
         "A node that shows a proof by %s becomes the owner; shown again, it was already",
         async (type) => {
           const device = newDevice();
@@ -330,9 +344,14 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
           const proof = {
             registrationId: { type: "registrationId", registrationId },
             token: { type: "token", token: observation.token },
-            identity: { type: "identity", device },
           } as const;
-          const request = { proof: proof[type], peer: "198.51.100.7:40000", node: b, nowMs: pass(1_000) };
+          const request = {
+            proof: proof[type],
+            sender: NO_SEC,
+            peer: "198.51.100.7:40000",
+            node: b,
+            nowMs: pass(1_000),
+          };
           const claimed = await harness.stores[1].claim(request);
           expect(claimed).toEqual({
             type: "claimed",
@@ -359,7 +378,7 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
         const { registrationId, peer } = state.registration;
         const node = { slot: a.slot, bootId: "00000000000000ff" };
         const proof = { type: "registrationId", registrationId } as const;
-        const outcome = await store.claim({ proof, peer, node, nowMs });
+        const outcome = await store.claim({ proof, peer, node, sender: NO_SEC, nowMs });
         expect(outcome).toMatchObject({ type: "claimed", previousOwner: state.owner, state: { owner: node } });
         expect(outcome.type === "claimed" && outcome.state.owner.epoch).toBeGreaterThan(state.owner.epoch);
       });
@@ -369,7 +388,13 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
         const { registrationId, peer } = state.registration;
         const proof = { type: "registrationId", registrationId } as const;
         for (let i = 1; i <= 256; i++) {
-          const outcome = await store.claim({ proof, peer, node: NODES[i % 2] as (typeof NODES)[0], nowMs });
+          const outcome = await store.claim({
+            proof,
+            peer,
+            node: NODES[i % 2] as (typeof NODES)[0],
+            sender: NO_SEC,
+            nowMs,
+          });
           expect(outcome).toMatchObject({ state: { firstMessageId: (state.firstMessageId + i * 256) % 0x10000 } });
         }
       });
@@ -381,7 +406,9 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
         await store.observe({ device, owner: state.owner, add: [], remove: [observation.token] });
         for (const token of [observation.token, new Uint8Array(8), new Uint8Array([1, 2, 3]), new Uint8Array(0)]) {
           const proof = { type: "token", token } as const;
-          expect(await store.claim({ proof, peer: "192.0.2.1:1", node: b, nowMs })).toEqual({ type: "notFound" });
+          expect(await store.claim({ proof, peer: "192.0.2.1:1", node: b, sender: NO_SEC, nowMs })).toEqual({
+            type: "notFound",
+          });
         }
       });
 
@@ -390,9 +417,9 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
         const { registrationId, peer, expiresAtMs } = state.registration;
         const proof = { type: "registrationId", registrationId } as const;
         nowMs = expiresAtMs + EXPIRY_GRACE_MS - 1;
-        expect(await store.claim({ proof, peer, node: b, nowMs })).toMatchObject({ type: "claimed" });
+        expect(await store.claim({ proof, peer, node: b, sender: NO_SEC, nowMs })).toMatchObject({ type: "claimed" });
         pass(1);
-        expect(await store.claim({ proof, peer, node: a, nowMs })).toEqual({ type: "notFound" });
+        expect(await store.claim({ proof, peer, node: a, sender: NO_SEC, nowMs })).toEqual({ type: "notFound" });
       });
     });
 
@@ -400,13 +427,13 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
       it("After a release nobody has the device, and the next claim takes it", async () => {
         const device = newDevice();
         const { state } = await register(device);
-        const { owner } = state;
+        const { owner, registration } = state;
         expect(await store.release({ device, owner })).toEqual({ type: "done" });
         expect(await store.release({ device, owner })).toEqual({ type: "done" });
         expect(await store.get(device)).toMatchObject({ owner: { bootId: "", epoch: owner.epoch } });
         expect(await store.observe({ device, owner, add: [], remove: [] })).toMatchObject({ type: "stale" });
-        const proof = { type: "identity", device } as const;
-        const claimed = await store.claim({ proof, peer: "192.0.2.1:1", node: a, nowMs });
+        const proof = { type: "registrationId", registrationId: registration.registrationId } as const;
+        const claimed = await store.claim({ proof, peer: "192.0.2.1:1", node: a, sender: NO_SEC, nowMs });
         expect(claimed).toMatchObject({ type: "claimed", previousOwner: { bootId: "" } });
       });
 
@@ -415,13 +442,13 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
         const { state } = await register(device);
         const { registrationId, peer } = state.registration;
         const stale = state.owner;
-        const moved = await store.update({ registrationId, peer, node: b, nowMs });
+        const moved = await store.update({ registrationId, peer, node: b, sender: NO_SEC, nowMs });
         const owner = moved.type === "updated" ? moved.state.owner : stale;
         const add = [newObservation(device)];
         expect(await store.observe({ device, owner: stale, add, remove: [] })).toEqual({ type: "stale", owner });
         expect(await store.release({ device, owner: stale })).toEqual({ type: "stale", owner });
         expect(await store.get(device)).toMatchObject({ owner, observations: [] });
-        await store.deregister({ registrationId, node: b, nowMs });
+        await store.deregister({ registrationId, node: b, sender: NO_SEC, nowMs });
         expect(await store.observe({ device, owner, add, remove: [] })).toEqual({ type: "stale", owner: undefined });
         expect(await store.release({ device, owner })).toEqual({ type: "stale", owner: undefined });
       });
@@ -604,7 +631,9 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
         });
         expect(toSafeNumber(record.context?.ownerEpoch)).toBe(owner.epoch);
         expect(await store.get(device)).toBeUndefined();
-        expect(await store.update({ registrationId: registration.registrationId, peer: "", node: a, nowMs })).toEqual({
+        expect(
+          await store.update({ registrationId: registration.registrationId, peer: "", node: a, sender: NO_SEC, nowMs }),
+        ).toEqual({
           type: "notFound",
         });
         expect(await sweep(device)).toMatchObject({ expired: [], outbox: [{ id: entry?.id }] });
@@ -624,9 +653,9 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
         const { state, outboxId } = await register(device);
         const { registrationId, peer } = state.registration;
         pass(1_000);
-        await store.update({ registrationId, peer, node: a, nowMs });
+        await store.update({ registrationId, peer, node: a, sender: NO_SEC, nowMs });
         pass(1_000);
-        await store.deregister({ registrationId, node: a, nowMs });
+        await store.deregister({ registrationId, node: a, sender: NO_SEC, nowMs });
         const { LifecycleEvent } = lwm2m.v1;
         const events = async (outboxAgeMs: number): Promise<unknown[]> => {
           const outcome = await sweep(device, { outboxAgeMs });
@@ -662,7 +691,8 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
         const device = newDevice();
         const { state } = await register(device);
         const { registrationId, peer } = state.registration;
-        for (let i = 0; i < 4; i++) await store.update({ registrationId, peer, node: a, nowMs: pass(1) });
+        for (let i = 0; i < 4; i++)
+          await store.update({ registrationId, peer, node: a, sender: NO_SEC, nowMs: pass(1) });
         const first = await sweep(device, { limit: 3 });
         expect(first).toMatchObject({ more: true });
         await settleAll(store, device, first.type === "swept" ? first.outbox : []);
@@ -675,7 +705,7 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
         const device = newDevice();
         const { state } = await store.register(newRegister(device, nowMs + 5_000));
         const { registrationId, peer } = state.registration;
-        await store.update({ registrationId, peer, node: a, nowMs });
+        await store.update({ registrationId, peer, node: a, sender: NO_SEC, nowMs });
         const outcome = await sweep(device, { nowMs: nowMs + 10_000 });
         expect(outcome.type === "swept" && outcome.outbox.map((entry) => lifecycleOf(entry).event)).toEqual([1, 2]);
       });
@@ -719,6 +749,7 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
       clock,
     );
     describePeers(() => harness.stores, clock);
+    describeSenders(() => harness.stores, clock);
     describeOwnership(
       () => harness.stores,
       () => pass(1_000),

@@ -1,6 +1,6 @@
 import { expect, it } from "@jest/globals";
 import fc from "fast-check";
-import type { DeviceRef, DeviceStore, NodeRef, Owner } from "../device-store.ts";
+import { type DeviceRef, type DeviceStore, NO_SEC, type NodeRef, type Owner } from "../device-store.ts";
 import { NODES, newDevice, newObservation, newRegister } from "./harness.ts";
 
 /** A step of one of three nodes on one device. Clocks of nodes differ. */
@@ -109,12 +109,18 @@ async function run(
       return;
     }
     case "update": {
-      const outcome = await store.update({ registrationId, peer, node, nowMs });
+      const outcome = await store.update({ registrationId, peer, node, sender: NO_SEC, nowMs });
       if (outcome.type === "updated" && outcome.previousOwner !== undefined) granted(outcome.state.owner);
       return;
     }
     case "claim": {
-      const outcome = await store.claim({ proof: { type: "identity", device }, peer, node, nowMs });
+      const outcome = await store.claim({
+        proof: { type: "registrationId", registrationId },
+        peer,
+        node,
+        sender: NO_SEC,
+        nowMs,
+      });
       if (outcome.type === "claimed") granted(outcome.state.owner);
       return;
     }
@@ -145,7 +151,7 @@ async function run(
       return;
     }
     case "deregister":
-      await store.deregister({ registrationId, node, nowMs });
+      await store.deregister({ registrationId, node, sender: NO_SEC, nowMs });
       return;
   }
 }

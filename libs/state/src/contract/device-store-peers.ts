@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeEach, describe, expect, it } from "@jest/globals";
-import type { DeviceRef, DeviceState, DeviceStore, Registration } from "../device-store.ts";
+import { type DeviceRef, type DeviceState, type DeviceStore, NO_SEC, type Registration } from "../device-store.ts";
 import { PEER_HINT_MAX_DEVICES } from "../limits.ts";
 import type { ContractClock } from "./clock.ts";
 import { NODES, newDevice, newRegister } from "./harness.ts";
@@ -44,7 +44,7 @@ export function describePeers(
       const { registration } = await register();
       const { registrationId } = registration;
       const moved = newPeer();
-      const request = { registrationId, peer: moved, node: b, nowMs: clock.now() };
+      const request = { registrationId, peer: moved, sender: NO_SEC, node: b, nowMs: clock.now() };
       if (step === "update") await store.update(request);
       else await store.claim({ ...request, proof: { type: "registrationId", registrationId } });
       await eventually(await store.get(registration), moved);
@@ -56,7 +56,7 @@ export function describePeers(
       const second = await register();
       await eventually("ambiguous", peer);
       const { registrationId } = first.registration;
-      await store.update({ registrationId, peer: newPeer(), node: a, nowMs: clock.now() });
+      await store.update({ registrationId, peer: newPeer(), node: a, sender: NO_SEC, nowMs: clock.now() });
       expect(await store.findByPeer(peer)).toEqual(second);
       await store.remove({ device: second.registration, reason: "test", nowMs: clock.now() });
       expect(await store.findByPeer(peer)).toBeUndefined();
@@ -74,7 +74,7 @@ export function describePeers(
         const state = await register();
         await eventually(state, peer);
         const { registrationId } = state.registration;
-        await store.update({ registrationId, peer: newPeer(), node: a, nowMs: clock.now() });
+        await store.update({ registrationId, peer: newPeer(), node: a, sender: NO_SEC, nowMs: clock.now() });
       }
       await eventually(await register(), peer);
     });

@@ -4,6 +4,7 @@ import {
   type DeviceState,
   type DeviceStore,
   EXPIRY_GRACE_MS,
+  NO_SEC,
   type OpenRequest,
   type ReopenOutcome,
   type RestoreOutcome,
@@ -84,7 +85,9 @@ export function describeRestore(
         { type: "registrationId", registrationId } as const,
         ...state.observations.map(({ token }) => ({ type: "token", token }) as const),
       ]) {
-        expect(await store.claim({ proof, peer, node: a, nowMs: clock.now() })).toMatchObject({ type: "owned" });
+        expect(await store.claim({ proof, peer, node: a, sender: NO_SEC, nowMs: clock.now() })).toMatchObject({
+          type: "owned",
+        });
       }
       clock.pass(expiresAtMs + EXPIRY_GRACE_MS - clock.now());
       expect(await sweep()).toMatchObject({ expired: [{ registration: { registrationId } }], outbox: [{}] });
@@ -140,7 +143,9 @@ export function describeRestore(
       for (const { token } of state.observations) {
         const proof = { type: "token", token } as const;
         const { peer } = registration;
-        expect(await store.claim({ proof, peer, node: a, nowMs: clock.now() })).toMatchObject({ type: "owned" });
+        expect(await store.claim({ proof, peer, node: a, sender: NO_SEC, nowMs: clock.now() })).toMatchObject({
+          type: "owned",
+        });
       }
     });
 
@@ -151,7 +156,9 @@ export function describeRestore(
       await restore(old);
       expect(await restore(state)).toMatchObject({ type: "restored", state: { owner: state.owner } });
       const { registrationId, peer } = old.registration;
-      expect(await store.update({ registrationId, peer, node: a, nowMs: clock.now() })).toEqual({ type: "notFound" });
+      expect(await store.update({ registrationId, peer, node: a, sender: NO_SEC, nowMs: clock.now() })).toEqual({
+        type: "notFound",
+      });
       expect(await store.observe({ device, owner: old.owner, add: [], remove: [] })).toMatchObject({ type: "stale" });
     });
 
@@ -181,8 +188,14 @@ export function describeRestore(
       const { registration, observations } = state;
       const outcome = await store.restore({ registration, observations, nowMs: clock.now() });
       expect(outcome).toMatchObject({ type: "restored", state: { owner: { slot: 0, bootId: "" } } });
-      const proof = { type: "identity", device } as const;
-      const claimed = await store.claim({ proof, peer: registration.peer, node: a, nowMs: clock.now() });
+      const proof = { type: "registrationId", registrationId: state.registration.registrationId } as const;
+      const claimed = await store.claim({
+        proof,
+        peer: registration.peer,
+        node: a,
+        sender: NO_SEC,
+        nowMs: clock.now(),
+      });
       expect(claimed).toMatchObject({ type: "claimed" });
       const epoch = claimed.type === "claimed" ? claimed.state.owner.epoch : 0;
       expect(epoch).toBeGreaterThan(outcome.state?.owner.epoch ?? Number.NaN);
@@ -215,9 +228,9 @@ export function describeRestore(
       const state = await register();
       await lose();
       await restore(state, { ...state.owner, bootId: "" });
-      const proof = { type: "identity", device } as const;
+      const proof = { type: "registrationId", registrationId: state.registration.registrationId } as const;
       const { peer } = state.registration;
-      await store.claim({ proof, peer, node: b, nowMs: clock.pass(1) });
+      await store.claim({ proof, peer, node: b, sender: NO_SEC, nowMs: clock.pass(1) });
       expect(await restore(state)).toMatchObject({ type: "known", state: { owner: { bootId: b.bootId } } });
     });
 

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import type { AcceptOutcome, DeviceRef, DeviceState, DeviceStore, OpenRequest, Owner } from "../device-store.ts";
-import { EXPIRY_GRACE_MS } from "../device-store.ts";
+import { EXPIRY_GRACE_MS, NO_SEC } from "../device-store.ts";
 import { ANSWER_MEMORY_MS, MAX_DESIRED_VALUES, OPEN_MEMORY_MS, PAGE_MAX_BYTES } from "../limits.ts";
 import { shardOf } from "../shard.ts";
 import type { ContractClock } from "./clock.ts";
@@ -82,7 +82,7 @@ export function describeWaiting(
       });
       expect(await store.register(request)).toMatchObject({ type: "repeated", state: expected });
       const { registrationId, peer } = registration;
-      const moved = { peer, node: b, nowMs: clock.now() };
+      const moved = { peer, sender: NO_SEC, node: b, nowMs: clock.now() };
       expect(await store.update({ registrationId, ...moved })).toMatchObject({ type: "updated", state: expected });
       const proof = { type: "registrationId", registrationId } as const;
       expect(await store.claim({ proof, ...moved })).toMatchObject({ type: "owned", state: expected });
@@ -96,7 +96,7 @@ export function describeWaiting(
       await register();
       const { registrationId } = (await register()).registration;
       expect(registrationId).not.toBe(registration.registrationId);
-      await store.deregister({ registrationId, node: a, nowMs: clock.now() });
+      await store.deregister({ registrationId, node: a, sender: NO_SEC, nowMs: clock.now() });
       await register();
       await store.remove({ device, reason: "test", nowMs: clock.now() });
       await register();
@@ -120,7 +120,7 @@ export function describeWaiting(
       const { registrationId, peer } = registration;
       await accept("r1");
       await store.dispatch({ device, requestId: "r1", owner, nowMs: clock.now() });
-      await store.update({ registrationId, peer, node: b, nowMs: clock.now() });
+      await store.update({ registrationId, peer, node: b, sender: NO_SEC, nowMs: clock.now() });
       const shard = shardOf(device.tenant, device.endpoint);
       const { request, ...listed } = {
         device,

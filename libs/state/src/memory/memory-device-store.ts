@@ -8,6 +8,7 @@ import {
   type ClaimProof,
   type ClaimRequest,
   type DeregisterOutcome,
+  type DeregisterRequest,
   type DesiredValue,
   type DesiredVersion,
   type DesireOutcome,
@@ -39,6 +40,7 @@ import {
   type ReopenRequest,
   type RestoreOutcome,
   type RestoreRequest,
+  type Sender,
   type ShardRequest,
   type ShardRequestsPage,
   type SweepOutcome,
@@ -62,6 +64,7 @@ import {
   SWEEP_LEASE_MS,
 } from "../limits.ts";
 import { queueModeAfter } from "../registration-record.ts";
+import { isSenders } from "../sender.ts";
 import { shardOf } from "../shard.ts";
 import type { Token } from "../token.ts";
 
@@ -181,7 +184,7 @@ export class MemoryDeviceStore implements DeviceStore {
 
   async update(request: UpdateRequest): Promise<UpdateOutcome> {
     const nowMs = this.#time(request.nowMs);
-    const device = this.#byProof({ type: "registrationId", registrationId: request.registrationId });
+    const device = this.#byRegistration(request);
     if (device === undefined) return { type: "notFound" };
 
     const previousOwner = this.#take(device, request.node, nowMs);
@@ -204,9 +207,8 @@ export class MemoryDeviceStore implements DeviceStore {
     };
   }
 
-  async deregister(request: { registrationId: string; node: NodeRef; nowMs: number }): Promise<DeregisterOutcome> {
-    const device = this.#byProof({ type: "registrationId", registrationId: request.registrationId });
-    return this.#end(device, "deregistered", this.#time(request.nowMs));
+  async deregister(request: DeregisterRequest): Promise<DeregisterOutcome> {
+    return this.#end(this.#byRegistration(request), "deregistered", this.#time(request.nowMs));
   }
 
   async remove(request: { device: DeviceRef; reason: string; nowMs: number }): Promise<DeregisterOutcome> {
@@ -216,7 +218,7 @@ export class MemoryDeviceStore implements DeviceStore {
 
   async claim(request: ClaimRequest): Promise<ClaimOutcome> {
     const nowMs = this.#time(request.nowMs);
-    const device = this.#byProof(request.proof);
+    const device = this.#byProof(request.proof, request.sender);
     if (device === undefined || isGone(device, nowMs)) return { type: "notFound" };
 
     const previousOwner = this.#take(device, request.node, nowMs);
@@ -509,14 +511,24 @@ export class MemoryDeviceStore implements DeviceStore {
     return Math.max(nowMs, this.#now());
   }
 
-  #byProof(proof: ClaimProof): Device | undefined {
+  #byRegistration({ registrationId, sender }: { registrationId: string; sender: Sender }): Device | undefined {
+    return this.#byProof({ type: "registrationId", registrationId }, sender);
+  }
+
+  /** The device of a proof, if its registration is the sender's. */
+  #byProof(proof: ClaimProof, sender: Sender): Device | undefined {
+    const device = this.#devices.get(this.#provenKey(proof, sender) ?? "");
+    return device !== undefined && isSenders(device.registration, sender) ? device : undefined;
+  }
+
+  #provenKey(proof: ClaimProof, sender: Sender): string | undefined {
     switch (proof.type) {
       case "registrationId":
-        return this.#devices.get(this.#byRegistrationId.get(proof.registrationId) ?? "");
+        return this.#byRegistrationId.get(proof.registrationId);
       case "token":
-        return this.#devices.get(this.#byToken.get(hex(proof.token)) ?? "");
+        return this.#byToken.get(hex(proof.token));
       case "identity":
-        return this.#devices.get(keyOf(proof.device));
+        return sender.securityMode === "NO_SEC" ? undefined : keyOf(sender.device);
     }
   }
 

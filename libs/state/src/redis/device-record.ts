@@ -12,11 +12,14 @@ import { fromWireRegistration, queueModeAfter } from "../registration-record.ts"
  * registration id · boot id · digest · peer · binding mode · SMS number        each: length 2, bytes
  * object links · observations · the rest of the registration (lwm2m.v1.Registration)      each: length 4, bytes
  * ```
+ * The highest bit of the version says that the device registered with DTLS, which every step that a datagram causes has to know.
  * What scripts change has a place of its own; `scripts/device.lua` packs and unpacks the same layout. Times are ms since 1970.
  */
 export type DeviceRecord = Omit<DeviceState, "waiting"> & { readonly digest: string };
 
 const VERSION = 1;
+/** Bit of the first byte: registered with DTLS. */
+const SECURED = 0x80;
 /** Few texts, such as object lists, describe many devices: a process holds each once, not once for each device. */
 const SHARED_TEXTS = new Map<string, string>();
 const MAX_SHARED_TEXTS = 10_000;
@@ -24,7 +27,10 @@ const FIXED_BYTES = 45;
 
 /** Reads a packed device. @throws {StoredValueError} it is not one */
 export function decodeDevice(packed: Buffer): DeviceRecord {
-  if (packed.length < FIXED_BYTES || packed[0] !== VERSION) throw new StoredValueError("not a device of version 1");
+  const [first = 0] = packed;
+  if (packed.length < FIXED_BYTES || (first & ~SECURED) !== VERSION) {
+    throw new StoredValueError("not a device of version 1");
+  }
   let at = FIXED_BYTES;
   const bytes = (lengthBytes: 2 | 4): Buffer => {
     const start = at + lengthBytes;
@@ -40,6 +46,9 @@ export function decodeDevice(packed: Buffer): DeviceRecord {
   const observations = decodeObservations(bytes(4));
   const rest = decodeRest(bytes(4));
   const epoch = Number(packed.readBigUInt64BE(35));
+  if (((first & SECURED) !== 0) !== (rest.securityMode !== "NO_SEC")) {
+    throw new StoredValueError(`first byte ${first} is not of a registration by ${rest.securityMode}`);
+  }
   return {
     registration: {
       ...rest,

@@ -8,6 +8,7 @@ import type {
   ClaimProof,
   ClaimRequest,
   DeregisterOutcome,
+  DeregisterRequest,
   DesiredValue,
   DesireOutcome,
   DesireRequest,
@@ -36,6 +37,7 @@ import type {
   ReopenRequest,
   RestoreOutcome,
   RestoreRequest,
+  Sender,
   ShardRequest,
   ShardRequestsPage,
   SweepOutcome,
@@ -176,6 +178,7 @@ export class RedisDeviceStore implements DeviceStore {
       objectLinks,
       encodeObservations(observations),
       encodeRest(registration),
+      securedFlag(registration),
       randomInt(0x10000),
       ...observations.map(({ token }) => asBuffer(token)),
     );
@@ -188,7 +191,7 @@ export class RedisDeviceStore implements DeviceStore {
   }
 
   async update(request: UpdateRequest): Promise<UpdateOutcome> {
-    const { registrationId, nowMs, node, peer, bindingMode = "", smsNumber = "" } = request;
+    const { registrationId, nowMs, node, sender, peer, bindingMode = "", smsNumber = "" } = request;
     const shard = registrationIdShard(registrationId);
     if (shard === undefined) return { type: "notFound" };
     assertFits(peer, bindingMode, smsNumber);
@@ -196,6 +199,7 @@ export class RedisDeviceStore implements DeviceStore {
       "update",
       shard,
       registrationId,
+      senderName(sender),
       nowMs,
       node.slot,
       node.bootId,
@@ -221,17 +225,17 @@ export class RedisDeviceStore implements DeviceStore {
     };
   }
 
-  deregister(request: { registrationId: string; node: NodeRef; nowMs: number }): Promise<DeregisterOutcome> {
-    const shard = registrationIdShard(request.registrationId);
-    return this.#end(shard, "id", request.registrationId, request.nowMs, "");
+  deregister({ registrationId, sender, nowMs }: DeregisterRequest): Promise<DeregisterOutcome> {
+    const shard = registrationIdShard(registrationId);
+    return this.#end(shard, "id", registrationId, nowMs, "", senderName(sender));
   }
 
   remove({ device, reason, nowMs }: { device: DeviceRef; reason: string; nowMs: number }): Promise<DeregisterOutcome> {
     return this.#end(shardOf(device.tenant, device.endpoint), "name", nameOf(device), nowMs, reason);
   }
 
-  async claim({ proof, peer, node, nowMs }: ClaimRequest): Promise<ClaimOutcome> {
-    const target = proofTarget(proof);
+  async claim({ proof, sender, peer, node, nowMs }: ClaimRequest): Promise<ClaimOutcome> {
+    const target = proofTarget(proof, sender);
     if (target === undefined) return { type: "notFound" };
     assertFits(peer);
     const { shard, kind, value } = target;
@@ -240,6 +244,7 @@ export class RedisDeviceStore implements DeviceStore {
       shard,
       kind,
       value,
+      senderName(sender),
       nowMs,
       node.slot,
       node.bootId,
@@ -417,6 +422,7 @@ export class RedisDeviceStore implements DeviceStore {
       registration.objectLinks,
       encodeObservations(observations),
       encodeRest(registration),
+      securedFlag(registration),
       randomInt(0x10000),
       ...observations.map(({ token }) => asBuffer(token)),
     );
@@ -544,9 +550,10 @@ export class RedisDeviceStore implements DeviceStore {
     value: string,
     nowMs: number,
     why: string,
+    ...sender: readonly string[]
   ): Promise<DeregisterOutcome> {
     if (shard === undefined) return { type: "notFound" };
-    const [type, packed, outboxId] = await this.#run("end", shard, proof, value, nowMs, why);
+    const [type, packed, outboxId] = await this.#run("end", shard, proof, value, nowMs, why, ...sender);
     if (type === "notFound") return { type };
     const ended = this.#ended(packed);
     if (ended === undefined) return { type: "notFound" };
@@ -615,7 +622,10 @@ function isWaitingStep(step: Step): step is WaitingStep {
 }
 
 /** Where a step looks for the device of a proof; undefined when it cannot be one of ours. */
-function proofTarget(proof: ClaimProof): { shard: number; kind: Proof; value: string | Buffer } | undefined {
+function proofTarget(
+  proof: ClaimProof,
+  sender: Sender,
+): { shard: number; kind: Proof; value: string | Buffer } | undefined {
   switch (proof.type) {
     case "registrationId": {
       const shard = registrationIdShard(proof.registrationId);
@@ -625,9 +635,21 @@ function proofTarget(proof: ClaimProof): { shard: number; kind: Proof; value: st
       const parts = parseToken(proof.token);
       return parts === undefined ? undefined : { shard: parts.shard, kind: "token", value: asBuffer(proof.token) };
     }
-    case "identity":
-      return { shard: shardOf(proof.device.tenant, proof.device.endpoint), kind: "name", value: nameOf(proof.device) };
+    case "identity": {
+      if (sender.securityMode === "NO_SEC") return undefined;
+      const { device } = sender;
+      return { shard: shardOf(device.tenant, device.endpoint), kind: "name", value: nameOf(device) };
+    }
   }
+}
+
+/** A sender as steps take it: the name of its device; empty without DTLS. */
+function senderName(sender: Sender): string {
+  return sender.securityMode === "NO_SEC" ? "" : nameOf(sender.device);
+}
+
+function securedFlag({ securityMode }: Pick<Registration, "securityMode">): 0 | 1 {
+  return securityMode === "NO_SEC" ? 0 : 1;
 }
 
 type PeerUse = Pick<Registration, "registrationId" | "peer">;

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { Redis } from "ioredis";
 import { NODES, newDevice, newObservation, newRegister } from "../contract/harness.ts";
 import type { DeviceRef, RegisterRequest } from "../device-store.ts";
-import { EXPIRY_GRACE_MS } from "../device-store.ts";
+import { EXPIRY_GRACE_MS, NO_SEC } from "../device-store.ts";
 import { StateUnavailableError } from "../errors.ts";
 import { DESIRED_MEMORY_MS, ENDED_MEMORY_MS, OPEN_MEMORY_MS, PEER_HINT_MIN_MS } from "../limits.ts";
 import { shardOf } from "../shard.ts";
@@ -66,7 +66,9 @@ describe("A value that does not parse is quarantined and counted, never fatal", 
     const key = `${prefix}d:${nameOf(device)}`;
     await damages[damage]?.(key);
     const { registrationId, peer } = request.registration;
-    expect(await store.update({ registrationId, peer, node, nowMs: Date.now() })).toEqual({ type: "notFound" });
+    expect(await store.update({ registrationId, peer, node, sender: NO_SEC, nowMs: Date.now() })).toEqual({
+      type: "notFound",
+    });
     expect(quarantined).toBe(1);
     expect(await raw.exists(`${prefix}bad:d:${nameOf(device)}`)).toBe(1);
     expect(await store.get(device)).toBeUndefined();
@@ -79,6 +81,15 @@ describe("A value that does not parse is quarantined and counted, never fatal", 
     expect(quarantined).toBe(1);
   });
 
+  it("A device whose first byte says another security than its registration counts as not registered", async () => {
+    const key = `${prefix}d:${nameOf(device)}`;
+    const packed = (await raw.getBuffer(key)) as Buffer;
+    packed[0] = (packed[0] as number) ^ 0x80; // It was not empty.
+    await raw.set(key, packed);
+    expect(await store.get(device)).toBeUndefined();
+    expect(quarantined).toBe(1);
+  });
+
   it("Observations that do not parse make the device register anew", async () => {
     const key = `${prefix}d:${nameOf(device)}`;
     const packed = (await raw.getBuffer(key)) as Buffer;
@@ -86,7 +97,9 @@ describe("A value that does not parse is quarantined and counted, never fatal", 
     packed[packed.indexOf(token) - 1] = 0xff;
     await raw.set(key, packed);
     const proof = { type: "token", token } as const;
-    expect(await store.claim({ proof, peer: "192.0.2.1:1", node, nowMs: Date.now() })).toEqual({ type: "notFound" });
+    expect(await store.claim({ proof, peer: "192.0.2.1:1", node, sender: NO_SEC, nowMs: Date.now() })).toEqual({
+      type: "notFound",
+    });
     expect(quarantined).toBe(1);
     expect(await store.get(device)).toBeUndefined();
     expect(quarantined).toBe(2);
@@ -116,7 +129,7 @@ describe("A value that does not parse is quarantined and counted, never fatal", 
       { type: "registrationId", registrationId },
       { type: "token", token },
     ] as const) {
-      expect(await store.claim({ proof, peer, node, nowMs: Date.now() })).toEqual({ type: "notFound" });
+      expect(await store.claim({ proof, peer, node, sender: NO_SEC, nowMs: Date.now() })).toEqual({ type: "notFound" });
     }
     expect(await raw.exists(`${prefix}r:${registrationId}`, `${prefix}t`)).toBe(0);
   });
@@ -163,7 +176,7 @@ describe("A value that does not parse is quarantined and counted, never fatal", 
       onOutboxDropped: (count) => (dropped += count),
     });
     const { registrationId, peer } = request.registration;
-    for (let i = 0; i < 5; i++) await small.update({ registrationId, peer, node, nowMs: Date.now() });
+    for (let i = 0; i < 5; i++) await small.update({ registrationId, peer, node, sender: NO_SEC, nowMs: Date.now() });
     expect(dropped).toBe(3);
     expect(await raw.xlen(`${prefix}out`)).toBe(3);
   });
@@ -189,14 +202,14 @@ describe("A value that does not parse is quarantined and counted, never fatal", 
     const other = newRegister(newDevice(), nowMs, {}, { peer: "198.51.100.1:1" });
     const proof = { type: "registrationId", registrationId } as const;
     await costs(() => store.register(other));
-    await costs(() => store.claim({ proof, peer: "198.51.100.4:1", node, nowMs })); // Redis knows the scripts now.
-    await costs(() => store.claim({ proof, peer, node, nowMs }));
+    await costs(() => store.claim({ proof, peer: "198.51.100.4:1", node, sender: NO_SEC, nowMs })); // Redis knows the scripts now.
+    await costs(() => store.claim({ proof, peer, node, sender: NO_SEC, nowMs }));
     expect(await costs(() => store.register({ ...other, digest: "another" }))).toBe(2);
-    expect(await costs(() => store.update({ registrationId, peer, node, nowMs }))).toBe(1);
-    expect(await costs(() => store.claim({ proof, peer, node, nowMs }))).toBe(1);
+    expect(await costs(() => store.update({ registrationId, peer, node, sender: NO_SEC, nowMs }))).toBe(1);
+    expect(await costs(() => store.claim({ proof, peer, node, sender: NO_SEC, nowMs }))).toBe(1);
     const moved = "198.51.100.2:1";
-    expect(await costs(() => store.claim({ proof, peer: moved, node, nowMs }))).toBe(3);
-    const later = { registrationId, peer: moved, node, nowMs: nowMs + PEER_HINT_MIN_MS / 2 };
+    expect(await costs(() => store.claim({ proof, peer: moved, node, sender: NO_SEC, nowMs }))).toBe(3);
+    const later = { registrationId, peer: moved, sender: NO_SEC, node, nowMs: nowMs + PEER_HINT_MIN_MS / 2 };
     expect(await costs(() => store.update(later))).toBe(2);
     expect(await costs(() => store.update({ ...later, nowMs: later.nowMs + 1_000 }))).toBe(1);
   });

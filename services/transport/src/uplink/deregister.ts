@@ -1,6 +1,6 @@
 import { CODE } from "@ferry/coap";
 import type { Deregister } from "@ferry/lwm2m";
-import { registrationIdShard } from "@ferry/state";
+import { NO_SEC, registrationIdShard } from "@ferry/state";
 import { logLine } from "../communication-log.ts";
 import { publishChange } from "../lifecycle.ts";
 import type { TransportPorts } from "../ports.ts";
@@ -17,7 +17,8 @@ export async function deregister(uplink: Deregister, ports: TransportPorts): Pro
   if (shard === undefined) return { code: CODE.NOT_FOUND };
 
   const nowMs = ports.clock.wallMs();
-  const outcome = await ports.devices.deregister({ registrationId: uplink.registrationId, node: ports.node, nowMs });
+  const { registrationId } = uplink;
+  const outcome = await ports.devices.deregister({ registrationId, sender: NO_SEC, node: ports.node, nowMs });
   if (outcome.type === "notFound") return answerUnknown(ports);
 
   ports.metrics.deregistrations.inc();

@@ -1,6 +1,6 @@
 import { CODE } from "@ferry/coap";
 import { keepRootLink, type Update } from "@ferry/lwm2m";
-import { registrationIdShard } from "@ferry/state";
+import { NO_SEC, registrationIdShard } from "@ferry/state";
 import type { IncomingRequest } from "../coap-server.ts";
 import { logLine } from "../communication-log.ts";
 import { reconcile, resume, serveAnew, setUp } from "../downlink/reconcile.ts";
@@ -41,6 +41,7 @@ export async function update(
     ...(smsNumber === undefined ? {} : { smsNumber }),
     ...(objectLinks === undefined ? {} : { objectLinks }),
     peer: request.peer,
+    sender: NO_SEC,
     node: ports.node,
     nowMs: ports.clock.wallMs(),
   });

@@ -1,8 +1,8 @@
 -- Makes the node that received an authenticated datagram the owner.
-local proof, value, given, slot, boot, peer = unpack(ARGV)
+local proof, value, sender, given, slot, boot, peer = unpack(ARGV)
 local device = find(proof, value)
 local now = clock(given)
-if not device or now >= device.expires + EXPIRY_GRACE_MS then return reply("notFound") end
+if not device or not is_senders(device, sender) or now >= device.expires + EXPIRY_GRACE_MS then return reply("notFound") end
 
 local previous = take(device, tonumber(slot), boot, now)
 local peer_before = device.peer

@@ -28,14 +28,15 @@ local function quarantine(name)
 end
 
 -- A device is one string: see device-record.ts. Numbers are exact below 2^53.
+local SECURED = 128
 local DEVICE_FORMAT = ">BI6I6I6I6I6I4I8HHc0Hc0Hc0Hc0Hc0Hc0I4c0I4c0I4c0"
 
 local function unpack_device(packed)
   local version, generation, registered, updated, expires, seen, lifetime, epoch, message_id,
     id, boot, digest, peer, binding, sms, links, observed, rest, next_byte = struct.unpack(DEVICE_FORMAT, packed)
-  if version ~= 1 or next_byte ~= #packed + 1 then error("not a device") end
+  if version % SECURED ~= 1 or next_byte ~= #packed + 1 then error("not a device") end
   return {
-    packed = packed, generation = generation, registered = registered, updated = updated, expires = expires, seen = seen,
+    packed = packed, secured = version >= SECURED, generation = generation, registered = registered, updated = updated, expires = expires, seen = seen,
     lifetime = lifetime, epoch = epoch, message_id = message_id, id = id, boot = boot, digest = digest, peer = peer,
     binding = binding, sms = sms, links = links, observed = observed, rest = rest,
   }
@@ -56,7 +57,7 @@ end
 
 local function save(device)
   local d = device
-  d.packed = struct.pack(DEVICE_FORMAT, 1, d.generation, d.registered, d.updated, d.expires, d.seen, d.lifetime, d.epoch,
+  d.packed = struct.pack(DEVICE_FORMAT, d.secured and SECURED + 1 or 1, d.generation, d.registered, d.updated, d.expires, d.seen, d.lifetime, d.epoch,
     d.message_id, #d.id, d.id, #d.boot, d.boot, #d.digest, d.digest, #d.peer, d.peer, #d.binding, d.binding, #d.sms, d.sms,
     #d.links, d.links, #d.observed, d.observed, #d.rest, d.rest)
   redis.call("SET", key(DEVICE, d.name), d.packed)
@@ -105,6 +106,12 @@ local function find(proof, value)
   if device and holds(device, value) then return device end
   if name then redis.call("HDEL", key(TOKENS), value) end
   return nil
+end
+
+-- isSenders of sender.ts; `sender` is the name of the sender's device, empty without DTLS.
+local function is_senders(device, sender)
+  if sender == "" then return not device.secured end
+  return device.secured and device.name == sender
 end
 
 -- nextEpoch of epoch.ts.

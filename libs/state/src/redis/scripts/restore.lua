@@ -1,6 +1,6 @@
 -- Stores a device that the store lost, unless it knows this generation or a newer one. Of the same generation the later expiry holds: a store that fell back to
 -- an older copy does not know by how much the device prolonged it since.
-local name, given, generation, registered, updated, expires, lifetime, epoch, boot, id, peer, binding, sms, links, observed, rest, message_id = unpack(ARGV, 1, 17)
+local name, given, generation, registered, updated, expires, lifetime, epoch, boot, id, peer, binding, sms, links, observed, rest, secured, message_id = unpack(ARGV, 1, 18)
 local now = clock(given)
 generation, epoch, updated, expires = tonumber(generation), tonumber(epoch), tonumber(updated), tonumber(expires)
 local old = load(name)
@@ -26,7 +26,7 @@ local device = {
   name = name, generation = generation, registered = tonumber(registered), updated = updated, seen = updated,
   lifetime = tonumber(lifetime), epoch = epoch, boot = boot,
   message_id = old and (old.message_id + MESSAGE_ID_JUMP) % 65536 or tonumber(message_id),
-  id = id, digest = "", peer = peer, binding = binding, sms = sms, links = links, observed = observed, rest = rest,
+  id = id, digest = "", peer = peer, binding = binding, sms = sms, links = links, observed = observed, rest = rest, secured = secured == "1",
 }
-keep(device, expires, { unpack(ARGV, 18) })
+keep(device, expires, { unpack(ARGV, 19) })
 return reply("restored", state_of(device), old and old.packed or false)

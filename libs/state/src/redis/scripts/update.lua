@@ -1,7 +1,7 @@
 -- Update: prolongs or changes a registration and makes the node its owner (OMA LwM2M Core 1.1.1 §6.2.2). What is empty stays as it was.
-local id, given, slot, boot, peer, binding, sms, lifetime, links = unpack(ARGV)
+local id, sender, given, slot, boot, peer, binding, sms, lifetime, links = unpack(ARGV)
 local device = find("id", id)
-if not device then return reply("notFound") end
+if not device or not is_senders(device, sender) then return reply("notFound") end
 
 local now = clock(given)
 local previous = take(device, tonumber(slot), boot, now)
