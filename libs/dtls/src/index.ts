@@ -9,7 +9,27 @@ export type {
   SessionState,
   WriteGrant,
 } from "./association-state.ts";
+export { CIPHER_SUITES, type CipherSuite, cipherSuite } from "./cipher-suite.ts";
 export { DtlsAlertError, DtlsFormatError } from "./errors.ts";
+export { NonceCounter } from "./explicit-nonce.ts";
+export { hmacSha256, secretKey } from "./hmac.ts";
+export type { OpenedRecord } from "./inner-plaintext.ts";
+export { expandKeys, extendedMasterSecret, masterSecret, pskPremasterSecret, verifyData } from "./key-schedule.ts";
+export { DEFAULT_DTLS_LIMITS, type DtlsLimits } from "./limits.ts";
+export { prf } from "./prf.ts";
+export {
+  CONTENT_TYPE,
+  DTLS_1_0,
+  DTLS_1_2,
+  encodePlaintextRecord,
+  MAX_PLAINTEXT_BYTES,
+  MAX_SEQUENCE,
+  parseRecords,
+  type RecordDrop,
+  type WireRecord,
+} from "./record.ts";
+export { makeProtection, type Protection, type SealInput } from "./record-protection.ts";
+export { NOTHING_RECEIVED, ReplayWindow } from "./replay-window.ts";
 export type {
   Answer,
   Association,
@@ -24,3 +44,10 @@ export type {
   QuestionId,
   ServerIdentity,
 } from "./server-io.ts";
+export type {
+  CertificateKind,
+  DtlsServerOptions,
+  RawKeyCredential,
+  ServerCertificates,
+  X509Credential,
+} from "./server-options.ts";

@@ -1,0 +1,58 @@
+import type { KeyObject } from "node:crypto";
+import type { Random } from "@ferry/coap";
+import type { DtlsLimits } from "./limits.ts";
+
+/** The server's raw public key (RFC 7250), on P-256. */
+export interface RawKeyCredential {
+  readonly privateKey: KeyObject;
+  /** SubjectPublicKeyInfo, DER. */
+  readonly publicKey: Uint8Array;
+}
+
+/** A certificate of the server, on P-256. */
+export interface X509Credential {
+  readonly privateKey: KeyObject;
+  /** DER, the server's own certificate first. */
+  readonly chain: readonly Uint8Array[];
+}
+
+/** What the server shows in handshakes with certificates. */
+export interface ServerCertificates {
+  readonly rpk: RawKeyCredential | undefined;
+  readonly x509: {
+    /** By server name (RFC 6066 §3), in lower case. */
+    readonly byName: ReadonlyMap<string, X509Credential>;
+    /** For clients that name no server, or another one. */
+    readonly default: X509Credential | undefined;
+  };
+}
+
+/** How a peer's key is shown in a handshake with certificates (RFC 7250). */
+export type CertificateKind = "rawPublicKey" | "x509";
+
+/** What a {@link DtlsServer} is made of. */
+export interface DtlsServerOptions {
+  /** Uniformly random bytes of cryptographic quality. */
+  readonly random: Random;
+  /** Ms since 1970: dates of associations and stamps of nonces. Timers run on the monotonic clock of `handle`. */
+  readonly wallMs: () => number;
+  /** This node's, 0 to 255: a part of each nonce and a hint in each Connection ID. */
+  readonly slot: number;
+  /** IANA numbers of the allowed cipher suites, the most wanted first; one for which `certificates` has nothing is left out. */
+  readonly suites: readonly number[];
+  /** Length of our Connection IDs: 8 to 12, the same on every node; 0 turns them off (RFC 9146). */
+  readonly cidLengthBytes: number;
+  /** Shared by all nodes: the first makes cookies, all verify them. */
+  readonly cookieKeys: readonly KeyObject[];
+  /** RFC 7627; `prefer` also takes clients that lack it, without resumption. */
+  readonly extendedMasterSecret: "prefer" | "require";
+  /** Explicit nonces of records: by grant, so that two nodes never share one; `sequence`, by epoch and number, for a modem that insists. */
+  readonly nonce: "stamped" | "sequence";
+  /** Largest datagram of a handshake, bytes: 576 to 1452. */
+  readonly mtuBytes: number;
+  /** Asked at each handshake, so that keys can be replaced without restart. */
+  readonly certificates: () => ServerCertificates;
+  /** How clients may show their key, the most wanted first. They always must: there is no handshake with a nameless client. */
+  readonly clientCertificates: readonly CertificateKind[];
+  readonly limits?: Partial<DtlsLimits>;
+}
