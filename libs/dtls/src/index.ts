@@ -44,10 +44,4 @@ export type {
   QuestionId,
   ServerIdentity,
 } from "./server-io.ts";
-export type {
-  CertificateKind,
-  DtlsServerOptions,
-  RawKeyCredential,
-  ServerCertificates,
-  X509Credential,
-} from "./server-options.ts";
+export type { CertificateKind, DtlsServerOptions } from "./server-options.ts";

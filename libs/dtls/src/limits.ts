@@ -80,9 +80,9 @@ export interface DtlsLimits {
 /** Limits for one server process with tens of thousands of peers. */
 export const DEFAULT_DTLS_LIMITS: DtlsLimits = {
   maxAssociations: 200_000,
-  idleMs: 86_400_000,
-  maxHandshakes: 10_000,
-  maxHandshakesPerNetwork: 2_000,
+  idleMs: 3_600_000,
+  maxHandshakes: 4_096,
+  maxHandshakesPerNetwork: 1_024,
   maxHandshakeBytes: 64 * 1024 * 1024,
   handshakeTimeoutMs: 75_000,
   wrongKeyTimeoutMs: 5_000,

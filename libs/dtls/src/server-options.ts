@@ -1,31 +1,7 @@
 import type { KeyObject } from "node:crypto";
 import type { Random } from "@ferry/coap";
 import type { DtlsLimits } from "./limits.ts";
-
-/** The server's raw public key (RFC 7250), on P-256. */
-export interface RawKeyCredential {
-  readonly privateKey: KeyObject;
-  /** SubjectPublicKeyInfo, DER. */
-  readonly publicKey: Uint8Array;
-}
-
-/** A certificate of the server, on P-256. */
-export interface X509Credential {
-  readonly privateKey: KeyObject;
-  /** DER, the server's own certificate first. */
-  readonly chain: readonly Uint8Array[];
-}
-
-/** What the server shows in handshakes with certificates. */
-export interface ServerCertificates {
-  readonly rpk: RawKeyCredential | undefined;
-  readonly x509: {
-    /** By server name (RFC 6066 §3), in lower case. */
-    readonly byName: ReadonlyMap<string, X509Credential>;
-    /** For clients that name no server, or another one. */
-    readonly default: X509Credential | undefined;
-  };
-}
+import type { ServerIdentity } from "./server-io.ts";
 
 /** How a peer's key is shown in a handshake with certificates (RFC 7250). */
 export type CertificateKind = "rawPublicKey" | "x509";
@@ -38,7 +14,7 @@ export interface DtlsServerOptions {
   readonly wallMs: () => number;
   /** This node's, 0 to 255: a part of each nonce and a hint in each Connection ID. */
   readonly slot: number;
-  /** IANA numbers of the allowed cipher suites, the most wanted first; one for which `certificates` has nothing is left out. */
+  /** IANA numbers of the allowed cipher suites, the most wanted first; one for which `identity` has nothing is left out. */
   readonly suites: readonly number[];
   /** Length of our Connection IDs: 8 to 12, the same on every node; 0 turns them off (RFC 9146). */
   readonly cidLengthBytes: number;
@@ -50,8 +26,8 @@ export interface DtlsServerOptions {
   readonly nonce: "stamped" | "sequence";
   /** Largest datagram of a handshake, bytes: 576 to 1452. */
   readonly mtuBytes: number;
-  /** Asked at each handshake, so that keys can be replaced without restart. */
-  readonly certificates: () => ServerCertificates;
+  /** Keys and certificates of the server; asked at each handshake. */
+  readonly identity: ServerIdentity;
   /** How clients may show their key, the most wanted first. They always must: there is no handshake with a nameless client. */
   readonly clientCertificates: readonly CertificateKind[];
   readonly limits?: Partial<DtlsLimits>;
