@@ -1,7 +1,7 @@
 import { lwm2m, type ProvisioningKind, provisioningKey } from "@ferry/proto";
 import { MemoryProvisioningStore } from "@ferry/state/memory";
 import { beforeEach, describe, expect, it } from "@jest/globals";
-import { Catalogue, type CatalogueChange } from "./catalogue.ts";
+import { Catalogue, type CatalogueChange, type ProvenDevice } from "./catalogue.ts";
 import { deviceIdentities } from "./device-identities.ts";
 import { parseProvisioningRecord } from "./parse-record.ts";
 
@@ -9,6 +9,15 @@ type Credential = lwm2m.v1.Credential.$Properties;
 
 const NO_SEC: Credential = { noSec: {} };
 const PSK: Credential = { psk: { identity: "psk-1", key: { plain: Buffer.alloc(16) } } };
+/** A self-signed P-256 certificate, "Fleet CA". */
+const CA: Credential = {
+  x509: {
+    ca: Buffer.from(
+      "MIIBfTCCASOgAwIBAgIUH3Z+/JvayKNQSqEIyhHiRrmkPKswCgYIKoZIzj0EAwIwEzERMA8GA1UEAwwIRmxlZXQgQ0EwIBcNMjYxMTIzMTYzODMzWhgPMjEyNjEwMzAxNjM4MzNaMBMxETAPBgNVBAMMCEZsZWV0IENBMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEmAeEASrpmOhWD3QuieRG9VD3+7L9wHUpOEmOhl6BD41yJzci1zMc8C6XpgsWeNrRCiAoLx7KGx95WXaNsluYwqNTMFEwHQYDVR0OBBYEFCNotRFVMHPsJdRTEt/Xl2RTM4+XMB8GA1UdIwQYMBaAFCNotRFVMHPsJdRTEt/Xl2RTM4+XMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIhAKGmr/JnV+EvPCwKxY8zV6QaAbKNk4ANfVPqJ5liSSwYAiANoCy7AGTttlawQyUNLhF+d0kZl4olReT/dhwhmvAzmA==",
+      "base64",
+    ),
+  },
+};
 
 let store: MemoryProvisioningStore;
 let catalogue: Catalogue;
@@ -38,7 +47,12 @@ async function putDevice(
   profile = "meter",
 ) {
   const isPattern = endpoint.endsWith("*");
-  const device = { endpoint, profile, credentials, allowUnauthenticatedFleet: isPattern };
+  const device = {
+    endpoint,
+    profile,
+    credentials,
+    allowUnauthenticatedFleet: isPattern && credentials.includes(NO_SEC),
+  };
   const record = parse("device", tenant, endpoint, { device });
   if (record.kind !== "device") return;
   if (isPattern) catalogue.put(record);
@@ -137,6 +151,65 @@ describe("admission without security", () => {
     expect(await catalogue.admit("meter-1")).toEqual({
       type: "refused",
       reason: 'the record of "meter-1" in the store cannot be read',
+    });
+  });
+});
+
+describe("admission of a device that has proved who it is", () => {
+  const proven = (endpoint: string, securityMode: ProvenDevice["securityMode"] = "PSK", tenant = "default") =>
+    catalogue.admitProven({ tenant, endpoint, securityMode });
+
+  it("admits it by its exact record, with its profile", async () => {
+    await putDevice("meter-1", [PSK]);
+    expect(await proven("meter-1")).toMatchObject({
+      type: "admitted",
+      tenant: "default",
+      profileName: "meter",
+      declaration: { endpoint: "meter-1" },
+    });
+  });
+
+  it("refuses it when its record has no credential of that kind any more", async () => {
+    await putDevice("meter-1", [PSK]);
+    expect(await proven("meter-1", "RPK")).toEqual({
+      type: "refused",
+      reason: '"meter-1" has no raw public key any more',
+    });
+  });
+
+  it("admits it by the credential that Ferry wrote, with what its record declares", async () => {
+    await putDevice("meter-1", [NO_SEC]);
+    const value = lwm2m.v1.ProvisioningRecord.encode({ credential: PSK }).finish();
+    await store.put({ kind: "credential", tenant: "default", id: "meter-1", value, offset: offset++ }, []);
+    expect(await proven("meter-1")).toMatchObject({ type: "admitted", declaration: { endpoint: "meter-1" } });
+  });
+
+  it("admits a device of a fleet by the longest prefix that has a credential of that kind", async () => {
+    putProfile("default", "long");
+    await putDevice("meter-*", [CA]);
+    await putDevice("meter-7*", [CA], "default", "long");
+    await putDevice("meter-77*", [NO_SEC]);
+    expect(await proven("meter-1", "X509")).toMatchObject({ profileName: "meter" });
+    expect(await proven("meter-77", "X509")).toMatchObject({ profileName: "long" });
+    expect(await proven("meter-77", "PSK")).toMatchObject({ type: "refused" });
+  });
+
+  it("prefers the exact record to a fleet's", async () => {
+    await putDevice("meter-*", [CA]);
+    await putDevice("meter-1", [PSK]);
+    expect(await proven("meter-1", "X509")).toEqual({
+      type: "refused",
+      reason: '"meter-1" has no certificate any more',
+    });
+  });
+
+  it("refuses it in another tenant, and when nothing names it any more", async () => {
+    await putDevice("meter-*", [CA]);
+    await putDevice("meter-1", [PSK]);
+    expect(await proven("meter-1", "PSK", "acme")).toMatchObject({ type: "refused" });
+    expect(await proven("meter-2", "X509", "acme")).toEqual({
+      type: "refused",
+      reason: 'no device or pattern that serves "meter-2" is provisioned',
     });
   });
 });

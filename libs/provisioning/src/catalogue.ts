@@ -2,8 +2,8 @@ import { ModelRegistry, type ObjectModel } from "@ferry/lwm2m";
 import { loadCoreModels } from "@ferry/lwm2m/core-models";
 import type { DeviceProfile } from "@ferry/profile";
 import { deviceKey, type ProvisioningKind, provisioningKey } from "@ferry/proto";
-import type { ProvisioningStore, StoredRecord } from "@ferry/state";
-import { type DeviceDeclaration, isSecure, patternPrefix } from "./device-declaration.ts";
+import type { DeviceRef, ProvisioningStore, StoredRecord } from "@ferry/state";
+import { type DeviceCredential, type DeviceDeclaration, isSecure, patternPrefix } from "./device-declaration.ts";
 import { ProvisioningError } from "./errors.ts";
 import {
   modelId,
@@ -13,7 +13,12 @@ import {
   SYSTEM_TENANT,
 } from "./parse-record.ts";
 
-/** Whether a device that shows nothing but its endpoint name is served, and as whose. */
+/** A device that has proved who it is, and by which kind of credential. */
+export interface ProvenDevice extends DeviceRef {
+  readonly securityMode: "PSK" | "RPK" | "X509";
+}
+
+/** Whether a device is served, and as whose. */
 export type Admission =
   | {
       readonly type: "admitted";
@@ -33,6 +38,8 @@ export interface CatalogueChange {
   readonly kind: ProvisioningKind;
   readonly tenant: string;
   readonly id: string;
+  /** Offset of the record in lwm2m.provisioning.v1, where it came from there. */
+  readonly offset?: number;
   /** The profile that was in force before, where there was one. */
   readonly replaced?: DeviceProfile;
 }
@@ -85,6 +92,35 @@ export class Catalogue {
     return this.#admitByPattern(pattern, endpoint, provisioned.includes(pattern.tenant));
   }
 
+  /**
+   * Decides about a Register of a device that has proved who it is: its exact record, else the longest pattern of its tenant that has a credential of that kind.
+   *
+   * That the very credential is in force was decided when it was shown, and is again when what is provisioned changes.
+   */
+  async admitProven({ tenant, endpoint, securityMode }: ProvenDevice): Promise<Admission> {
+    const [exact, generated] = await Promise.all([
+      this.#store.get("device", tenant, endpoint),
+      this.#store.get("credential", tenant, endpoint),
+    ]);
+    const record = exact ?? (await this.#fleetOf(tenant, endpoint, securityMode));
+    if (record === undefined) return refused(`no device or pattern that serves "${endpoint}" is provisioned`);
+    const credentials = [...(parseStoredDevice(record)?.credentials ?? []), ...parseStoredCredential(generated)];
+    if (!credentials.some((credential) => modeOf(credential) === securityMode))
+      return refused(`"${endpoint}" has no ${CREDENTIAL_NAME[securityMode]} any more`);
+    return this.#admitBy(record, endpoint);
+  }
+
+  async #fleetOf(
+    tenant: string,
+    endpoint: string,
+    securityMode: ProvenDevice["securityMode"],
+  ): Promise<StoredRecord | undefined> {
+    const pattern = this.#prefixesOf(endpoint)
+      .map((prefix) => this.#patterns.get(prefix)?.get(tenant))
+      .find((declaration) => declaration?.credentials.some((credential) => modeOf(credential) === securityMode));
+    return pattern && (await this.#store.get("device", tenant, pattern.endpoint));
+  }
+
   #noSecDevice(endpoint: string): Promise<StoredRecord | undefined> {
     return this.#store.deviceByIdentity({ type: "noSec", endpoint });
   }
@@ -131,7 +167,8 @@ export class Catalogue {
     return prefixes;
   }
 
-  put(record: ProvisionedRecord): void {
+  /** `offset`: of the record on the topic. */
+  put(record: ProvisionedRecord, offset?: number): void {
     const { kind, tenant, id } = record;
     const replaced = kind === "profile" ? this.profile(tenant, id) : undefined;
     switch (record.kind) {
@@ -147,7 +184,14 @@ export class Catalogue {
       case "credential":
         break;
     }
-    this.#tell({ type: "put", kind, tenant, id, ...(replaced === undefined ? {} : { replaced }) });
+    this.#tell({
+      type: "put",
+      kind,
+      tenant,
+      id,
+      ...(offset === undefined ? {} : { offset }),
+      ...(replaced === undefined ? {} : { replaced }),
+    });
   }
 
   #putDevice(device: DeviceDeclaration): void {
@@ -158,12 +202,19 @@ export class Catalogue {
     else byTenant.set(device.tenant, device);
   }
 
-  remove(kind: ProvisioningKind, tenant: string, id: string): void {
+  remove(kind: ProvisioningKind, tenant: string, id: string, offset?: number): void {
     const replaced = kind === "profile" ? this.profile(tenant, id) : undefined;
     if (kind === "model") this.#removeModel(tenant, id);
     if (kind === "profile") this.#profiles.delete(deviceKey(tenant, id));
     if (kind === "device") this.#removePattern(tenant, id);
-    this.#tell({ type: "removed", kind, tenant, id, ...(replaced === undefined ? {} : { replaced }) });
+    this.#tell({
+      type: "removed",
+      kind,
+      tenant,
+      id,
+      ...(offset === undefined ? {} : { offset }),
+      ...(replaced === undefined ? {} : { replaced }),
+    });
   }
 
   #removeModel(tenant: string, id: string): void {
@@ -201,11 +252,29 @@ function refused(reason: string): Admission {
   return { type: "refused", reason };
 }
 
+const MODES = { noSec: undefined, psk: "PSK", rawPublicKey: "RPK", x509: "X509" } as const;
+const CREDENTIAL_NAME = { PSK: "pre-shared key", RPK: "raw public key", X509: "certificate" } as const;
+
+function modeOf({ type }: DeviceCredential): ProvenDevice["securityMode"] | undefined {
+  return MODES[type];
+}
+
+/** The credential of a `credential` record; none without a record, or when it cannot be read. */
+function parseStoredCredential(record: StoredRecord | undefined): readonly DeviceCredential[] {
+  if (record === undefined) return [];
+  const parsed = parseStoredRecord(record);
+  return parsed?.kind === "credential" ? [parsed.credential] : [];
+}
+
 /** `undefined` when the store's value is not a valid device. */
-function parseStoredDevice({ kind, tenant, id, value }: StoredRecord): DeviceDeclaration | undefined {
+function parseStoredDevice(stored: StoredRecord): DeviceDeclaration | undefined {
+  const record = parseStoredRecord(stored);
+  return record?.kind === "device" ? record.device : undefined;
+}
+
+function parseStoredRecord({ kind, tenant, id, value }: StoredRecord): ProvisionedRecord | undefined {
   try {
-    const record = parseProvisioningRecord(provisioningKey(kind, tenant, id), value);
-    return record.kind === "device" ? record.device : undefined;
+    return parseProvisioningRecord(provisioningKey(kind, tenant, id), value);
   } catch (error) {
     if (error instanceof ProvisioningError) return undefined;
     throw error;

@@ -47,7 +47,7 @@ export function followProvisioning({
 }
 
 function applyRecord(
-  { key, value, headers }: IncomingRecord,
+  { key, value, headers, offset }: IncomingRecord,
   catalogue: Catalogue,
   onInvalid: (key: string, error: ProvisioningError) => void,
 ): void {
@@ -56,15 +56,15 @@ function applyRecord(
   const { kind, tenant, id } = named;
   if (kind === "credential" || (kind === "device" && patternPrefix(id) === undefined)) {
     // By its key alone: there may be millions.
-    catalogue.noteDevice({ type: value === null ? "removed" : "put", kind, tenant, id });
+    catalogue.noteDevice({ type: value === null ? "removed" : "put", kind, tenant, id, offset });
     return;
   }
   if (value === null) {
-    catalogue.remove(kind, tenant, id);
+    catalogue.remove(kind, tenant, id, offset);
     return;
   }
   try {
-    catalogue.put(parseProvisioningRecord(key, value, headers[CONTENT_TYPE_HEADER]));
+    catalogue.put(parseProvisioningRecord(key, value, headers[CONTENT_TYPE_HEADER]), offset);
   } catch (error) {
     if (!(error instanceof ProvisioningError)) throw error;
     onInvalid(key, error);

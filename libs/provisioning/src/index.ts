@@ -1,5 +1,5 @@
 export { applyDocuments } from "./apply-documents.ts";
-export { type Admission, Catalogue, type CatalogueChange } from "./catalogue.ts";
+export { type Admission, Catalogue, type CatalogueChange, type ProvenDevice } from "./catalogue.ts";
 export { type CurrentRecord, diffRecords, type RecordChange, readCurrent } from "./current-records.ts";
 export {
   type DeviceCredential,
