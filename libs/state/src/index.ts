@@ -71,6 +71,7 @@ export {
   queueModeAfter,
   toWireObservation,
 } from "./registration-record.ts";
+export { isSenders } from "./sender.ts";
 export { SHARDS, shardOf } from "./shard.ts";
 export { observationToken, parseToken, requestToken, TOKEN_KIND, type Token, type TokenParts } from "./token.ts";
 export {
