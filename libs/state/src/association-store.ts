@@ -49,8 +49,24 @@ export interface AssociationRef {
   readonly id: string;
 }
 
-/** A step under a claim: `stale` when somebody claimed the association since, or it is gone. */
-export type AssociationOutcome = { readonly type: "done" } | { readonly type: "stale" };
+/** What an owner shows with each step: itself and what it was given, so that a store that fell back to an older copy learns it again. */
+export interface AssociationHold {
+  readonly association: AssociationRef;
+  readonly node: NodeRef;
+  readonly stamp: number;
+  /** First record sequence number that it may not use. */
+  readonly ceiling: number;
+  readonly ttlMs: number;
+}
+
+/** Why an owner's step was refused. */
+export type AssociationLost =
+  /** Another node claimed the association since, or the device made a new one: its owner forgets it. */
+  | { readonly type: "stale" }
+  /** The store has none of the device: it ended, or the store was emptied, and then its owner puts it back with `restore`. */
+  | { readonly type: "gone" };
+
+export type AssociationOutcome = { readonly type: "done" } | AssociationLost;
 
 export type ClaimAssociationOutcome =
   | {
@@ -62,7 +78,7 @@ export type ClaimAssociationOutcome =
       /** Who had it before, and what was stored of it. */
       readonly previous: StoredAssociation;
     }
-  /** Another id, none at all, or a stamp more than `MAX_STAMP_LEAD_S` ahead of the clock: the device must make a new one. */
+  /** Another id, none at all, no sequence numbers left, or a stamp more than `MAX_STAMP_LEAD_S` ahead of the clock: the device must make a new one. */
   | { readonly type: "gone" };
 
 /** Sequence numbers that an owner reserves at a time. */
@@ -71,17 +87,28 @@ export const SEQUENCE_BLOCK = 1024;
 export const SEQUENCE_GAP = 65_536;
 /** A stored stamp further ahead of the clock ends the association, s. */
 export const MAX_STAMP_LEAD_S = 86_400;
+/** No record sequence number is beyond it (RFC 6347 §4.1: 48 bits): who comes there ends the association. */
+export const MAX_SEQUENCE = 2 ** 48 - 1;
 
 /**
- * DTLS associations and sessions. A device's association lies in its own slot; pointers from Connection ID, address and session id are hints outside it, proven
- * by what they lead to. Every method is one atomic step there and safe to repeat; all reject with `StateUnavailableError` when the store cannot be reached in time.
+ * DTLS associations and sessions. A device's association lies in its own slot; pointers from Connection ID and address are hints outside it, written after
+ * the step and proven by what they lead to. Every method is one atomic step there and safe to repeat; all reject with `StateUnavailableError` when the store
+ * cannot be reached in time.
+ *
+ * An owner of an older stamp is refused. One of a later stamp than the stored one is believed, for then the store fell back to an older copy: stored stamp,
+ * owner and ceiling follow.
  */
 export interface AssociationStore {
   /**
-   * Stores the association of a device in place of the one before, with its pointers; one of a later stamp stays, and the answer is `stale`.
-   * Also how an owner writes back to a store that was emptied. `ttlMs` counts from the last `put`, `claim`, `reserve` or `mark`.
+   * Stores a device's new association in place of the one before, with its pointers. Repeated when somebody claimed it since, it changes nothing and is `stale`.
+   * `ttlMs` counts from the last `put`, `restore`, `claim`, `reserve` or `mark`.
    */
   put(association: StoredAssociation, ttlMs: number): Promise<AssociationOutcome>;
+  /**
+   * How an owner writes back to a store that was emptied or fell back to an older copy. One that the device made later stays, and so does the same one under a
+   * later stamp: then the answer is `stale`.
+   */
+  restore(association: StoredAssociation, ttlMs: number): Promise<AssociationOutcome>;
   get(device: DeviceRef): Promise<StoredAssociation | undefined>;
   findByCid(cid: Uint8Array): Promise<StoredAssociation | undefined>;
   /** The association whose device was last heard at this address; a hint. */
@@ -93,20 +120,10 @@ export interface AssociationStore {
     readonly ttlMs: number;
     readonly nowMs: number;
   }): Promise<ClaimAssociationOutcome>;
-  /** Gives its owner the next `SEQUENCE_BLOCK` numbers. */
-  reserve(request: {
-    readonly association: AssociationRef;
-    readonly stamp: number;
-    readonly ttlMs: number;
-  }): Promise<{ readonly type: "reserved"; readonly ceiling: number } | { readonly type: "stale" }>;
-  /** Stores how far its owner has received, and where from. */
-  mark(request: {
-    readonly association: AssociationRef;
-    readonly stamp: number;
-    readonly mark: StoredMark;
-    readonly address: string;
-    readonly ttlMs: number;
-  }): Promise<AssociationOutcome>;
+  /** Gives its owner the `SEQUENCE_BLOCK` numbers behind its ceiling; `gone`, and ended, when there are no more. */
+  reserve(hold: AssociationHold): Promise<{ readonly type: "reserved"; readonly ceiling: number } | AssociationLost>;
+  /** Stores how far its owner has received, and where from. What is behind the stored mark, as a late repeat is, changes neither. */
+  mark(request: AssociationHold & { readonly mark: StoredMark; readonly address: string }): Promise<AssociationOutcome>;
   /** Ends an association, with its pointers. */
   remove(association: AssociationRef): Promise<void>;
   putSession(session: StoredSession, ttlMs: number): Promise<void>;

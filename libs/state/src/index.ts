@@ -1,4 +1,6 @@
 export type {
+  AssociationHold,
+  AssociationLost,
   AssociationOutcome,
   AssociationRef,
   AssociationStore,
@@ -7,7 +9,7 @@ export type {
   StoredMark,
   StoredSession,
 } from "./association-store.ts";
-export { MAX_STAMP_LEAD_S, SEQUENCE_BLOCK, SEQUENCE_GAP } from "./association-store.ts";
+export { MAX_SEQUENCE, MAX_STAMP_LEAD_S, SEQUENCE_BLOCK, SEQUENCE_GAP } from "./association-store.ts";
 export type { BudgetGrant, BudgetStore } from "./budget.ts";
 export {
   type AcceptOutcome,
