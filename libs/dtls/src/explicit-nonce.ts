@@ -40,6 +40,15 @@ export class NonceCounter {
   }
 }
 
+/** The explicit nonce that others make: `epoch (16) ‖ sequence number (48)`, unique as long as the sequence numbers are (RFC 5288 §3, RFC 6655 §3). */
+export function sequenceNonce(epoch: number, sequence: number): Uint8Array {
+  const nonce = new Uint8Array(EXPLICIT_NONCE_BYTES);
+  // Bit operators know 32 bits only.
+  writeUint32(nonce, 0, epoch * 2 ** 16 + Math.floor(sequence / 2 ** 32));
+  writeUint32(nonce, 4, sequence);
+  return nonce;
+}
+
 function writeUint32(bytes: Uint8Array, at: number, value: number): void {
   bytes[at] = value >>> 24;
   bytes[at + 1] = value >>> 16;
