@@ -22,7 +22,7 @@ export type DeviceCredential =
   | { readonly type: "psk"; readonly identity: string; readonly key: SecretValue }
   /** SubjectPublicKeyInfo, DER (RFC 7250). */
   | { readonly type: "rawPublicKey"; readonly publicKey: Uint8Array }
-  /** DER; a certificate of the device, or the CA of a fleet. */
+  /** DER; a certificate of the device, or the CA that signs it. With neither: any certificate of a CA in the deployment's trust files that bears the name. */
   | { readonly type: "x509"; readonly certificate: Uint8Array | undefined; readonly ca: Uint8Array | undefined };
 
 /** Bytes that must not be read by everyone: as they are, or sealed with AES-256-GCM. */

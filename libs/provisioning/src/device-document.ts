@@ -2,10 +2,8 @@ import { toPowerForm } from "@ferry/profile";
 import type { lwm2m } from "@ferry/proto";
 import { z } from "zod";
 import { ProvisioningError } from "./errors.ts";
+import { MASK, parseDerText, parsePskText } from "./key-text.ts";
 import { parsePower } from "./parse-device.ts";
-
-/** What stands in a document in place of a secret. */
-export const MASK = "******";
 
 const text = z.string({
   // YAML reads 0042 and 1e5 as numbers.
@@ -28,7 +26,7 @@ const credential = z.strictObject({
             ? "is missing"
             : typeof input === "number"
               ? "is a number: put it in quotes"
-              : "is neither hex nor { sealed: { keyId, nonce, ciphertext } }",
+              : "is neither a key in hex or Base64 nor { sealed: { keyId, nonce, ciphertext } }",
       }),
     })
     .optional(),
@@ -36,7 +34,7 @@ const credential = z.strictObject({
   x509: z.strictObject({ certificate: text.optional(), ca: text.optional() }).optional(),
 });
 
-/** A device as people write it. Keys are hex; public keys and certificates are Base64 of DER, or PEM. */
+/** A device as people write it. Keys are hex or Base64; public keys and certificates are DER in hex or Base64, or PEM. */
 const deviceDocument = z.strictObject({
   kind: z.literal("device"),
   tenant: text.optional(),
@@ -73,35 +71,30 @@ function toCredential(
     ...(psk === undefined ? {} : { psk: { identity: psk.identity, key: toSecret(psk.key, `${field}.psk.key`) } }),
     ...(rawPublicKey === undefined
       ? {}
-      : { rawPublicKey: { publicKey: parseDerText(rawPublicKey, `${field}.rawPublicKey`) } }),
+      : { rawPublicKey: { publicKey: parseDerText(rawPublicKey, "publicKey", `${field}.rawPublicKey`) } }),
     ...(x509 === undefined
       ? {}
       : {
           x509: {
-            certificate: parseDerText(x509.certificate ?? "", `${field}.x509.certificate`),
-            ca: parseDerText(x509.ca ?? "", `${field}.x509.ca`),
+            ...optionalCertificate("certificate", x509.certificate, field),
+            ...optionalCertificate("ca", x509.ca, field),
           },
         }),
   };
 }
 
+function optionalCertificate(
+  member: "certificate" | "ca",
+  text: string | undefined,
+  field: string,
+): lwm2m.v1.X509.$Properties {
+  return text === undefined ? {} : { [member]: parseDerText(text, "certificate", `${field}.x509.${member}`) };
+}
+
 function toSecret(key: string | z.infer<typeof sealed>, field: string): lwm2m.v1.Secret.$Properties {
-  if (typeof key === "string") return { plain: parseHex(key, field) };
+  if (typeof key === "string") return { plain: parsePskText(key, field) };
   const { keyId, nonce, ciphertext } = key.sealed;
   return { sealed: { keyId, nonce: Buffer.from(nonce, "base64"), ciphertext: Buffer.from(ciphertext, "base64") } };
-}
-
-function parseHex(text: string, field: string): Uint8Array {
-  if (text === MASK) throw new ProvisioningError(field, `is masked (${MASK}): put the key in its place`);
-  if (!/^([0-9A-Fa-f]{2})*$/.test(text)) throw new ProvisioningError(field, "is not hex: pairs of 0-9, a-f");
-  return Buffer.from(text, "hex");
-}
-
-/** Base64 of DER, with or without PEM's armour. */
-function parseDerText(text: string, field: string): Uint8Array {
-  const base64 = text.replace(/-----(BEGIN|END)[^-]*-----/g, "").replace(/\s/g, "");
-  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(base64)) throw new ProvisioningError(field, "is neither Base64 nor PEM");
-  return Buffer.from(base64, "base64");
 }
 
 function toProvisioningError(error: z.ZodError): ProvisioningError {

@@ -18,7 +18,7 @@ export function deviceIdentities(
     .flatMap((credential) => identitiesOf(credential, endpoint));
 }
 
-/** The identity that a credential gives; a CA gives none, for the endpoint is in the certificates that it signs. */
+/** The identities that a credential gives. A certificate of the deployment's trusted CAs gives none: it is found by the name that it bears. */
 export function identitiesOf(credential: DeviceCredential, endpoint: string): readonly CredentialIdentity[] {
   switch (credential.type) {
     case "noSec":
@@ -28,13 +28,34 @@ export function identitiesOf(credential: DeviceCredential, endpoint: string): re
     case "rawPublicKey":
       return [publicKeyIdentity(credential.publicKey)];
     case "x509": {
-      if (credential.certificate === undefined) return [];
-      const { publicKey } = new X509Certificate(credential.certificate);
-      return [publicKeyIdentity(publicKey.export({ format: "der", type: "spki" }))];
+      const { certificate, ca } = credential;
+      return [
+        ...(certificate === undefined ? [] : [publicKeyIdentity(subjectPublicKeyInfo(certificate))]),
+        ...(ca === undefined ? [] : caIdentities(ca, endpoint)),
+      ];
     }
   }
 }
 
-function publicKeyIdentity(subjectPublicKeyInfo: Uint8Array): CredentialIdentity {
+/** The holder of a public key: SubjectPublicKeyInfo, DER. */
+export function publicKeyIdentity(subjectPublicKeyInfo: Uint8Array): CredentialIdentity {
   return { type: "publicKey", sha256Hex: hash("sha256", subjectPublicKeyInfo, "hex") };
+}
+
+/** The name, or pattern of names, in certificates whose issuer is called so: a subject or issuer as X509Certificate prints it. */
+export function certificateNameIdentity(issuer: string, endpoint: string): CredentialIdentity {
+  // Names that differ in case and white space alone are one (RFC 5280 §7.1).
+  const text = issuer.toLowerCase().replace(/[ \t]+/g, " ");
+  return { type: "certificateName", issuerSha256Hex: hash("sha256", text, "hex"), endpoint };
+}
+
+function caIdentities(ca: Uint8Array, endpoint: string): readonly CredentialIdentity[] {
+  return [
+    certificateNameIdentity(new X509Certificate(ca).subject, endpoint),
+    { type: "ca", sha256Hex: hash("sha256", subjectPublicKeyInfo(ca), "hex") },
+  ];
+}
+
+function subjectPublicKeyInfo(certificate: Uint8Array): Uint8Array {
+  return new X509Certificate(certificate).publicKey.export({ format: "der", type: "spki" });
 }

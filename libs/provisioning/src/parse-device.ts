@@ -8,7 +8,9 @@ import {
   patternPrefix,
   type SecretValue,
 } from "./device-declaration.ts";
+import { DEFAULT_TENANT } from "./document.ts";
 import { ProvisioningError } from "./errors.ts";
+import { PSK_KEY_BYTES } from "./key-text.ts";
 import { checkEndpoint, checkProfileName, checkText } from "./names.ts";
 
 const MAX_CREDENTIALS = 8;
@@ -16,8 +18,6 @@ const MAX_LABELS = 32;
 const MAX_LABEL_BYTES = 255;
 /** RFC 7925 §4.2. */
 const MAX_PSK_IDENTITY_BYTES = 128;
-/** 32, 64 or 128 characters of hex. */
-const PSK_KEY_BYTES: readonly number[] = [16, 32, 64];
 /** Keys and certificates of elliptic curves are far smaller. */
 const MAX_DER_BYTES = 8192;
 /** A sealed PSK key of 64 bytes, its tag, and room for another cipher. */
@@ -37,6 +37,7 @@ export function parseDevice(tenant: string, device: lwm2m.v1.Device.$Properties)
     labels: parseLabels(device.labels ?? {}),
     power: device.power ? parsePower(toPowerForm(device.power)) : undefined,
   };
+  checkTrusted(declaration);
   if (patternPrefix(endpoint) === undefined) checkDevice(declaration);
   else checkPattern(declaration);
   return declaration;
@@ -50,6 +51,16 @@ export function parsePower(form: unknown): PowerOverride {
     if (error instanceof ProfileError) throw new ProvisioningError(error.field, error.reason, { cause: error });
     throw error;
   }
+}
+
+/** The CAs that the deployment trusts are those of one tenant: a name in a certificate never says whose it is. */
+function checkTrusted({ tenant, credentials }: DeviceDeclaration): void {
+  const trusted = credentials.findIndex((one) => one.type === "x509" && !one.certificate && !one.ca);
+  if (trusted < 0 || tenant === DEFAULT_TENANT) return;
+  throw new ProvisioningError(
+    `credentials[${trusted}].x509`,
+    `needs a certificate or a ca: the CAs of the trust files are those of the tenant "${DEFAULT_TENANT}"`,
+  );
 }
 
 function checkDevice({ credentials, allowUnauthenticatedFleet }: DeviceDeclaration): void {
@@ -81,17 +92,13 @@ function checkPattern({ credentials, allowUnauthenticatedFleet }: DeviceDeclarat
           "a fleet with a secure credential is never served in the clear: take one of them out",
         );
       }
-    } else if (credential.type !== "x509" || !isFleetWide(credential)) {
-      throw new ProvisioningError(field, "belongs to one device: a pattern takes noSec or x509 with a ca");
+    } else if (credential.type !== "x509" || credential.certificate !== undefined) {
+      throw new ProvisioningError(field, "belongs to one device: a pattern takes noSec, x509 with a ca, or x509: {}");
     }
   }
   if (allowUnauthenticatedFleet && !credentials.some(({ type }) => type === "noSec")) {
     throw new ProvisioningError("allowUnauthenticatedFleet", "has no credential to allow: add noSec, or take it out");
   }
-}
-
-function isFleetWide({ ca, certificate }: Extract<DeviceCredential, { type: "x509" }>): boolean {
-  return ca !== undefined && certificate === undefined;
 }
 
 function parseCredentials(credentials: readonly lwm2m.v1.Credential.$Properties[]): readonly DeviceCredential[] {
@@ -157,25 +164,49 @@ export function checkPskKey(key: Uint8Array, field: string): void {
 
 function parseRawPublicKey({ publicKey }: lwm2m.v1.RawPublicKey.$Properties, field: string): DeviceCredential {
   const der = checkDer(publicKey, `${field}.publicKey`);
-  return parseDer(`${field}.publicKey`, "a SubjectPublicKeyInfo (RFC 7250) of an elliptic curve, DER", () => {
-    const key = createPublicKey({ key: Buffer.from(der), format: "der", type: "spki" });
-    return isEllipticCurve(key) ? { type: "rawPublicKey", publicKey: der } : undefined;
-  });
+  return parseDer(
+    `${field}.publicKey`,
+    "a SubjectPublicKeyInfo (RFC 7250) of the elliptic curve P-256 (prime256v1), DER",
+    () => {
+      const key = createPublicKey({ key: Buffer.from(der), format: "der", type: "spki" });
+      // Devices show the one encoding of their key, byte for byte.
+      const isCanonical = key.export({ format: "der", type: "spki" }).equals(der);
+      return isP256(key) && isCanonical ? { type: "rawPublicKey", publicKey: der } : undefined;
+    },
+  );
 }
 
 function parseX509(x509: lwm2m.v1.X509.$Properties, field: string): DeviceCredential {
-  const certificate = parseCertificate(x509.certificate, `${field}.certificate`);
-  const ca = parseCertificate(x509.ca, `${field}.ca`);
-  if (certificate === undefined && ca === undefined) throw new ProvisioningError(field, "needs a certificate or a ca");
+  const certificate = parseCertificate(
+    x509.certificate,
+    `${field}.certificate`,
+    "an X.509v3 certificate of a P-256 (prime256v1) key, DER",
+    ({ publicKey }) => isP256(publicKey),
+  );
+  const ca = parseCertificate(
+    x509.ca,
+    `${field}.ca`,
+    "the X.509v3 certificate of a CA (basicConstraints CA:TRUE) with a key of an elliptic curve, DER",
+    (parsed) => parsed.ca && isEllipticCurve(parsed.publicKey),
+  );
+  if (certificate !== undefined && ca !== undefined)
+    throw new ProvisioningError(field, "has a certificate and a ca: give the one that the device is known by");
   return { type: "x509", certificate, ca };
 }
 
-function parseCertificate(bytes: Uint8Array | null | undefined, field: string): Uint8Array | undefined {
+function parseCertificate(
+  bytes: Uint8Array | null | undefined,
+  field: string,
+  expected: string,
+  is: (certificate: X509Certificate) => boolean,
+): Uint8Array | undefined {
   if (!bytes?.length) return undefined;
   const der = checkDer(bytes, field);
-  return parseDer(field, "an X.509v3 certificate of an elliptic curve key, DER", () =>
-    isEllipticCurve(new X509Certificate(der).publicKey) ? der : undefined,
-  );
+  return parseDer(field, expected, () => {
+    const parsed = new X509Certificate(der);
+    // Bytes behind it would make a certificate that equals no other.
+    return parsed.raw.length === der.length && is(parsed) ? der : undefined;
+  });
 }
 
 function checkDer(bytes: Uint8Array | null | undefined, field: string): Uint8Array {
@@ -199,6 +230,11 @@ function parseDer<Parsed>(field: string, expected: string, parse: () => Parsed |
 
 function isEllipticCurve({ asymmetricKeyType }: KeyObject): boolean {
   return asymmetricKeyType === "ec";
+}
+
+/** The one curve of the cipher suites that devices connect with. */
+function isP256(key: KeyObject): boolean {
+  return isEllipticCurve(key) && key.asymmetricKeyDetails?.namedCurve === "prime256v1";
 }
 
 function parseLabels(labels: Readonly<Record<string, string>>): Readonly<Record<string, string>> {

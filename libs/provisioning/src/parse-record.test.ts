@@ -11,6 +11,16 @@ type Credential = lwm2m.v1.Credential.$Properties;
 const PLAIN = Buffer.alloc(16, 1);
 const PSK: Credential = { psk: { identity: "meter-1-psk", key: { plain: PLAIN } } };
 const NO_SEC: Credential = { noSec: {} };
+/** A self-signed P-256 certificate, "Fleet CA". */
+const CA = Buffer.from(
+  "MIIBfDCCASOgAwIBAgIUSstEDUDUSp50qLIOFPyAe9b0sZ0wCgYIKoZIzj0EAwIwEzERMA8GA1UEAwwIRmxlZXQgQ0EwIBcNMjYxMTIzMTY0NzM4WhgPMjEyNjEwMzAxNjQ3MzhaMBMxETAPBgNVBAMMCEZsZWV0IENBMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAECs7e68sG33lXJBkmVxvpDGtterZmHp1UesRgVUVciEZWmc6Ple7CXoLNOP5oYGXWxi7K95OyCcIGMa4Z4UpNtaNTMFEwHQYDVR0OBBYEFEvjIEPvONxa65MLFNc+pAS7qXrFMB8GA1UdIwQYMBaAFEvjIEPvONxa65MLFNc+pAS7qXrFMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDRwAwRAIgPPf3XwVBkanHvBlXEhBaDPIZ4mBV2fPPeqnNyyVMl3QCIDpqotWsnwk9hWP5pxxK1nPNvz51TA9Cw9/qO/sATHlf",
+  "base64",
+);
+/** The same key, "meter-1", CA:FALSE. */
+const NO_CA = Buffer.from(
+  "MIIBeTCCAR6gAwIBAgIUQoS7uJ+JScio+VrNjP/4sRLYrMgwCgYIKoZIzj0EAwIwEjEQMA4GA1UEAwwHbWV0ZXItMTAgFw0yNjExMjMxNjQ3MzhaGA8yMTI2MTAzMDE2NDczOFowEjEQMA4GA1UEAwwHbWV0ZXItMTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABArO3uvLBt95VyQZJlcb6QxrbXq2Zh6dVHrEYFVFXIhGVpnOj5Xuwl6CzTj+aGBl1sYuyveTsgnCBjGuGeFKTbWjUDBOMB0GA1UdDgQWBBRL4yBD7zjcWuuTCxTXPqQEu6l6xTAfBgNVHSMEGDAWgBRL4yBD7zjcWuuTCxTXPqQEu6l6xTAMBgNVHRMBAf8EAjAAMAoGCCqGSM49BAMCA0kAMEYCIQClIhOYqxa69gfdMVJUpf2d3PVKEO8t8rH2IvBrTcfgUAIhAKMu3Qi3rCaTCW2tj1pEzdv8fuNZ3t+OoeFc+y0Mv8wk",
+  "base64",
+);
 
 function encode(record: lwm2m.v1.ProvisioningRecord.$Properties): Uint8Array {
   return lwm2m.v1.ProvisioningRecord.encode(record).finish();
@@ -30,11 +40,9 @@ function problemOf(act: () => unknown): string {
   return "none";
 }
 
-const spki = (type: "ec" | "rsa"): Buffer => {
+const spki = (type: "ec" | "rsa", namedCurve = "P-256"): Buffer => {
   const pair =
-    type === "ec"
-      ? generateKeyPairSync("ec", { namedCurve: "P-256" })
-      : generateKeyPairSync("rsa", { modulusLength: 2048 });
+    type === "ec" ? generateKeyPairSync("ec", { namedCurve }) : generateKeyPairSync("rsa", { modulusLength: 2048 });
   return pair.publicKey.export({ format: "der", type: "spki" });
 };
 
@@ -101,9 +109,29 @@ describe("a device record", () => {
       "credentials[0].rawPublicKey.publicKey: is not a SubjectPublicKeyInfo",
     ],
     [
-      "an empty certificate",
-      { ...base, credentials: [{ x509: {} }] },
-      "credentials[0].x509: needs a certificate or a ca",
+      "a certificate beside its ca",
+      { ...base, credentials: [{ x509: { certificate: CA, ca: CA } }] },
+      "credentials[0].x509: has a certificate and a ca: give the one",
+    ],
+    [
+      "a ca that may not sign certificates",
+      { ...base, credentials: [{ x509: { ca: NO_CA } }] },
+      "credentials[0].x509.ca: is not the X.509v3 certificate of a CA (basicConstraints CA:TRUE)",
+    ],
+    [
+      "a certificate with bytes behind it",
+      { ...base, credentials: [{ x509: { certificate: Buffer.concat([CA, Buffer.alloc(1)]) } }] },
+      "credentials[0].x509.certificate: is not an X.509v3 certificate",
+    ],
+    [
+      "a public key of another curve",
+      { ...base, credentials: [{ rawPublicKey: { publicKey: spki("ec", "secp384r1") } }] },
+      "credentials[0].rawPublicKey.publicKey: is not a SubjectPublicKeyInfo (RFC 7250) of the elliptic curve P-256",
+    ],
+    [
+      "a fleet with one certificate",
+      { ...fleet, credentials: [{ x509: { certificate: CA } }] },
+      "belongs to one device",
     ],
     [
       "the fleet's permission without a fleet",
@@ -125,7 +153,23 @@ describe("a device record", () => {
     expect(problemOf(() => parseDevice(device, device.endpoint || "meter-1"))).toContain(expected);
   });
 
-  it("takes the public key of an elliptic curve", () => {
+  it("of a fleet takes certificates of its CA, or of those that the deployment trusts", () => {
+    const x509 = (credential: Credential["x509"]) =>
+      parseDevice({ endpoint: "meter-*", profile: "meter", credentials: [{ x509: credential ?? {} }] });
+    expect(x509({ ca: CA })).toMatchObject({ device: { credentials: [{ type: "x509", ca: CA }] } });
+    expect(x509({})).toMatchObject({ device: { credentials: [{ type: "x509", ca: undefined }] } });
+  });
+
+  it("of another tenant than the default one names its CA: those that the deployment trusts say of no tenant", () => {
+    const device = { endpoint: "meter-1", profile: "meter", credentials: [{ x509: {} }] };
+    expect(
+      problemOf(() => parseProvisioningRecord(provisioningKey("device", "acme", "meter-1"), encode({ device }))),
+    ).toBe(
+      'credentials[0].x509: needs a certificate or a ca: the CAs of the trust files are those of the tenant "default"',
+    );
+  });
+
+  it("takes the public key of P-256", () => {
     const publicKey = spki("ec");
     const parsed = parseDevice({ ...base, credentials: [{ rawPublicKey: { publicKey } }] });
     expect(parsed).toMatchObject({ device: { credentials: [{ type: "rawPublicKey" }] } });

@@ -83,11 +83,12 @@ describe("reading documents", () => {
     expect(document).toMatchObject({ kind: "profile", id: "NB-IoT meter" });
   });
 
-  it("reads keys as hex, and public keys and certificates as Base64 or PEM", async () => {
-    const [document] = await read(device("  - psk: { identity: meter-1-psk, key: 00112233445566778899aabbccddeeff }"));
-    expect(document?.body.device?.credentials?.[0]?.psk?.key?.plain).toEqual(
-      Buffer.from("00112233445566778899aabbccddeeff", "hex"),
-    );
+  it("reads a key as hex or Base64", async () => {
+    const key = Buffer.from("00112233445566778899aabbccddeeff", "hex");
+    for (const text of [key.toString("hex"), key.toString("base64")]) {
+      const [document] = await read(device(`  - psk: { identity: meter-1-psk, key: "${text}" }`));
+      expect(document?.body.device?.credentials?.[0]?.psk?.key?.plain).toEqual(key);
+    }
   });
 
   it("reads how a device sleeps in the form of profiles, and writes it so", async () => {
@@ -127,9 +128,9 @@ describe("a problem is told with file, line and field", () => {
       "documents.yaml:5: credentials[0].psk.key: is a number: put it in quotes",
     ],
     [
-      "a key that is not hex",
+      "a key that is neither hex nor Base64",
       device("  - psk: { identity: a, key: secret }"),
-      "documents.yaml:5: credentials[0].psk.key: is not hex: pairs of 0-9, a-f",
+      "documents.yaml:5: credentials[0].psk.key: is neither hex of 32, 64 or 128 characters (pairs of 0-9, a-f) nor Base64",
     ],
     [
       "a key of another length",

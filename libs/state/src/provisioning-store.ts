@@ -2,7 +2,11 @@
 export type CredentialIdentity =
   | { readonly type: "noSec"; readonly endpoint: string }
   | { readonly type: "psk"; readonly identity: string }
-  | { readonly type: "publicKey"; readonly sha256Hex: string };
+  | { readonly type: "publicKey"; readonly sha256Hex: string }
+  /** A name, or a pattern of names, in the certificates of a CA: by the CA's distinguished name, which is all that a certificate says of its issuer. */
+  | { readonly type: "certificateName"; readonly issuerSha256Hex: string; readonly endpoint: string }
+  /** A CA, by its public key. It is a tenant's: any record of that tenant may name it, none of another. */
+  | { readonly type: "ca"; readonly sha256Hex: string };
 
 /** One provisioning record in the read model. */
 export interface StoredRecord {
@@ -32,7 +36,7 @@ export interface ProvisioningStore {
   /**
    * Stores a record and the identities that belong to it, in place of those that it had before.
    *
-   * The first offset owns an identity: answers the record that holds it when it is another's, and stores nothing.
+   * The first offset owns an identity: answers the record that holds it when it is another's, and stores nothing. A CA is its tenant's.
    * A device and its credential (same tenant and id) share their identities. A record older than the stored one changes nothing.
    */
   put(record: StoredRecord, identities: readonly CredentialIdentity[]): Promise<PutOutcome>;
@@ -55,5 +59,14 @@ export function identityText(identity: CredentialIdentity): string {
       return `psk:${identity.identity}`;
     case "publicKey":
       return `publicKey:${identity.sha256Hex}`;
+    case "certificateName":
+      return `certificateName:${identity.issuerSha256Hex}:${identity.endpoint}`;
+    case "ca":
+      return `ca:${identity.sha256Hex}`;
   }
+}
+
+/** Whether the records of one tenant share an identity, so that only another tenant's stands in the way. */
+export function isShared(identity: string): boolean {
+  return identity.startsWith("ca:");
 }

@@ -20,6 +20,9 @@ type Credential = lwm2m.v1.Credential.$Properties;
 const KEYS = parseSealingKeys(Buffer.alloc(32, 3).toString("base64"));
 const PLAIN = Buffer.from("00112233445566778899aabbccddeeff", "hex");
 const NO_SEC: Credential = { noSec: {} };
+/** A self-signed P-256 certificate, "Fleet CA". */
+const CA =
+  "MIIBfDCCASOgAwIBAgIUSstEDUDUSp50qLIOFPyAe9b0sZ0wCgYIKoZIzj0EAwIwEzERMA8GA1UEAwwIRmxlZXQgQ0EwIBcNMjYxMTIzMTY0NzM4WhgPMjEyNjEwMzAxNjQ3MzhaMBMxETAPBgNVBAMMCEZsZWV0IENBMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAECs7e68sG33lXJBkmVxvpDGtterZmHp1UesRgVUVciEZWmc6Ple7CXoLNOP5oYGXWxi7K95OyCcIGMa4Z4UpNtaNTMFEwHQYDVR0OBBYEFEvjIEPvONxa65MLFNc+pAS7qXrFMB8GA1UdIwQYMBaAFEvjIEPvONxa65MLFNc+pAS7qXrFMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDRwAwRAIgPPf3XwVBkanHvBlXEhBaDPIZ4mBV2fPPeqnNyyVMl3QCIDpqotWsnwk9hWP5pxxK1nPNvz51TA9Cw9/qO/sATHlf";
 
 let fixture: RouterFixture;
 let stopped: AbortController;
@@ -54,7 +57,7 @@ const PROFILE: ProvisioningDocument = {
 };
 
 function device(endpoint: string, credentials: Credential[] = [NO_SEC], tenant = "default"): ProvisioningDocument {
-  const allowUnauthenticatedFleet = endpoint.endsWith("*");
+  const allowUnauthenticatedFleet = endpoint.endsWith("*") && credentials.includes(NO_SEC);
   return {
     kind: "device",
     tenant,
@@ -146,6 +149,15 @@ describe("a record that is not valid", () => {
     expect(await publish(device("meter-*", [NO_SEC], "acme"), device("meter-1*", [NO_SEC], "acme"))).toEqual([
       expect.stringMatching(/^meter-\* rejected: endpoint: is the identity of the device "default\/meter-\*" already/),
       "meter-1* applied",
+    ]);
+  });
+
+  it("is one whose CA another tenant has declared", async () => {
+    materialise();
+    const fleetCa: Credential = { x509: { ca: Buffer.from(CA, "base64") } };
+    await publish(PROFILE, { ...PROFILE, tenant: "acme" }, device("meter-*", [fleetCa]), device("pump-1", [fleetCa]));
+    expect(await publish(device("meter-1*", [fleetCa], "acme"))).toEqual([
+      'meter-1* rejected: credentials[0].x509: has a CA that the tenant "default" has declared already (with "meter-*"); a CA belongs to one tenant',
     ]);
   });
 

@@ -107,6 +107,12 @@ export class ReadModel {
     const outcome = await this.#ports.provisioning.put(stored, identities);
     if (outcome.type === "stored") return;
     const { identity, by } = outcome;
+    if (identity.type === "ca") {
+      throw new ProvisioningError(
+        fieldOf(identity, record),
+        `has a CA that the tenant "${by.tenant}" has declared already (with "${by.id}"); a CA belongs to one tenant`,
+      );
+    }
     throw new ProvisioningError(
       fieldOf(identity, record),
       `is the identity of the device "${by.tenant}/${by.id}" already; an identity belongs to one device`,
@@ -143,7 +149,7 @@ function identitiesInForce({ id }: RecordRef, { device, generated }: Held): read
 /** The member of the record that gives an identity. */
 function fieldOf(identity: CredentialIdentity, record: ProvisionedRecord): string {
   if (record.kind !== "device") return record.kind;
-  if (patternPrefix(record.id) !== undefined) return "endpoint";
+  if (patternPrefix(record.id) !== undefined && identity.type === "noSec") return "endpoint";
   const { credentials } = record.device;
   const index = credentials.findIndex((one) =>
     identitiesOf(one, record.id).some((given) => textOf(given) === textOf(identity)),

@@ -78,6 +78,27 @@ export function describeProvisioningStore(name: string, open: () => Promise<Prov
       expect(await store.put(newRecord("meter-2", 7), [psk("shared")])).toMatchObject({ type: "identityTaken" });
     });
 
+    it("A CA belongs to one tenant, whose records share it", async () => {
+      const ca: CredentialIdentity = { type: "ca", sha256Hex: "cd".repeat(32) };
+      const name = (endpoint: string): CredentialIdentity => ({
+        type: "certificateName",
+        issuerSha256Hex: "ef".repeat(32),
+        endpoint,
+      });
+      const fleet = newRecord("meter-*", 5, "one");
+      expect(await store.put(fleet, [name("meter-*"), ca])).toEqual({ type: "stored" });
+      expect(await store.put(newRecord("meter-1", 6, "one"), [name("meter-1"), ca])).toEqual({ type: "stored" });
+      expect(await store.put(newRecord("meter-2", 7, "two"), [name("meter-2"), ca])).toEqual({
+        type: "identityTaken",
+        identity: ca,
+        by: { tenant: "one", id: "meter-*" },
+      });
+      expect(await store.deviceByIdentity(name("meter-2"))).toBeUndefined();
+      expect(await store.deviceByIdentity(name("meter-*"))).toEqual(fleet);
+      await store.remove({ kind: "device", tenant: "one", id: "meter-*" });
+      expect(await store.put(newRecord("meter-2", 8, "two"), [name("meter-2")])).toEqual({ type: "stored" });
+    });
+
     it("An identity is free when its record is removed or no longer names it", async () => {
       await store.put(newRecord("meter-1", 5), [psk("one"), psk("two")]);
       await store.put(newRecord("meter-1", 6), [psk("two")]);

@@ -1,6 +1,7 @@
 import {
   type CredentialIdentity,
   identityText,
+  isShared,
   type ProvisioningStore,
   type PutOutcome,
   type RecordRef,
@@ -19,15 +20,16 @@ export class MemoryProvisioningStore implements ProvisioningStore {
     const current = this.#records.get(keyOf(record));
     if (current !== undefined && current.record.offset > offset) return { type: "stored" };
     for (const identity of identities) {
-      const owner = this.#owners.get(identityText(identity));
-      if (owner !== undefined && !isSameDevice(owner, record) && owner.offset <= offset) {
+      const text = identityText(identity);
+      const owner = this.#owners.get(text);
+      if (owner !== undefined && !isSameOwner(owner, record, text) && owner.offset <= offset) {
         return { type: "identityTaken", identity, by: { tenant: owner.tenant, id: owner.id } };
       }
     }
     this.#records.set(keyOf(record), { record, identities: new Set(identities.map(identityText)) });
     for (const text of identities.map(identityText)) {
       const owner = this.#owners.get(text);
-      if (owner === undefined || !isSameDevice(owner, record)) this.#owners.set(text, { tenant, id, offset });
+      if (owner === undefined || !isSameOwner(owner, record, text)) this.#owners.set(text, { tenant, id, offset });
     }
     this.#disown(record, current?.identities);
     return { type: "stored" };
@@ -78,6 +80,10 @@ export class MemoryProvisioningStore implements ProvisioningStore {
 /** A device and its credential share tenant and id, and the identities. */
 function isSameDevice(a: { tenant: string; id: string }, b: { tenant: string; id: string }): boolean {
   return a.tenant === b.tenant && a.id === b.id;
+}
+
+function isSameOwner(owner: { tenant: string; id: string }, record: StoredRecord, identity: string): boolean {
+  return isSameDevice(owner, record) || (isShared(identity) && owner.tenant === record.tenant);
 }
 
 function keyOf({ kind, tenant, id }: RecordRef): string {

@@ -2,6 +2,7 @@ import { StoredValueError } from "../errors.ts";
 import {
   type CredentialIdentity,
   identityText,
+  isShared,
   type ProvisioningStore,
   type PutOutcome,
   type RecordRef,
@@ -131,7 +132,9 @@ export class RedisProvisioningStore implements ProvisioningStore {
     if (obstacle !== "" && !(await this.#isNamed(parsePointer(obstacle), identity))) {
       [obstacle, wasOurs] = await own(obstacle);
     }
-    return obstacle === "" ? { wasOurs } : { takenBy: parsePointer(obstacle), wasOurs };
+    if (obstacle === "") return { wasOurs };
+    const takenBy = parsePointer(obstacle);
+    return isShared(identity) && takenBy.tenant === record.tenant ? { wasOurs: true } : { takenBy, wasOurs };
   }
 
   /** Frees those identities of an old record that neither the device's record nor its credential names any more. */
