@@ -35,13 +35,7 @@ export class ByteReader {
 
   /** The next `length` bytes, not copied. */
   bytes(length: number): Uint8Array {
-    if (length > this.remaining) {
-      throw new DtlsFormatError(
-        `${this.#subject} ends at byte ${this.#bytes.length}, but byte ${this.#offset + length} belongs to it`,
-      );
-    }
-    const start = this.#offset;
-    this.#offset += length;
+    const start = this.#advance(length);
     return this.#bytes.subarray(start, this.#offset);
   }
 
@@ -68,9 +62,21 @@ export class ByteReader {
   }
 
   #uint(size: number): number {
+    const start = this.#advance(size);
     let value = 0;
-    for (const byte of this.bytes(size)) value = value * 256 + byte;
+    for (let place = start; place < this.#offset; place++) value = value * 256 + (this.#bytes[place] ?? 0);
     return value;
+  }
+
+  /** Moves on by `length` bytes, which must be there; where they start. */
+  #advance(length: number): number {
+    const start = this.#offset;
+    const end = start + length;
+    if (end > this.#bytes.length) {
+      throw new DtlsFormatError(`${this.#subject} ends at byte ${this.#bytes.length} of at least ${end}`);
+    }
+    this.#offset = end;
+    return start;
   }
 
   #vector(field: string, length: number, min: number, max: number): Uint8Array {
