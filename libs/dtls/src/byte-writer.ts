@@ -50,7 +50,9 @@ export class ByteWriter {
   }
 
   #uint(value: number, size: number): this {
-    if (!Number.isInteger(value) || value < 0 || value >= 256 ** size) assert.fail(`${value} does not fit ${size} bytes`);
+    if (!Number.isInteger(value) || value < 0 || value >= 256 ** size) {
+      assert.fail(`${value} does not fit ${size} bytes`);
+    }
     let place = this.#extend(size) + size;
     for (let rest = value, left = size; left > 0; left--) {
       this.#bytes[--place] = rest % 256;
