@@ -9,7 +9,18 @@ export type {
   SessionState,
   WriteGrant,
 } from "./association-state.ts";
-export { CIPHER_SUITES, type CipherSuite, cipherSuite } from "./cipher-suite.ts";
+export { CIPHER_SUITES, CIPHERS, type CipherSuite, cipherSuite } from "./cipher-suite.ts";
+export { DtlsClient } from "./client.ts";
+export type {
+  ClientAssociationState,
+  ClientCredential,
+  ClientSession,
+  DtlsClientInput,
+  DtlsClientOutput,
+  Established,
+  ServerTrust,
+} from "./client-io.ts";
+export type { DtlsClientOptions } from "./client-options.ts";
 export { compute, computeInPool } from "./compute.ts";
 export {
   type ConnectionIdHints,

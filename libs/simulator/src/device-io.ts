@@ -1,4 +1,5 @@
 import type { FailureReason, PeerKey } from "@ferry/coap";
+import type { HandshakeFailure } from "@ferry/dtls";
 import type { LwM2mNode, LwM2mPath, NotificationAttributes, ResourceValue, TimedValue } from "@ferry/lwm2m";
 
 /** What a simulated device takes. */
@@ -15,6 +16,9 @@ export type DeviceInput =
   | { readonly type: "set"; readonly path: LwM2mPath; readonly value: ResourceValue }
   /** Reports unasked (LwM2M Send, OMA LwM2M Core 1.1.1 §6.4.5). */
   | ({ readonly type: "report" } & Report);
+
+/** What a simulated device can be told to do. */
+export type DeviceCommand = Exclude<DeviceInput, { readonly type: "datagram" }>;
 
 /** What a Send carries: what the paths name now, or any values with times of their own (ms since 1970). */
 export type Report = ({ readonly paths: readonly LwM2mPath[] } | { readonly values: readonly TimedValue[] }) & {
@@ -66,6 +70,12 @@ export type DeviceEvent =
   | { readonly type: "deleted"; readonly path: LwM2mPath }
   | { readonly type: "readComposite"; readonly paths: readonly LwM2mPath[] }
   | { readonly type: "writtenComposite"; readonly values: readonly TimedValue[] }
+  /** A DTLS handshake with the server ended: full, or resumed; `suite` is the IANA name. */
+  | { readonly type: "associated"; readonly suite: string; readonly resumed: boolean; readonly hasCid: boolean }
+  /** A DTLS handshake with the server failed; another one follows when there is something to send. `detail` is for people. */
+  | { readonly type: "associationFailed"; readonly reason: HandshakeFailure; readonly detail: string }
+  /** The server ended the DTLS association. */
+  | { readonly type: "associationEnded"; readonly reason: "closeNotify" | "fatalAlert" }
   /** The device refused a request of the server. */
   | { readonly type: "requestRefused"; readonly code: number; readonly diagnostic: string };
 

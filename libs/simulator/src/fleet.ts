@@ -1,11 +1,12 @@
 import { randomBytes } from "node:crypto";
 import { lookup } from "node:dns/promises";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Machine } from "@ferry/coap";
-import { driveMachine, formatPeerKey, type MachineDriver, openUdpSocket, type PeerKey } from "@ferry/runtime";
-import { SimulatedDevice, type SimulatedDeviceSettings } from "./device.ts";
-import type { DeviceEvent, DeviceInput, DeviceOutput } from "./device-io.ts";
-import { ImpairedMachine, type Impairment } from "./impaired-machine.ts";
+import { formatPeerKey } from "@ferry/runtime";
+import type { SimulatedDeviceSettings } from "./device.ts";
+import type { DeviceCommand, DeviceEvent } from "./device-io.ts";
+import { FleetMember } from "./fleet-member.ts";
+import type { Impairment } from "./impaired-machine.ts";
+import type { DeviceSecurity } from "./secured-device.ts";
 
 export interface FleetOptions {
   readonly server: { readonly host: string; readonly port: number };
@@ -16,6 +17,8 @@ export interface FleetOptions {
   readonly registrationsPerSecond?: number;
   /** What differs from a plain {@link SimulatedDevice}. */
   readonly device?: (index: number) => Omit<Partial<SimulatedDeviceSettings>, "endpoint" | "server">;
+  /** How a device secures what it sends, by DTLS; undefined, the default: not at all. */
+  readonly security?: (endpoint: string, index: number) => DeviceSecurity | undefined;
   /** Impairs the link of every device, each by a seed of its own. */
   readonly impairment?: Impairment;
   /** Gives each device a loopback address of its own, 127.16.0.1 upward; the server must be on loopback. */
@@ -40,6 +43,10 @@ export interface FleetProgress {
   readonly notified: number;
   readonly delivered: number;
   readonly undelivered: number;
+  /** DTLS handshakes that ended well: full ones, and those that resumed a session. */
+  readonly handshakes: number;
+  readonly resumptions: number;
+  readonly handshakeFailures: number;
 }
 
 /** Many LwM2M clients in one process, each with a UDP socket of its own. */
@@ -47,20 +54,20 @@ export interface Fleet {
   readonly progress: FleetProgress;
   readonly endpoints: readonly string[];
   /** Gives a device a command. */
-  handle(endpoint: string, input: Exclude<DeviceInput, { readonly type: "datagram" }>): void;
+  handle(endpoint: string, command: DeviceCommand): void;
+  /** Gives a device another source port, as a NAT that rebinds: it notices nothing. */
+  rebind(endpoint: string): Promise<void>;
+  /** Switches a device off and on: it forgets its registration, its observations and its DTLS association, and registers. */
+  reboot(endpoint: string): void;
   /** Resolves when all have sent their first Register. */
   readonly started: Promise<void>;
   /** Deregisters what is registered, waits for the answers up to `timeoutMs` (5 s by default), and closes the sockets. */
   stop(timeoutMs?: number): Promise<void>;
 }
 
-/** A device's datagrams are few and small. */
-const RECEIVE_BUFFER_BYTES = 64 * 1024;
 const STOP_TIMEOUT_MS = 5000;
 /** Devices register in lots at this interval. */
 const PACE_MS = 50;
-
-type Member = { readonly device: SimulatedDevice; readonly driver: MachineDriver<DeviceInput>; close(): Promise<void> };
 
 /** Opens the sockets of a fleet and starts to register it. */
 export async function startFleet(options: FleetOptions): Promise<Fleet> {
@@ -68,33 +75,53 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const { address } = await lookup(options.server.host);
   const server = formatPeerKey(address, options.server.port);
   const tally = new Tally();
-  const members = new Map<string, Member>();
+  const anyAddress = address.includes(":") ? "::" : "0.0.0.0";
+  const members = new Map<string, FleetMember>();
   for (let index = 0; index < count; index++) {
     const name = count === 1 && options.endpoint !== undefined ? endpoint : `${endpoint}${index}`;
-    members.set(name, await openMember(options, name, index, server, address.includes(":"), tally));
+    const security = options.security?.(name, index);
+    const member = new FleetMember({
+      device: () => ({ random: randomBytes, ...options.device?.(index), endpoint: name, server }),
+      ...(security === undefined ? {} : { security }),
+      ...(options.impairment === undefined
+        ? {}
+        : { impairment: { ...options.impairment, seed: options.impairment.seed + index } }),
+      host: options.ownAddresses === true ? loopbackAddress(index) : anyAddress,
+      onEvent: (event) => {
+        tally.count(event);
+        options.onEvent?.(name, event);
+      },
+    });
+    await member.open();
+    members.set(name, member);
   }
   const stopping = new AbortController();
   return {
     get progress() {
-      return tally.progress(count, [...members.values()].filter(({ device }) => device.registered).length);
+      return tally.progress(count, [...members.values()].filter(({ registered }) => registered).length);
     },
     endpoints: [...members.keys()],
-    handle(name, input) {
-      members.get(name)?.driver.handle(input);
+    handle(name, command) {
+      members.get(name)?.handle(command);
+    },
+    async rebind(name) {
+      await members.get(name)?.open();
+    },
+    reboot(name) {
+      members.get(name)?.reboot();
     },
     started: register([...members.values()], registrationsPerSecond, stopping.signal),
     async stop(timeoutMs = STOP_TIMEOUT_MS) {
       stopping.abort();
-      const open = [...members.values()].filter(({ device }) => device.registered).length;
+      const open = [...members.values()].filter(({ registered }) => registered).length;
       const deregistered = tally.whenEnded(open);
-      for (const { driver } of members.values()) driver.handle({ type: "deregister" });
+      for (const member of members.values()) member.handle({ type: "deregister" });
       const timeout = new AbortController();
       await Promise.race([
         deregistered,
         delay(timeoutMs, undefined, { signal: timeout.signal }).catch(() => undefined),
       ]);
       timeout.abort();
-      for (const { driver } of members.values()) driver.stop();
       await Promise.all([...members.values()].map((member) => member.close()));
     },
   };
@@ -117,49 +144,17 @@ export async function runFleet(
   return fleet.progress;
 }
 
-async function openMember(
-  options: FleetOptions,
-  endpoint: string,
-  index: number,
-  server: PeerKey,
-  isIpv6: boolean,
-  tally: Tally,
-): Promise<Member> {
-  const device = new SimulatedDevice({ random: randomBytes, ...options.device?.(index), endpoint, server });
-  const machine: Machine<DeviceInput, DeviceOutput> =
-    options.impairment === undefined
-      ? device
-      : new ImpairedMachine(device, { ...options.impairment, seed: options.impairment.seed + index });
-  const socket = await openUdpSocket({
-    host: options.ownAddresses === true ? loopbackAddress(index) : isIpv6 ? "::" : "0.0.0.0",
-    port: 0,
-    receiveBufferBytes: RECEIVE_BUFFER_BYTES,
-    onDatagram: (bytes, peer) => driver.handle({ type: "datagram", peer, bytes }),
-    // What UDP cannot deliver is lost; the device sends it again.
-    onError: () => undefined,
-  });
-  const driver = driveMachine<DeviceInput, DeviceOutput>(machine, (output) => {
-    if (output.type === "send") {
-      socket.send(output.bytes, output.peer);
-      return;
-    }
-    tally.count(output);
-    options.onEvent?.(endpoint, output);
-  });
-  return { device, driver, close: () => socket.close() };
-}
-
 /** 127.16.0.1, 127.16.0.2 …, as the load generator of the benches numbers them. */
 function loopbackAddress(index: number): string {
   const number = index + 1;
   return `127.${16 + (number >> 16)}.${(number >> 8) & 0xff}.${number & 0xff}`;
 }
 
-async function register(members: readonly Member[], perSecond: number, signal: AbortSignal): Promise<void> {
+async function register(members: readonly FleetMember[], perSecond: number, signal: AbortSignal): Promise<void> {
   const perLot = Math.max(1, Math.round((perSecond * PACE_MS) / 1000));
   const paceMs = (1000 * perLot) / perSecond;
   for (let from = 0; from < members.length && !signal.aborted; from += perLot) {
-    for (const { driver } of members.slice(from, from + perLot)) driver.handle({ type: "register" });
+    for (const member of members.slice(from, from + perLot)) member.handle({ type: "register" });
     if (from + perLot < members.length) await delay(paceMs);
   }
 }
@@ -167,11 +162,13 @@ async function register(members: readonly Member[], perSecond: number, signal: A
 /** Counts what happens in a fleet. */
 class Tally {
   readonly #counts = new Map<DeviceEvent["type"], number>();
+  #resumptions = 0;
   #ended = 0;
   #waiting: { readonly count: number; resolve(): void } | undefined;
 
   count(event: DeviceEvent): void {
     this.#counts.set(event.type, this.#of(event.type) + 1);
+    if (event.type === "associated" && event.resumed) this.#resumptions++;
     const ended = event.type === "deregistered" || ("uplink" in event && event.uplink === "deregister");
     if (ended && ++this.#ended >= (this.#waiting?.count ?? Number.POSITIVE_INFINITY)) this.#waiting?.resolve();
   }
@@ -210,6 +207,9 @@ class Tally {
       notified: this.#of("notified"),
       delivered: this.#of("delivered"),
       undelivered: this.#of("undelivered"),
+      handshakes: this.#of("associated") - this.#resumptions,
+      resumptions: this.#resumptions,
+      handshakeFailures: this.#of("associationFailed"),
     };
   }
 

@@ -1,5 +1,6 @@
 export { type PeriodicReport, type Signal, SimulatedDevice, type SimulatedDeviceSettings } from "./device.ts";
 export type {
+  DeviceCommand,
   DeviceEvent,
   DeviceInput,
   DeviceObservation,
@@ -26,5 +27,6 @@ export { standardObjects } from "./objects/standard-objects.ts";
 export { temperatureObject } from "./objects/temperature.ts";
 export type { Answer } from "./perform-downlink.ts";
 export { DEFAULT_AWAKE_MS, type PowerSaving } from "./radio.ts";
+export { type DeviceSecurity, SecuredDevice, type SecuredDeviceSettings } from "./secured-device.ts";
 export { seededNumbers, seededRandom } from "./seeded-random.ts";
 export { countingSignal, temperatureSignal } from "./signals.ts";
