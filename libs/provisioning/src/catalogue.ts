@@ -1,17 +1,11 @@
 import { ModelRegistry, type ObjectModel } from "@ferry/lwm2m";
 import { loadCoreModels } from "@ferry/lwm2m/core-models";
 import type { DeviceProfile } from "@ferry/profile";
-import { deviceKey, type ProvisioningKind, provisioningKey } from "@ferry/proto";
+import { deviceKey, type ProvisioningKind } from "@ferry/proto";
 import type { DeviceRef, ProvisioningStore, StoredRecord } from "@ferry/state";
 import { type DeviceCredential, type DeviceDeclaration, isSecure, patternPrefix } from "./device-declaration.ts";
-import { ProvisioningError } from "./errors.ts";
-import {
-  modelId,
-  modelTenant,
-  type ProvisionedRecord,
-  parseProvisioningRecord,
-  SYSTEM_TENANT,
-} from "./parse-record.ts";
+import { modelId, modelTenant, type ProvisionedRecord, SYSTEM_TENANT } from "./parse-record.ts";
+import { parseStoredRecord } from "./parse-stored-record.ts";
 
 /** A device that has proved who it is, and by which kind of credential. */
 export interface ProvenDevice extends DeviceRef {
@@ -119,6 +113,11 @@ export class Catalogue {
       .map((prefix) => this.#patterns.get(prefix)?.get(tenant))
       .find((declaration) => declaration?.credentials.some((credential) => modeOf(credential) === securityMode));
     return pattern && (await this.#store.get("device", tenant, pattern.endpoint));
+  }
+
+  /** Patterns that an endpoint matches, of all tenants, the longest first. Whether one is in force, the store knows. */
+  patternsOf(endpoint: string): readonly DeviceDeclaration[] {
+    return this.#prefixesOf(endpoint).flatMap((prefix) => [...(this.#patterns.get(prefix)?.values() ?? [])]);
   }
 
   #noSecDevice(endpoint: string): Promise<StoredRecord | undefined> {
@@ -270,13 +269,4 @@ function parseStoredCredential(record: StoredRecord | undefined): readonly Devic
 function parseStoredDevice(stored: StoredRecord): DeviceDeclaration | undefined {
   const record = parseStoredRecord(stored);
   return record?.kind === "device" ? record.device : undefined;
-}
-
-function parseStoredRecord({ kind, tenant, id, value }: StoredRecord): ProvisionedRecord | undefined {
-  try {
-    return parseProvisioningRecord(provisioningKey(kind, tenant, id), value);
-  } catch (error) {
-    if (error instanceof ProvisioningError) return undefined;
-    throw error;
-  }
 }

@@ -43,7 +43,10 @@ export function publicKeyIdentity(subjectPublicKeyInfo: Uint8Array): CredentialI
 }
 
 /** The name, or pattern of names, in certificates whose issuer is called so: a subject or issuer as X509Certificate prints it. */
-export function certificateNameIdentity(issuer: string, endpoint: string): CredentialIdentity {
+export function certificateNameIdentity(
+  issuer: string,
+  endpoint: string,
+): Extract<CredentialIdentity, { type: "certificateName" }> {
   // Names that differ in case and white space alone are one (RFC 5280 §7.1).
   const text = issuer.toLowerCase().replace(/[ \t]+/g, " ");
   return { type: "certificateName", issuerSha256Hex: hash("sha256", text, "hex"), endpoint };

@@ -1,5 +1,6 @@
 export { applyDocuments } from "./apply-documents.ts";
 export { type Admission, Catalogue, type CatalogueChange, type ProvenDevice } from "./catalogue.ts";
+export { type CredentialHolder, CredentialsInForce } from "./credentials-in-force.ts";
 export { type CurrentRecord, diffRecords, type RecordChange, readCurrent } from "./current-records.ts";
 export {
   type DeviceCredential,
@@ -8,7 +9,7 @@ export {
   patternPrefix,
   type SecretValue,
 } from "./device-declaration.ts";
-export { deviceIdentities, identitiesOf } from "./device-identities.ts";
+export { deviceIdentities, identitiesOf, publicKeyIdentity } from "./device-identities.ts";
 export { DEFAULT_TENANT, type DocumentError, type ProvisioningDocument, type RecordBody } from "./document.ts";
 export {
   formatDocumentError,
@@ -26,6 +27,7 @@ export {
   parseProvisioningRecord,
   SYSTEM_TENANT,
 } from "./parse-record.ts";
+export { parseStoredRecord } from "./parse-stored-record.ts";
 export { profileWarnings } from "./profile-warnings.ts";
 export {
   deleteRecords,

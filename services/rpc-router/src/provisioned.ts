@@ -1,5 +1,5 @@
+import { parseStoredRecord } from "@ferry/provisioning";
 import type { DeviceRef, ProvisioningStore, StoredRecord } from "@ferry/state";
-import { parseStored } from "./parse-stored.ts";
 import type { RouterPorts } from "./ports.ts";
 
 /** Whether somebody declared the device: by its name, by a credential, or by a pattern that its name fits. */
@@ -16,7 +16,7 @@ export async function isProvisioned(device: DeviceRef, { provisioning }: RouterP
 export async function declaredProfile(device: DeviceRef, provisioning: ProvisioningStore): Promise<string | undefined> {
   const exact = await provisioning.get("device", device.tenant, device.endpoint);
   const stored = exact ?? (await patternOf(device, provisioning));
-  const record = stored && parseStored(stored);
+  const record = stored && parseStoredRecord(stored);
   return record?.kind === "device" ? record.device.profile : undefined;
 }
 

@@ -9,12 +9,12 @@ import {
   type ProvisionedRecord,
   ProvisioningError,
   parseProvisioningRecord,
+  parseStoredRecord,
   patternPrefix,
   type SealingKeys,
 } from "@ferry/provisioning";
 import type { CredentialIdentity, RecordRef, StoredRecord } from "@ferry/state";
 import { endRegistration, endRegistrationsOfFleet } from "./end-registration.ts";
-import { parseStored } from "./parse-stored.ts";
 import type { RouterPorts } from "./ports.ts";
 import { sealForStore } from "./seal-for-store.ts";
 
@@ -85,8 +85,8 @@ export class ReadModel {
       provisioning.get("device", tenant, id),
       provisioning.get("credential", tenant, id),
     ]);
-    const device = stored && parseStored(stored);
-    const generated = credential && parseStored(credential);
+    const device = stored && parseStoredRecord(stored);
+    const generated = credential && parseStoredRecord(credential);
     return {
       stored,
       device: device?.kind === "device" ? device.device : undefined,

@@ -1,0 +1,126 @@
+import { generateKeyPairSync, X509Certificate } from "node:crypto";
+import { lwm2m, provisioningKey } from "@ferry/proto";
+import { MemoryProvisioningStore } from "@ferry/state/memory";
+import { beforeEach, describe, expect, it } from "@jest/globals";
+import { Catalogue } from "./catalogue.ts";
+import { CredentialsInForce } from "./credentials-in-force.ts";
+import { deviceIdentities, identitiesOf, publicKeyIdentity } from "./device-identities.ts";
+import { parseProvisioningRecord } from "./parse-record.ts";
+
+type Credential = lwm2m.v1.Credential.$Properties;
+
+const psk = (identity: string): Credential => ({ psk: { identity, key: { plain: Buffer.alloc(16, 1) } } });
+/** A self-signed P-256 certificate, "Fleet CA". */
+const CA = Buffer.from(
+  "MIIBfDCCASOgAwIBAgIUSstEDUDUSp50qLIOFPyAe9b0sZ0wCgYIKoZIzj0EAwIwEzERMA8GA1UEAwwIRmxlZXQgQ0EwIBcNMjYxMTIzMTY0NzM4WhgPMjEyNjEwMzAxNjQ3MzhaMBMxETAPBgNVBAMMCEZsZWV0IENBMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAECs7e68sG33lXJBkmVxvpDGtterZmHp1UesRgVUVciEZWmc6Ple7CXoLNOP5oYGXWxi7K95OyCcIGMa4Z4UpNtaNTMFEwHQYDVR0OBBYEFEvjIEPvONxa65MLFNc+pAS7qXrFMB8GA1UdIwQYMBaAFEvjIEPvONxa65MLFNc+pAS7qXrFMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDRwAwRAIgPPf3XwVBkanHvBlXEhBaDPIZ4mBV2fPPeqnNyyVMl3QCIDpqotWsnwk9hWP5pxxK1nPNvz51TA9Cw9/qO/sATHlf",
+  "base64",
+);
+const ISSUER = new X509Certificate(CA).subject;
+const X509: Credential = { x509: { ca: CA } };
+const TRUSTED: Credential = { x509: {} };
+
+let store: MemoryProvisioningStore;
+let catalogue: Catalogue;
+let credentials: CredentialsInForce;
+let offset: number;
+
+beforeEach(() => {
+  store = new MemoryProvisioningStore();
+  catalogue = new Catalogue(store);
+  credentials = new CredentialsInForce(store, catalogue);
+  offset = 0;
+});
+
+/** As the materialiser and the reader of a node do it; `inForce: false` is what was REJECTED, which the topic has all the same. */
+async function declare(endpoint: string, given: Credential[], { tenant = "default", inForce = true } = {}) {
+  const allowUnauthenticatedFleet = endpoint.endsWith("*") && given.some(({ noSec }) => noSec);
+  const device = { endpoint, profile: "meter", credentials: given, allowUnauthenticatedFleet };
+  const value = lwm2m.v1.ProvisioningRecord.encode({ device }).finish();
+  const parsed = parseProvisioningRecord(provisioningKey("device", tenant, endpoint), value);
+  if (parsed.kind !== "device") throw new TypeError("not a device");
+  if (endpoint.endsWith("*")) catalogue.put(parsed);
+  offset++;
+  if (inForce)
+    await store.put(
+      { kind: "device", tenant, id: endpoint, value, offset },
+      deviceIdentities(parsed.device, undefined),
+    );
+}
+
+async function generate(endpoint: string, credential: Credential) {
+  const value = lwm2m.v1.ProvisioningRecord.encode({ credential }).finish();
+  const parsed = parseProvisioningRecord(provisioningKey("credential", "default", endpoint), value);
+  if (parsed.kind !== "credential") throw new TypeError("not a credential");
+  offset++;
+  const record = { kind: "credential" as const, tenant: "default", id: endpoint, value, offset };
+  await store.put(record, identitiesOf(parsed.credential, endpoint));
+}
+
+const tenantsOf = async (name: string, issuers: readonly string[] = [ISSUER]): Promise<string[]> =>
+  (await credentials.byCertificateName(name, issuers)).map(({ device }) => device.tenant).sort();
+
+describe("a device", () => {
+  it("is found by each of its identities, with all its credentials", async () => {
+    const publicKey = generateKeyPairSync("ec", { namedCurve: "P-256" }).publicKey.export({
+      format: "der",
+      type: "spki",
+    });
+    await declare("meter-1", [psk("one"), { rawPublicKey: { publicKey } }]);
+    for (const identity of [{ type: "psk", identity: "one" } as const, publicKeyIdentity(publicKey)]) {
+      expect(await credentials.byIdentity(identity)).toMatchObject({
+        device: { tenant: "default", endpoint: "meter-1" },
+        credentials: [{ type: "psk" }, { type: "rawPublicKey" }],
+      });
+    }
+    expect(await credentials.byIdentity({ type: "psk", identity: "One" })).toBeUndefined();
+  });
+
+  it("with a credential that Ferry generated has no other", async () => {
+    await declare("meter-1", [psk("declared")]);
+    await generate("meter-1", psk("generated"));
+    for (const identity of ["declared", "generated"]) {
+      expect(await credentials.byIdentity({ type: "psk", identity })).toMatchObject({
+        credentials: [{ type: "psk", identity: "generated" }],
+      });
+    }
+  });
+
+  it("without a record has the certificates of the longest pattern of its tenant that is in force", async () => {
+    await declare("meter-*", [X509]);
+    await declare("meter-1*", [{ noSec: {} }]);
+    expect(await credentials.of({ tenant: "default", endpoint: "meter-17" })).toEqual([
+      { type: "x509", ca: CA, certificate: undefined },
+    ]);
+    await declare("meter-17*", [TRUSTED], { inForce: false });
+    expect(await credentials.of({ tenant: "default", endpoint: "meter-17" })).toEqual([]);
+    expect(await credentials.of({ tenant: "acme", endpoint: "meter-17" })).toEqual([]);
+  });
+});
+
+describe("a name in a certificate", () => {
+  it("is looked for where one of its issuers is declared, exactly or by pattern, and among those of the trust files", async () => {
+    await declare("meter-1", [X509], { tenant: "acme" });
+    await declare("pump-*", [X509], { tenant: "acme" });
+    await declare("valve-*", [TRUSTED]);
+    expect(await tenantsOf("meter-1")).toEqual(["acme"]);
+    expect(await tenantsOf("pump-7")).toEqual(["acme"]);
+    expect(await tenantsOf("valve-7")).toEqual(["default"]);
+    expect(await tenantsOf("meter-2")).toEqual([]);
+    expect(await tenantsOf("meter-1", ["CN=Another CA"])).toEqual([]);
+    expect(await tenantsOf("pump-7", ["CN=fleet  ca"])).toEqual(["acme"]);
+  });
+
+  it("whose exact device says otherwise is not its fleet's", async () => {
+    await declare("meter-*", [X509]);
+    await declare("meter-1", [psk("one")]);
+    expect(await tenantsOf("meter-1")).toEqual([]);
+    expect(await tenantsOf("meter-2")).toEqual(["default"]);
+  });
+
+  it("never is the name of a pattern", async () => {
+    await declare("meter-*", [X509]);
+    expect(await tenantsOf("meter-*")).toEqual([]);
+    expect(await tenantsOf("*")).toEqual([]);
+    expect(await tenantsOf("")).toEqual([]);
+  });
+});

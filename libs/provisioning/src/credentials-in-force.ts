@@ -1,0 +1,110 @@
+import { X509Certificate } from "node:crypto";
+import type { CredentialIdentity, DeviceRef, ProvisioningStore, StoredRecord } from "@ferry/state";
+import type { Catalogue } from "./catalogue.ts";
+import { type DeviceCredential, type DeviceDeclaration, patternPrefix } from "./device-declaration.ts";
+import { certificateNameIdentity } from "./device-identities.ts";
+import { DEFAULT_TENANT } from "./document.ts";
+import { parseStoredRecord } from "./parse-stored-record.ts";
+
+/** A device, and what it may prove itself by now. */
+export interface CredentialHolder {
+  readonly device: DeviceRef;
+  readonly credentials: readonly DeviceCredential[];
+}
+
+type X509Credential = Extract<DeviceCredential, { type: "x509" }>;
+
+/**
+ * Who may prove itself, and by what: the credential that Ferry generated for a device, else those that are declared with it, else those of its fleet.
+ *
+ * The catalogue says which fleets there may be, the store which of them are in force. All reject with `StateUnavailableError` when the store is away.
+ */
+export class CredentialsInForce {
+  readonly #store: ProvisioningStore;
+  readonly #catalogue: Pick<Catalogue, "patternsOf">;
+  /** Names of the CAs of a pattern; undefined for those that the deployment trusts. */
+  readonly #issuers = new WeakMap<DeviceDeclaration, readonly (string | undefined)[]>();
+
+  constructor(store: ProvisioningStore, catalogue: Pick<Catalogue, "patternsOf">) {
+    this.#store = store;
+    this.#catalogue = catalogue;
+  }
+
+  /** The exact device that has an identity. What it may prove itself by now can be another one. */
+  async byIdentity(identity: CredentialIdentity): Promise<CredentialHolder | undefined> {
+    const record = await this.#store.deviceByIdentity(identity);
+    if (record === undefined || patternPrefix(record.id) !== undefined) return undefined;
+    const { tenant, id } = record;
+    const generated = await this.#store.get("credential", tenant, id);
+    return { device: { tenant, endpoint: id }, credentials: inForce(record, generated) };
+  }
+
+  /** What a device may prove itself by: its own credentials or, of one that has no record, the certificates of its fleet. */
+  async of({ tenant, endpoint }: DeviceRef): Promise<readonly DeviceCredential[]> {
+    const [record, generated] = await Promise.all([
+      this.#store.get("device", tenant, endpoint),
+      this.#store.get("credential", tenant, endpoint),
+    ]);
+    if (record !== undefined || generated !== undefined) return inForce(record, generated);
+    const fleet = this.#catalogue
+      .patternsOf(endpoint)
+      .find((pattern) => pattern.tenant === tenant && pattern.credentials.some(isX509));
+    return fleet === undefined ? [] : inForce(await this.#store.get("device", tenant, fleet.endpoint), undefined);
+  }
+
+  /**
+   * The devices that a certificate with this name may belong to, at most one of each tenant: those that name one of its issuers as their CA (subjects as
+   * X509Certificate prints them), and those of the default tenant. Whether the CA has signed it is for the caller to verify: that, not the name, picks the tenant.
+   */
+  async byCertificateName(name: string, issuers: readonly string[]): Promise<readonly CredentialHolder[]> {
+    if (name === "" || name.includes("*")) return [];
+    const identities = issuers.map((issuer) => certificateNameIdentity(issuer, name));
+    const exact = await Promise.all(identities.map((identity) => this.#store.deviceByIdentity(identity)));
+    const known = new Set(issuers.map(nameOf));
+    const fleets = this.#catalogue
+      .patternsOf(name)
+      .filter((pattern) => this.#issuersOf(pattern).some((issuer) => issuer !== undefined && known.has(issuer)));
+    const tenants = new Set([
+      DEFAULT_TENANT,
+      ...exact.flatMap((record) => (record === undefined ? [] : [record.tenant])),
+      ...fleets.map(({ tenant }) => tenant),
+    ]);
+    const holders = await Promise.all(
+      [...tenants].map(async (tenant) => {
+        const device = { tenant, endpoint: name };
+        return { device, credentials: (await this.of(device)).filter(isX509) };
+      }),
+    );
+    return holders.filter(({ credentials }) => credentials.length > 0);
+  }
+
+  #issuersOf(pattern: DeviceDeclaration): readonly (string | undefined)[] {
+    const known = this.#issuers.get(pattern);
+    if (known !== undefined) return known;
+    const issuers = pattern.credentials
+      .filter(isX509)
+      .map(({ ca }) => (ca === undefined ? undefined : nameOf(new X509Certificate(ca).subject)));
+    this.#issuers.set(pattern, issuers);
+    return issuers;
+  }
+}
+
+/** A name as it is compared. */
+function nameOf(distinguishedName: string): string {
+  const identity = certificateNameIdentity(distinguishedName, "");
+  return identity.issuerSha256Hex;
+}
+
+function isX509(credential: DeviceCredential): credential is X509Credential {
+  return credential.type === "x509";
+}
+
+/** What Ferry generated wins over what is declared. A record that cannot be read gives nothing. */
+function inForce(record: StoredRecord | undefined, generated: StoredRecord | undefined): readonly DeviceCredential[] {
+  if (generated !== undefined) {
+    const parsed = parseStoredRecord(generated);
+    return parsed?.kind === "credential" ? [parsed.credential] : [];
+  }
+  const parsed = record && parseStoredRecord(record);
+  return parsed?.kind === "device" ? parsed.device.credentials : [];
+}
