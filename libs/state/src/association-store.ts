@@ -88,7 +88,7 @@ export const SEQUENCE_GAP = 65_536;
 /** A stored stamp further ahead of the clock ends the association, s. */
 export const MAX_STAMP_LEAD_S = 86_400;
 /** No record sequence number is beyond it (RFC 6347 §4.1: 48 bits): who comes there ends the association. */
-export const MAX_SEQUENCE = 2 ** 48 - 1;
+export const MAX_SEQUENCE = 281_474_976_710_655;
 
 /**
  * DTLS associations and sessions. A device's association lies in its own slot; pointers from Connection ID and address are hints outside it, written after

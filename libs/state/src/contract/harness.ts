@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { StoredAssociation } from "../association-store.ts";
 import type {
   DeviceRef,
   DeviceStore,
@@ -58,6 +59,31 @@ export function newRegister(
     digest: hex(16),
     node: NODES[0],
     nowMs,
+    ...changes,
+  };
+}
+
+/** A new association of the device with Connection ID, Connection ID and address of its own, made by a node. */
+export function newAssociation(
+  device: DeviceRef,
+  owner: NodeRef,
+  nowMs: number,
+  changes: Partial<StoredAssociation> = {},
+): StoredAssociation {
+  const [host, port] = [randomBytes(2), randomBytes(2)];
+  return {
+    id: randomBytes(9).toString("base64url"),
+    device,
+    securityMode: "PSK",
+    suite: 0xc0a8,
+    cid: Uint8Array.from(randomBytes(8)),
+    createdAtMs: nowMs,
+    sealed: Uint8Array.from(randomBytes(160)),
+    owner,
+    stamp: Math.floor(nowMs / 1000),
+    sendCeiling: 1024,
+    mark: { newest: 1, window: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 3) },
+    address: `198.18.${host.join(".")}:${port.readUInt16BE()}`,
     ...changes,
   };
 }

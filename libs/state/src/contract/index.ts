@@ -1,3 +1,4 @@
+export { type AssociationStoreHarness, describeAssociationStore } from "./association-store-contract.ts";
 export { type BudgetStoreHarness, describeBudgetStore } from "./budget-store-contract.ts";
 export { type DeviceStoreHarness, describeDeviceStore } from "./device-store-contract.ts";
 export { describeNodeDirectory, type NodeDirectoryHarness } from "./node-directory-contract.ts";

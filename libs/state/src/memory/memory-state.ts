@@ -1,3 +1,4 @@
+import { MemoryAssociationStore } from "./memory-association-store.ts";
 import { MemoryBudgetStore } from "./memory-budget-store.ts";
 import { MemoryDeviceStore, type MemoryDeviceStoreOptions } from "./memory-device-store.ts";
 import { MemoryNodeDirectory } from "./memory-node-directory.ts";
@@ -9,6 +10,7 @@ export interface MemoryState {
   readonly nodes: MemoryNodeDirectory;
   readonly provisioning: MemoryProvisioningStore;
   readonly budgets: MemoryBudgetStore;
+  readonly associations: MemoryAssociationStore;
   problem(): undefined;
   stop(): Promise<void>;
 }
@@ -19,6 +21,7 @@ export function memoryState(options: MemoryDeviceStoreOptions = {}): MemoryState
     nodes: new MemoryNodeDirectory(),
     provisioning: new MemoryProvisioningStore(),
     budgets: new MemoryBudgetStore(),
+    associations: new MemoryAssociationStore(options.now),
     problem: () => undefined,
     stop: async () => {},
   };

@@ -1,9 +1,11 @@
 import {
+  describeAssociationStore,
   describeBudgetStore,
   describeDeviceStore,
   describeNodeDirectory,
   describeProvisioningStore,
 } from "../contract/index.ts";
+import { MemoryAssociationStore } from "./memory-association-store.ts";
 import { MemoryBudgetStore } from "./memory-budget-store.ts";
 import { MemoryDeviceStore } from "./memory-device-store.ts";
 import { MemoryNodeDirectory } from "./memory-node-directory.ts";
@@ -17,6 +19,24 @@ describeDeviceStore("MemoryDeviceStore", async (now) => {
     },
     wipe: async () => {
       store = new MemoryDeviceStore({ now, lost: true });
+    },
+    stop: async () => {},
+  };
+});
+
+describeAssociationStore("MemoryAssociationStore", async () => {
+  let nowMs = Date.now();
+  const now = (): number => nowMs;
+  let store = new MemoryAssociationStore(now);
+  return {
+    get stores() {
+      return [store, store, store] as const;
+    },
+    wipe: async () => {
+      store = new MemoryAssociationStore(now);
+    },
+    elapse: async (ms) => {
+      nowMs += ms;
     },
     stop: async () => {},
   };

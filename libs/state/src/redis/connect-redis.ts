@@ -1,8 +1,10 @@
+import type { AssociationStore } from "../association-store.ts";
 import type { BudgetStore } from "../budget.ts";
 import type { DeviceStore } from "../device-store.ts";
 import type { NodeDirectory } from "../node-directory.ts";
 import type { ProvisioningStore } from "../provisioning-store.ts";
 import { RedisConnection, type RedisConnectionEvents, type RedisSettings } from "./connection.ts";
+import { RedisAssociationStore } from "./redis-association-store.ts";
 import { RedisBudgetStore } from "./redis-budget-store.ts";
 import { RedisDeviceStore, type RedisDeviceStoreOptions } from "./redis-device-store.ts";
 import { RedisNodeDirectory } from "./redis-node-directory.ts";
@@ -14,6 +16,7 @@ export interface RedisState {
   readonly nodes: NodeDirectory;
   readonly provisioning: ProvisioningStore;
   readonly budgets: BudgetStore;
+  readonly associations: AssociationStore;
   /** What is wrong with the connection, for readiness; undefined when nothing is. */
   problem(): string | undefined;
   stop(): Promise<void>;
@@ -30,6 +33,7 @@ export function connectRedis(
     nodes: new RedisNodeDirectory(connection),
     provisioning: new RedisProvisioningStore(connection),
     budgets: new RedisBudgetStore(connection),
+    associations: new RedisAssociationStore(connection, options),
     problem: () => connection.problem(),
     stop: () => connection.close(),
   };

@@ -34,13 +34,15 @@ export const SHARD_KEYS = {
   DESIRED_VALUES: "v:",
   /** `vv:<name>`: hash of the last version of desired values, also of those that are fulfilled or withdrawn, by key. */
   DESIRED_VERSIONS: "vv:",
+  /** `c:<name>`: the device's DTLS association, packed (see association-record.ts). */
+  ASSOCIATION: "c:",
   /** `bad:<key>`: what could not be parsed, for a week. */
   BAD: "bad:",
 } as const;
 
 /** What all keys of a shard begin with: `lw:{0a3}:`. */
 export function shardPrefix(shard: number): string {
-  return `lw:{${shard.toString(16).padStart(3, "0")}}:`;
+  return `lw:{${hex(shard, 3)}}:`;
 }
 
 /** A device's name in keys: `tenant/endpoint`. */
@@ -54,13 +56,32 @@ export function parseName(name: Buffer): DeviceRef {
   return { tenant: name.toString("utf8", 0, slash), endpoint: name.toString("utf8", slash + 1) };
 }
 
-/** Slots that hints from source addresses are spread over. */
-const PEER_SLOTS = 256;
-
 /** `lw:{a3f}:a:<peer>`: ids of the registrations that may use a source address, see peer-hints.ts. */
 export function peerKey(peer: string): string {
-  const slot = hash("sha256", peer, "buffer").readUInt8(0) % PEER_SLOTS;
-  return `lw:{a${slot.toString(16).padStart(2, "0")}}:a:${peer}`;
+  return `${addressPrefix(peer)}a:${peer}`;
+}
+
+/** `lw:{a3f}:c:<address>`: id and device of the DTLS association that was last heard at a source address, see association-pointers.ts. */
+export function associationAddressKey(address: string): string {
+  return `${addressPrefix(address)}c:${address}`;
+}
+
+/** Hints from source addresses are spread over 256 slots. */
+function addressPrefix(address: string): string {
+  return `lw:{a${hex(hash("sha256", address, "buffer").readUInt8(0), 2)}}:`;
+}
+
+/** `lw:{c0a3}:cid:<hex>`: id and device of the DTLS association of a Connection ID; the slot is by the 12 random bits behind its version. */
+export function cidKey(cid: Uint8Array): string {
+  const shard = (((cid[0] ?? 0) << 8) | (cid[1] ?? 0)) & 0xfff;
+  return `lw:{c${hex(shard, 3)}}:cid:${Buffer.from(cid).toString("hex")}`;
+}
+
+/** `lw:{s3f}:s:<base64url>`: a DTLS session, and where one goes that does not parse. */
+export function sessionKeys(id: Uint8Array): { readonly session: string; readonly bad: string } {
+  const prefix = `lw:{s${hex(id[0] ?? 0, 2)}}:`;
+  const name = `s:${Buffer.from(id).toString("base64url")}`;
+  return { session: prefix + name, bad: `${prefix}${SHARD_KEYS.BAD}${name}` };
 }
 
 /** What the leases of the node directory begin with; the slot follows. */
@@ -85,7 +106,7 @@ export const PROVISIONING_SLOTS = 256;
 
 /** What the keys of one slot of provisioning begin with: `lw:{p07}:`. */
 export function provisioningPrefix(slot: number): string {
-  return `lw:{p${slot.toString(16).padStart(2, "0")}}:`;
+  return `lw:{p${hex(slot, 2)}}:`;
 }
 
 /**
@@ -114,4 +135,8 @@ const NO_SEC = "noSec:";
 
 function provisioningSlot(text: string): number {
   return hash("sha256", text, "buffer").readUInt8(0);
+}
+
+function hex(number: number, digits: number): string {
+  return number.toString(16).padStart(digits, "0");
 }

@@ -46,13 +46,14 @@ import type {
   UpdateRequest,
   WaitingRequest,
 } from "../device-store.ts";
-import { StateUnavailableError, StoredValueError } from "../errors.ts";
+import { StoredValueError } from "../errors.ts";
 import { OUTBOX_MAX_ENTRIES } from "../limits.ts";
 import { registrationIdShard } from "../registration-id.ts";
 import { SHARDS, shardOf } from "../shard.ts";
 import { parseToken } from "../token.ts";
 import type { RedisConnection } from "./connection.ts";
 import { decodeDevice, decodeOwner, encodeObservation, encodeObservations, encodeRest } from "./device-record.ts";
+import { ignoreOutage } from "./ignore-outage.ts";
 import { INCARNATION_KEY, nameOf, parseName, SHARD_KEYS, shardPrefix } from "./keys.ts";
 import { parseChanges, parseEntry, type StoredEntry } from "./outbox-entry.ts";
 import { hintIsDue, PeerHints } from "./peer-hints.ts";
@@ -177,7 +178,7 @@ export class RedisDeviceStore implements DeviceStore {
       lifetimeS,
       objectLinks,
       encodeObservations(observations),
-      encodeRest(registration),
+      asBuffer(encodeRest(registration)),
       securedFlag(registration),
       randomInt(0x10000),
       ...observations.map(({ token }) => asBuffer(token)),
@@ -421,7 +422,7 @@ export class RedisDeviceStore implements DeviceStore {
       smsNumber,
       registration.objectLinks,
       encodeObservations(observations),
-      encodeRest(registration),
+      asBuffer(encodeRest(registration)),
       securedFlag(registration),
       randomInt(0x10000),
       ...observations.map(({ token }) => asBuffer(token)),
@@ -691,14 +692,6 @@ function parseWaiting(reply: ScriptReply | undefined): WaitingRequest {
 function parseNode(stored: string): NodeRef {
   const [slot, bootId = ""] = stored.split(" ");
   return { slot: Number(slot), bootId };
-}
-
-async function ignoreOutage(step: Promise<void>): Promise<void> {
-  try {
-    await step;
-  } catch (error) {
-    if (!(error instanceof StateUnavailableError)) throw error;
-  }
 }
 
 function encodePair(observation: Observation): [Buffer, string] {

@@ -3,12 +3,14 @@ import { type RedisClusterProcess, type RedisProcess, startRedis, startRedisClus
 import { afterAll, beforeAll, describe } from "@jest/globals";
 import { Cluster, type Redis } from "ioredis";
 import {
+  describeAssociationStore,
   describeBudgetStore,
   describeDeviceStore,
   describeNodeDirectory,
   describeProvisioningStore,
 } from "../contract/index.ts";
 import { RedisConnection, type RedisSettings } from "./connection.ts";
+import { RedisAssociationStore } from "./redis-association-store.ts";
 import { RedisBudgetStore } from "./redis-budget-store.ts";
 import { RedisDeviceStore } from "./redis-device-store.ts";
 import { RedisNodeDirectory } from "./redis-node-directory.ts";
@@ -59,6 +61,16 @@ describe.each([
       RedisDeviceStore,
     ]; // As many as connections.
     return { stores: [one, two, three] as const, ...rest };
+  });
+
+  describeAssociationStore("RedisAssociationStore", async () => {
+    const { connections, ...rest } = await connect(settings());
+    const [one, two, three] = connections.map((connection) => new RedisAssociationStore(connection)) as [
+      RedisAssociationStore,
+      RedisAssociationStore,
+      RedisAssociationStore,
+    ]; // As many as connections.
+    return { stores: [one, two, three] as const, elapse: (ms) => sleep(ms + 10), ...rest };
   });
 
   describeNodeDirectory("RedisNodeDirectory", async () => {

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { MAX_SEQUENCE, MAX_STAMP_LEAD_S, SEQUENCE_BLOCK, SEQUENCE_GAP } from "../association-store.ts";
 import { EXPIRY_GRACE_MS } from "../device-store.ts";
 import { EXPIRED_REASON } from "../lifecycle.ts";
 import {
@@ -22,8 +23,8 @@ const BEFORE_LOSS = 1e15;
 /** In place of slot and boot id of who dispatched a request: it was before the loss of the store, which forgot who. */
 const DISPATCHED_BY_NOBODY = "0 ";
 
-/** What a script takes beside its key. */
-export type ScriptArgument = string | number | Uint8Array;
+/** What a script takes beside its key. The client would send other byte arrays as text. */
+export type ScriptArgument = string | number | Buffer;
 
 /** What scripts answer: strings as bytes. */
 export type ScriptReply = Buffer | number | null | readonly ScriptReply[];
@@ -83,6 +84,13 @@ export function devicePrelude(outboxMaxEntries: number): string {
 /** What the steps on that which waits for a device share: `waiting.lua` too. Apart, as every step pays for what stands before it. */
 export function waitingPrelude(outboxMaxEntries: number): string {
   return devicePrelude(outboxMaxEntries) + source("waiting");
+}
+
+/** What the steps on a device's DTLS association share: names, limits and `association.lua`. */
+export function associationPrelude(): string {
+  const { ASSOCIATION, BAD } = SHARD_KEYS;
+  const limits = { QUARANTINE_MS, MAX_STAMP_LEAD_S, MAX_SEQUENCE, SEQUENCE_GAP, SEQUENCE_BLOCK };
+  return constants({ ASSOCIATION, BAD, ...limits }) + source("association");
 }
 
 /** What the steps on the incarnation share: a name. */

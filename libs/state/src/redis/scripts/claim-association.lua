@@ -1,0 +1,16 @@
+-- Gives an association to a node, under a stamp that is after all that Redis and the node know of: decideClaim of association-rules.ts.
+local name, id, slot, boot, ttl, given, after = unpack(ARGV)
+local a = load(name)
+if not a or a.id ~= id then return reply("gone") end
+
+local now = math.floor(math.max(tonumber(given), clock()) / 1000)
+local from = a.ceiling + SEQUENCE_GAP
+local ceiling = from + SEQUENCE_BLOCK
+if a.stamp > now + MAX_STAMP_LEAD_S or ceiling > MAX_SEQUENCE then
+  forget(name)
+  return reply("gone")
+end
+local previous = a.packed
+a.slot, a.boot, a.ceiling = tonumber(slot), boot, ceiling
+a.stamp = math.max(now, a.stamp + 1, tonumber(after) + 1)
+return reply("claimed", keep(name, a, tonumber(ttl)), a.stamp, from, ceiling, previous)
