@@ -20,6 +20,7 @@ import {
 import { loadCoreModels } from "@ferry/lwm2m/core-models";
 import { SeededRandom } from "@ferry/testing";
 import { describe, expect, it } from "@jest/globals";
+import { mutate, pick } from "./mutate.ts";
 
 /** Another seed by FERRY_FUZZ_SEED; a failure prints the one it had, with the bytes. */
 const SEED = Number(process.env.FERRY_FUZZ_SEED ?? 7252);
@@ -154,21 +155,4 @@ function expectOwnErrors(payload: Uint8Array, act: () => void): void {
 
 function mutated(random: SeededRandom): Uint8Array {
   return random.chance(0.2) ? random.bytes(random.below(40)) : mutate(random, pick(random, CORPUS));
-}
-
-function mutate(random: SeededRandom, original: Uint8Array): Uint8Array {
-  let bytes = Uint8Array.from(original);
-  for (let left = 1 + random.below(4); left > 0; left--) {
-    const at = random.below(bytes.length + 1);
-    const kind = random.below(4);
-    if (kind === 0) bytes[at % Math.max(1, bytes.length)] = random.below(256);
-    else if (kind === 1) bytes = bytes.slice(0, at);
-    else if (kind === 2) bytes = Uint8Array.from([...bytes.slice(0, at), random.below(256), ...bytes.slice(at)]);
-    else bytes = Uint8Array.from([...bytes.slice(0, at), ...bytes.slice(random.below(bytes.length + 1))]);
-  }
-  return bytes;
-}
-
-function pick<T>(random: SeededRandom, items: readonly T[]): T {
-  return items[random.below(items.length)] as T; // Below the length, and no list is empty.
 }
