@@ -5,6 +5,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
+import { DTLS_METRICS } from "@ferry/dtls-endpoint";
 import { TOPICS, type Topic, type TopicLayout } from "@ferry/proto";
 import { type Config, type MetricTable, STORE_METRICS } from "@ferry/runtime";
 
@@ -70,19 +71,21 @@ Below \`kafka:\` a key may be written as in Kafka's documentation (\`linger.ms\`
 }
 
 function metricsPage(): string {
-  const sections = [...metrics, ["transport and rpc-router: the store", STORE_METRICS as MetricTable] as const].map(
-    ([service, declared]) => {
-      const rows = Object.values(declared).map(({ name, type, help, labels = {} }) => [
-        `\`${name}\``,
-        type,
-        Object.entries(labels)
-          .map(([label, values]) => `\`${label}\`: ${values.join(", ")}`)
-          .join("; "),
-        help,
-      ]);
-      return `## ${service}\n\n${table(["Metric", "Type", "Labels", "Meaning"], rows)}`;
-    },
-  );
+  const shared: readonly (readonly [string, MetricTable])[] = [
+    ["transport: the DTLS listener", DTLS_METRICS],
+    ["transport and rpc-router: the store", STORE_METRICS],
+  ];
+  const sections = [...metrics, ...shared].map(([service, declared]) => {
+    const rows = Object.values(declared).map(({ name, type, help, labels = {} }) => [
+      `\`${name}\``,
+      type,
+      Object.entries(labels)
+        .map(([label, values]) => `\`${label}\`: ${values.join(", ")}`)
+        .join("; "),
+      help,
+    ]);
+    return `## ${service}\n\n${table(["Metric", "Type", "Labels", "Meaning"], rows)}`;
+  });
   return page(
     "Metrics",
     "Served at `/metrics` in Prometheus' text format. Every series is there from the start, at 0. Beside these, each service has prom-client's default metrics of the process and Node.js under `lwm2m_`.",

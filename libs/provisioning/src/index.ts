@@ -38,3 +38,4 @@ export {
 export { type ReadOptions, type ReadResult, readDocuments, readValidDocuments } from "./read-documents.ts";
 export { sealCredentials } from "./seal-credentials.ts";
 export { parseSealingKeys, type SealingKeys, sealSecret, unsealSecret } from "./sealing.ts";
+export { type ProvisioningSettings, provisioningSettings, readSealingKeys } from "./settings.ts";

@@ -1,3 +1,4 @@
+import { type ProvisioningSettings, provisioningSettings } from "@ferry/provisioning";
 import {
   type BusSettings,
   busSettings,
@@ -12,7 +13,6 @@ import {
   type ServiceSettings,
   type Shape,
   type StateSettings,
-  secret,
   section,
   stateSettings,
   text,
@@ -46,19 +46,6 @@ const restoreSettings: Section<RestoreSettings> = section<RestoreSettings>("LWM2
   perSecond: integer(2_000, { min: 1, max: 100_000 }).describe(
     "Devices, requests and desired values that a router gives back to an emptied Redis in a second.",
   ),
-});
-
-/** Keys that secrets are sealed with. */
-export interface ProvisioningSettings {
-  readonly sealingKey?: string | undefined;
-}
-
-const provisioningSettings: Section<ProvisioningSettings> = section<ProvisioningSettings>("PROVISIONING", {
-  sealingKey: secret()
-    .optional()
-    .describe(
-      "Keys that secrets are sealed with before they lie in Redis: 32 bytes of Base64 a line (`openssl rand -base64 32`), the newest first. Without one, devices with a PSK are rejected.",
-    ),
 });
 
 /** Settings of an rpc-router. */

@@ -1,16 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Bus } from "@ferry/bus";
 import { TOPICS } from "@ferry/proto";
-import { parseSealingKeys, SealingError } from "@ferry/provisioning";
-import {
-  armFailpoint,
-  awaitTopics,
-  ConfigError,
-  createEpisode,
-  type ServiceRuntime,
-  type State,
-  wallMs,
-} from "@ferry/runtime";
+import { readSealingKeys } from "@ferry/provisioning";
+import { armFailpoint, awaitTopics, createEpisode, type ServiceRuntime, type State, wallMs } from "@ferry/runtime";
 import type { RpcRouterSettings } from "./config.ts";
 import { desireValue } from "./desire-values.ts";
 import { RequestExpiry } from "./expire-requests.ts";
@@ -77,7 +69,7 @@ export async function startRpcRouter(
   await awaitTopics({ bus, topicPrefix, mode: settings.kafka.topics, health, logger, signal: shutdown.signal });
   if (shutdown.signal.aborted) return;
 
-  const materialiser = new Materialiser(ports, sealingKeysOf(settings), shutdown.signal);
+  const materialiser = new Materialiser(ports, readSealingKeys(settings.provisioning), shutdown.signal);
   const provisioning = bus.subscribe({
     type: "group",
     groupId: `${groupId}-provisioning`,
@@ -131,19 +123,6 @@ export async function startRpcRouter(
   health.require("provisioning", () => (provisioning.healthy ? undefined : "the provisioning topic is not read"));
   health.require("desired values", () => (desired.healthy ? undefined : "the attribute update topic is not read"));
   await Promise.all([requests.ready, provisioning.ready, desired.ready]);
-}
-
-/** @throws {ConfigError} the setting holds no keys */
-function sealingKeysOf({
-  provisioning: { sealingKey },
-}: RpcRouterSettings): ReturnType<typeof parseSealingKeys> | undefined {
-  if (sealingKey === undefined) return undefined;
-  try {
-    return parseSealingKeys(sealingKey);
-  } catch (error) {
-    if (error instanceof SealingError) throw new ConfigError([`PROVISIONING_SEALING_KEY_FILE: ${error.message}`]);
-    throw error;
-  }
 }
 
 /** Does a step now and every `everyMs` until `signal` aborts; an outage is told once and does not end it. */

@@ -1,5 +1,7 @@
 import { DEFAULT_STACK_LIMITS, DEFAULT_TRANSMISSION_PARAMETERS } from "@ferry/coap";
+import { type DtlsSettings, dtlsSettings } from "@ferry/dtls-endpoint";
 import { parseRateLimit, RATE_LIMIT_FORM, type TransportLogLevel } from "@ferry/profile";
+import { type ProvisioningSettings, provisioningSettings } from "@ferry/provisioning";
 import {
   type BusSettings,
   busSettings,
@@ -153,6 +155,8 @@ const limitSettings: Section<LimitSettings> = section<LimitSettings>(
 /** Settings of a transport node. */
 export interface TransportSettings extends ServiceSettings, BusSettings, StateSettings {
   readonly coap: CoapSettings;
+  readonly dtls: DtlsSettings;
+  readonly provisioning: ProvisioningSettings;
   readonly reachability: ReachSettings;
   readonly awake: AwakeTimes;
   readonly fetchWaiting: boolean;
@@ -175,6 +179,8 @@ export const TRANSPORT_SHAPE: Shape<TransportSettings> = {
   http: httpSettings,
   node: nodeSettings,
   coap: coapSettings,
+  dtls: dtlsSettings,
+  provisioning: provisioningSettings,
   reachability: reachSettings,
   awake: awakeTimes,
   fetchWaiting: flag(true).describe(

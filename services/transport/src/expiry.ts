@@ -113,8 +113,8 @@ export class Sweeper {
   #expired(registration: Registration, owner: Owner): void {
     const { ownership, metrics } = this.#ports;
     metrics.expirations.inc();
-    const device = ownership.byRegistrationId(registration.registrationId);
-    if (device === undefined) {
+    const device = ownership.byDevice(registration.tenant, registration.endpoint);
+    if (device?.registration.registrationId !== registration.registrationId) {
       forgetElsewhere(registration, owner, this.#ports);
       return;
     }

@@ -1,7 +1,9 @@
 import { decodeMessage, lwm2m, TOPICS } from "@ferry/proto";
 import {
+  type DeviceRef,
   type LifecycleChange,
   lifecycleRecord,
+  namedEventId,
   type Observation,
   type OutboxEntry,
   type Registration,
@@ -30,7 +32,7 @@ export function publishChange(
   const published = [ports.records.storedLifecycle(record, registration)];
   if (event !== "updated" || changes?.some((changed) => changed !== "peer")) {
     const ended = event === "deregistered" || event === "expired";
-    const state = ended ? undefined : stateRecord(record.context ?? null, registration, observations);
+    const state = ended ? undefined : stateRecord(record.context ?? null, registration, observations, ports);
     published.push(ports.records.deviceState(registration, state));
   }
   void Promise.all(published).then(() => ports.outbox.settle(shard, outboxId), ports.unpublished);
@@ -52,7 +54,7 @@ export function publishState(device: OwnedDevice, ports: TransportPorts): void {
     bootId: owner.bootId,
     ingestTimeMs: ports.clock.wallMs(),
   };
-  const state = stateRecord(context, registration, device.storedObservations());
+  const state = stateRecord(context, registration, device.storedObservations(), ports);
   void ports.records.deviceState(registration, state).catch(ports.unpublished);
 }
 
@@ -61,7 +63,8 @@ export function publishState(device: OwnedDevice, ports: TransportPorts): void {
  *
  * The device's state goes with it as the store has it now: later events may be on Kafka already, and an older state must not follow them.
  */
-export async function publishStored(entry: OutboxEntry, { records, devices }: TransportPorts): Promise<void> {
+export async function publishStored(entry: OutboxEntry, ports: TransportPorts): Promise<void> {
+  const { records, devices } = ports;
   if (entry.kind === "response") {
     const { device, value, contentType } = entry;
     const requestId = decodeMessage(TOPICS.rpcResponse.type, value, contentType)?.requestId ?? "";
@@ -69,7 +72,8 @@ export async function publishStored(entry: OutboxEntry, { records, devices }: Tr
   }
   const record = lwm2m.v1.LifecycleRecord.decode(entry.value);
   const now = await devices.get(entry.device);
-  const state = now === undefined ? undefined : stateRecord(record.context ?? null, now.registration, now.observations);
+  const state =
+    now === undefined ? undefined : stateRecord(record.context ?? null, now.registration, now.observations, ports);
   await Promise.all([records.storedLifecycle(record, entry.device), records.deviceState(entry.device, state)]);
 }
 
@@ -77,10 +81,41 @@ function stateRecord(
   context: lwm2m.v1.RecordContext.$Properties | null,
   registration: Registration,
   observations: readonly Observation[],
+  ports: TransportPorts,
 ): lwm2m.v1.DeviceStateRecord.$Properties {
   return {
     context,
     registration,
     observations: observations.map(toWireObservation),
+    association: associationOf(registration, ports),
   };
+}
+
+/** The association of a device that is here; null for one without DTLS, or whose association is elsewhere. */
+function associationOf(
+  registration: Registration,
+  { dtls }: TransportPorts,
+): lwm2m.v1.DtlsAssociation.$Properties | null {
+  const peer = registration.securityMode === "NO_SEC" ? undefined : dtls?.byDevice(registration);
+  const known = peer === undefined ? undefined : dtls?.peer(peer);
+  if (known === undefined) return null;
+  const { suite, hasCid, createdAtMs } = known;
+  return { suite, hasCid, createdAtMs };
+}
+
+/** Tells that a device may not register, or not connect. Nobody waits for it. */
+export function publishRefused(device: DeviceRef, reason: string, ports: TransportPorts): void {
+  const { tenant, endpoint } = device;
+  const ingestTimeMs = ports.clock.wallMs();
+  const head = {
+    tenant,
+    endpoint,
+    registrationId: "",
+    ownerEpoch: 0,
+    sequence: 0,
+    eventId: namedEventId("refused", ports.node.bootId, endpoint, ingestTimeMs),
+    ingestTimeMs,
+  };
+  const record = { event: lwm2m.v1.LifecycleEvent.LIFECYCLE_EVENT_REFUSED, reason };
+  void ports.records.lifecycle(head, record).catch(ports.unpublished);
 }

@@ -1,4 +1,4 @@
-import { type NodeDirectory, StateUnavailableError } from "@ferry/state";
+import { type NodeDirectory, type NodeRef, StateUnavailableError } from "@ferry/state";
 
 /** How old the list may be, ms. */
 const FRESH_MS = 1_000;
@@ -7,7 +7,7 @@ const FRESH_MS = 1_000;
 export class LiveSlots {
   readonly #nodes: NodeDirectory;
   readonly #monotonicMs: () => number;
-  #slots: Promise<ReadonlySet<number> | undefined> | undefined;
+  #slots: Promise<ReadonlyMap<number, string> | undefined> | undefined;
   #readAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(nodes: NodeDirectory, monotonicMs: () => number) {
@@ -20,12 +20,18 @@ export class LiveSlots {
     return (await this.#list())?.has(slot);
   }
 
+  /** Whether this very life of a node has its slot; undefined while Redis is away. */
+  async isLive({ slot, bootId }: NodeRef): Promise<boolean | undefined> {
+    const slots = await this.#list();
+    return slots && slots.get(slot) === bootId;
+  }
+
   /** How many slots are held; undefined while Redis is away. */
   async count(): Promise<number | undefined> {
     return (await this.#list())?.size;
   }
 
-  #list(): Promise<ReadonlySet<number> | undefined> {
+  #list(): Promise<ReadonlyMap<number, string> | undefined> {
     const nowMs = this.#monotonicMs();
     if (this.#slots === undefined || nowMs - this.#readAtMs > FRESH_MS) {
       this.#readAtMs = nowMs;
@@ -34,9 +40,10 @@ export class LiveSlots {
     return this.#slots;
   }
 
-  async #read(): Promise<ReadonlySet<number> | undefined> {
+  /** Boot ids by slot. */
+  async #read(): Promise<ReadonlyMap<number, string> | undefined> {
     try {
-      return new Set((await this.#nodes.list()).map(({ slot }) => slot));
+      return new Map((await this.#nodes.list()).map(({ slot, bootId }) => [slot, bootId]));
     } catch (error) {
       if (!(error instanceof StateUnavailableError)) throw error;
       return undefined;

@@ -148,6 +148,11 @@ export const TRANSPORT_METRICS = {
     name: "lwm2m_rpc_retries_total",
     help: "Times that an RPC request was left to be tried again because the device did not answer in time.",
   },
+  dtlsReleased: {
+    type: "counter",
+    name: "lwm2m_dtls_released_total",
+    help: "DTLS associations that another node took over from this one.",
+  },
   asleep: { type: "gauge", name: "lwm2m_devices_asleep", help: "Owned devices that sleep." },
   forwardedResponses: {
     type: "counter",
@@ -224,7 +229,12 @@ export const TRANSPORT_METRICS = {
   socketDrops: {
     type: "gauge",
     name: "lwm2m_socket_drops",
-    help: "Datagrams that the kernel dropped because the receive buffer was full.",
+    help: "Datagrams that the kernel dropped because the CoAP listener's receive buffer was full.",
+  },
+  dtlsSocketDrops: {
+    type: "gauge",
+    name: "lwm2m_dtls_socket_drops",
+    help: "Datagrams that the kernel dropped because the DTLS listener's receive buffer was full.",
   },
   slot: { type: "gauge", name: "lwm2m_node_slot", help: "Slot of this node, 0 to 63." },
 } as const;

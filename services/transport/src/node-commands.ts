@@ -4,6 +4,7 @@ import { StateUnavailableError, shardOf } from "@ferry/state";
 import type { RpcExecutor } from "./downlink/accept-rpc.ts";
 import { publishStored } from "./lifecycle.ts";
 import type { TransportPorts } from "./ports.ts";
+import { readMark, releaseAssociation } from "./secure/ask-owner.ts";
 import { serveWaiting } from "./sleepers.ts";
 
 /** Obeys a record of this node's partition of node-command. What is meant for another life of the slot, or came too late, is ignored and counted. */
@@ -18,13 +19,19 @@ export function obeyCommand(record: IncomingRecord, rpc: RpcExecutor, ports: Tra
   }
 
   if (command.perform?.request) rpc.accept(command.perform.request, command.perform.contentType ?? "");
-  else if (command.ownerMoved) dropIfOlder(command.ownerMoved, toSafeNumber(ownerEpoch), ports);
-  else if (command.dropDevice) {
+  else if (command.ownerMoved) {
+    if (dropIfOlder(command.ownerMoved, toSafeNumber(ownerEpoch), ports)) forgetAssociation(command.ownerMoved, ports);
+  } else if (command.dropDevice) {
     dropIfOlder(command.dropDevice, Number.POSITIVE_INFINITY, ports);
+    recheck(command.dropDevice, ports);
     void publishEnd(command.dropDevice, ports);
   } else if (command.forwardedResponse) {
     const { peer, datagram } = command.forwardedResponse;
     if (peer && datagram) ports.coap.receive(datagram, peer);
+  } else if (command.releaseAssociation) {
+    releaseAssociation(command.releaseAssociation, ports);
+  } else if (command.associationReleased) {
+    ports.ownerQuestions.answered(command.associationReleased.question ?? 0, readMark(command.associationReleased));
   } else if (command.workWaits) {
     const device = ports.ownership.byDevice(command.workWaits.tenant ?? "", command.workWaits.endpoint ?? "");
     if (device !== undefined) {
@@ -47,14 +54,32 @@ function decode({ value }: IncomingRecord, ports: TransportPorts): lwm2m.v1.Node
   }
 }
 
-/** Another node has the device now, or nobody is to have it. */
+/** Another node has the device now, or nobody is to have it; true when it was here. */
 function dropIfOlder(
   device: { tenant?: string | null; endpoint?: string | null; registrationId?: string | null },
   epoch: number,
   { ownership }: TransportPorts,
-): void {
+): boolean {
   const known = ownership.byDevice(device.tenant ?? "", device.endpoint ?? "");
-  if (known !== undefined && known.owner.epoch < epoch) ownership.drop(known, device.registrationId ?? "");
+  if (known === undefined || known.owner.epoch >= epoch) return false;
+  ownership.drop(known, device.registrationId ?? "");
+  return true;
+}
+
+/** The device's association is where the device is: should it come back, the store has it. */
+function forgetAssociation({ tenant, endpoint }: lwm2m.v1.OwnerMoved.$Properties, { dtls }: TransportPorts): void {
+  const device = { tenant: tenant ?? "", endpoint: endpoint ?? "" };
+  const peer = dtls?.byDevice(device);
+  const known = peer === undefined ? undefined : dtls?.peer(peer);
+  if (known !== undefined) dtls?.release({ device, id: known.association });
+}
+
+/** A device that is not declared any more, or not so, is not to stay connected. */
+function recheck({ tenant, endpoint }: lwm2m.v1.DropDevice.$Properties, ports: TransportPorts): void {
+  ports.dtls?.recheck({ tenant: tenant ?? "", endpoint: endpoint ?? "" }).catch((error: unknown) => {
+    if (!(error instanceof StateUnavailableError)) throw error;
+    ports.stateEpisode.failed(error);
+  });
 }
 
 /** Tells of an end that the router made. What fails stays in the outbox, for the sweeper. */

@@ -1,8 +1,10 @@
+import type { PeerKey } from "@ferry/coap";
 import { formatPath, type LwM2mPath, type Operation } from "@ferry/lwm2m";
 import { groupName, type PathGroup } from "@ferry/profile";
 import type { BucketState, DesiredVersion, DeviceState, Observation, Owner, Registration } from "@ferry/state";
 import { WorkQueue } from "./downlink/work-queue.ts";
 import { type Serving, silenceMs } from "./serving.ts";
+import type { Link, Source } from "./source.ts";
 import { type TokenKey, tokenKey } from "./token-key.ts";
 
 /** A device that got no ACK for so long may have given its CON notification up, and its observations with it, ms (RFC 7641 §4.5). */
@@ -70,8 +72,12 @@ export class OwnedDevice {
   registration: Registration;
   owner: Owner;
   serving: Serving;
-  /** Where the device was last heard, as a peer key; ahead of `registration.peer` until the next revalidation. */
-  peer: string;
+  /** The peer as which the device was last heard, as CoAP knows it: an address, or a DTLS association. */
+  peer: PeerKey;
+  /** Its address; ahead of `registration.peer` until the next revalidation. */
+  address: string;
+  /** Whether the way to it is open. */
+  link: Link;
   readonly observations: Map<TokenKey, HeldObservation> = new Map();
   readonly work: WorkQueue = new WorkQueue();
   /** What the profile wants done once and is still to be done, by name and in order; undefined when there is nothing. */
@@ -132,11 +138,18 @@ export class OwnedDevice {
   /** Gives up the request under way. */
   underWay: UnderWay | undefined = undefined;
 
-  constructor(state: DeviceState, serving: Serving, peer: string, monotonicMs: number) {
+  constructor(
+    state: DeviceState,
+    serving: Serving,
+    { peer, address, link = "open" }: Pick<Source, "peer" | "address"> & { readonly link?: Link },
+    monotonicMs: number,
+  ) {
     this.registration = state.registration;
     this.owner = state.owner;
     this.serving = serving;
     this.peer = peer;
+    this.address = address;
+    this.link = link;
     this.revalidatedAtMs = monotonicMs;
     this.flowStartMs = monotonicMs;
     this.lastUplinkMs = monotonicMs;
@@ -157,9 +170,17 @@ export class OwnedDevice {
   }
 
   /** Notes an authenticated datagram: the device is where it came from. */
-  heard(peer: string, nowMs: number, flowWindowMs: number): void {
-    if (peer !== this.peer || nowMs - this.lastUplinkMs > flowWindowMs) this.flowStartMs = nowMs;
+  heard({ peer, address }: Pick<Source, "peer" | "address">, nowMs: number, flowWindowMs: number): void {
+    if (address !== this.address || nowMs - this.lastUplinkMs > flowWindowMs) this.flowStartMs = nowMs;
     this.peer = peer;
+    this.address = address;
+    this.lastUplinkMs = nowMs;
+  }
+
+  /** Its association has followed it to another address, to which no datagram of ours has opened a way yet. */
+  movedTo(address: string, nowMs: number): void {
+    this.address = address;
+    this.flowStartMs = nowMs;
     this.lastUplinkMs = nowMs;
   }
 

@@ -11,7 +11,7 @@ const SERVING = {} as Serving; // Nothing here looks at it.
 function newDevice(endpoint: string, peer = HERE, epoch = 1, registrationId = `${endpoint}/${epoch}`): OwnedDevice {
   const registration = { tenant: "default", endpoint, registrationId };
   const state = { registration, owner: { slot: 0, bootId: "a0", epoch }, observations: [], waiting: { requests: 0 } };
-  return new OwnedDevice(state as unknown as DeviceState, SERVING, peer, 0); // No more of it is read.
+  return new OwnedDevice(state as unknown as DeviceState, SERVING, { peer, address: peer }, 0); // No more of it is read.
 }
 
 describe("a device is found by its source address", () => {
@@ -22,7 +22,7 @@ describe("a device is found by its source address", () => {
   /** As `hear` does it. */
   function move(device: OwnedDevice, peer: string): void {
     const before = device.peer;
-    device.heard(peer, 1, 1000);
+    device.heard({ peer, address: peer }, 1, 1000);
     ownership.moved(device, before);
   }
 

@@ -1,7 +1,8 @@
 import type { PeerKey } from "@ferry/coap";
-import type { Token } from "@ferry/state";
+import { isSenders, type Sender, type Token } from "@ferry/state";
 import type { OwnedDevice } from "./owned-device.ts";
 import { PeerIndex } from "./peer-index.ts";
+import { provenDevice } from "./source.ts";
 import { type TokenKey, tokenKey } from "./token-key.ts";
 
 /** The devices that this node owns, found by what their datagrams show. */
@@ -27,15 +28,23 @@ export class Ownership {
     return this.#byDevice.get(`${tenant}/${endpoint}`);
   }
 
-  byRegistrationId(registrationId: string): OwnedDevice | undefined {
-    return this.#byRegistrationId.get(registrationId);
+  /** The device that a sender is proved to be, as far as it registered so; undefined without DTLS. */
+  bySender(sender: Sender): OwnedDevice | undefined {
+    const proven = provenDevice(sender);
+    return proven && ofSender(this.byDevice(proven.tenant, proven.endpoint), sender);
   }
 
-  byToken(token: Token): OwnedDevice | undefined {
-    return this.#byToken.get(tokenKey(token));
+  /** Undefined, as without such a registration, when it is another's than the sender's. */
+  byRegistrationId(registrationId: string, sender: Sender): OwnedDevice | undefined {
+    return ofSender(this.#byRegistrationId.get(registrationId), sender);
   }
 
-  /** The device that was last heard at an address, which over NoSec proves nothing; `ambiguous` when there are several. */
+  /** Undefined, as without such an observation, when it is of another device than the sender. */
+  byToken(token: Token, sender: Sender): OwnedDevice | undefined {
+    return ofSender(this.#byToken.get(tokenKey(token)), sender);
+  }
+
+  /** The device that was last heard as a peer: without DTLS an address, which proves nothing; `ambiguous` when there are several. */
   byPeer(peer: PeerKey): OwnedDevice | "ambiguous" | undefined {
     return this.#byPeer.find(peer);
   }
@@ -103,6 +112,10 @@ export class Ownership {
     this.#byPeer.clear();
     for (const device of devices) giveUp(device);
   }
+}
+
+function ofSender(device: OwnedDevice | undefined, sender: Sender): OwnedDevice | undefined {
+  return device !== undefined && isSenders(device.registration, sender) ? device : undefined;
 }
 
 /**

@@ -1,8 +1,9 @@
 import type { Sender } from "@ferry/bus";
+import type { DtlsEndpoint } from "@ferry/dtls-endpoint";
 import type { RateLimit, TransportLogLevel } from "@ferry/profile";
 import type { Catalogue } from "@ferry/provisioning";
 import type { Clock, Episode, Logger, PassFailpoint } from "@ferry/runtime";
-import type { DeviceStore, NodeDirectory, NodeRef } from "@ferry/state";
+import type { DeviceStore, NodeDirectory, NodeRef, ProvisioningStore } from "@ferry/state";
 import type { CoapServer } from "./coap-server.ts";
 import type { RpcExecutor } from "./downlink/accept-rpc.ts";
 import type { RetrySettings } from "./downlink/fault-rules.ts";
@@ -17,6 +18,7 @@ import type { OwnedDevice } from "./owned-device.ts";
 import type { Ownership } from "./ownership.ts";
 import type { AwakeSettings, ReachabilitySettings } from "./reachability.ts";
 import type { RecordWriter } from "./record-writer.ts";
+import type { OwnerQuestions } from "./secure/ask-owner.ts";
 import type { ServingCache } from "./serving.ts";
 import type { Sleepers } from "./sleepers.ts";
 import type { StoreWatch } from "./store-watch.ts";
@@ -52,6 +54,7 @@ export interface TransportPorts {
   readonly settings: HandlerSettings;
   readonly devices: DeviceStore;
   readonly nodes: NodeDirectory;
+  readonly provisioning: ProvisioningStore;
   readonly catalogue: Catalogue;
   readonly servings: ServingCache;
   readonly ownership: Ownership;
@@ -64,6 +67,10 @@ export interface TransportPorts {
   /** Fetches once more what waits for a device and could not be fetched. */
   readonly fetchAgain: FetchAgain;
   readonly coap: CoapServer;
+  /** The DTLS listener; undefined where there is none. */
+  readonly dtls: DtlsEndpoint | undefined;
+  /** Asks other nodes about the associations that they had. */
+  readonly ownerQuestions: OwnerQuestions;
   readonly records: RecordWriter;
   readonly limits: UplinkLimits;
   readonly gaps: Gaps;

@@ -27,6 +27,7 @@ function device(
   return {
     flowStartMs: 0,
     lastUplinkMs: 0,
+    link: "open",
     asleep: false,
     registration: { queueMode },
     serving: { power: { ...DRX, ...power }, flowWindowMs },

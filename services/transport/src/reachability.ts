@@ -1,4 +1,5 @@
 import type { PowerSettings } from "@ferry/profile";
+import type { Link } from "./source.ts";
 
 /** How devices can be reached from here: `flow` through the NAT or balancer mapping that their own datagrams keep open, `vip` at any time. */
 export interface ReachabilitySettings {
@@ -27,6 +28,8 @@ export interface Flow {
 
 /** What decides whether a datagram finds a device. */
 export interface Listener extends Flow {
+  /** Whether the way to it is open. */
+  readonly link: Link;
   /** It was found asleep, and not heard since. */
   readonly asleep: boolean;
   readonly registration: { readonly queueMode: boolean };
@@ -82,6 +85,7 @@ export interface ListeningSettings {
  * Later it would find nobody, or corrupt the device's mapped port.
  */
 function reachableUntilMs(device: Listener, { reachability, awake }: ListeningSettings): number {
+  if (device.link !== "open") return Number.NEGATIVE_INFINITY;
   const listensMs = awakeMs(device, awake);
   if (device.asleep && listensMs !== Number.POSITIVE_INFINITY) return Number.NEGATIVE_INFINITY;
   return device.lastUplinkMs + Math.min(listensMs, windowMs(device, reachability, device.serving.flowWindowMs));

@@ -99,7 +99,8 @@ export class RecordWriter {
   }
 
   /** The current registration; `undefined` writes the tombstone. */
-  deviceState(device: DeviceRef, record: lwm2m.v1.DeviceStateRecord.$Properties | undefined): Promise<void> {
+  deviceState(device: DeviceRef, given: lwm2m.v1.DeviceStateRecord.$Properties | undefined): Promise<void> {
+    const record = given && { ...given, context: { ...given.context, node: this.#nodeName } };
     return this.#values.publish({
       topic: this.#name(TOPICS.deviceState),
       key: deviceKey(device.tenant, device.endpoint),

@@ -207,7 +207,7 @@ describe("a transport node", () => {
     system.state.nodes.renew = async (entry, leaseMs) => {
       if (entry.ready && !came) {
         came = true;
-        const device = await openDevice({ node: entry, coapPort: port });
+        const device = await openDevice({ coapPort: port });
         await register(device);
         await until(() => device.observeToken !== undefined, "the observation");
         await store(system, { requestId: "r-1", method: "Read" });

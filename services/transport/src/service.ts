@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Bus, BusOverflowError, BusUnavailableError, RecordTooLargeError } from "@ferry/bus";
 import { CoapStack, type StackInput } from "@ferry/coap";
+import { DTLS_METRICS, type DtlsEndpoint } from "@ferry/dtls-endpoint";
 import { parseRateLimit, type RateLimit } from "@ferry/profile";
 import { CONTENT_TYPE, TOPICS } from "@ferry/proto";
 import { Catalogue, followProvisioning } from "@ferry/provisioning";
@@ -39,9 +40,14 @@ import { Ownership } from "./ownership.ts";
 import { pooledRandom } from "./pooled-random.ts";
 import type { TransportPorts } from "./ports.ts";
 import { RecordWriter } from "./record-writer.ts";
+import { OwnerQuestions } from "./secure/ask-owner.ts";
+import { followAssociations } from "./secure/follow-associations.ts";
+import { type OpenDtls, openDtlsListener } from "./secure/open-dtls.ts";
+import { recheckCredentials } from "./secure/recheck-credentials.ts";
 import { ServingCache } from "./serving.ts";
 import { mayServe, Sleepers, serveWaiting } from "./sleepers.ts";
 import { SlotLease } from "./slot-lease.ts";
+import { isDtlsPeer } from "./source.ts";
 import { StoreWatch } from "./store-watch.ts";
 import { TakeOver } from "./take-over.ts";
 import { Notifications } from "./uplink/notification.ts";
@@ -51,13 +57,16 @@ import { UplinkLimits } from "./uplink/uplink-limits.ts";
 import { writeBack } from "./write-back.ts";
 
 export { TRANSPORT_CONFIG, TRANSPORT_SHAPE, type TransportSettings } from "./config.ts";
+export type { OpenDtls } from "./secure/open-dtls.ts";
 
 /** What a transport node is connected to. */
 export interface TransportConnections {
   readonly bus: Bus;
   readonly state: State;
-  /** How its CoAP socket is opened; a UDP socket by default. */
+  /** How its sockets are opened; UDP sockets by default. */
   readonly openSocket?: typeof openUdpSocket;
+  /** How its DTLS listener is opened. */
+  readonly openDtls?: OpenDtls;
 }
 
 /** A running transport node. */
@@ -65,6 +74,8 @@ export interface TransportNode {
   readonly node: NodeRef;
   /** UDP port of its CoAP listener. */
   readonly coapPort: number;
+  /** UDP port of its DTLS listener; undefined where there is none. */
+  readonly dtlsPort: number | undefined;
 }
 
 /**
@@ -75,9 +86,10 @@ export interface TransportNode {
 export async function startTransport(
   settings: TransportSettings,
   { logger, metrics: registry, health, shutdown, httpPort }: ServiceRuntime,
-  { bus, state, openSocket = openUdpSocket }: TransportConnections,
+  { bus, state, openSocket = openUdpSocket, openDtls = openDtlsListener }: TransportConnections,
 ): Promise<TransportNode> {
   const metrics = registry.register(TRANSPORT_METRICS);
+  const dtlsMetrics = registry.register(DTLS_METRICS);
   const stateEpisode = createEpisode(logger, { failed: "Redis cannot be reached", healed: "Redis is back" });
   const busEpisode = createEpisode(logger, {
     failed: "Records are not accepted",
@@ -105,6 +117,7 @@ export async function startTransport(
   await followed.caughtUp;
 
   const ownership = new Ownership();
+  let dtls: DtlsEndpoint | undefined;
   const serving = Promise.withResolvers<TransportPorts>();
   const storeWatch = await beginWatching(state, shutdown.signal, stateEpisode, () => {
     const devices = ownership.size;
@@ -124,6 +137,7 @@ export async function startTransport(
       onLost: (reason) => {
         logger.warn({ reason, devices: ownership.size }, "Ownership is discarded");
         ownership.clear();
+        dtls?.discard();
       },
       isStoreLost: () => storeWatch.inDoubt(),
       onUnavailable: (error) => stateEpisode.failed(error),
@@ -156,7 +170,10 @@ export async function startTransport(
     port: settings.coap.port,
     reusePort: settings.coap.reusePort,
     receiveBufferBytes: settings.coap.receiveBufferBytes,
-    onDatagram: (bytes, peer) => coap.receive(bytes, peer),
+    onDatagram: (bytes, peer) => {
+      lease.mayServe(); // If not, ownership is discarded before the datagram is looked at.
+      coap.receive(bytes, peer);
+    },
     onError: (error) => logger.error({ error }, "The CoAP socket failed"),
   });
   let driver: MachineDriver<StackInput> | undefined;
@@ -166,7 +183,10 @@ export async function startTransport(
       driver = made;
       return (input) => made.handle(input);
     },
-    send: (bytes, peer) => socket.send(bytes, peer),
+    send: (bytes, peer) => {
+      if (isDtlsPeer(peer)) dtls?.send(bytes, peer);
+      else socket.send(bytes, peer);
+    },
     handlers: {
       request: (request) => void serveUplink(request, ports),
       notification: (notification) => notifications.handle(notification),
@@ -183,10 +203,17 @@ export async function startTransport(
     },
     devices: state.devices,
     nodes: state.nodes,
+    provisioning: state.provisioning,
     catalogue,
     servings: new ServingCache(catalogue),
     ownership,
     coap,
+    get dtls() {
+      return dtls;
+    },
+    get ownerQuestions() {
+      return ownerQuestions;
+    },
     records,
     outbox: new OutboxSettler(state.devices, (ms, then) => void setTimeout(then, ms)),
     values,
@@ -205,7 +232,7 @@ export async function startTransport(
     pacer: new Pacer({
       perSecond: settings.reconcile.devicesPerSecond,
       clock: monotonicMs,
-      later: (ms, then) => void setTimeout(then, ms).unref(),
+      later,
       isDue: (device) => mayReconcile(device, ports) || mayServe(device, ports),
       run: (device) => {
         reconcile(device, ports);
@@ -248,6 +275,22 @@ export async function startTransport(
   const notifications = new Notifications(ports, takeOver);
   const rpc = new RpcExecutor(ports);
   const desired = new DesiredWriter(ports);
+  const ownerQuestions = new OwnerQuestions(ports, later);
+  if (settings.dtls.enabled) {
+    dtls = await openDtls({
+      settings,
+      state,
+      openSocket,
+      node,
+      mayServe: () => lease.mayServe(),
+      askOwner: (owner, association) => ownerQuestions.ask(owner, association),
+      on: followAssociations(() => ports, later),
+      metrics: dtlsMetrics,
+      logger,
+      clock: ports.clock,
+      random,
+    });
+  }
   const commands = bus.subscribe({
     type: "reader",
     topic: topicPrefix + TOPICS.nodeCommand.name,
@@ -257,6 +300,7 @@ export async function startTransport(
   });
   health.require("commands", () => (commands.healthy ? undefined : "node commands are not read"));
   const stopFollowing = followChanges(ports);
+  const stopRechecking = recheckCredentials(ports);
   const sweeper = new Sweeper(ports, delay);
   const gaps = setInterval(() => {
     ports.gaps.report(ports);
@@ -273,13 +317,15 @@ export async function startTransport(
   metrics.bufferedBytes.collect(() => values.bufferedBytes);
   metrics.oldestRecordSeconds.collect(() => values.oldestAgeMs / 1000);
   metrics.socketDrops.collect(() => socket.kernelDrops());
+  metrics.dtlsSocketDrops.collect(() => dtls?.kernelDrops() ?? 0);
+  dtlsMetrics.dtlsAssociations.collect(() => dtls?.size ?? 0);
 
   // The last is stopped first: what Kafka accepts while the records are flushed is still acknowledged through the open socket.
   shutdown.onStop("outbox", () => ports.outbox.flush());
   shutdown.onStop("ownership", (signal) => releaseAll(ports, signal));
   shutdown.onStop("socket", async () => {
     driver?.stop();
-    await socket.close();
+    await Promise.all([socket.close(), dtls?.stop()]);
   });
   shutdown.onStop("records", async () => {
     coap.deafen();
@@ -287,6 +333,7 @@ export async function startTransport(
   });
   shutdown.onStop("background", async () => {
     stopFollowing();
+    stopRechecking();
     clearInterval(gaps);
     sleepers.stop();
     rpc.stop();
@@ -301,8 +348,8 @@ export async function startTransport(
   sweeper.start();
   await lease.announce({ ready: true });
   fetchWaiting(ports);
-  logger.info({ slot: node.slot, coapPort: socket.port }, "Serving devices");
-  return { node, coapPort: socket.port };
+  logger.info({ slot: node.slot, coapPort: socket.port, dtlsPort: dtls?.port }, "Serving devices");
+  return { node, coapPort: socket.port, dtlsPort: dtls?.port };
 }
 
 /** Looks up what waits for the devices that came while the node started: who stored it told only nodes that are ready. */
@@ -368,6 +415,10 @@ function refused(ownership: Ownership): number {
   let count = 0;
   for (const { refused: names } of ownership.devices()) count += names?.size ?? 0;
   return count;
+}
+
+function later(ms: number, then: () => void): void {
+  setTimeout(then, ms).unref();
 }
 
 async function delay(ms: number, signal: AbortSignal): Promise<void> {

@@ -4,8 +4,10 @@ import { StateUnavailableError } from "@ferry/state";
 
 /** Three renewals fit into a lease. */
 const RENEWALS = 3.3;
-/** A node that was stopped for so long may have lost its slot without knowing. */
+/** A node that was stopped, or starved, for so long may have lost its slot without knowing. */
 const CLOCK_GAP_MS = 5_000;
+/** How often it notes that it runs, ms: often, so that a gap is not taken for longer or shorter than it is. */
+const BEAT_MS = 500;
 
 /** What the lease needs from the world. */
 export interface SlotLeaseParts {
@@ -30,11 +32,16 @@ export class SlotLease {
   readonly #parts: SlotLeaseParts;
   readonly #stopped = new AbortController();
   #entry: NodeEntry;
-  #loop: Promise<void> = Promise.resolve();
+  /** When this process was last seen to run, monotonic ms. */
+  #seenMs: number;
+  /** The slot may have gone to another node, until a renewal shows that it has not. */
+  #isInDoubt = false;
+  #loop: Promise<unknown> = Promise.resolve();
 
   private constructor(parts: SlotLeaseParts, entry: NodeEntry) {
     this.#parts = parts;
     this.#entry = entry;
+    this.#seenMs = parts.monotonicMs();
   }
 
   /** Waits for the slot: a held one is never shared. `onWait` is called once when it is held by another. */
@@ -73,7 +80,30 @@ export class SlotLease {
   }
 
   start(): void {
-    this.#loop = this.#keep();
+    this.#loop = Promise.all([this.#keep(), this.#beat()]);
+  }
+
+  /**
+   * Whether this node may speak for its devices. False once it was stopped for so long that others may have taken them, until its slot has been renewed; `onLost`
+   * is called by then, so that ownership is discarded before anything is sent.
+   */
+  mayServe(): boolean {
+    const nowMs = this.#parts.monotonicMs();
+    const gapMs = nowMs - this.#seenMs;
+    this.#seenMs = nowMs;
+    if (gapMs > CLOCK_GAP_MS) {
+      this.#isInDoubt = true;
+      this.#parts.onLost(`this process was held up for ${Math.round(gapMs)} ms`);
+    }
+    return !this.#isInDoubt;
+  }
+
+  /** Shows that this process runs, also when no device is heard. */
+  async #beat(): Promise<void> {
+    while (!this.#stopped.signal.aborted) {
+      await this.#parts.delay(BEAT_MS, this.#stopped.signal);
+      this.mayServe();
+    }
   }
 
   /** Gives the slot back. */
@@ -90,12 +120,9 @@ export class SlotLease {
   async #keep(): Promise<void> {
     const everyMs = Math.floor(this.#parts.leaseMs / RENEWALS);
     while (!this.#stopped.signal.aborted) {
-      const beforeMs = this.#parts.monotonicMs();
       await this.#parts.delay(everyMs, this.#stopped.signal);
       if (this.#stopped.signal.aborted) return;
-      const sleptMs = this.#parts.monotonicMs() - beforeMs;
-      // The process was stopped or starved: others may have taken its devices meanwhile.
-      if (sleptMs > everyMs + CLOCK_GAP_MS) this.#parts.onLost(`the clock jumped by ${Math.round(sleptMs)} ms`);
+      this.mayServe();
       await this.#renew();
     }
   }
@@ -105,6 +132,7 @@ export class SlotLease {
     try {
       const ours = await nodes.renew(this.#entry, leaseMs);
       onAvailable();
+      if (ours) this.#isInDoubt = false;
       // Asked each time, so that a store which fell back by seconds shows.
       const storeLost = await isStoreLost();
       if (ours) return;
@@ -113,6 +141,7 @@ export class SlotLease {
       // Tokens, commands and epochs carry the slot: two nodes with one cannot both serve. This process ends; its next life takes a free slot, or waits.
       assert(retaken !== undefined, `slot ${slot} was not renewed in time and is another node's now`);
       this.#entry = retaken;
+      this.#isInDoubt = false;
       // An emptied store forgot the lease with all else: what is in memory is then all that is left.
       if (!storeLost) onLost(`the lease of slot ${slot} had lapsed`);
     } catch (error) {

@@ -1,14 +1,16 @@
-import type { PeerKey } from "@ferry/coap";
-import type { ClaimProof, DeviceRef, DeviceState, Owner } from "@ferry/state";
-import { NO_SEC, StateUnavailableError } from "@ferry/state";
+import { type ClaimProof, type DeviceRef, type DeviceState, type Owner, StateUnavailableError } from "@ferry/state";
 import { resume } from "./downlink/reconcile.ts";
+import { publishState } from "./lifecycle.ts";
 import { OwnedDevice } from "./owned-device.ts";
 import type { TransportPorts } from "./ports.ts";
 import { serveWaiting } from "./sleepers.ts";
+import { linkTo, provenDevice, type Source, senderOf } from "./source.ts";
+import { tokenKey } from "./token-key.ts";
 
 /** Makes this node serve a device that Redis says is its own, from the state that Redis gave. An answer that came late changes nothing: what is known of a newer epoch stays. */
-export function adopt(state: DeviceState, peer: PeerKey, ports: TransportPorts): OwnedDevice {
-  const device = new OwnedDevice(state, ports.servings.of(state.registration), peer, ports.clock.monotonicMs());
+export function adopt(state: DeviceState, { peer, address }: Source, ports: TransportPorts): OwnedDevice {
+  const at = { peer, address, link: linkTo(peer, ports.dtls) };
+  const device = new OwnedDevice(state, ports.servings.of(state.registration), at, ports.clock.monotonicMs());
   const current = ports.ownership.adopt(device);
   if (current === device) {
     ports.coap.setMessageId(peer, state.firstMessageId);
@@ -50,11 +52,12 @@ export class TakeOver {
     this.#ports = ports;
   }
 
-  /** Claims the device that `proof` names; `name` is the proof as text. */
-  claim(proof: ClaimProof, name: string, peer: PeerKey): Promise<Claimed> {
+  /** Claims the device that a datagram shows; with DTLS that is its sender, whatever it shows. */
+  claim(shown: ClaimProof, source: Source): Promise<Claimed> {
+    const name = nameOf(shown, source);
     const running = this.#claims.get(name);
     if (running !== undefined) return running;
-    const claim = this.#claim(proof, peer).finally(() => this.#claims.delete(name));
+    const claim = this.#claim(shown, source).finally(() => this.#claims.delete(name));
     this.#claims.set(name, claim);
     return claim;
   }
@@ -64,21 +67,23 @@ export class TakeOver {
     if (device.revalidating) return;
     device.revalidating = true;
     const { registrationId } = device.registration;
-    void this.claim({ type: "registrationId", registrationId }, registrationId, device.peer).then((claimed) => {
+    const source = { peer: device.peer, address: device.address, sender: senderOf(device.registration) };
+    void this.claim({ type: "registrationId", registrationId }, source).then((claimed) => {
       device.revalidating = false;
       if (claimed === "unknown") this.#ports.ownership.drop(device);
     });
   }
 
-  async #claim(proof: ClaimProof, peer: PeerKey): Promise<Claimed> {
+  async #claim(shown: ClaimProof, source: Source): Promise<Claimed> {
     const ports = this.#ports;
     if (!ports.settings.claim) return "unavailable";
     try {
+      const { sender, address: peer } = source;
       const outcome = await ports.devices.claim({
-        proof,
+        proof: provenDevice(sender) === undefined ? shown : { type: "identity" },
+        sender,
         peer,
         node: ports.node,
-        sender: NO_SEC,
         nowMs: ports.clock.wallMs(),
       });
       ports.stateEpisode.healed();
@@ -91,18 +96,34 @@ export class TakeOver {
         serveWaiting(known, ports);
         return known;
       }
-      const device = adopt(state, peer, ports);
+      const device = adopt(state, source, ports);
       if (outcome.type === "claimed") {
         forgetElsewhere(device, outcome.previousOwner, ports);
         ports.sleepers.arrived(device);
+        if (provenDevice(sender) !== undefined) publishState(device, ports);
       }
       serveWaiting(device, ports);
-      resume(device, proof.type === "token", ports);
+      // Who still has its association, or an observation, did not start anew.
+      resume(device, shown.type !== "registrationId", ports);
       return device;
     } catch (error) {
       if (!(error instanceof StateUnavailableError)) throw error;
       ports.stateEpisode.failed(error);
       return "unavailable";
     }
+  }
+}
+
+/** Claims of one name are one: of a device that has proved who it is, all are. */
+function nameOf(shown: ClaimProof, { sender }: Source): string {
+  const proven = provenDevice(sender);
+  if (proven !== undefined) return `${proven.tenant}/${proven.endpoint}`;
+  switch (shown.type) {
+    case "registrationId":
+      return shown.registrationId;
+    case "token":
+      return `t${tokenKey(shown.token)}`;
+    case "identity":
+      return ""; // The store knows nobody who has not proved anything.
   }
 }

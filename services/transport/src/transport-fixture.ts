@@ -253,7 +253,7 @@ export class TestDevice {
     this.#server = server;
   }
 
-  pointAt(node: TransportNode): void {
+  pointAt(node: Pick<TransportNode, "coapPort">): void {
     this.#server = `127.0.0.1:${node.coapPort}`;
   }
 
@@ -342,7 +342,7 @@ export class TestDevice {
   }
 }
 
-export async function openDevice(node: TransportNode): Promise<TestDevice> {
+export async function openDevice(node: Pick<TransportNode, "coapPort">): Promise<TestDevice> {
   const device = new TestDevice();
   await device.open();
   device.pointAt(node);

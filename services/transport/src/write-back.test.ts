@@ -72,10 +72,12 @@ async function afterLoss(
   const served: string[] = [];
   const ownership = new Ownership();
   for (const state of states) {
-    ownership.adopt(new OwnedDevice(state, servings.of(state.registration), state.registration.peer, 0));
+    const { peer } = state.registration;
+    ownership.adopt(new OwnedDevice(state, servings.of(state.registration), { peer, address: peer }, 0));
   }
   const logger = createLogger("test", { level: "silent", format: "json" });
   return {
+    dtls: undefined,
     ownership,
     devices,
     catalogue,

@@ -7,7 +7,7 @@ import type { TransportPorts } from "./ports.ts";
 export interface WriteBackPorts
   extends Pick<
     TransportPorts,
-    "ownership" | "devices" | "clock" | "stateEpisode" | "metrics" | "storeWatch" | "catalogue"
+    "ownership" | "devices" | "clock" | "stateEpisode" | "metrics" | "storeWatch" | "catalogue" | "dtls"
   > {
   /** Carries out what waits for a device. */
   readonly serveWaiting: (device: OwnedDevice) => void;
@@ -32,7 +32,7 @@ export async function writeBack(ports: WriteBackPorts, signal: AbortSignal): Pro
 }
 
 async function giveBack(device: OwnedDevice, ports: WriteBackPorts): Promise<void> {
-  const { devices, clock, metrics, ownership } = ports;
+  const { devices, clock, metrics, ownership, dtls } = ports;
   const { registration, owner } = device;
   const observations = device.storedObservations();
   const outcome = await devices.restore({ registration, observations, owner, nowMs: clock.wallMs() });
@@ -42,6 +42,7 @@ async function giveBack(device: OwnedDevice, ports: WriteBackPorts): Promise<voi
     ownership.drop(device);
     return;
   }
+  if (registration.securityMode !== "NO_SEC") await dtls?.writeBack(device);
   // What waits for the device may have been restored before it: it is served when all is.
   device.revalidated(state, clock.monotonicMs());
 }
@@ -72,19 +73,26 @@ const WITHDRAWN = "the device was deleted, or its credential withdrawn";
 
 /** Ends the registration of a device that may no longer have one in this life of the store; of the others what waits is carried out. The sweeper tells of the end. */
 async function settle(device: OwnedDevice, life: string, ports: WriteBackPorts): Promise<void> {
-  const { devices, clock, catalogue, ownership, serveWaiting, storeWatch } = ports;
+  const { devices, clock, ownership, serveWaiting, storeWatch, dtls } = ports;
   const { tenant, endpoint } = device;
-  if (device.registration.securityMode === "NO_SEC") {
-    const admission = await catalogue.admit(endpoint);
-    if (admission.type === "refused" || admission.tenant !== tenant) {
-      // Emptied once more, the store admits nobody: what is written back to its next life is settled then.
-      if ((await storeWatch.restoredLife()) !== life) return;
-      await devices.remove({ device: { tenant, endpoint }, reason: WITHDRAWN, nowMs: clock.wallMs() });
-      ownership.drop(device);
-      return;
-    }
+  if (!(await isAdmitted(device, ports))) {
+    // Emptied once more, the store admits nobody: what is written back to its next life is settled then.
+    if ((await storeWatch.restoredLife()) !== life) return;
+    await devices.remove({ device: { tenant, endpoint }, reason: WITHDRAWN, nowMs: clock.wallMs() });
+    ownership.drop(device);
   }
-  serveWaiting(device);
+  if (device.registration.securityMode !== "NO_SEC") await dtls?.recheck({ tenant, endpoint });
+  if (ownership.has(device)) serveWaiting(device);
+}
+
+/** Whether the device might register now, as it did. */
+async function isAdmitted({ registration }: OwnedDevice, { catalogue }: WriteBackPorts): Promise<boolean> {
+  const { tenant, endpoint, securityMode } = registration;
+  const admission =
+    securityMode === "NO_SEC"
+      ? await catalogue.admit(endpoint)
+      : await catalogue.admitProven({ tenant, endpoint, securityMode });
+  return admission.type === "admitted" && admission.tenant === tenant;
 }
 
 /** Does a step for each device of this node, paced; a batch that the store was away for is done once more: no step harms when it is repeated. */

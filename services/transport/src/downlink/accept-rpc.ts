@@ -196,7 +196,7 @@ export class RpcExecutor {
         void this.#finish(request, lapsed(known));
         return;
       case "unreachable":
-        void this.#finish(request, answer("UNREACHABLE", SILENT));
+        void this.#finish(request, outOfReach(device, built.operation));
         return;
       case "wait":
         this.#wait(device, request);
@@ -255,7 +255,8 @@ export class RpcExecutor {
       },
       () => {
         done();
-        if (request.failFast && this.#isHeldBack(device)) void this.#finish(request, answer("UNREACHABLE", SILENT));
+        if (request.failFast && this.#isHeldBack(device))
+          void this.#finish(request, outOfReach(device, built.operation));
         else this.#leave(known);
       },
     );
@@ -272,7 +273,7 @@ export class RpcExecutor {
     if (known.ended) return; // It lapsed before its turn.
     if (!ports.ownership.has(device)) return this.#leave(known);
     // Asked before the gate: what cannot be sent must not count as sent.
-    if (!this.#isReachable(device)) return this.#waitOrFail(device, request);
+    if (!this.#isReachable(device)) return this.#waitOrFail(device, request, built.operation);
 
     known.underWay = true;
     const { operation } = built;
@@ -348,7 +349,7 @@ export class RpcExecutor {
         if (atMostOnce) return this.#finish(request, answer("UNREACHABLE", HELD_UP));
         // Heard since: it has a new window.
         if (!ownership.has(device) || this.#isReachable(device)) return this.#leave(known);
-        return this.#waitOrFail(device, request);
+        return this.#waitOrFail(device, request, operation);
       }
       if (reason === "cancelled" && atMostOnce) return this.#finish(request, answer("INDETERMINATE", LEFT));
       // The device is another node's, or registered anew: there it is asked once more.
@@ -457,8 +458,8 @@ export class RpcExecutor {
     }
   }
 
-  #waitOrFail(device: OwnedDevice, request: Request): Promise<void> | void {
-    if (request.failFast) return this.#finish(request, answer("UNREACHABLE", SILENT));
+  #waitOrFail(device: OwnedDevice, request: Request, operation: Operation): Promise<void> | void {
+    if (request.failFast) return this.#finish(request, outOfReach(device, operation));
     this.#wait(device, request);
   }
 
@@ -569,11 +570,16 @@ const LEAVES_WITHIN_MS = 1_000;
 const LAPSES_SOON_MS = 1_000;
 const LOST = "The operation may have been carried out before";
 const LEFT =
-  "After the operation had been sent, the device registered anew or moved to another address, or its node gave it up: the operation may have been carried out";
+  "After the operation had been sent, the device registered anew, moved to another address or closed its DTLS session, or its node gave it up: the operation may have been carried out";
 const SILENT =
   "The device sleeps, did not answer what was asked before, or has been silent for too long to be reached where it was last heard: ask without failFast to wait for it";
 const HELD_UP =
   "The operation was not sent: its device registered anew, or this node, or what another device at the same address was being asked, held it up after it had been cleared to leave, and nobody may send it later. Ask again with a new requestId";
+
+/** The answer to a request that does not wait for a device that cannot be reached now. */
+function outOfReach({ link }: OwnedDevice, operation: Operation): Answer {
+  return link === "closed" ? formatNoAnswer(operation, "notConnected") : answer("UNREACHABLE", SILENT);
+}
 
 /** The answer to a request that wants none of the device. */
 const HANDED_OVER: Answer = { status: "SUCCESSFUL", result: "", code: 0, nodes: [] };

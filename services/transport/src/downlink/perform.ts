@@ -147,7 +147,7 @@ async function attempt(
     });
     logLine(
       device,
-      `[${device.registration.registrationId}][/${device.peer}] Sending request: ${name} to ${path}`,
+      `[${device.registration.registrationId}][/${device.address}] Sending request: ${name} to ${path}`,
       ports,
       "full",
     );

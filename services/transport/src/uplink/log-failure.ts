@@ -1,10 +1,10 @@
 import { CODE, codeClass, uriPath } from "@ferry/coap";
 import type { Uplink } from "@ferry/lwm2m";
-import type { IncomingRequest } from "../coap-server.ts";
 import { logLine } from "../communication-log.ts";
 import { OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
 import type { UplinkResponse } from "./response.ts";
+import type { UplinkRequest } from "./uplink-request.ts";
 
 /** Class of the codes of success (RFC 7252 §5.9.1). */
 const SUCCESS = 2;
@@ -22,7 +22,7 @@ const REASONS: Readonly<Record<number, string>> = {
  * A Register names no registration: it is told in the log of the device that has its source address, unless it names another endpoint.
  */
 export function logFailure(
-  { code: method, options, peer }: IncomingRequest,
+  { code: method, options, peer, source }: UplinkRequest,
   uplink: Uplink,
   { code, payload }: UplinkResponse,
   ports: TransportPorts,
@@ -31,9 +31,11 @@ export function logFailure(
   const [interfaceName, registrationId] = uriPath(options);
   if (interfaceName !== "rd") return;
   const device =
-    registrationId === undefined ? ports.ownership.byPeer(peer) : ports.ownership.byRegistrationId(registrationId);
+    registrationId === undefined
+      ? (ports.ownership.bySender(source.sender) ?? ports.ownership.byPeer(peer))
+      : ports.ownership.byRegistrationId(registrationId, source.sender);
   if (!(device instanceof OwnedDevice)) return;
-  if (uplink.type === "register" && uplink.endpoint !== device.endpoint) return;
+  if (uplink.type === "register" && (uplink.endpoint ?? device.endpoint) !== device.endpoint) return;
 
   const reason = payload === undefined ? (REASONS[code] ?? "it is refused") : Buffer.from(payload).toString();
   logLine(device, `${beginning(method, registrationId)} ${reason}`, ports);

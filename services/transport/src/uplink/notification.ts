@@ -16,6 +16,7 @@ import type { HeldObservation, OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
 import { requestBounds, requestTimeoutMs } from "../reachability.ts";
 import { nextHead } from "../record-writer.ts";
+import { provenDevice, type Source, sourceOf } from "../source.ts";
 import type { TakeOver } from "../take-over.ts";
 import { publishValues } from "../telemetry.ts";
 import { tokenKey } from "../token-key.ts";
@@ -37,38 +38,45 @@ export class Notifications {
   }
 
   handle(notification: IncomingNotification): void {
-    const { ownership, coap, node } = this.#ports;
+    const { ownership, coap, node, dtls } = this.#ports;
+    const source = sourceOf(notification.peer, dtls);
+    if (source === undefined) {
+      coap.abandon(notification.handle);
+      return;
+    }
     const parts = parseToken(notification.token);
     if (parts === undefined) {
       coap.reset(notification.handle);
       return;
     }
     if (parts.kind === TOKEN_KIND.request) {
-      if (parts.slot !== undefined && parts.slot !== node.slot) this.#forward(notification, parts.slot);
+      if (parts.slot !== undefined && parts.slot !== node.slot) this.#forward(notification, parts.slot, source);
       else coap.reset(notification.handle); // A late answer to a request that was given up.
       return;
     }
-    const device = ownership.byToken(notification.token);
+    const device = ownership.byToken(notification.token, source.sender);
     if (device !== undefined) {
       this.#deliver(device, notification);
       return;
     }
-    void this.#claimThenDeliver(notification);
+    void this.#claimThenDeliver(notification, source);
   }
 
   /** Whose it is, the other node knows; what strangers forge must not fill its partition. */
-  #forward(notification: IncomingNotification, slot: number): void {
+  #forward(notification: IncomingNotification, slot: number, source: Source): void {
     const { limits, clock, coap } = this.#ports;
-    if (limits.mayLookUp(clock.monotonicMs())) void forwardResponse(notification, slot, this.#ports);
+    const isProven = provenDevice(source.sender) !== undefined;
+    if (isProven || limits.mayLookUp(clock.monotonicMs())) void forwardResponse(notification, slot, this.#ports);
     else coap.abandon(notification.handle);
   }
 
-  async #claimThenDeliver(notification: IncomingNotification): Promise<void> {
-    const { token, peer, handle } = notification;
+  async #claimThenDeliver(notification: IncomingNotification, source: Source): Promise<void> {
+    const { token, handle } = notification;
     const { coap, limits, clock } = this.#ports;
-    if (!limits.mayLookUp(clock.monotonicMs())) return coap.abandon(handle);
-    const claimed = await this.#takeOver.claim({ type: "token", token }, `t${tokenKey(token)}`, peer);
-    if (claimed !== "unknown") limits.found(clock.monotonicMs());
+    const isProven = provenDevice(source.sender) !== undefined;
+    if (!isProven && !limits.mayLookUp(clock.monotonicMs())) return coap.abandon(handle);
+    const claimed = await this.#takeOver.claim({ type: "token", token }, source);
+    if (!isProven && claimed !== "unknown") limits.found(clock.monotonicMs());
     if (claimed === "unavailable") return coap.abandon(handle);
     if (claimed === "unknown") return coap.reset(handle);
     this.#deliver(claimed, notification);

@@ -1,40 +1,51 @@
 import { hash } from "node:crypto";
-import { CODE, type PeerKey } from "@ferry/coap";
+import { CODE } from "@ferry/coap";
 import { MISSING_ENDPOINT, type Register } from "@ferry/lwm2m";
-import { lwm2m } from "@ferry/proto";
-import { type DeviceState, makeRegistrationId, namedEventId, shardOf } from "@ferry/state";
-import type { IncomingRequest } from "../coap-server.ts";
+import { type Admission, DEFAULT_TENANT } from "@ferry/provisioning";
+import { type DeviceRef, type DeviceState, makeRegistrationId, type Sender, shardOf } from "@ferry/state";
 import { logRegistered } from "../communication-log.ts";
 import { newObservations } from "../downlink/new-observations.ts";
 import { setUp } from "../downlink/reconcile.ts";
-import { publishChange } from "../lifecycle.ts";
-import type { OwnedDevice } from "../owned-device.ts";
+import { publishChange, publishRefused } from "../lifecycle.ts";
 import type { TransportPorts } from "../ports.ts";
 import { serveWaiting } from "../sleepers.ts";
+import { provenDevice, type Source } from "../source.ts";
 import { adopt, forgetElsewhere } from "../take-over.ts";
 import { created, refuse, tooManyRequests, tryLater, type UplinkResponse } from "./response.ts";
+import type { UplinkRequest } from "./uplink-request.ts";
 
 /**
  * Register: a device announces itself (OMA LwM2M Core 1.1.1 §6.2.1).
  *
  * Answers 2.01 Created with its Location once Redis holds the registration, the same to a repeat on any node;
- * 4.29 beyond a rate limit; 5.03 while an emptied store has no provisioning; 4.00 without an endpoint name, 4.03 when nobody provisioned it: identity is the name here, because the datagram came in the clear.
+ * 4.29 beyond a rate limit; 5.03 while an emptied store has no provisioning; 4.03 when nobody provisioned the device. In the clear the endpoint name is all
+ * that says who it is, and 4.00 answers when that is missing; with DTLS it is the credential's, and 4.03 answers another one.
  */
 export async function register(
-  request: IncomingRequest,
+  request: UplinkRequest,
   uplink: Register,
   ports: TransportPorts,
 ): Promise<UplinkResponse> {
-  const { endpoint } = uplink;
+  const { source } = request;
+  const proven = provenDevice(source.sender);
+  const endpoint = proven?.endpoint ?? uplink.endpoint;
   if (endpoint === undefined) return refuse(MISSING_ENDPOINT.code, MISSING_ENDPOINT.diagnostic);
 
-  const admission = await ports.catalogue.admit(endpoint);
+  // Counted first where the tenant is known: what is refused is told of, too.
+  const provenWaitMs = proven === undefined ? 0 : admitRegister(proven, ports);
+  if (provenWaitMs > 0) return tooManyRequests(provenWaitMs);
+  if (proven !== undefined && uplink.endpoint !== undefined && uplink.endpoint !== endpoint)
+    return refused(proven, anotherName(endpoint, uplink.endpoint), ports);
+
+  const admission = await admit(endpoint, source.sender, ports);
   if (admission.type === "refused") {
     // An emptied store has no provisioning until that is restored.
-    return (await ports.storeWatch.isRestored()) ? refused(endpoint, admission.reason, ports) : tryLater(ports.random);
+    return (await ports.storeWatch.isRestored())
+      ? refused(proven ?? { tenant: DEFAULT_TENANT, endpoint }, admission.reason, ports)
+      : tryLater(ports.random);
   }
   const { tenant, profileName: profile, declaration } = admission;
-  const waitMs = admitRegister(ports.ownership.byDevice(tenant, endpoint), tenant, ports);
+  const waitMs = proven === undefined ? admitRegister({ tenant, endpoint }, ports) : 0;
   if (waitMs > 0) return tooManyRequests(waitMs);
 
   const shard = shardOf(tenant, endpoint);
@@ -52,8 +63,8 @@ export async function register(
     objectLinks: uplink.objectLinks,
     profile,
     ...(declaration.power === undefined ? {} : { power: declaration.power }),
-    securityMode: "NO_SEC",
-    peer: request.peer,
+    securityMode: source.sender.securityMode,
+    peer: source.address,
     additionalParameters: uplink.additionalParameters,
   } as const;
   const serving = ports.servings.of(registration);
@@ -70,11 +81,11 @@ export async function register(
   const location = created(state.registration.registrationId);
   if (outcome.type === "repeated") {
     ports.metrics.registrations.with({ outcome: "repeated" }).inc();
-    return { code: CODE.CREATED, options: location, afterwards: () => takeOverRepeated(state, request.peer, ports) };
+    return { code: CODE.CREATED, options: location, afterwards: () => takeOverRepeated(state, source, ports) };
   }
 
   ports.metrics.registrations.with({ outcome: "registered" }).inc();
-  const device = adopt(state, request.peer, ports);
+  const device = adopt(state, source, ports);
   const replaced = outcome.replaced?.registration.registrationId;
   publishChange(
     {
@@ -101,36 +112,40 @@ export async function register(
   };
 }
 
-function admitRegister(known: OwnedDevice | undefined, tenant: string, { limits, clock }: TransportPorts): number {
+function admit(endpoint: string, sender: Sender, { catalogue }: TransportPorts): Promise<Admission> {
+  return sender.securityMode === "NO_SEC"
+    ? catalogue.admit(endpoint)
+    : catalogue.admitProven({ ...sender.device, securityMode: sender.securityMode });
+}
+
+/** How long a Register of the device must wait, ms. */
+function admitRegister({ tenant, endpoint }: DeviceRef, { limits, clock, ownership }: TransportPorts): number {
   const nowMs = clock.monotonicMs();
+  const known = ownership.byDevice(tenant, endpoint);
   return known === undefined ? limits.admitTenant(tenant, nowMs) : limits.admit(known, nowMs);
 }
 
 /** The node that took the first copy may be dead, or out of the device's reach: who heard the last copy serves the device. */
-function takeOverRepeated({ registration, owner }: DeviceState, peer: PeerKey, ports: TransportPorts): void {
+function takeOverRepeated({ registration, owner }: DeviceState, source: Source, ports: TransportPorts): void {
   const { registrationId } = registration;
   if (owner.bootId === ports.node.bootId) return;
-  void ports.takeOver.claim({ type: "registrationId", registrationId }, registrationId, peer);
+  void ports.takeOver.claim({ type: "registrationId", registrationId }, source);
 }
 
-function refused(endpoint: string, reason: string, ports: TransportPorts): UplinkResponse {
+/** The endpoint that a Register names is the sender's own word: as many of its characters are repeated. */
+const MAX_NAME_CHARACTERS = 128;
+
+function anotherName(endpoint: string, named: string): string {
+  return `the credential is of "${endpoint}", and the device registers as "${named.slice(0, MAX_NAME_CHARACTERS)}": register under the credential's name, or under none`;
+}
+
+function refused(device: DeviceRef, reason: string, ports: TransportPorts): UplinkResponse {
   ports.metrics.registrations.with({ outcome: "refused" }).inc();
-  const ingestTimeMs = ports.clock.wallMs();
-  const head = {
-    tenant: "default",
-    endpoint,
-    registrationId: "",
-    ownerEpoch: 0,
-    sequence: 0,
-    eventId: namedEventId("refused", ports.node.bootId, endpoint, ingestTimeMs),
-    ingestTimeMs,
-  };
-  const record = { event: lwm2m.v1.LifecycleEvent.LIFECYCLE_EVENT_REFUSED, reason };
-  void ports.records.lifecycle(head, record).catch(ports.unpublished);
+  publishRefused(device, reason, ports);
   return refuse(CODE.FORBIDDEN, reason);
 }
 
 /** Names a datagram: its source, Message ID and Token. */
-function datagramDigest({ peer, messageId, token }: IncomingRequest): string {
+function datagramDigest({ peer, messageId, token }: UplinkRequest): string {
   return hash("sha256", `${peer}\n${messageId}\n${Buffer.from(token).toString("hex")}`, "base64url").slice(0, 22);
 }

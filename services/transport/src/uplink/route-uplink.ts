@@ -3,15 +3,23 @@ import { parseUplink, type Uplink } from "@ferry/lwm2m";
 import { registrationIdShard, StateUnavailableError } from "@ferry/state";
 import type { IncomingRequest } from "../coap-server.ts";
 import type { TransportPorts } from "../ports.ts";
+import { provenDevice, sourceOf } from "../source.ts";
 import { deregister } from "./deregister.ts";
 import { logFailure } from "./log-failure.ts";
 import { register } from "./register.ts";
 import { refuse, tryLater, type UplinkResponse } from "./response.ts";
 import { send } from "./send.ts";
 import { update } from "./update.ts";
+import type { UplinkRequest } from "./uplink-request.ts";
 
 /** Answers a request of a device, or stays silent, so that the device sends it again; the one place where failures of Redis become 5.03. */
-export async function serveUplink(request: IncomingRequest, ports: TransportPorts): Promise<void> {
+export async function serveUplink(incoming: IncomingRequest, ports: TransportPorts): Promise<void> {
+  const source = sourceOf(incoming.peer, ports.dtls);
+  if (source === undefined) {
+    ports.coap.abandon(incoming.handle);
+    return;
+  }
+  const request: UplinkRequest = { ...incoming, source };
   const uplink = parseUplink(request.code, request.options, request.payload);
   const response = asksRedis(request, uplink, ports)
     ? await routeStranger(request, uplink, ports)
@@ -30,7 +38,7 @@ const NOBODY: ReadonlySet<number> = new Set([CODE.FORBIDDEN, CODE.NOT_FOUND]);
 
 /** Routes a request whose sender this node does not know, if it may cost a look-up; what strangers send beyond that is dropped. */
 async function routeStranger(
-  request: IncomingRequest,
+  request: UplinkRequest,
   uplink: Uplink,
   ports: TransportPorts,
 ): Promise<UplinkResponse | undefined> {
@@ -41,15 +49,18 @@ async function routeStranger(
   return response;
 }
 
-/** Whether Redis must be asked who sends this. */
-function asksRedis({ peer }: IncomingRequest, uplink: Uplink, { ownership }: TransportPorts): boolean {
+/** Whether Redis must be asked who sends this. Who has proved that is no stranger. */
+function asksRedis({ peer, source }: UplinkRequest, uplink: Uplink, { ownership }: TransportPorts): boolean {
+  if (provenDevice(source.sender) !== undefined) return false;
   switch (uplink.type) {
     case "register":
       return true;
     case "update":
     case "deregister": {
       const { registrationId } = uplink;
-      return registrationIdShard(registrationId) !== undefined && !ownership.byRegistrationId(registrationId);
+      return (
+        registrationIdShard(registrationId) !== undefined && !ownership.byRegistrationId(registrationId, source.sender)
+      );
     }
     case "send":
       return ownership.byPeer(peer) === undefined;
@@ -59,7 +70,7 @@ function asksRedis({ peer }: IncomingRequest, uplink: Uplink, { ownership }: Tra
 }
 
 async function routeUplink(
-  request: IncomingRequest,
+  request: UplinkRequest,
   uplink: Uplink,
   ports: TransportPorts,
 ): Promise<UplinkResponse | undefined> {
@@ -70,7 +81,7 @@ async function routeUplink(
       case "update":
         return await update(request, uplink, ports);
       case "deregister":
-        return await deregister(uplink, ports);
+        return await deregister(request, uplink, ports);
       case "send":
         return await send(request, uplink, ports);
       case "refusal":

@@ -10,14 +10,16 @@ import {
 } from "@ferry/lwm2m";
 import { lwm2m } from "@ferry/proto";
 import { type BucketState, type DeviceState, eventId } from "@ferry/state";
-import type { IncomingRequest } from "../coap-server.ts";
+import { hear } from "../hear.ts";
 import type { OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
 import { nextHead, type RecordSubject } from "../record-writer.ts";
 import type { Serving } from "../serving.ts";
+import { provenDevice, type Source } from "../source.ts";
 import { publishValues } from "../telemetry.ts";
 import { refuse, tooManyRequests, tryLater, type UplinkResponse } from "./response.ts";
 import { undecodableRecord } from "./undecodable.ts";
+import type { UplinkRequest } from "./uplink-request.ts";
 
 /** Whose values a Send reports: a device that is owned here, or one of another node, seen in passing. */
 interface Sender extends RecordSubject {
@@ -31,13 +33,14 @@ interface Sender extends RecordSubject {
  *
  * Over NoSec nothing in it names the device but its source address, so it publishes and is acknowledged, and that is all: it moves nothing, claims nothing,
  * extends nothing, and does not count as a sign of life. The owner finds the device in memory, another node by a hint that the registration proves.
+ * With DTLS its sender is the device of the association, which has been heard by it and is served here from now on.
  *
  * Answers 2.04 Changed once Kafka has the values; 4.04 when no registration, or none of the objects, is known; 4.00 when nothing of it can be decoded;
  * 4.05 to an LwM2M 1.0 device, 4.13 when its values make too large a record, 4.29 beyond a rate limit.
  * `undefined`: silence, while Kafka does not keep up, so that the device sends it again.
  */
 export async function send(
-  request: IncomingRequest,
+  request: UplinkRequest,
   uplink: Send,
   ports: TransportPorts,
 ): Promise<UplinkResponse | undefined> {
@@ -49,11 +52,11 @@ export async function send(
 }
 
 async function report(
-  request: IncomingRequest,
+  request: UplinkRequest,
   uplink: Send,
   ports: TransportPorts,
 ): Promise<UplinkResponse | undefined> {
-  const sender = await findSender(request.peer, ports);
+  const sender = await findSender(request.source, ports);
   if ("code" in sender) return sender;
 
   const waitMs = ports.limits.admit(sender, ports.clock.monotonicMs());
@@ -102,11 +105,28 @@ async function report(
 const NOT_IN_1_0 = "Send is of LwM2M 1.1, and the device registered with lwm2m=1.0: register with lwm2m=1.1";
 const AMBIGUOUS =
   "several registered devices have this address, and in the clear nothing else names the sender: use DTLS";
+const UNREGISTERED = "the device is not registered: send a Register first";
 /** Longest diagnostic payload, characters. */
 const MAX_DIAGNOSTIC = 256;
 
+/** The device that sent it, or the answer when there is none. */
+async function findSender(source: Source, ports: TransportPorts): Promise<Sender | UplinkResponse> {
+  return provenDevice(source.sender) === undefined ? findByAddress(source.address, ports) : findProven(source, ports);
+}
+
+async function findProven(source: Source, ports: TransportPorts): Promise<Sender | UplinkResponse> {
+  const owned = ports.ownership.bySender(source.sender);
+  const device = owned ?? (await ports.takeOver.claim({ type: "identity" }, source));
+  if (device === "unavailable") return tryLater(ports.random);
+  if (device === "unknown" || hasLapsed(device, ports)) return refuse(CODE.NOT_FOUND, UNREGISTERED);
+  hear(device, source.peer, ports);
+  if (ports.clock.monotonicMs() - device.revalidatedAtMs > ports.settings.revalidateAfterMs)
+    ports.takeOver.revalidate(device);
+  return device;
+}
+
 /** The device at an address, or the answer when there is none. */
-async function findSender(peer: string, ports: TransportPorts): Promise<Sender | UplinkResponse> {
+async function findByAddress(peer: string, ports: TransportPorts): Promise<Sender | UplinkResponse> {
   const owned = ports.ownership.byPeer(peer);
   if (owned === "ambiguous") return refuse(CODE.BAD_REQUEST, AMBIGUOUS);
   if (owned !== undefined) return hasLapsed(owned, ports) ? refuse(CODE.NOT_FOUND, noRegistration(peer)) : owned;
@@ -155,7 +175,7 @@ function notRegistered(path: readonly number[]): string {
 /** The same on every node, and for every copy of the datagram. */
 function sendId(
   { registration: { tenant, endpoint, registrationId } }: Sender,
-  { confirmable, messageId, token, payload }: IncomingRequest,
+  { confirmable, messageId, token, payload }: UplinkRequest,
 ): Uint8Array {
   const messageType = confirmable ? 0 : 1;
   return eventId({ tenant, endpoint, registrationId, messageType, messageId, token, observe: undefined, payload });
@@ -164,7 +184,7 @@ function sendId(
 /** Leaves a CON for the device to send again; what nobody sends again is told of. */
 function unanswered(
   sender: Sender,
-  { confirmable }: IncomingRequest,
+  { confirmable }: UplinkRequest,
   reason: "pressure" | "bus",
   { metrics, gaps }: TransportPorts,
 ): undefined {

@@ -1,7 +1,6 @@
 import { CODE } from "@ferry/coap";
 import { keepRootLink, type Update } from "@ferry/lwm2m";
-import { NO_SEC, registrationIdShard } from "@ferry/state";
-import type { IncomingRequest } from "../coap-server.ts";
+import { registrationIdShard } from "@ferry/state";
 import { logLine } from "../communication-log.ts";
 import { reconcile, resume, serveAnew, setUp } from "../downlink/reconcile.ts";
 import { hear } from "../hear.ts";
@@ -9,16 +8,18 @@ import { publishChange } from "../lifecycle.ts";
 import { OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
 import { serveWaiting } from "../sleepers.ts";
+import type { Source } from "../source.ts";
 import { adopt, forgetElsewhere } from "../take-over.ts";
 import { answerUnknown, tooManyRequests, type UplinkResponse } from "./response.ts";
+import type { UplinkRequest } from "./uplink-request.ts";
 
 /**
  * Update: a device prolongs or changes its registration (OMA LwM2M Core 1.1.1 §6.2.2).
  *
- * Answers 2.04 Changed, 4.29 beyond a rate limit, or as `answerUnknown` when the registration is unknown or ended. One Redis call, which also takes ownership.
+ * Answers 2.04 Changed, 4.29 beyond a rate limit, or as `answerUnknown` when the registration is unknown, ended or another sender's. One Redis call, which also takes ownership.
  */
 export async function update(
-  request: IncomingRequest,
+  request: UplinkRequest,
   uplink: Update,
   ports: TransportPorts,
 ): Promise<UplinkResponse | undefined> {
@@ -26,13 +27,14 @@ export async function update(
   if (shard === undefined) return { code: CODE.NOT_FOUND };
 
   const { registrationId, lifetimeS, smsNumber } = uplink;
-  const waitMs = admitUpdate(ports.ownership.byRegistrationId(registrationId), ports);
+  const { peer, source } = request;
+  const waitMs = admitUpdate(ports.ownership.byRegistrationId(registrationId, source.sender), ports);
   if (waitMs > 0) return tooManyRequests(waitMs);
 
   const objectLinks =
     uplink.objectLinks === undefined
       ? undefined
-      : await completeLinks(uplink.objectLinks, registrationId, request, ports);
+      : await completeLinks(uplink.objectLinks, registrationId, source, ports);
   const bindingMode = uplink.queueMode ? `${uplink.bindingMode}Q` : uplink.bindingMode;
   const outcome = await ports.devices.update({
     registrationId,
@@ -40,22 +42,22 @@ export async function update(
     ...(bindingMode === undefined ? {} : { bindingMode }),
     ...(smsNumber === undefined ? {} : { smsNumber }),
     ...(objectLinks === undefined ? {} : { objectLinks }),
-    peer: request.peer,
-    sender: NO_SEC,
+    peer: source.address,
+    sender: source.sender,
     node: ports.node,
     nowMs: ports.clock.wallMs(),
   });
   if (outcome.type === "notFound") return answerUnknown(ports);
 
   ports.metrics.updates.inc();
-  const known = ports.ownership.byRegistrationId(registrationId);
+  const known = ports.ownership.byRegistrationId(registrationId, source.sender);
   const ours = known !== undefined && known.owner.epoch === outcome.state.owner.epoch;
-  const device = ours ? known : adopt(outcome.state, request.peer, ports);
+  const device = ours ? known : adopt(outcome.state, source, ports);
   if (ours) {
     const linksChanged = known.registration.objectLinks !== outcome.state.registration.objectLinks;
     known.revalidated(outcome.state, ports.clock.monotonicMs());
     ports.sleepers.watch(known);
-    hear(known, request.peer, ports);
+    hear(known, peer, ports);
     if (linksChanged) serveAnew(known, ports);
   } else if (outcome.previousOwner !== undefined) forgetElsewhere(device, outcome.previousOwner, ports);
   const { changes, state, outboxId } = outcome;
@@ -65,7 +67,7 @@ export async function update(
   return {
     code: CODE.CHANGED,
     afterwards: () => {
-      logLine(device, `[${registrationId}][/${request.peer}] Updated registration.`, ports);
+      logLine(device, `[${registrationId}][/${source.address}] Updated registration.`, ports);
       serveWaiting(device, ports);
       if (ours) reconcile(device, ports);
       else {
@@ -87,11 +89,11 @@ function admitUpdate(known: OwnedDevice | undefined, { limits, clock }: Transpor
 async function completeLinks(
   links: string,
   registrationId: string,
-  { peer }: IncomingRequest,
+  source: Source,
   { ownership, takeOver }: TransportPorts,
 ): Promise<string> {
   const known =
-    ownership.byRegistrationId(registrationId) ??
-    (await takeOver.claim({ type: "registrationId", registrationId }, registrationId, peer));
+    ownership.byRegistrationId(registrationId, source.sender) ??
+    (await takeOver.claim({ type: "registrationId", registrationId }, source));
   return known instanceof OwnedDevice ? keepRootLink(links, known.registration.objectLinks) : links;
 }

@@ -1,0 +1,76 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { type CatalogueChange, patternPrefix } from "@ferry/provisioning";
+import { StateUnavailableError } from "@ferry/state";
+import type { TransportPorts } from "../ports.ts";
+
+/** How often it is asked how far the store has come, ms. */
+const POLL_MS = 200;
+
+/** What is to be looked at again, and from which offset of the topic on the store tells the truth about it. */
+interface Due {
+  readonly offset: number;
+  readonly recheck: () => Promise<void>;
+}
+
+/**
+ * A device, or the credential that was generated for it, changed: its association ends here unless it was made with what is in force now; of a pattern those
+ * of its tenant that showed a certificate are looked at. An equal declaration once more ends nothing.
+ *
+ * The topic is ahead of the store, which says what is in force: it is waited for. Returns how to stop.
+ */
+export function recheckCredentials(ports: TransportPorts): () => void {
+  const rechecks = new Rechecks(ports);
+  const leave = ports.catalogue.onChange((change) => rechecks.note(change));
+  return () => {
+    leave();
+    rechecks.stop();
+  };
+}
+
+/** At most one for each association here, and for each tenant. */
+class Rechecks {
+  readonly #ports: TransportPorts;
+  readonly #due = new Map<string, Due>();
+  readonly #stopped = new AbortController();
+  #isRunning = false;
+
+  constructor(ports: TransportPorts) {
+    this.#ports = ports;
+  }
+
+  note({ kind, tenant, id, offset = 0 }: CatalogueChange): void {
+    const { dtls } = this.#ports;
+    if (dtls === undefined || (kind !== "device" && kind !== "credential")) return;
+    const device = { tenant, endpoint: id };
+    if (patternPrefix(id) !== undefined)
+      this.#due.set(tenant, { offset, recheck: () => dtls.recheckCertificates(tenant) });
+    else if (dtls.byDevice(device) !== undefined)
+      this.#due.set(`${tenant}/${id}`, { offset, recheck: () => dtls.recheck(device) });
+    if (this.#due.size > 0 && !this.#isRunning) void this.#run();
+  }
+
+  stop(): void {
+    this.#stopped.abort();
+  }
+
+  async #run(): Promise<void> {
+    const { provisioning, stateEpisode } = this.#ports;
+    this.#isRunning = true;
+    while (this.#due.size > 0 && !this.#stopped.signal.aborted) {
+      try {
+        const position = (await provisioning.position()) ?? -1;
+        for (const [name, due] of this.#due) {
+          if (due.offset > position) continue;
+          await due.recheck();
+          if (this.#due.get(name) === due) this.#due.delete(name);
+        }
+      } catch (error) {
+        if (!(error instanceof StateUnavailableError)) throw error;
+        stateEpisode.failed(error);
+      }
+      // Rejects with an AbortError, and with nothing else, when the signal aborts.
+      await delay(POLL_MS, undefined, { signal: this.#stopped.signal, ref: false }).catch(() => {});
+    }
+    this.#isRunning = false;
+  }
+}

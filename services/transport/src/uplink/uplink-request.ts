@@ -1,0 +1,7 @@
+import type { IncomingRequest } from "../coap-server.ts";
+import type { Source } from "../source.ts";
+
+/** A request of a device, with where it came from. */
+export interface UplinkRequest extends IncomingRequest {
+  readonly source: Source;
+}
