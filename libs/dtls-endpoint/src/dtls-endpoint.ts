@@ -1,7 +1,7 @@
 import type { HandshakeFailure, ReceiveMark } from "@ferry/dtls";
 import type { Clock, Logger, openUdpSocket, PeerKey } from "@ferry/runtime";
 import type { AssociationRef, AssociationStore, DeviceRef, NodeRef } from "@ferry/state";
-import type { AssociationSealing } from "./association-record.ts";
+import type { AssociationSealing } from "./association-sealing.ts";
 import type { DeviceCredentials } from "./device-credentials.ts";
 import type { DtlsMetrics } from "./metrics.ts";
 import type { ServerKeys } from "./server-keys.ts";

@@ -1,4 +1,4 @@
-export type { AssociationSealing } from "./association-record.ts";
+export { type AssociationSealing, deriveAssociationSealing } from "./association-sealing.ts";
 export type { DeviceCredentials } from "./device-credentials.ts";
 export type {
   DtlsCloseReason,
