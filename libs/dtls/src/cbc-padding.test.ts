@@ -17,15 +17,15 @@ describe("a CBC padding (RFC 5246 §6.2.3.2)", () => {
   });
 
   it("is wrong when any of its bytes is another, and is then taken as of no bytes", () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 255 }), fc.nat(), fc.integer({ min: 1, max: 255 }), (padding, at, flip) => {
+    for (let padding = 1; padding <= 255; padding++) {
+      // Not the last one: that would be another length.
+      for (let at = 40; at < 40 + padding; at++) {
         const plaintext = padded(40, padding);
-        // Not the last one: that would be another length.
-        const index = 40 + (at % padding);
-        plaintext[index] = (plaintext[index] ?? 0) ^ flip;
-        expect(readCbcPadding(plaintext, MAC_BYTES)).toEqual({ isValid: false, end: plaintext.length - 1 });
-      }),
-    );
+        plaintext[at] = padding ^ 0x80;
+        const { isValid, end } = readCbcPadding(plaintext, MAC_BYTES);
+        if (isValid || end !== plaintext.length - 1) expect({ padding, at }).toBe("wrong");
+      }
+    }
   });
 
   it("may leave a MAC and no content, and not less", () => {

@@ -98,7 +98,7 @@ describe("a replay window (RFC 6347 §4.1.2.6)", () => {
   });
 
   it("agrees with a set of all that was received, whatever comes in whatever order", () => {
-    const steps = fc.array(fc.tuple(fc.integer({ min: -80, max: 100 }), fc.boolean()), { maxLength: 200 });
+    const steps = fc.array(fc.tuple(fc.integer({ min: -80, max: 100 }), fc.boolean()), { maxLength: 200, size: "max" });
     fc.assert(
       fc.property(fc.constantFrom(0, 2 ** 31 - 50, 2 ** 32 - 50, MAX_SEQUENCE - 30_000), steps, (start, moves) => {
         const window = windowWith();
