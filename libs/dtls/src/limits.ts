@@ -23,14 +23,6 @@ export interface DtlsLimits {
   /** Computations that wait for their turn; with more, no handshake with certificates begins. */
   readonly maxWaitingComputations: number;
 
-  /** One handshake message, bytes: a certificate chain is the largest. */
-  readonly maxMessageBytes: number;
-  /** How many messages ahead of the next one are taken. */
-  readonly maxMessagesAhead: number;
-  /** Messages in pieces of one handshake, bytes. */
-  readonly maxReassemblyBytes: number;
-  /** A PSK identity, bytes (RFC 4279 §5.3 asks for 128). */
-  readonly maxIdentityBytes: number;
   /** A Connection ID of a peer, bytes; a longer one is not agreed to. */
   readonly maxPeerCidBytes: number;
 
@@ -48,9 +40,6 @@ export interface DtlsLimits {
   /** A question that is not answered after so long is taken as `unavailable`, ms. */
   readonly questionTimeoutMs: number;
 
-  /** The first retransmission of a flight, ms; each further one waits twice as long (RFC 6347 §4.2.4.1). */
-  readonly retransmitMs: number;
-  readonly maxRetransmitMs: number;
   /** A flight is sent again at most so often because the peer repeated its own, ms. */
   readonly minResendMs: number;
   /** How long the last flight is sent again to a peer that did not get it, ms: twice the MSL (RFC 6347 §4.2.4). */
@@ -90,10 +79,6 @@ export const DEFAULT_DTLS_LIMITS: DtlsLimits = {
   handshakeBurst: 200,
   maxComputations: 64,
   maxWaitingComputations: 1_000,
-  maxMessageBytes: 8 * 1024,
-  maxMessagesAhead: 8,
-  maxReassemblyBytes: 16 * 1024,
-  maxIdentityBytes: 128,
   maxPeerCidBytes: 32,
   maxParkedHandshakeRecords: 4,
   maxParkedHandshakeBytes: 2 * 1024,
@@ -103,8 +88,6 @@ export const DEFAULT_DTLS_LIMITS: DtlsLimits = {
   maxQueuedSends: 8,
   maxQueuedSendBytes: 8 * 1024,
   questionTimeoutMs: 10_000,
-  retransmitMs: 1_000,
-  maxRetransmitMs: 60_000,
   minResendMs: 200,
   lastFlightMs: 240_000,
   maxLastFlights: 20_000,

@@ -75,6 +75,8 @@ export type Answer =
       readonly grant: WriteGrant;
       /** The exact mark of a living owner; undefined when it is dead: then the one that was stored holds, and the address is provisional. */
       readonly mark: ReceiveMark | undefined;
+      /** Where a living owner heard it last, if not where the store says. */
+      readonly address?: Address;
     }
   | { readonly type: "reserved"; readonly ceiling: number }
   /** A secret, a signature; `undefined` when the operation failed. */
@@ -134,7 +136,7 @@ export interface Association {
 /** What the machine gives back, in the order in which it is to be performed. */
 export type DtlsServerOutput =
   | { readonly type: "send"; readonly address: Address; readonly bytes: Uint8Array }
-  | ({ readonly type: "question"; readonly question: QuestionId } & Question)
+  | { readonly type: "question"; readonly id: QuestionId; readonly question: Question }
   /** Application data, authenticated. */
   | { readonly type: "received"; readonly association: Association; readonly bytes: Uint8Array }
   /** A handshake ended. `replaced`: the association of the same address that it took the place of. */
@@ -162,7 +164,12 @@ export type DtlsServerOutput =
       /** Whose credential it was, where that is known; it is proven only for `unauthorized`. */
       readonly principal: Principal | undefined;
     }
-  | { readonly type: "dropped"; readonly reason: DtlsDropReason };
+  | {
+      readonly type: "dropped";
+      readonly reason: DtlsDropReason;
+      /** For `badMac`: whose record it pretended to be. Many of one association are somebody's tries. */
+      readonly association?: AssociationId;
+    };
 
 /** Why an association ended. */
 export type CloseReason =
@@ -213,4 +220,7 @@ export type DtlsDropReason =
   | "parkedFull"
   | "amplification"
   | "noAssociation"
-  | "noSequence";
+  /** No leave to write came in time, or too many records waited for it. */
+  | "noSequence"
+  /** Application data beyond what the peer takes in a record. */
+  | "tooLarge";

@@ -1,0 +1,81 @@
+import type { WriteGrant } from "./association-state.ts";
+import { EXPLICIT_NONCE_BYTES, NonceCounter } from "./explicit-nonce.ts";
+import { MAX_SEQUENCE } from "./record.ts";
+
+/** What makes a record of ours one of its kind. */
+export interface RecordNumber {
+  readonly sequence: number;
+  /** The 8 explicit bytes of an AEAD nonce. */
+  readonly nonce: Uint8Array;
+}
+
+/** More is asked for when less than this share of a block of sequence numbers is left. */
+const LOW_SHARE = 4;
+const PROTECTED_EPOCH = 1;
+
+/** Leave to write, and how much of it is used up: see {@link WriteGrant}. */
+export class WritePermit {
+  readonly #stamp: number;
+  readonly #slot: number;
+  readonly #nonces: NonceCounter | undefined;
+  #nonce: Uint8Array | undefined;
+  #next: number;
+  #ceiling: number;
+  #lowAt: number;
+
+  /** `nonce`: by grant, or by epoch and sequence number for a modem that insists. Make one per grant. */
+  constructor(grant: WriteGrant, nonce: "stamped" | "sequence") {
+    this.#stamp = grant.stamp;
+    this.#slot = grant.slot;
+    this.#next = grant.from;
+    this.#ceiling = 0;
+    this.#lowAt = 0;
+    this.extend(grant.ceiling);
+    this.#nonces = nonce === "stamped" ? new NonceCounter(grant) : undefined;
+    this.#nonce = this.#nonces?.next();
+  }
+
+  /** As it is now: `from` is the next sequence number. */
+  get grant(): WriteGrant {
+    return { stamp: this.#stamp, slot: this.#slot, from: this.#next, ceiling: this.#ceiling };
+  }
+
+  /** Less than a quarter of the last block of sequence numbers is left, and there may be more. */
+  get isLow(): boolean {
+    return (this.#next > this.#lowAt || this.#next >= this.#ceiling) && this.#ceiling <= MAX_SEQUENCE;
+  }
+
+  /** What another record cannot be written without; `end`: no epoch has more records (RFC 6347 §4.1). */
+  get lacks(): "sequence" | "nonce" | "end" | undefined {
+    if (this.#next > MAX_SEQUENCE) return "end";
+    if (this.#next >= this.#ceiling) return "sequence";
+    return this.#nonces !== undefined && this.#nonce === undefined ? "nonce" : undefined;
+  }
+
+  /** The next one; undefined when something lacks. */
+  take(): RecordNumber | undefined {
+    if (this.lacks !== undefined) return undefined;
+    const sequence = this.#next++;
+    const nonce = this.#nonce ?? sequenceNonce(sequence);
+    this.#nonce = this.#nonces?.next();
+    return { sequence, nonce };
+  }
+
+  /** More sequence numbers were reserved. */
+  extend(ceiling: number): void {
+    const block = ceiling - this.#ceiling;
+    if (block <= 0) return;
+    this.#ceiling = Math.min(ceiling, MAX_SEQUENCE + 1);
+    this.#lowAt = this.#ceiling - Math.floor(Math.min(block, this.#ceiling - this.#next) / LOW_SHARE);
+  }
+}
+
+/** The common habit: epoch and sequence number (RFC 5288 §3, RFC 6655 §3). */
+function sequenceNonce(sequence: number): Uint8Array {
+  const nonce = new Uint8Array(EXPLICIT_NONCE_BYTES);
+  const view = new DataView(nonce.buffer);
+  view.setUint16(0, PROTECTED_EPOCH);
+  view.setUint16(2, Math.floor(sequence / 2 ** 32));
+  view.setUint32(4, sequence >>> 0);
+  return nonce;
+}
