@@ -1,4 +1,5 @@
 import { createPublicKey, createSecretKey, generateKeyPairSync, type KeyObject } from "node:crypto";
+import { hex } from "@ferry/testing";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { compute, computeInPool } from "./compute.ts";
@@ -127,6 +128,20 @@ describe("points of P-256 (RFC 8422 §5.11)", () => {
     const { point } = makeEphemeralKey();
     expect(keyPoint(pointKeyOf(point))).toEqual(point);
     expect(checkPoint(point)).toBe(point);
+  });
+
+  it.each([
+    [
+      "x",
+      "006253d260f7178977e50491f6d012fa2552d5f55c3ec8ddd1b9025a0a08ce238246247b49c2ed004e393959d89b1fa898633eb00824fff7d2e652e4976fa476",
+    ],
+    [
+      "y",
+      "2d61b7d651f4032b86ac9795a0a96395cfa490a7ff4dad9318ca209912fe638c003995fdbf0925224a1dd4c2f687c247775e901c1af7005b62b323f21b30ede0",
+    ],
+  ])("keep a leading zero of %s", (_, coordinates) => {
+    const point = hex(`04${coordinates}`);
+    expect(keyPoint(pointKeyOf(point))).toEqual(point);
   });
 
   it("are new for each handshake", () => {

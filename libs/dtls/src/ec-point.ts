@@ -26,17 +26,17 @@ export function pointKey(point: Uint8Array): KeyObject | undefined {
   const [x, y] = [point.subarray(1, 1 + COORDINATE_BYTES), point.subarray(1 + COORDINATE_BYTES)].map(base64Url);
   try {
     return createPublicKey({ format: "jwk", key: { kty: "EC", crv: "P-256", x: x ?? "", y: y ?? "" } });
-  } catch (error) {
-    // The only thing that can be wrong with 32 + 32 bytes: they are no point of the curve.
-    if (Error.isError(error) && "code" in error && error.code === "ERR_CRYPTO_INVALID_JWK") return undefined;
-    throw error;
+  } catch {
+    // The bytes are a peer's: whatever OpenSSL does not like about them, they are no point of the curve.
+    return undefined;
   }
 }
 
 /** The point of a public key of P-256. */
 export function keyPoint(publicKey: KeyObject): Uint8Array {
-  const { x, y } = publicKey.export({ format: "jwk" });
-  return Buffer.concat([Buffer.of(UNCOMPRESSED), fixedCoordinate(x), fixedCoordinate(y)]);
+  // Both have 32 bytes: RFC 7518 §6.2.1.2 keeps leading zeros.
+  const { x = "", y = "" } = publicKey.export({ format: "jwk" });
+  return Buffer.concat([Buffer.of(UNCOMPRESSED), Buffer.from(x, "base64url"), Buffer.from(y, "base64url")]);
 }
 
 /** A key pair of P-256 for one handshake. */
@@ -52,10 +52,4 @@ export function isP256(key: KeyObject): boolean {
 
 function base64Url(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64url");
-}
-
-/** RFC 7518 §6.2.1.2 keeps leading zeros; a coordinate that came without them would shift the point. */
-function fixedCoordinate(coordinate: string | undefined): Buffer {
-  const bytes = Buffer.from(coordinate ?? "", "base64url");
-  return Buffer.concat([Buffer.alloc(COORDINATE_BYTES - bytes.length), bytes]);
 }
