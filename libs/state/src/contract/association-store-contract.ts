@@ -199,7 +199,10 @@ export function describeAssociationStore(name: string, open: () => Promise<Assoc
           type: "reserved",
           ceiling: ceiling + SEQUENCE_BLOCK,
         });
-        expect(await store.get(device)).toEqual({ ...association, sendCeiling: ceiling + SEQUENCE_BLOCK });
+        const stored = { ...association, sendCeiling: ceiling + SEQUENCE_BLOCK };
+        expect(await store.get(device)).toEqual(stored);
+        await store.reserve(hold); // A repeat that comes late takes nothing back.
+        expect(await store.get(device)).toEqual(stored);
       });
 
       it("Ends the association when there are no more", async () => {
