@@ -25,7 +25,7 @@ import {
 } from "@ferry/runtime";
 import { memoryState } from "@ferry/state/memory";
 import { TRANSPORT_CONFIG, type TransportSettings } from "./config.ts";
-import { startTransport, type TransportNode } from "./service.ts";
+import { type OpenDtls, startTransport, type TransportNode } from "./service.ts";
 
 /** In place of a Content-Format: none is said. */
 export const NO_FORMAT = -1;
@@ -149,9 +149,19 @@ export async function provisionDevice({ state }: System, endpoint: string, offse
   await state.provisioning.put({ kind: "device", ...subject, value, offset }, [{ type: "noSec", endpoint }]);
 }
 
+/** Lets a device register that has a PSK. */
+export async function provisionPskDevice({ state }: System, endpoint: string, offset: number): Promise<void> {
+  const subject = { tenant: "default", id: endpoint };
+  const credentials = [{ psk: { identity: endpoint, key: { plain: Buffer.alloc(16, 7) } } }];
+  const device = { ...subject, device: { endpoint, profile: "meter", credentials } };
+  const value = lwm2m.v1.ProvisioningRecord.encode(device).finish();
+  await state.provisioning.put({ kind: "device", ...subject, value, offset }, [{ type: "psk", identity: endpoint }]);
+}
+
 export async function startNode(
   { bus, state }: System,
   change: Partial<TransportSettings> = {},
+  openDtls: OpenDtls = async () => undefined,
 ): Promise<TransportNode & { stop: () => Promise<void>; metric: (series: string) => Promise<number> }> {
   const defaults = TRANSPORT_CONFIG.load({
     env: { LOG_LEVEL: "fatal", LWM2M_COAP_HOST: "127.0.0.1", LWM2M_COAP_PORT: "0", KAFKA_TOPICS: "create" },
@@ -166,7 +176,7 @@ export async function startNode(
     shutdown,
     httpPort: 0,
   };
-  const node = await startTransport(settings, runtime, { bus, state });
+  const node = await startTransport(settings, runtime, { bus, state, openDtls });
   const stop = async (): Promise<void> => {
     await shutdown.stop();
   };
@@ -188,7 +198,17 @@ export interface DeviceAnswer {
   readonly options?: readonly CoapOption[];
 }
 
-/** A device over real UDP that answers what a test tells it to. */
+/** What a device's datagrams go over. */
+export interface Line {
+  send(bytes: Uint8Array, peer: string): void;
+  close(): Promise<void>;
+}
+
+function overUdp(receive: (bytes: Uint8Array, peer: string) => void): Promise<Line> {
+  return openUdpSocket({ host: "127.0.0.1", port: 0, onDatagram: receive, onError: () => {} });
+}
+
+/** A device, over real UDP unless it is opened otherwise, that answers what a test tells it to. */
 export class TestDevice {
   readonly requests: Received[] = [];
   readonly outcomes: string[] = [];
@@ -205,13 +225,8 @@ export class TestDevice {
     | ReturnType<typeof driveMachine<Parameters<CoapStack["handle"]>[0], ReturnType<CoapStack["handle"]>[number]>>
     | undefined;
 
-  async open(): Promise<void> {
-    const socket = await openUdpSocket({
-      host: "127.0.0.1",
-      port: 0,
-      onDatagram: (bytes, peer) => this.#drive?.handle({ type: "datagram", peer, bytes }),
-      onError: () => {},
-    });
+  async open(connect: (receive: (bytes: Uint8Array, peer: string) => void) => Promise<Line> = overUdp): Promise<void> {
+    const socket = await connect((bytes, peer) => this.#drive?.handle({ type: "datagram", peer, bytes }));
     const drive = driveMachine(new CoapStack({ random: (size) => randomBytes(size) }), (output) => {
       if (output.type === "send") socket.send(output.bytes, output.peer);
       if (output.type === "acknowledged") this.emptyAcks += 1;
@@ -346,13 +361,16 @@ export async function openDevice(node: Pick<TransportNode, "coapPort">): Promise
   const device = new TestDevice();
   await device.open();
   device.pointAt(node);
-  device.answer = (request) => {
-    const path = uriPath(request.options).join("/");
-    if (path === "3/0/9") return { code: CODE.CONTENT, payload: "100", observe: true };
-    if (path === "3/0/0") return { code: CODE.CONTENT, payload: "Ferry" };
-    return { code: CODE.NOT_FOUND };
-  };
+  device.answer = answerAsMeter;
   return device;
+}
+
+/** The answers of a device that the profile `meter` fits. */
+export function answerAsMeter(request: Received): DeviceAnswer {
+  const path = uriPath(request.options).join("/");
+  if (path === "3/0/9") return { code: CODE.CONTENT, payload: "100", observe: true };
+  if (path === "3/0/0") return { code: CODE.CONTENT, payload: "Ferry" };
+  return { code: CODE.NOT_FOUND };
 }
 
 export function register(
