@@ -1,6 +1,6 @@
 import { toHex } from "@ferry/testing";
 import { describe, expect, it } from "@jest/globals";
-import { MAX_COUNTER, NonceCounter } from "./explicit-nonce.ts";
+import { MAX_COUNTER, NonceCounter, sequenceNonce } from "./explicit-nonce.ts";
 
 describe("the explicit nonces of a grant", () => {
   it("are stamp, slot and a counter from 0", () => {
@@ -33,5 +33,13 @@ describe("the explicit nonces of a grant", () => {
     ]) {
       expect(() => new NonceCounter(grant)).toThrow(/of a grant has/);
     }
+  });
+});
+
+describe("the explicit nonce of a sequence number", () => {
+  it("is the epoch and all 48 bits", () => {
+    expect(toHex(sequenceNonce(1, 0))).toBe("0001000000000000");
+    expect(toHex(sequenceNonce(0xfedc, 0x0102a3040506))).toBe("fedc0102a3040506");
+    expect(toHex(sequenceNonce(1, 2 ** 48 - 1))).toBe("0001ffffffffffff");
   });
 });

@@ -43,7 +43,7 @@ export class AeadProtection implements Protection {
     this.#algorithm = algorithm as CipherCCMTypes;
     this.#options = { authTagLength: tagBytes };
     this.#key = secretKey(key);
-    this.#salt = salt;
+    this.#salt = Uint8Array.from(salt);
   }
 
   open(record: WireRecord): OpenedRecord | undefined {

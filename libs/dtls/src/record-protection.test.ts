@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { inspect } from "node:util";
 import { hex, toHex } from "@ferry/testing";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
@@ -252,5 +253,33 @@ describe("a protected record", () => {
     base.content.fill(9);
     base.nonce.fill(9);
     expect(toHex(first)).toBe(copy);
+  });
+
+  it("is protected by keys of its own: those that were handed in may be overwritten", () => {
+    for (const suite of CIPHER_SUITES.values()) {
+      const keys = keysOf(suite, new Uint8Array(48).fill(5));
+      const protection = makeProtection(suite, keys, false, noRandom);
+      const input = {
+        type: 23,
+        epoch: 1,
+        sequence: 1,
+        cid: undefined,
+        content: Uint8Array.of(1),
+        nonce: new Uint8Array(8),
+      };
+      const before = toHex(protection.seal(input));
+      for (const part of Object.values(keys)) part.fill(0);
+      expect(toHex(protection.seal(input))).toBe(before);
+    }
+  });
+
+  it("is protected by keys that are not shown to whoever prints what holds them", () => {
+    const secret = Uint8Array.from({ length: 48 }, (_, index) => 0xa0 + index);
+    for (const suite of CIPHER_SUITES.values()) {
+      const keys = keysOf(suite, secret);
+      const protection = makeProtection(suite, keys, false, noRandom);
+      const shown = inspect(protection, { depth: 9, showHidden: true }) + JSON.stringify(protection);
+      expect(shown).not.toMatch(/a0\W*a1|160\W*161|176\W*177/i);
+    }
   });
 });

@@ -30,7 +30,7 @@ export interface Protection {
   overheadBytes(cid: Uint8Array | undefined): number;
 }
 
-/** Protection with the keys of one direction; `random` gives the IVs of CBC. */
+/** Protection with the keys of one direction, which are copied; `random` gives the IVs of CBC. */
 export function makeProtection(
   suite: CipherSuite,
   keys: DirectionKeys,

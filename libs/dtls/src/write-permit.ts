@@ -1,5 +1,5 @@
 import type { WriteGrant } from "./association-state.ts";
-import { EXPLICIT_NONCE_BYTES, NonceCounter } from "./explicit-nonce.ts";
+import { NonceCounter, sequenceNonce } from "./explicit-nonce.ts";
 import { MAX_SEQUENCE } from "./record.ts";
 
 /** What makes a record of ours one of its kind. */
@@ -56,7 +56,7 @@ export class WritePermit {
   take(): RecordNumber | undefined {
     if (this.lacks !== undefined) return undefined;
     const sequence = this.#next++;
-    const nonce = this.#nonce ?? sequenceNonce(sequence);
+    const nonce = this.#nonce ?? sequenceNonce(PROTECTED_EPOCH, sequence);
     this.#nonce = this.#nonces?.next();
     return { sequence, nonce };
   }
@@ -68,14 +68,4 @@ export class WritePermit {
     this.#ceiling = Math.min(ceiling, MAX_SEQUENCE + 1);
     this.#lowAt = this.#ceiling - Math.floor(Math.min(block, this.#ceiling - this.#next) / LOW_SHARE);
   }
-}
-
-/** The common habit: epoch and sequence number (RFC 5288 §3, RFC 6655 §3). */
-function sequenceNonce(sequence: number): Uint8Array {
-  const nonce = new Uint8Array(EXPLICIT_NONCE_BYTES);
-  const view = new DataView(nonce.buffer);
-  view.setUint16(0, PROTECTED_EPOCH);
-  view.setUint16(2, Math.floor(sequence / 2 ** 32));
-  view.setUint32(4, sequence >>> 0);
-  return nonce;
 }
