@@ -82,8 +82,13 @@ export const TRANSITIONS: Readonly<Record<Exclude<HandshakeState, "over">, Trans
   waitStored: { takes: "answer", step: takeStored, to: ["over"] },
 };
 
-/** The client has sent its key exchange, and a ChangeCipherSpec is in order: it waits for the answer. */
-const AFTER_KEY_EXCHANGE: ReadonlySet<HandshakeState> = new Set(["waitPsk", "waitPrincipal"]);
+/** The client has sent all that comes before ChangeCipherSpec, so that one is in order: it waits for the answer. */
+const BEFORE_CHANGE_CIPHER_SPEC: ReadonlySet<HandshakeState> = new Set([
+  "waitPsk",
+  "waitVerified",
+  "waitPrincipal",
+  "waitChangeCipherSpec",
+]);
 /** ChangeCipherSpec is all that this content type may hold (RFC 5246 §7.1). */
 const CHANGE_CIPHER_SPEC = 1;
 const ALERT_BYTES = 2;
@@ -226,9 +231,14 @@ function collect(context: Context, handshake: Handshake, content: Uint8Array): v
 /** It has no place in the order of messages, so one that comes too early is not kept: the client sends it again. */
 function takeChangeCipherSpecRecord(context: Context, handshake: Handshake, content: Uint8Array): void {
   const isOne = content.length === 1 && content[0] === CHANGE_CIPHER_SPEC;
-  const isInOrder = handshake.state === "waitChangeCipherSpec" || AFTER_KEY_EXCHANGE.has(handshake.state);
-  if (isOne && isInOrder && handshake.inbox.length === 0) handshake.hasParkedChangeCipherSpec = true;
+  if (isOne && isChangeCipherSpecInOrder(handshake)) handshake.hasParkedChangeCipherSpec = true;
   else drop(context, "noHandshake");
+}
+
+/** While the secret is computed, CertificateVerify waits; with certificates it is the last message before ChangeCipherSpec. */
+function isChangeCipherSpecInOrder({ state, inbox }: Handshake): boolean {
+  if (state === "waitSecret") return inbox.length === 1 && inbox[0]?.type === HANDSHAKE_TYPE.CERTIFICATE_VERIFY;
+  return inbox.length === 0 && BEFORE_CHANGE_CIPHER_SPEC.has(state);
 }
 
 /** Before there are keys an alert cannot be authentic; believed, it costs the peer one more try (RFC 6347 §4.1.2.7). */
