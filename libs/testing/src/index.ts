@@ -1,4 +1,11 @@
 export { coapMessage, coapOption, coapOptions } from "./arbitraries.ts";
+export {
+  DtlsAnswers,
+  DtlsConversation,
+  type DtlsConversationClient,
+  type DtlsConversationOptions,
+} from "./dtls-conversation.ts";
+export { DTLS_KEYS } from "./dtls-keys.ts";
 export { MissingToolError, ProcessStartError } from "./errors.ts";
 export { FakeClock } from "./fake-clock.ts";
 export { freePort, freePorts } from "./free-port.ts";
