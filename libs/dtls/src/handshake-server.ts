@@ -218,13 +218,13 @@ function takeFragments(context: Context, handshake: Handshake, content: Uint8Arr
 /** Anybody can write a record in the clear: pieces that are none end nothing. Whole messages are copied, for they may wait. */
 function collect(context: Context, handshake: Handshake, content: Uint8Array): void {
   const { reassembler } = handshake;
-  const { repeated, ignored } = reassembler;
+  const { ignored } = reassembler;
   blamePeer(context, undefined, () => {
     for (const message of reassembler.add(content)) {
       handshake.inbox.push({ ...message, body: message.body.slice() });
     }
   });
-  if (reassembler.repeated > repeated) resendFlight(context, handshake);
+  // What is repeated belongs to the flight that is under way, and is passed over: our own goes again for a repeated hello only.
   if (reassembler.ignored > ignored) drop(context, "badFragment");
 }
 
