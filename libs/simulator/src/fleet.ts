@@ -71,14 +71,13 @@ const PACE_MS = 50;
 
 /** Opens the sockets of a fleet and starts to register it. */
 export async function startFleet(options: FleetOptions): Promise<Fleet> {
-  const { count, endpoint = "sim-", registrationsPerSecond = 100 } = options;
+  const { count, registrationsPerSecond = 100 } = options;
   const { address } = await lookup(options.server.host);
   const server = formatPeerKey(address, options.server.port);
   const tally = new Tally();
   const anyAddress = address.includes(":") ? "::" : "0.0.0.0";
   const members = new Map<string, FleetMember>();
-  for (let index = 0; index < count; index++) {
-    const name = count === 1 && options.endpoint !== undefined ? endpoint : `${endpoint}${index}`;
+  for (const [index, name] of fleetEndpoints(count, options.endpoint).entries()) {
     const security = options.security?.(name, index);
     const member = new FleetMember({
       device: () => ({ random: randomBytes, ...options.device?.(index), endpoint: name, server }),
@@ -125,6 +124,12 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       await Promise.all([...members.values()].map((member) => member.close()));
     },
   };
+}
+
+/** The endpoint names of a fleet. */
+export function fleetEndpoints(count: number, endpoint?: string): readonly string[] {
+  if (count === 1 && endpoint !== undefined) return [endpoint];
+  return Array.from({ length: count }, (_, index) => `${endpoint ?? "sim-"}${index}`);
 }
 
 /** Runs a fleet until it is aborted, telling how far it is once a second. Returns what it did. */

@@ -10,10 +10,11 @@ export type {
   SentNotification,
   UplinkType,
 } from "./device-io.ts";
+export { deviceKey } from "./device-keys.ts";
 export { blackBoxDevice } from "./fixtures/black-box-device.ts";
 export type { DeviceFixture } from "./fixtures/device-fixture.ts";
 export { seedDevice } from "./fixtures/seed-device.ts";
-export { type Fleet, type FleetOptions, type FleetProgress, runFleet, startFleet } from "./fleet.ts";
+export { type Fleet, type FleetOptions, type FleetProgress, fleetEndpoints, runFleet, startFleet } from "./fleet.ts";
 export { ImpairedMachine, type Impairment } from "./impaired-machine.ts";
 export type { SimulatedObject } from "./object-tree.ts";
 export { binaryAppDataObject } from "./objects/binary-app-data.ts";

@@ -2,6 +2,7 @@ import { CONTENT_FORMATS, type LwM2mVersion } from "@ferry/lwm2m";
 import { monotonicMs, wallMs } from "@ferry/runtime";
 import {
   DEFAULT_AWAKE_MS,
+  fleetEndpoints,
   type PowerSaving,
   type SimulatedDeviceSettings,
   startFleet,
@@ -9,27 +10,36 @@ import {
 } from "@ferry/simulator";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { interrupted } from "./connect.ts";
+import { documentsOf, type SecurityOptions, securityOf, securityOptions } from "./simulate-security.ts";
 import { type Ended, EXIT, type Terminal } from "./terminal.ts";
 
 /** `ferry simulate -n 1000` */
 export function simulateCommand(terminal: Terminal, ended: Ended): Command {
   const command = new Command("simulate").description("run simulated devices against a server until Ctrl-C");
-  return deviceOptions(command)
+  return securityOptions(deviceOptions(command))
     .option("-n, --count <count>", "how many", whole(1, 50_000), 1)
     .option("--endpoint <name>", "endpoint name; with several, what their numbers are put behind", "sim-")
-    .option("--server <host:port>", "CoAP address of the server", parseServer, { host: "127.0.0.1", port: 5685 })
+    .option("--server <host:port>", "address of the server (default: 127.0.0.1:5685; with security, 5686)", parseServer)
     .option("--rate <n>", "registrations a second at the start", whole(1, 10_000), 100)
     .option("--lose <share>", "share of datagrams that are lost, 0 to 1", share, 0)
     .option("--duplicate <share>", "share of datagrams that arrive twice, 0 to 1", share, 0)
     .option("--delay <ms>", "most that a datagram is held back, ms", whole(0, 60_000), 0)
     .option("--seed <n>", "seed of what is lost, duplicated and delayed", whole(0, 2 ** 32 - 1), 1)
+    .option("--print-documents", "print what `ferry apply` has to be given for these devices, and do nothing else")
+    .option("--profile <name>", "profile in those documents", "quickstart")
     .action(async (options: SimulateOptions) => {
-      const { lose, duplicate, delay, seed } = options;
+      const { lose, duplicate, delay, seed, count, endpoint } = options;
+      if (options.printDocuments) {
+        terminal.stdout.write(documentsOf(options, fleetEndpoints(count, endpoint), options.profile));
+        return;
+      }
+      const security = securityOf(options);
       const impaired = lose > 0 || duplicate > 0 || delay > 0;
       const fleet = await startFleet({
-        server: options.server,
-        count: options.count,
-        endpoint: options.endpoint,
+        server: options.server ?? { host: "127.0.0.1", port: security === undefined ? 5685 : 5686 },
+        count,
+        endpoint,
+        ...(security === undefined ? {} : { security }),
         registrationsPerSecond: options.rate,
         device: () => deviceOf(options),
         ...(impaired ? { impairment: { lossRate: lose, duplicateRate: duplicate, maxDelayMs: delay, seed } } : {}),
@@ -123,10 +133,12 @@ export interface DeviceOptions {
   readonly window: number;
 }
 
-interface SimulateOptions extends DeviceOptions {
+interface SimulateOptions extends DeviceOptions, SecurityOptions {
   readonly count: number;
   readonly endpoint: string;
-  readonly server: { readonly host: string; readonly port: number };
+  readonly printDocuments?: boolean;
+  readonly profile: string;
+  readonly server?: { readonly host: string; readonly port: number };
   readonly rate: number;
   readonly lose: number;
   readonly duplicate: number;
@@ -163,7 +175,7 @@ function share(text: string): number {
 }
 
 function parseServer(text: string): { host: string; port: number } {
-  const match = /^(?:coap:\/\/)?\[?([^\]]+?)\]?:(\d{1,5})$/.exec(text);
+  const match = /^(?:coaps?:\/\/)?\[?([^\]]+?)\]?:(\d{1,5})$/.exec(text);
   if (match === null) throw new InvalidArgumentError("Give host:port, such as 127.0.0.1:5685.");
   return { host: match[1] ?? "", port: Number(match[2]) };
 }
