@@ -88,3 +88,35 @@ describe("the slot of a node", () => {
     );
   });
 });
+
+describe("a node may serve", () => {
+  it("while it is seen to run at least every 5 s", async () => {
+    const fixture = new Fixture();
+    const lease = await fixture.take("a");
+    for (let seen = 0; seen < 10; seen++) {
+      fixture.clock.advance(5_000);
+      expect(lease.mayServe()).toBe(true);
+    }
+    expect(fixture.lost).toEqual([]);
+  });
+
+  it("not after it was held up for longer, which is told before that is answered, until its slot is renewed", async () => {
+    const fixture = new Fixture();
+    const lease = await fixture.take("a");
+    fixture.clock.advance(5_001);
+    expect(lease.mayServe()).toBe(false);
+    expect(fixture.lost).toEqual(["this process was held up for 5001 ms"]);
+    expect([lease.mayServe(), fixture.lost.length]).toEqual([false, 1]);
+    await lease.announce({ ready: true });
+    expect([lease.mayServe(), fixture.lost.length]).toEqual([true, 1]);
+  });
+
+  it("again when its slot had lapsed and was free", async () => {
+    const fixture = new Fixture();
+    const lease = await fixture.take("a");
+    fixture.clock.advance(LEASE_MS + 1);
+    expect(lease.mayServe()).toBe(false);
+    await lease.announce({ ready: true });
+    expect(lease.mayServe()).toBe(true);
+  });
+});

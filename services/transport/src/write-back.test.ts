@@ -1,12 +1,13 @@
 import { lwm2m, provisioningKey } from "@ferry/proto";
 import { Catalogue, type ProvisioningDocument, parseProvisioningRecord } from "@ferry/provisioning";
 import { createEpisode, createLogger, createMetrics } from "@ferry/runtime";
-import { type DeviceState, observationToken, shardOf } from "@ferry/state";
+import { type DeviceState, observationToken, type Registration, shardOf } from "@ferry/state";
 import { MemoryDeviceStore, MemoryProvisioningStore } from "@ferry/state/memory";
 import { expect, it } from "@jest/globals";
 import { TRANSPORT_METRICS } from "./metrics.ts";
 import { OwnedDevice } from "./owned-device.ts";
 import { Ownership } from "./ownership.ts";
+import { TestListener } from "./secure/dtls-fixture.ts";
 import { ServingCache } from "./serving.ts";
 import { StoreWatch } from "./store-watch.ts";
 import { type WriteBackPorts, writeBack } from "./write-back.ts";
@@ -17,7 +18,13 @@ const tick = (): Promise<unknown> => new Promise((resolve) => setImmediate(resol
 const DEVICES = 250; // More than two batches.
 
 /** Registers a device at a node, with one observation. */
-async function register(devices: MemoryDeviceStore, endpoint: string, node = NODE, id = "AAAAAAAAAAAAAA") {
+async function register(
+  devices: MemoryDeviceStore,
+  endpoint: string,
+  node = NODE,
+  id = "AAAAAAAAAAAAAA",
+  securityMode: Registration["securityMode"] = "NO_SEC",
+) {
   const shard = shardOf("default", endpoint);
   const token = observationToken(shard, (size) => new Uint8Array(size).fill(Number(endpoint.slice(2)) % 251));
   const outcome = await devices.register({
@@ -31,7 +38,7 @@ async function register(devices: MemoryDeviceStore, endpoint: string, node = NOD
       queueMode: false,
       objectLinks: "</3/0>",
       profile: "meter",
-      securityMode: "NO_SEC",
+      securityMode,
       peer: "192.0.2.1:5683",
     },
     digest: `${endpoint}-${node.slot}`,
@@ -47,7 +54,10 @@ const METER: ProvisioningDocument["body"] = {
 };
 
 /** Provisioning as it is again: the fleet of these devices, unless it was deleted. */
-async function provisioned(isFleetThere: boolean): Promise<Catalogue> {
+async function provisioned(
+  isFleetThere: boolean,
+  declared: readonly ProvisioningDocument["body"][],
+): Promise<Catalogue> {
   const store = new MemoryProvisioningStore();
   const catalogue = new Catalogue(store);
   const put = async (kind: "profile" | "device", id: string, body: ProvisioningDocument["body"]): Promise<void> => {
@@ -58,6 +68,7 @@ async function provisioned(isFleetThere: boolean): Promise<Catalogue> {
   };
   await put("profile", "meter", { profile: { json: '{"resources":{}}' } });
   if (isFleetThere) await put("device", "d-*", METER);
+  for (const body of declared) await put("device", body.device?.endpoint ?? "", body);
   return catalogue;
 }
 
@@ -66,8 +77,9 @@ async function afterLoss(
   states: readonly DeviceState[],
   devices: MemoryDeviceStore,
   isFleetThere = true,
-): Promise<WriteBackPorts & { readonly served: string[] }> {
-  const catalogue = await provisioned(isFleetThere);
+  declared: readonly ProvisioningDocument["body"][] = [],
+): Promise<WriteBackPorts & { readonly served: string[]; readonly dtls: TestListener }> {
+  const catalogue = await provisioned(isFleetThere, declared);
   const servings = new ServingCache(catalogue);
   const served: string[] = [];
   const ownership = new Ownership();
@@ -77,7 +89,7 @@ async function afterLoss(
   }
   const logger = createLogger("test", { level: "silent", format: "json" });
   return {
-    dtls: undefined,
+    dtls: new TestListener(),
     ownership,
     devices,
     catalogue,
@@ -162,6 +174,26 @@ it("ends the registration of a device that provisioning does not admit any more,
   const { registration, observations, owner } = state;
   const again = await emptied.restore({ registration, observations, owner, nowMs: Date.now() });
   expect(again).toEqual({ type: "known" });
+});
+
+it("gives back the association of a device with DTLS, whose credential is then looked at again", async () => {
+  const state = await register(new MemoryDeviceStore(), "d-1", NODE, undefined, "PSK");
+  const credentials = [{ psk: { identity: "d-1", key: { plain: Buffer.alloc(16) } } }];
+  const ports = await afterLoss([state], new MemoryDeviceStore(), false, [
+    { device: { endpoint: "d-1", profile: "meter", credentials } },
+  ]);
+  await writeBack(ports, new AbortController().signal);
+  expect([ports.dtls.writtenBack, ports.dtls.rechecked, ports.served]).toEqual([["d-1"], ["d-1"], ["d-1"]]);
+  expect(ports.ownership.size).toBe(1);
+});
+
+it("ends the registration of a device with DTLS whose declaration has no such credential any more", async () => {
+  const state = await register(new MemoryDeviceStore(), "d-1", NODE, undefined, "PSK");
+  const emptied = new MemoryDeviceStore();
+  const ports = await afterLoss([state], emptied);
+  await writeBack(ports, new AbortController().signal);
+  expect([ports.dtls.rechecked, ports.ownership.size]).toEqual([["d-1"], 0]);
+  expect(await emptied.get(state.registration)).toBeUndefined();
 });
 
 it("leaves a device alone that nothing admits because the store was emptied once more", async () => {
