@@ -5,16 +5,14 @@ import type { DirectionKeys } from "./association-state.ts";
 import { CIPHERS } from "./cipher-suite.ts";
 import { EXPLICIT_NONCE_BYTES } from "./explicit-nonce.ts";
 import { secretKey } from "./hmac.ts";
-import { innerPlaintextBytes, type OpenedRecord, openInnerPlaintext, writeInnerPlaintext } from "./inner-plaintext.ts";
 import {
-  CONTENT_TYPE,
-  DTLS_1_2,
-  MAX_PLAINTEXT_BYTES,
-  MAX_SEQUENCE,
-  recordHeaderBytes,
-  type WireRecord,
-  writeRecordHeader,
-} from "./record.ts";
+  beginRecord,
+  innerPlaintextBytes,
+  innerTypeBytes,
+  type OpenedRecord,
+  openInnerPlaintext,
+} from "./inner-plaintext.ts";
+import { recordHeaderBytes, type WireRecord } from "./record.ts";
 import type { Protection, SealInput } from "./record-protection.ts";
 
 const SALT_BYTES = 4;
@@ -64,25 +62,18 @@ export class AeadProtection implements Protection {
     return openInnerPlaintext(record, plaintext);
   }
 
-  seal({ type, epoch, sequence, cid, content, nonce }: SealInput): Uint8Array {
-    const cidLength = cid?.length ?? 0;
-    const plaintextLength = innerPlaintextBytes(content.length, cidLength);
+  seal(input: SealInput): Uint8Array {
+    const { cid, nonce } = input;
     assert(nonce.length === EXPLICIT_NONCE_BYTES, "an explicit nonce has 8 bytes");
-    assert(sequence >= 0 && sequence <= MAX_SEQUENCE, "sequence number of a record has 48 bits");
-    assert(plaintextLength <= MAX_PLAINTEXT_BYTES, "content of a record has at most 2^14 bytes");
-
-    const fragmentAt = recordHeaderBytes(cid);
-    const plaintextAt = fragmentAt + EXPLICIT_NONCE_BYTES;
+    const plaintextLength = innerPlaintextBytes(input);
+    const fragmentBytes = EXPLICIT_NONCE_BYTES + plaintextLength + this.#options.authTagLength;
+    const record = beginRecord(input, EXPLICIT_NONCE_BYTES, fragmentBytes);
+    const plaintextAt = record.length - fragmentBytes + EXPLICIT_NONCE_BYTES;
     const tagAt = plaintextAt + plaintextLength;
-    const record = Buffer.allocUnsafe(tagAt + this.#options.authTagLength);
-    const wireType = cidLength > 0 ? CONTENT_TYPE.CONNECTION_ID : type;
-    const header = { type: wireType, version: DTLS_1_2, epoch, sequence, cid };
-    writeRecordHeader(record, header, record.length - fragmentAt);
-    record.set(nonce, fragmentAt);
-    writeInnerPlaintext(record, plaintextAt, { type, content, cidLength });
+    record.set(nonce, plaintextAt - EXPLICIT_NONCE_BYTES);
 
     const cipher = createCipheriv(this.#algorithm, this.#key, this.#nonce(nonce), this.#options);
-    cipher.setAAD(additionalData(record, cidLength, plaintextLength), { plaintextLength });
+    cipher.setAAD(additionalData(record, cid?.length ?? 0, plaintextLength), { plaintextLength });
     record.set(cipher.update(record.subarray(plaintextAt, tagAt)), plaintextAt);
     cipher.final();
     record.set(cipher.getAuthTag(), tagAt);
@@ -90,8 +81,7 @@ export class AeadProtection implements Protection {
   }
 
   overheadBytes(cid: Uint8Array | undefined): number {
-    const inside = innerPlaintextBytes(0, cid?.length ?? 0);
-    return recordHeaderBytes(cid) + EXPLICIT_NONCE_BYTES + inside + this.#options.authTagLength;
+    return recordHeaderBytes(cid) + EXPLICIT_NONCE_BYTES + innerTypeBytes(cid) + this.#options.authTagLength;
   }
 
   /** The whole nonce, from bytes that begin with the explicit one; valid until the next call. */

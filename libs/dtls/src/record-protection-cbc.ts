@@ -5,16 +5,14 @@ import type { DirectionKeys } from "./association-state.ts";
 import { balancingBytes, MAX_BALANCING_BYTES, readCbcPadding } from "./cbc-padding.ts";
 import { CIPHERS } from "./cipher-suite.ts";
 import { hmacSha256, secretKey } from "./hmac.ts";
-import { innerPlaintextBytes, type OpenedRecord, openInnerPlaintext, writeInnerPlaintext } from "./inner-plaintext.ts";
 import {
-  CONTENT_TYPE,
-  DTLS_1_2,
-  MAX_PLAINTEXT_BYTES,
-  MAX_SEQUENCE,
-  recordHeaderBytes,
-  type WireRecord,
-  writeRecordHeader,
-} from "./record.ts";
+  beginRecord,
+  innerPlaintextBytes,
+  innerTypeBytes,
+  type OpenedRecord,
+  openInnerPlaintext,
+} from "./inner-plaintext.ts";
+import { recordHeaderBytes, type WireRecord } from "./record.ts";
 import type { Protection, SealInput } from "./record-protection.ts";
 
 const { algorithm: ALGORITHM } = CIPHERS.cbc;
@@ -85,41 +83,38 @@ export class CbcProtection implements Protection {
     return openInnerPlaintext(record, plaintext.subarray(0, macAt));
   }
 
-  seal({ type, epoch, sequence, cid, content }: SealInput): Uint8Array {
-    const cidLength = cid?.length ?? 0;
-    const contentLength = innerPlaintextBytes(content.length, cidLength);
-    assert(sequence >= 0 && sequence <= MAX_SEQUENCE, "sequence number of a record has 48 bits");
-    assert(contentLength <= MAX_PLAINTEXT_BYTES, "content of a record has at most 2^14 bytes");
-
-    const paddedBytes = this.#encryptThenMac ? contentLength : contentLength + MAC_BYTES;
+  seal(input: SealInput): Uint8Array {
+    const contentBytes = innerPlaintextBytes(input);
+    const paddedBytes = this.#encryptThenMac ? contentBytes : contentBytes + MAC_BYTES;
     // At least the byte that tells its length.
     const paddingBytes = BLOCK_BYTES - (paddedBytes % BLOCK_BYTES);
-    const ivAt = recordHeaderBytes(cid);
+    const encryptedBytes = BLOCK_BYTES + paddedBytes + paddingBytes;
+    const fragmentBytes = this.#encryptThenMac ? encryptedBytes + MAC_BYTES : encryptedBytes;
+    const record = beginRecord(input, BLOCK_BYTES, fragmentBytes);
+    const ivAt = record.length - fragmentBytes;
     const plaintextAt = ivAt + BLOCK_BYTES;
-    const encryptedEnd = plaintextAt + paddedBytes + paddingBytes;
-    const record = Buffer.allocUnsafe(this.#encryptThenMac ? encryptedEnd + MAC_BYTES : encryptedEnd);
-    const wireType = cidLength > 0 ? CONTENT_TYPE.CONNECTION_ID : type;
-    writeRecordHeader(record, { type: wireType, version: DTLS_1_2, epoch, sequence, cid }, record.length - ivAt);
+    const paddingAt = plaintextAt + paddedBytes;
+    const encryptedEnd = paddingAt + paddingBytes;
     record.set(this.#random(BLOCK_BYTES), ivAt);
-    writeInnerPlaintext(record, plaintextAt, { type, content, cidLength });
-    if (!this.#encryptThenMac) {
-      const contentEnd = plaintextAt + contentLength;
-      const data = additionalData(record, cidLength, contentLength);
-      record.set(hmacSha256(this.#macKey, data, record.subarray(plaintextAt, contentEnd)), contentEnd);
-    }
-    record.fill(paddingBytes - 1, plaintextAt + paddedBytes, encryptedEnd);
+
+    const cidLength = input.cid?.length ?? 0;
+    if (!this.#encryptThenMac)
+      this.#writeMac(record, additionalData(record, cidLength, contentBytes), plaintextAt, contentBytes);
+    record.fill(paddingBytes - 1, paddingAt, encryptedEnd);
     const cipher = createCipheriv(ALGORITHM, this.#key, record.subarray(ivAt, plaintextAt)).setAutoPadding(false);
     record.set(cipher.update(record.subarray(plaintextAt, encryptedEnd)), plaintextAt);
-    if (this.#encryptThenMac) {
-      const data = additionalData(record, cidLength, encryptedEnd - ivAt);
-      record.set(hmacSha256(this.#macKey, data, record.subarray(ivAt, encryptedEnd)), encryptedEnd);
-    }
+    if (this.#encryptThenMac)
+      this.#writeMac(record, additionalData(record, cidLength, encryptedBytes), ivAt, encryptedBytes);
     return record;
   }
 
   overheadBytes(cid: Uint8Array | undefined): number {
-    const inside = innerPlaintextBytes(0, cid?.length ?? 0);
-    return recordHeaderBytes(cid) + BLOCK_BYTES + inside + MAC_BYTES + BLOCK_BYTES;
+    return recordHeaderBytes(cid) + BLOCK_BYTES + innerTypeBytes(cid) + MAC_BYTES + BLOCK_BYTES;
+  }
+
+  /** Writes a MAC behind what it covers. */
+  #writeMac(record: Buffer, data: Uint8Array, at: number, bytes: number): void {
+    record.set(hmacSha256(this.#macKey, data, record.subarray(at, at + bytes)), at + bytes);
   }
 
   /** What whole blocks behind an IV say. */

@@ -10,7 +10,7 @@ import { CONTENT_TYPE, MAX_PLAINTEXT_BYTES, MAX_SEQUENCE, parseRecords, type Wir
 import { makeProtection, type Protection } from "./record-protection.ts";
 import { MBED_TLS } from "./vectors/mbedtls.ts";
 import { OPENSSL } from "./vectors/openssl.ts";
-import type { RecordedAssociation } from "./vectors/recorded-association.ts";
+import { RECORDED_CONTENTS, type RecordedAssociation } from "./vectors/recorded-association.ts";
 import { SCANDIUM } from "./vectors/scandium.ts";
 
 const SIDES = ["client", "server"] as const;
@@ -42,12 +42,22 @@ describe.each([
     const cids = { client: hex(recorded.clientCid), server: hex(recorded.serverCid) };
     const master = masterOf(recorded);
     const keys = expandKeys(suite, master, hex(recorded.clientRandom), hex(recorded.serverRandom));
+    const records = SIDES.flatMap((side) => recorded[side].map((text) => [side, hex(text)] as const));
 
-    function opened(from: Side, datagram: Uint8Array): { type: number; content: string } | undefined {
-      const cid = cids[from === "client" ? "server" : "client"];
+    function protectionOf(side: Side, random: (size: number) => Uint8Array = noRandom): Protection {
+      return makeProtection(suite, keys[side], recorded.encryptThenMac, random);
+    }
+
+    /** The record of a side, which has the Connection ID of the other. */
+    function parsed(from: Side, datagram: Uint8Array): WireRecord {
+      const cid = cids[otherThan(from)];
       const record = recordOf(datagram, cid.length);
       expect(toHex(record.cid ?? new Uint8Array(0))).toBe(toHex(cid));
-      const result = makeProtection(suite, keys[from], recorded.encryptThenMac, noRandom).open(record);
+      return record;
+    }
+
+    function opened(from: Side, datagram: Uint8Array): { type: number; content: string } | undefined {
+      const result = protectionOf(from).open(parsed(from, datagram));
       return result && { type: result.type, content: toHex(result.content) };
     }
 
@@ -56,53 +66,54 @@ describe.each([
       expect(toHex(master)).toBe(recorded.masterSecret ?? toHex(master));
     });
 
-    it("shows what its maker put into each record", () => {
+    it("shows the Finished of both sides, the second over the first (RFC 5246 §7.4.9)", () => {
       const transcript = createHash("sha256").update(hex(recorded.handshake));
-      for (const each of recorded.records) {
-        const found = opened(each.from, hex(each.record));
-        if (each.type === "data") {
-          const content = toHex(Buffer.from(each.content));
-          expect(found).toEqual({ type: CONTENT_TYPE.APPLICATION_DATA, content });
-        } else if (each.type === "closeNotify") {
-          expect(found).toEqual({ type: CONTENT_TYPE.ALERT, content: "0100" });
-        } else {
-          // Header of the message: type, length, message sequence, fragment (RFC 6347 §4.2.2).
-          const data = verifyData(master, each.from, transcript.copy().digest());
-          const message = new RegExp(`^1400000c000[0-9a-f]00000000000c${toHex(data)}$`);
-          expect(found).toEqual({ type: CONTENT_TYPE.HANDSHAKE, content: expect.stringMatching(message) });
-          transcript.update(hex(found?.content ?? ""));
-        }
+      for (const side of SIDES) {
+        const found = opened(side, hex(recorded[side][0] ?? ""));
+        const data = verifyData(master, side, transcript.copy().digest());
+        // Header of the message: type, length, message sequence, fragment (RFC 6347 §4.2.2).
+        const message = new RegExp(`^1400000c000[0-9a-f]00000000000c${toHex(data)}$`);
+        expect(found).toEqual({ type: CONTENT_TYPE.HANDSHAKE, content: expect.stringMatching(message) });
+        transcript.update(hex(found?.content ?? ""));
+      }
+    });
+
+    it("shows what both sides sent", () => {
+      const expected = RECORDED_CONTENTS.map((text) => ({
+        type: CONTENT_TYPE.APPLICATION_DATA,
+        content: toHex(Buffer.from(text)),
+      }));
+      for (const side of SIDES) {
+        expect(recorded[side].slice(1).map((record) => opened(side, hex(record)))).toEqual(expected);
       }
     });
 
     it("is sealed to the same bytes by us", () => {
-      for (const { from, record: text } of recorded.records) {
-        const bytes = hex(text);
-        const cid = cids[from === "client" ? "server" : "client"];
-        const { epoch, sequence, fragment, ...wire } = recordOf(bytes, cid.length);
-        const random = (size: number): Uint8Array => fragment.subarray(0, size);
-        const protection = makeProtection(suite, keys[from], recorded.encryptThenMac, random);
-        const result = protection.open({ epoch, sequence, fragment, ...wire });
+      for (const [from, bytes] of records) {
+        const record = parsed(from, bytes);
+        const { epoch, sequence, fragment } = record;
+        const protection = protectionOf(from, (size) => fragment.subarray(0, size));
+        const result = protection.open(record);
         if (result === undefined) throw new TypeError("a record that does not open");
-        const nonce = fragment.subarray(0, 8);
-        const { type, content } = result;
-        const sealed = protection.seal({ type, epoch, sequence, cid, content, nonce });
+        const cid = cids[otherThan(from)];
+        const sealed = protection.seal({ ...result, epoch, sequence, cid, nonce: fragment.subarray(0, 8) });
         // Mbed TLS hides the length of a content that has its type inside by zeros: then lengths differ.
         if (associations !== MBED_TLS || cid.length === 0) expect(toHex(sealed)).toBe(toHex(bytes));
-        else expect(opened(from, sealed)).toEqual({ type, content: toHex(content) });
+        else expect(protection.open(parsed(from, sealed))).toEqual(result);
       }
     });
 
     it("has no record that opens as one of the other side", () => {
-      for (const { from, record } of recorded.records) {
-        const cid = cids[from === "client" ? "server" : "client"];
-        const other = keys[from === "client" ? "server" : "client"];
-        const protection = makeProtection(suite, other, recorded.encryptThenMac, noRandom);
-        expect(protection.open(recordOf(hex(record), cid.length))).toBeUndefined();
+      for (const [from, bytes] of records) {
+        expect(protectionOf(otherThan(from)).open(parsed(from, bytes))).toBeUndefined();
       }
     });
   });
 });
+
+function otherThan(side: Side): Side {
+  return side === "client" ? "server" : "client";
+}
 
 function masterOf(recorded: RecordedAssociation): Uint8Array {
   if (recorded.psk === undefined) return hex(recorded.masterSecret ?? "");

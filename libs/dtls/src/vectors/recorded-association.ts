@@ -7,24 +7,27 @@ export interface RecordedAssociation {
   /** IANA number. */
   readonly suite: number;
   readonly encryptThenMac: boolean;
+  readonly extendedMasterSecret: boolean;
   /** Connection IDs in the records *to* the client and *to* the server; empty: none was negotiated. */
   readonly clientCid: string;
   readonly serverCid: string;
   /** Undefined with certificates: then the master secret is known. */
   readonly psk: string | undefined;
-  readonly extendedMasterSecret: boolean;
   /** As the maker says; undefined where it does not. */
   readonly masterSecret: string | undefined;
   readonly clientRandom: string;
   readonly serverRandom: string;
-  /** All handshake messages from the ClientHello with cookie to the ClientKeyExchange, with their headers. */
+  /** All handshake messages from the last ClientHello to the ClientKeyExchange, with their headers. */
   readonly handshake: string;
-  /** The protected records, in order; the first of each side is its Finished. */
-  readonly records: readonly RecordedRecord[];
+  /** The protected records of each side: its Finished, then one for each of {@link RECORDED_CONTENTS}. Header, explicit nonce or IV, the rest. */
+  readonly client: readonly string[];
+  readonly server: readonly string[];
 }
 
-/** A protected record, and what its maker put into it. */
-export type RecordedRecord = {
-  readonly from: "client" | "server";
-  readonly record: string;
-} & ({ readonly type: "finished" | "closeNotify" } | { readonly type: "data"; readonly content: string });
+/** What the client sent, and the server sent back. */
+export const RECORDED_CONTENTS: readonly string[] = [
+  "CoAP",
+  "a",
+  "sixteen bytes ok",
+  "Forty-seven bytes of content and nothing else.",
+];
