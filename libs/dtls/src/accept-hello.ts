@@ -1,9 +1,9 @@
 import { timingSafeEqual } from "node:crypto";
+import type { Address } from "./association-state.ts";
 import { ByteReader } from "./byte-reader.ts";
 import { cipherSuite } from "./cipher-suite.ts";
 import { type Context, drop } from "./context.ts";
 import { blamePeer, endHandshake, failHandshake } from "./end-handshake.ts";
-import { decodeClientExtensions } from "./extensions.ts";
 import { Handshake } from "./handshake.ts";
 import { repeatHello, startHandshake } from "./handshake-server.ts";
 import { type ClientHello, decodeClientHello } from "./messages/client-hello.ts";
@@ -14,6 +14,7 @@ import {
   readHandshakeFragment,
 } from "./messages/handshake-header.ts";
 import { encodeHelloVerifyRequest } from "./messages/hello-verify-request.ts";
+import { networkOf } from "./network.ts";
 import { type Arrival, Parked } from "./parked.ts";
 import { Reassembler } from "./reassembly.ts";
 import { CONTENT_TYPE, DTLS_1_0, encodePlaintextRecord, type WireRecord } from "./record.ts";
@@ -82,16 +83,15 @@ function beginHandshake(
   { cipherSuites }: ClientHello,
 ): void {
   const { limits, handshakes, nowMs } = context;
-  const refusal = refuse(context, cipherSuites);
+  const refusal = refuse(context, address, cipherSuites);
   if (refusal !== undefined) {
     drop(context, refusal);
     return;
   }
   const body = message.body.slice();
-  const hello = decodeClientHello(body);
   const handshake = new Handshake({
     address,
-    offer: { hello, extensions: decodeClientExtensions(hello.extensions) },
+    hello: decodeClientHello(body),
     helloMessage: { ...message, body },
     record: record.sequence,
     reassembler: new Reassembler({ nextSequence: message.sequence + 1 }),
@@ -107,12 +107,14 @@ function beginHandshake(
 
 function refuse(
   context: Context,
+  address: Address,
   cipherSuites: readonly number[],
 ): "tooManyComputations" | "tooManyHandshakes" | undefined {
-  const { questions, limits, beginnings, nowMs } = context;
+  const { questions, limits, beginnings, networkBeginnings, nowMs } = context;
   const mayCompute = cipherSuites.some((id) => cipherSuite(id)?.keyExchange === "ecdheEcdsa");
   if (mayCompute && questions.waitingComputations >= limits.maxWaitingComputations) return "tooManyComputations";
-  return beginnings.take(nowMs) ? undefined : "tooManyHandshakes";
+  const mayBegin = networkBeginnings.take(networkOf(address), nowMs) && beginnings.take(nowMs);
+  return mayBegin ? undefined : "tooManyHandshakes";
 }
 
 /** A network that has too many loses its own; only then it is everybody's turn. Associations are in another table. */

@@ -4,7 +4,7 @@ import { type CipherSuite, cipherSuite } from "./cipher-suite.ts";
 import { makeConnectionId } from "./connection-id.ts";
 import type { Context } from "./context.ts";
 import { makeEphemeralKey } from "./ec-point.ts";
-import { encodeServerExtensions } from "./extensions.ts";
+import { decodeClientExtensions, encodeServerExtensions } from "./extensions.ts";
 import { Flight } from "./flight.ts";
 import type { Handshake, HandshakeState, Terms } from "./handshake.ts";
 import {
@@ -51,7 +51,9 @@ const EMPTY: Uint8Array = new Uint8Array(0);
 
 /** The hello had a right cookie. A session is looked for only where it could be resumed (RFC 7627 §5.3). */
 export function begin(context: Context, handshake: Handshake): HandshakeState {
-  const { hello, extensions } = handshake.offer;
+  const { hello } = handshake.offer;
+  const extensions = decodeClientExtensions(hello.extensions);
+  handshake.offer = { hello, extensions };
   checkOffer(handshake.offer, context.options);
   if (hello.sessionId.length === 0 || extensions.extendedMasterSecret !== true) return beginFull(context, handshake);
   ask(context, handshake, { type: "session", id: hello.sessionId });

@@ -8,6 +8,7 @@ import type { KeyRing } from "./key-ring.ts";
 import type { LastFlight, LastFlights } from "./last-flights.ts";
 import type { DtlsLimits } from "./limits.ts";
 import type { Lookup } from "./lookup.ts";
+import type { NetworkRates } from "./network-rates.ts";
 import type { OpenQuestion, Questions } from "./questions.ts";
 import type { Rate } from "./rate.ts";
 import type { DtlsDropReason, DtlsServerOutput } from "./server-io.ts";
@@ -41,6 +42,7 @@ export interface Context {
   readonly lastFlights: LastFlights;
   /** Handshakes that begin. */
   readonly beginnings: Rate;
+  readonly networkBeginnings: NetworkRates;
   /** Fatal alerts to handshakes. */
   readonly alerts: Rate;
   /** The number of the datagram that is looked at. */

@@ -5,6 +5,7 @@ import type { Address, AssociationState, Principal } from "./association-state.t
 import type { CipherSuite } from "./cipher-suite.ts";
 import type { Flight } from "./flight.ts";
 import type { Choice, Offer } from "./hello.ts";
+import type { ClientHello } from "./messages/client-hello.ts";
 import type { HandshakeMessage } from "./messages/handshake-header.ts";
 import { networkOf } from "./network.ts";
 import type { Parked } from "./parked.ts";
@@ -58,7 +59,8 @@ const FIXED_BYTES = 2_048;
 export class Handshake implements Deadline, Linked<Handshake> {
   readonly address: Address;
   readonly network: string;
-  readonly offer: Offer;
+  /** Without extensions until the handshake begins. */
+  offer: Offer;
   /** The ClientHello with the cookie, for the transcript. */
   readonly helloMessage: HandshakeMessage;
   /** It is dropped then. */
@@ -110,7 +112,7 @@ export class Handshake implements Deadline, Linked<Handshake> {
 
   constructor(start: {
     readonly address: Address;
-    readonly offer: Offer;
+    readonly hello: ClientHello;
     readonly helloMessage: HandshakeMessage;
     readonly record: number;
     readonly reassembler: Reassembler;
@@ -119,7 +121,7 @@ export class Handshake implements Deadline, Linked<Handshake> {
   }) {
     this.address = start.address;
     this.network = networkOf(start.address);
-    this.offer = start.offer;
+    this.offer = { hello: start.hello, extensions: {} };
     this.helloMessage = start.helloMessage;
     this.nextRecord = start.record;
     // ServerHello takes the numbers of the hello that it answers (RFC 6347 §4.2.2).

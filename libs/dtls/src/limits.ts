@@ -18,6 +18,9 @@ export interface DtlsLimits {
   /** Handshakes that may begin in a second, and at once: a reconnecting fleet must not delay the records of others. */
   readonly handshakesPerSecond: number;
   readonly handshakeBurst: number;
+  /** Of them, from one network. */
+  readonly networkHandshakesPerSecond: number;
+  readonly networkHandshakeBurst: number;
   /** Computations that were asked for and not answered; further ones wait. */
   readonly maxComputations: number;
   /** Computations that wait for their turn; with more, no handshake with certificates begins. */
@@ -77,6 +80,8 @@ export const DEFAULT_DTLS_LIMITS: DtlsLimits = {
   wrongKeyTimeoutMs: 5_000,
   handshakesPerSecond: 2_000,
   handshakeBurst: 200,
+  networkHandshakesPerSecond: 500,
+  networkHandshakeBurst: 100,
   maxComputations: 64,
   maxWaitingComputations: 1_000,
   maxPeerCidBytes: 32,

@@ -79,11 +79,19 @@ function beginLookup(
 
 /** What was found is only a hint until it opens a record that is newer than its mark; nothing is claimed for less (RFC 9146 §6). */
 function takeFound(context: Context, lookup: Lookup, state: AssociationState): void {
-  const own = context.associations.byId(state.id);
   const foundCid = state.ownCid === undefined ? undefined : cidText(state.ownCid);
-  if (own !== undefined || foundCid !== lookup.cid) {
-    for (const _ of lookup.parked.arrivals) drop(context, "unknownAssociation");
+  if (foundCid !== lookup.cid || !context.options.suites.includes(state.suite)) {
+    // RFC 9146 §3: once a Connection ID is negotiated, it is in all records.
+    const reason = lookup.cid === undefined && foundCid !== undefined ? "cidMissing" : "unknownAssociation";
+    for (const _ of lookup.parked.arrivals) drop(context, reason);
     endLookup(context, lookup);
+    return;
+  }
+  const own = context.associations.byId(state.id);
+  if (own !== undefined) {
+    const arrivals = lookup.parked.takeAll();
+    endLookup(context, lookup);
+    receiveParked(context, own, arrivals);
     return;
   }
   const association = new LiveAssociation(state, context.keys.put(state.suite, state));

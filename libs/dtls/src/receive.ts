@@ -50,6 +50,7 @@ export function countFailedOpen(context: Context, association: LiveAssociation):
 /** Takes what was opened of one datagram: where the associations are now is decided after all of it (RFC 9146 §6), and told before what they said. */
 export function receive(context: Context, opened: readonly Opened[]): void {
   for (const association of new Set(opened.map((record) => record.association))) {
+    if (association.isClosed) continue;
     noteHeard(
       context,
       association,

@@ -131,6 +131,8 @@ export interface Association {
   readonly provisional: boolean;
   readonly hasCid: boolean;
   readonly createdAtMs: number;
+  /** Records that named it and did not open. */
+  readonly failedOpens: number;
 }
 
 /** What the machine gives back, in the order in which it is to be performed. */

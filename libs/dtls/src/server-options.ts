@@ -1,5 +1,9 @@
+import assert from "node:assert";
 import type { KeyObject } from "node:crypto";
 import type { Random } from "@ferry/coap";
+import { cipherSuite } from "./cipher-suite.ts";
+import { MAX_CONNECTION_ID_BYTES, MIN_CONNECTION_ID_BYTES } from "./connection-id.ts";
+import { MAX_DATAGRAM_BYTES, MIN_DATAGRAM_BYTES } from "./flight.ts";
 import type { DtlsLimits } from "./limits.ts";
 import type { ServerIdentity } from "./server-io.ts";
 
@@ -31,4 +35,17 @@ export interface DtlsServerOptions {
   /** How clients may show their key, the most wanted first. They always must: there is no handshake with a nameless client. */
   readonly clientCertificates: readonly CertificateKind[];
   readonly limits?: Partial<DtlsLimits>;
+}
+
+/** What whoever makes a server must have checked before. */
+export function checkOptions({ suites, cidLengthBytes, cookieKeys, mtuBytes, slot }: DtlsServerOptions): void {
+  for (const id of suites) assert(cipherSuite(id) !== undefined, `cipher suite ${id} is not spoken here`);
+  const hasCidLength = cidLengthBytes >= MIN_CONNECTION_ID_BYTES && cidLengthBytes <= MAX_CONNECTION_ID_BYTES;
+  assert(
+    cidLengthBytes === 0 || hasCidLength,
+    `a Connection ID has 8 to 12 bytes, or 0 for none, not ${cidLengthBytes}`,
+  );
+  assert(cookieKeys.length > 0, "cookies need a key");
+  assert(mtuBytes >= MIN_DATAGRAM_BYTES && mtuBytes <= MAX_DATAGRAM_BYTES, `mtuBytes is ${mtuBytes}, not 576 to 1452`);
+  assert(Number.isInteger(slot) && slot >= 0 && slot <= 0xff, `slot is ${slot}, not 0 to 255`);
 }

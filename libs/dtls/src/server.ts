@@ -16,6 +16,7 @@ import { KeyRing } from "./key-ring.ts";
 import { LastFlights } from "./last-flights.ts";
 import { DEFAULT_DTLS_LIMITS } from "./limits.ts";
 import { endLookup, lookUp, takeLookupAnswer } from "./lookup.ts";
+import { NetworkRates } from "./network-rates.ts";
 import type { Arrival } from "./parked.ts";
 import { type OpenQuestion, Questions } from "./questions.ts";
 import { Rate } from "./rate.ts";
@@ -23,7 +24,7 @@ import { countFailedOpen, type Opened, open, receive } from "./receive.ts";
 import { CONTENT_TYPE, parseRecords } from "./record.ts";
 import { ALERT_LEVEL, sendAlert, sendRecord, takeLeave } from "./send.ts";
 import type { Answer, AssociationSnapshot, DtlsServerInput, DtlsServerOutput } from "./server-io.ts";
-import type { DtlsServerOptions } from "./server-options.ts";
+import { checkOptions, type DtlsServerOptions } from "./server-options.ts";
 
 /** How much a {@link DtlsServer} holds at the moment, for gauges and for tests that want it empty. */
 export interface DtlsServerUsage {
@@ -62,7 +63,9 @@ export class DtlsServer implements Machine<DtlsServerInput, DtlsServerOutput> {
 
   constructor(options: DtlsServerOptions) {
     const limits = { ...DEFAULT_DTLS_LIMITS, ...options.limits };
+    checkOptions(options);
     const { handshakesPerSecond, handshakeBurst, alertsPerSecond, alertBurst } = limits;
+    const { networkHandshakesPerSecond, networkHandshakeBurst } = limits;
     const deadlines = new DeadlineQueue<Due>();
     this.#context = {
       options,
@@ -76,6 +79,7 @@ export class DtlsServer implements Machine<DtlsServerInput, DtlsServerOutput> {
       lookups: new Map(),
       lastFlights: new LastFlights(limits, deadlines),
       beginnings: new Rate({ perSecond: handshakesPerSecond, burst: handshakeBurst }),
+      networkBeginnings: new NetworkRates({ perSecond: networkHandshakesPerSecond, burst: networkHandshakeBurst }),
       alerts: new Rate({ perSecond: alertsPerSecond, burst: alertBurst }),
       datagram: 0,
       nowMs: 0,
