@@ -2,11 +2,12 @@
  * What a device costs in Redis, and what a step costs: `node tests/bench/state.bench.ts [devices]`.
  *
  * Method: a Redis of its own on loopback; bytes are INFO's used_memory before and after `devices` NoSec devices with four observations each
- * (outbox settled); CPU is INFO's used_cpu of the server's main thread, and this process' own, over as many steps of one kind, 64 in flight, after a
+ * (outbox settled), then of as many with DTLS, each with an association with Connection ID and a session; CPU is INFO's used_cpu of the server's main thread, and this process' own, over as many steps of one kind, 64 in flight, after a
  * round to warm up; of the server's, the script alone (INFO commandstats; wall-clock, so crowded cores inflate it), the rest is the socket's. The price of settling, which goes beside Register and Update, is a line of its own.
  */
 import { randomBytes } from "node:crypto";
 import {
+  type AssociationHold,
   type DeviceRef,
   type DeviceStore,
   makeRegistrationId,
@@ -14,15 +15,22 @@ import {
   type NodeRef,
   type Observation,
   observationToken,
+  type Registration,
   SHARDS,
+  type StoredAssociation,
+  type StoredSession,
   shardOf,
 } from "@ferry/state";
-import { RedisConnection, RedisDeviceStore } from "@ferry/state/redis";
+import { RedisAssociationStore, RedisConnection, RedisDeviceStore } from "@ferry/state/redis";
 import { startRedis } from "@ferry/testing";
 import { Redis } from "ioredis";
 
 const DEVICES = Number(process.argv[2] ?? 20_000);
 const IN_FLIGHT = 64;
+const DAY_MS = 86_400_000;
+/** What @ferry/dtls-endpoint seals of an association by AEAD with Connection IDs both ways, or of a session. */
+const SEALED_BYTES = 102;
+const STAMP = Math.floor(Date.now() / 1000);
 const NODES: readonly [NodeRef, NodeRef] = [
   { slot: 0, bootId: "00000000000000a0" },
   { slot: 1, bootId: "00000000000000b1" },
@@ -44,17 +52,21 @@ interface BenchDevice extends DeviceRef {
   readonly observations: readonly Observation[];
   /** Its own address. */
   readonly peer: string;
+  readonly associationId: string;
+  readonly cid: Uint8Array;
 }
 
 const server = await startRedis();
 const info = new Redis(server.url);
 const connection = new RedisConnection({ url: server.url });
 const store = new RedisDeviceStore(connection);
+const associations = new RedisAssociationStore(connection);
 const devices = Array.from({ length: DEVICES }, (_, index) => makeDevice(`urn:dev:ops:ferry-meter-${index}`, index));
+const secureDevices = devices.map((_, index) => makeDevice(`urn:dev:ops:ferry-secure-${index}`, index));
 
 const empty = await usedMemory();
 const figures = [
-  await measure("register + 4 observations", (device) => register(store, device)),
+  await measure("register + 4 observations", (device) => register(store, device, "NO_SEC")),
   await measureSettling(),
 ];
 const perDevice = ((await usedMemory()) - empty) / DEVICES;
@@ -67,8 +79,28 @@ figures.push(
   await measure("get", (device) => store.get(device)),
   await measure("sweep, nothing to do", (_, index) => sweep(index % SHARDS, 1e9)),
 );
+
+await settleAll();
+const beforeSecure = await usedMemory();
+await round(async (_, index) => register(store, secureDevice(index), "PSK"), 0);
+await settleAll();
+const registered = await usedMemory();
+await round(async (_, index) => associations.put(association(secureDevice(index)), DAY_MS), 0);
+const associated = await usedMemory();
+await round(async (_, index) => associations.putSession(session(secureDevice(index)), DAY_MS), 0);
+const perSecureDevice = ((await usedMemory()) - beforeSecure) / DEVICES;
+figures.push(
+  await measure("association: mark", (_, index) => associations.mark(receivedBy(secureDevice(index)))),
+  await measure("association: reserve", (_, index) => associations.reserve(receivedBy(secureDevice(index)))),
+  await measure("association: find by Connection ID", (_, index) => associations.findByCid(secureDevice(index).cid)),
+  await measure("association: claim", (_, index) => {
+    const { association, ttlMs } = receivedBy(secureDevice(index));
+    return associations.claim({ association, node: NODES[1], ttlMs, nowMs: Date.now() });
+  }),
+);
 const lines = [
   `${DEVICES} devices: ${Math.round(perDevice)} bytes each (budget 1300)`,
+  `${DEVICES} with DTLS: ${Math.round(perSecureDevice)} bytes each (budget 2100): registration ${Math.round((registered - beforeSecure) / DEVICES)}, association ${Math.round((associated - registered) / DEVICES)}, session ${Math.round(perSecureDevice - (associated - beforeSecure) / DEVICES)}`,
   ...figures.map(
     ({ name, redisUs, scriptUs, clientUs }) =>
       `${name}: Redis ${redisUs.toFixed(1)} µs (script ${scriptUs.toFixed(1)}), client ${clientUs.toFixed(1)} µs`,
@@ -78,6 +110,45 @@ process.stdout.write(`${lines.join("\n")}\n`);
 info.disconnect();
 await connection.close();
 await server.stop();
+
+function secureDevice(index: number): BenchDevice {
+  return secureDevices[index % DEVICES] as BenchDevice; // Below the length.
+}
+
+function association({ tenant, endpoint, associationId, cid, peer }: BenchDevice): StoredAssociation {
+  return {
+    id: associationId,
+    device: { tenant, endpoint },
+    securityMode: "PSK",
+    suite: 0xc0a8,
+    cid,
+    createdAtMs: Date.now(),
+    sealed: randomBytes(SEALED_BYTES),
+    owner: NODES[0],
+    stamp: STAMP,
+    sendCeiling: 1024,
+    mark: { newest: 1, window: new Uint8Array(8) },
+    address: peer,
+  };
+}
+
+/** What the device's first owner shows when it stores its mark. */
+function receivedBy(device: BenchDevice): AssociationHold & Pick<StoredAssociation, "mark" | "address"> {
+  const { id, device: ref, mark, address } = association(device);
+  return {
+    association: { id, device: ref },
+    node: NODES[0],
+    stamp: STAMP,
+    ceiling: 1024,
+    ttlMs: DAY_MS,
+    mark,
+    address,
+  };
+}
+
+function session({ tenant, endpoint }: BenchDevice): StoredSession {
+  return { id: randomBytes(32), device: { tenant, endpoint }, sealed: randomBytes(SEALED_BYTES) };
+}
 
 function makeDevice(endpoint: string, index: number): BenchDevice {
   const shard = shardOf("default", endpoint);
@@ -90,15 +161,21 @@ function makeDevice(endpoint: string, index: number): BenchDevice {
     }),
   );
   const peer = `198.18.${index >> 8}.${index & 0xff}:56830`;
-  return { tenant: "default", endpoint, registrationId: makeRegistrationId(shard, randomBytes), observations, peer };
+  const registrationId = makeRegistrationId(shard, randomBytes);
+  const associationId = randomBytes(9).toString("base64url");
+  return { tenant: "default", endpoint, registrationId, observations, peer, associationId, cid: randomBytes(8) };
 }
 
 /** Sweeps and settles what the registrations left in the outbox; per entry. */
 async function measureSettling(): Promise<Figure> {
   const meter = await startMeter();
+  return { name: "hand over and settle an outbox entry", ...(await meter(await settleAll())) };
+}
+
+async function settleAll(): Promise<number> {
   let settled = 0;
   for (let shard = 0; shard < SHARDS; shard++) settled += await settleShard(shard);
-  return { name: "hand over and settle an outbox entry", ...(await meter(settled)) };
+  return settled;
 }
 
 /** Two rounds over all devices; the second counts. */
@@ -132,7 +209,11 @@ async function round(step: (device: BenchDevice, index: number) => Promise<unkno
   );
 }
 
-function register(devices: DeviceStore, device: BenchDevice): Promise<unknown> {
+function register(
+  devices: DeviceStore,
+  device: BenchDevice,
+  securityMode: Registration["securityMode"],
+): Promise<unknown> {
   const { tenant, endpoint, registrationId, observations, peer } = device;
   return devices.register({
     registration: {
@@ -145,7 +226,7 @@ function register(devices: DeviceStore, device: BenchDevice): Promise<unknown> {
       queueMode: false,
       objectLinks: OBJECT_LINKS,
       profile: "meter",
-      securityMode: "NO_SEC",
+      securityMode,
       peer,
     },
     digest: randomBytes(12).toString("base64url"),

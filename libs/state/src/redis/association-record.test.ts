@@ -136,7 +136,7 @@ describe("the packed session", () => {
   });
 });
 
-/** What the endpoint seals: keys and salts of both directions, Connection ID, principal, nonce, key id and tag. */
+/** More than the endpoint seals with any cipher suite. */
 const SEALED_BYTES = 160;
 const LONGEST_ADDRESS = "[2001:0db8:ffff:ffff:ffff:ffff:ffff:ffff]:65535";
 

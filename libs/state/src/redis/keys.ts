@@ -61,7 +61,7 @@ export function peerKey(peer: string): string {
   return `${addressPrefix(peer)}a:${peer}`;
 }
 
-/** `lw:{a3f}:c:<address>`: id and device of the DTLS association that was last heard at a source address, see association-pointers.ts. */
+/** `lw:{a3f}:c:<address>`: name of the device whose DTLS association was last heard at a source address, see association-pointers.ts. */
 export function associationAddressKey(address: string): string {
   return `${addressPrefix(address)}c:${address}`;
 }
@@ -71,7 +71,7 @@ function addressPrefix(address: string): string {
   return `lw:{a${hex(hash("sha256", address, "buffer").readUInt8(0), 2)}}:`;
 }
 
-/** `lw:{c0a3}:cid:<hex>`: id and device of the DTLS association of a Connection ID; the slot is by the 12 random bits behind its version. */
+/** `lw:{c0a3}:cid:<hex>`: name of the device whose DTLS association has a Connection ID; the slot is by the 12 random bits behind its version. */
 export function cidKey(cid: Uint8Array): string {
   const shard = (((cid[0] ?? 0) << 8) | (cid[1] ?? 0)) & 0xfff;
   return `lw:{c${hex(shard, 3)}}:cid:${Buffer.from(cid).toString("hex")}`;

@@ -70,12 +70,14 @@ export class RedisAssociationStore implements AssociationStore {
   }
 
   async findByCid(cid: Uint8Array): Promise<StoredAssociation | undefined> {
-    const association = await this.#follow(await this.#pointers.byCid(cid));
+    const device = await this.#pointers.byCid(cid);
+    const association = device && (await this.get(device));
     return association?.cid !== undefined && Buffer.compare(association.cid, cid) === 0 ? association : undefined;
   }
 
   async findByAddress(address: string): Promise<StoredAssociation | undefined> {
-    const association = await this.#follow(await this.#pointers.byAddress(address));
+    const device = await this.#pointers.byAddress(address);
+    const association = device && (await this.get(device));
     return association?.address === address ? association : undefined;
   }
 
@@ -163,12 +165,6 @@ export class RedisAssociationStore implements AssociationStore {
     if (type !== "done") return lost(type);
     await this.#movePointers(device, due, ttlMs, replaced);
     return { type };
-  }
-
-  /** The association that a hint leads to, if that is still it. */
-  async #follow(hint: AssociationRef | undefined): Promise<StoredAssociation | undefined> {
-    const association = hint && (await this.get(hint.device));
-    return association?.id === hint?.id ? association : undefined;
   }
 
   /** Lets hints follow an association. Nobody waits for it, and what an outage costs is only a hint. */
