@@ -1,8 +1,10 @@
+import { randomBytes } from "node:crypto";
 import { CODE, OPTION, stringOption, uintOption } from "@ferry/coap";
-import { startMinimalServer } from "@ferry/testing";
+import { DTLS_KEYS, DtlsAnswers, type MinimalDtls, makeDtlsServer, startMinimalServer } from "@ferry/testing";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import type { DeviceEvent } from "./device-io.ts";
 import { type Fleet, type FleetOptions, runFleet, startFleet } from "./fleet.ts";
+import type { DeviceSecurity } from "./secured-device.ts";
 import { countingSignal } from "./signals.ts";
 
 const open: (() => Promise<void>)[] = [];
@@ -10,8 +12,8 @@ afterEach(async () => {
   for (const close of open.splice(0).reverse()) await close();
 });
 
-async function server(): Promise<Awaited<ReturnType<typeof startMinimalServer>>> {
-  const started = await startMinimalServer();
+async function server(dtls?: MinimalDtls): Promise<Awaited<ReturnType<typeof startMinimalServer>>> {
+  const started = await startMinimalServer(dtls);
   open.push(() => started.close());
   return started;
 }
@@ -98,5 +100,71 @@ describe("a fleet", () => {
     );
     expect(await done).toMatchObject({ devices: 3, registrations: 3, deregistrations: 3, registered: 0 });
     expect(reports.at(-1)).toBe(3);
+  });
+});
+
+describe("a fleet behind DTLS", () => {
+  /** A server that knows sim-0 to sim-19 by their shared keys, and a fleet of as many as told. */
+  async function securedFleet(
+    count: number,
+    security: Omit<DeviceSecurity, "credential">,
+  ): Promise<{ lwm2m: Awaited<ReturnType<typeof server>>; started: Fleet }> {
+    const answers = new DtlsAnswers();
+    for (let index = 0; index < 20; index++) answers.addPsk(`sim-${index}`);
+    const lwm2m = await server({ answers, server: makeDtlsServer({ random: randomBytes, wallMs: () => Date.now() }) });
+    const started = await fleet({
+      server: { host: "127.0.0.1", port: lwm2m.port },
+      count,
+      registrationsPerSecond: 1000,
+      device: () => ({ transmission: { ackTimeoutMs: 50, maxRetransmit: 2 } }),
+      security: (endpoint) => ({
+        ...security,
+        credential: { type: "psk", identity: Buffer.from(endpoint), key: DTLS_KEYS.psk },
+      }),
+    });
+    await until(() => started.progress.registered === count);
+    return { lwm2m, started };
+  }
+
+  it("registers all its devices, one handshake each, and deregisters them when it stops", async () => {
+    const { lwm2m, started } = await securedFleet(20, { ownCidLengthBytes: 0 });
+    expect(lwm2m.registrations.size).toBe(20);
+    await started.stop();
+    open.pop();
+    expect(lwm2m.registrations.size).toBe(0);
+    expect(started.progress).toMatchObject({
+      handshakes: 20,
+      resumptions: 0,
+      handshakeFailures: 0,
+      deregistrations: 20,
+    });
+  });
+
+  it("goes on from a new source port without a handshake when it has Connection IDs", async () => {
+    const { lwm2m, started } = await securedFleet(1, { ownCidLengthBytes: 0 });
+    await started.rebind("sim-0");
+    started.handle("sim-0", { type: "update" });
+    await until(() => lwm2m.updates === 1);
+    expect(started.progress).toMatchObject({ handshakes: 1, resumptions: 0, registrations: 1 });
+  });
+
+  it("resumes its session from a new source port when it has none", async () => {
+    const { started } = await securedFleet(1, {});
+    await started.rebind("sim-0");
+    started.handle("sim-0", { type: "update" });
+    await until(() => started.progress.unanswered === 1);
+    started.handle("sim-0", { type: "register" });
+    await until(() => started.progress.registrations === 2);
+    expect(started.progress).toMatchObject({ handshakes: 1, resumptions: 1, unanswered: 1 });
+  });
+
+  it("makes a full handshake and registers anew when a device is switched off and on", async () => {
+    const { lwm2m, started } = await securedFleet(1, { ownCidLengthBytes: 0 });
+    const { registrationId } = lwm2m.registrations.get("sim-0") ?? {};
+    started.reboot("sim-0");
+    expect(started.progress.registered).toBe(0);
+    await until(() => started.progress.registered === 1);
+    expect(started.progress).toMatchObject({ handshakes: 2, resumptions: 0, registrations: 2 });
+    expect(lwm2m.registrations.get("sim-0")?.registrationId).not.toBe(registrationId);
   });
 });

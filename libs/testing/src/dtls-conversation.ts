@@ -93,6 +93,27 @@ export class DtlsAnswers {
   }
 }
 
+/** A server with the test keys that allows all there is, but for what is said otherwise. */
+export function makeDtlsServer(
+  options: Pick<DtlsServerOptions, "random" | "wallMs"> & Partial<DtlsServerOptions>,
+): DtlsServer {
+  return new DtlsServer({
+    slot: 1,
+    suites: [...CIPHER_SUITES.keys()],
+    cidLengthBytes: 8,
+    cookieKeys: [createSecretKey(Buffer.alloc(32, 7))],
+    extendedMasterSecret: "prefer",
+    nonce: "stamped",
+    mtuBytes: 1200,
+    identity: {
+      rawPublicKey: { privateKey: DTLS_KEYS.server, publicKey: DTLS_KEYS.serverPublicKey },
+      certificate: () => ({ privateKey: DTLS_KEYS.server, chain: [DTLS_KEYS.serverCertificate] }),
+    },
+    clientCertificates: ["rawPublicKey", "x509"],
+    ...options,
+  });
+}
+
 /** The far end of a client in a {@link DtlsConversation}. */
 export interface DtlsConversationClient {
   readonly client: DtlsClient;
@@ -224,21 +245,10 @@ export class DtlsConversation {
   }
 
   #newServer(): DtlsServer {
-    return new DtlsServer({
+    return makeDtlsServer({
       random: this.#random.bytes,
       wallMs: () => WALL_MS + this.#nowMs,
       slot: this.#slot,
-      suites: [...CIPHER_SUITES.keys()],
-      cidLengthBytes: 8,
-      cookieKeys: [createSecretKey(Buffer.alloc(32, 7))],
-      extendedMasterSecret: "prefer",
-      nonce: "stamped",
-      mtuBytes: 1200,
-      identity: {
-        rawPublicKey: { privateKey: DTLS_KEYS.server, publicKey: DTLS_KEYS.serverPublicKey },
-        certificate: () => ({ privateKey: DTLS_KEYS.server, chain: [DTLS_KEYS.serverCertificate] }),
-      },
-      clientCertificates: ["rawPublicKey", "x509"],
       ...this.#options.server,
     });
   }

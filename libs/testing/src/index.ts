@@ -4,6 +4,7 @@ export {
   DtlsConversation,
   type DtlsConversationClient,
   type DtlsConversationOptions,
+  makeDtlsServer,
 } from "./dtls-conversation.ts";
 export { DTLS_KEYS } from "./dtls-keys.ts";
 export { MissingToolError, ProcessStartError } from "./errors.ts";
@@ -24,7 +25,12 @@ export {
 } from "./leshan-device.ts";
 export { ACK, CON, type Fields, Lockstep, LockstepPeer, NON, RST } from "./lockstep.ts";
 export { LossyLink, type LossyLinkOptions } from "./lossy-link.ts";
-export { type MinimalRegistration, type MinimalServer, startMinimalServer } from "./minimal-server.ts";
+export {
+  type MinimalDtls,
+  type MinimalRegistration,
+  type MinimalServer,
+  startMinimalServer,
+} from "./minimal-server.ts";
 export { type Ended, endPrograms, Program, runProgram } from "./program.ts";
 export { type RedisClusterProcess, startRedisCluster } from "./redis-cluster-process.ts";
 export { type RedisProcess, startRedis } from "./redis-process.ts";

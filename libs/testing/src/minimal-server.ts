@@ -1,10 +1,20 @@
 import { randomBytes } from "node:crypto";
 import { CODE, CoapStack, OPTION, type PeerKey, type StackInput, type StackOutput, stringOption } from "@ferry/coap";
+import type { DtlsServer, DtlsServerInput, DtlsServerOutput } from "@ferry/dtls";
 import { parseUplink } from "@ferry/lwm2m";
-import { driveMachine, openUdpSocket } from "@ferry/runtime";
+import { driveMachine, type MachineDriver, openUdpSocket } from "@ferry/runtime";
+import type { DtlsAnswers } from "./dtls-conversation.ts";
 
 type Of<Type extends StackOutput["type"]> = Extract<StackOutput, { readonly type: Type }>;
 type Request = Extract<StackInput, { readonly type: "request" }>;
+
+/** What a server on DTLS needs. */
+export interface MinimalDtls {
+  readonly server: DtlsServer;
+  readonly answers: DtlsAnswers;
+}
+
+const DTLS_PEER = "dtls:";
 
 /** What a device registered. */
 export interface MinimalRegistration {
@@ -31,8 +41,24 @@ export interface MinimalServer {
   close(): Promise<void>;
 }
 
-/** Starts a server on 127.0.0.1 to test clients against. */
-export async function startMinimalServer(): Promise<MinimalServer> {
+/** A DTLS server that sends through a socket, and hands on what it hears as from `dtls:<association>`. */
+function driveDtls(
+  { server, answers }: MinimalDtls,
+  send: (bytes: Uint8Array, peer: PeerKey) => void,
+  hear: (bytes: Uint8Array, peer: PeerKey) => void,
+): MachineDriver<DtlsServerInput> {
+  const driver = driveMachine<DtlsServerInput, DtlsServerOutput>(server, (output) => {
+    if (output.type === "send") send(output.bytes, output.address);
+    if (output.type === "received") hear(output.bytes, `${DTLS_PEER}${output.association.id}`);
+    if (output.type !== "question") return;
+    const answer = answers.answer(output.question, 0);
+    if (answer !== undefined) driver.handle({ type: "answer", question: output.id, answer });
+  });
+  return driver;
+}
+
+/** Starts a server on 127.0.0.1 to test clients against, with DTLS or, by default, in the clear. */
+export async function startMinimalServer(dtls?: MinimalDtls): Promise<MinimalServer> {
   const registrations = new Map<string, MinimalRegistration>();
   const notifications: Of<"notification">[] = [];
   const waiting = new Map<number, (outcome: Of<"response"> | Of<"failed">) => void>();
@@ -42,13 +68,24 @@ export async function startMinimalServer(): Promise<MinimalServer> {
   const socket = await openUdpSocket({
     host: "127.0.0.1",
     port: 0,
-    onDatagram: (bytes, peer) => driver.handle({ type: "datagram", peer, bytes }),
+    onDatagram: (bytes, peer) =>
+      secure === undefined
+        ? driver.handle({ type: "datagram", peer, bytes })
+        : secure.handle({ type: "datagram", address: peer, bytes }),
     onError: () => undefined,
   });
+  const secure =
+    dtls &&
+    driveDtls(
+      dtls,
+      (bytes, peer) => socket.send(bytes, peer),
+      (bytes, peer) => driver.handle({ type: "datagram", peer, bytes }),
+    );
   const driver = driveMachine<StackInput, StackOutput>(new CoapStack({ random: randomBytes }), (output) => {
     switch (output.type) {
       case "send":
-        socket.send(output.bytes, output.peer);
+        if (secure === undefined) socket.send(output.bytes, output.peer);
+        else secure.handle({ type: "send", association: output.peer.slice(DTLS_PEER.length), bytes: output.bytes });
         break;
       case "request":
         driver.handle({ type: "respond", handle: output.handle, ...answer(output) });
@@ -116,6 +153,7 @@ export async function startMinimalServer(): Promise<MinimalServer> {
     },
     async close() {
       driver.stop();
+      secure?.stop();
       await socket.close();
     },
   };
