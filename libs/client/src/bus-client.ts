@@ -29,6 +29,7 @@ import { InvalidValueError, NoAnswerError } from "./errors.ts";
 import type {
   DeclaredDocument,
   DesiredValue,
+  DeviceDetails,
   DeviceSummary,
   FerryClient,
   RpcAnswer,
@@ -120,6 +121,15 @@ export class BusClient implements FerryClient {
       .map(toSummary)
       .filter((device) => tenant === undefined || device.tenant === tenant)
       .sort((a, b) => a.tenant.localeCompare(b.tenant) || a.endpoint.localeCompare(b.endpoint));
+  }
+
+  async device(endpoint: string, tenant: string = DEFAULT_TENANT): Promise<DeviceDetails | undefined> {
+    await this.#require("deviceState");
+    const key = deviceKey(tenant, endpoint);
+    const table = await readTable(this.#bus, this.#topic("deviceState"), { keep: (one) => one === key });
+    const { value, headers } = table.get(key) ?? {};
+    const state = value && decodeMessage(TOPICS.deviceState.type, value, headers?.[CONTENT_TYPE_HEADER]);
+    return state?.registration ? toDetails(state, state.registration) : undefined;
   }
 
   async tail(stream: Stream, { from, tenant, endpoint, signal, onRecord, onReady }: TailOptions): Promise<void> {
@@ -233,6 +243,36 @@ function toSummary(registration: lwm2m.v1.Registration.$Properties): DeviceSumma
     peer: registration.peer ?? "",
     lifetimeS: registration.lifetimeS ?? 0,
     registeredAtMs: toSafeNumber(registration.registeredAtMs),
+    securityMode: securityMode(registration.securityMode),
+  };
+}
+
+/** What an older release did not say was without security. */
+function securityMode(text: string | null | undefined): DeviceSummary["securityMode"] {
+  return text === "PSK" || text === "RPK" || text === "X509" ? text : "NO_SEC";
+}
+
+function toDetails(
+  { context, observations, association }: lwm2m.v1.DeviceStateRecord.$Properties,
+  registration: lwm2m.v1.Registration.$Properties,
+): DeviceDetails {
+  return {
+    ...toSummary(registration),
+    bindingMode: registration.bindingMode ?? "",
+    queueMode: registration.queueMode ?? false,
+    objectLinks: registration.objectLinks ?? "",
+    observations: (observations ?? []).filter(({ cancelled }) => !cancelled).map(({ paths }) => paths ?? []),
+    node: context?.node ?? "",
+    toldAtMs: toSafeNumber(context?.ingestTimeMs),
+    ...(association
+      ? {
+          association: {
+            suite: association.suite ?? "",
+            hasCid: association.hasCid ?? false,
+            createdAtMs: toSafeNumber(association.createdAtMs),
+          },
+        }
+      : {}),
   };
 }
 

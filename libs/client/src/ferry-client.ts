@@ -54,6 +54,30 @@ export interface DeviceSummary {
   readonly peer: string;
   readonly lifetimeS: number;
   readonly registeredAtMs: number;
+  /** How it proved who it is. */
+  readonly securityMode: "NO_SEC" | "PSK" | "RPK" | "X509";
+}
+
+/** A registered device, as its node told of it last. */
+export interface DeviceDetails extends DeviceSummary {
+  readonly bindingMode: string;
+  readonly queueMode: boolean;
+  /** Objects and Object Instances as the device sent them (RFC 6690). */
+  readonly objectLinks: string;
+  /** Paths of each of its observations. */
+  readonly observations: readonly (readonly string[])[];
+  /** The node, and when it told: when the device registered or changed its registration, an observation was made or ended, or its DTLS association changed. */
+  readonly node: string;
+  readonly toldAtMs: number;
+  /** The DTLS association by which it was last heard; absent without DTLS, or when that is not known. */
+  readonly association?: {
+    /** IANA name of the cipher suite. */
+    readonly suite: string;
+    /** Its records carry a Connection ID (RFC 9146): its address may change. */
+    readonly hasCid: boolean;
+    /** When its handshake ended. */
+    readonly createdAtMs: number;
+  };
 }
 
 /** What can be followed. */
@@ -105,6 +129,8 @@ export interface FerryClient {
    */
   desire(desired: DesiredValue): Promise<void>;
   devices(tenant?: string): Promise<readonly DeviceSummary[]>;
+  /** One device; undefined when it is not registered. `tenant`: `default` when absent. */
+  device(endpoint: string, tenant?: string): Promise<DeviceDetails | undefined>;
   /** Resolves when `signal` aborts. */
   tail(stream: Stream, options: TailOptions): Promise<void>;
   /** @throws {ProvisioningTimeoutError} nobody says in time what became of the documents */

@@ -5,6 +5,7 @@ import { ApiError, InvalidValueError, NoAnswerError } from "./errors.ts";
 import type {
   DeclaredDocument,
   DesiredValue,
+  DeviceDetails,
   DeviceSummary,
   FerryClient,
   RpcAnswer,
@@ -81,6 +82,15 @@ export class HttpClient implements FerryClient {
 
   devices(tenant?: string): Promise<readonly DeviceSummary[]> {
     return this.#json("GET", `/api/v1/devices${query({ tenant })}`);
+  }
+
+  async device(endpoint: string, tenant?: string): Promise<DeviceDetails | undefined> {
+    try {
+      return await this.#json("GET", `/api/v1/devices/${encodeURIComponent(endpoint)}${query({ tenant })}`);
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return undefined;
+      throw error;
+    }
   }
 
   async tail(stream: Stream, { from, tenant, endpoint, signal, onRecord, onReady }: TailOptions): Promise<void> {

@@ -3,6 +3,7 @@ export { ApiError, InvalidValueError, NoAnswerError } from "./errors.ts";
 export {
   type DeclaredDocument,
   type DesiredValue,
+  type DeviceDetails,
   type DeviceSummary,
   type FerryClient,
   type RpcAnswer,

@@ -57,6 +57,7 @@ describe("the HTTP API", () => {
     expect(validator.version).toBe("3.1");
     expect(Object.keys((body as { paths: object }).paths)).toEqual([
       "/api/v1/devices",
+      "/api/v1/devices/{endpoint}",
       "/api/v1/rpc",
       "/api/v1/desired-values",
       "/api/v1/records/{stream}",
@@ -184,6 +185,14 @@ describe("a token for one tenant", () => {
   it("sees its devices only, whatever it asks for", async () => {
     const { body } = await ask("GET", "/api/v1/devices?tenant=default", { token: ACME });
     expect((body as { endpoint: string }[]).map(({ endpoint }) => endpoint)).toEqual(["theirs"]);
+  });
+
+  it("is shown its devices only, whatever it asks for", async () => {
+    expect((await ask("GET", "/api/v1/devices/theirs?tenant=default", { token: ACME })).status).toBe(200);
+    expect(await ask("GET", "/api/v1/devices/ours?tenant=default", { token: ACME })).toEqual({
+      status: 404,
+      body: { message: "ours is not registered" },
+    });
   });
 
   it("asks its devices only, whatever the request says", async () => {

@@ -112,6 +112,15 @@ export async function createApi({ client, authentication, logger, stopping }: Ap
     ({ principal, query }) => client.devices(principal.tenant ?? query.tenant),
   );
 
+  api.get<{ Params: { endpoint: string }; Querystring: { tenant?: string } }>(
+    "/api/v1/devices/:endpoint",
+    { schema: SCHEMAS.device },
+    async ({ principal, params, query }, reply) => {
+      const device = await client.device(params.endpoint, principal.tenant ?? query.tenant);
+      return device ?? reply.code(404).send({ message: `${quote(params.endpoint)} is not registered` });
+    },
+  );
+
   api.post<{ Body: RpcCall }>("/api/v1/rpc", { schema: SCHEMAS.rpc }, ({ principal, body }) =>
     client.rpc(principal.tenant === undefined ? body : { ...body, tenant: principal.tenant }),
   );

@@ -38,7 +38,7 @@ const ndjson = "One JSON value a line.";
 
 /** What each route takes: checked, and shown in the OpenAPI document. */
 export const SCHEMAS: Readonly<
-  Record<"devices" | "rpc" | "desire" | "records" | "declared" | "apply" | "diff" | "remove", object>
+  Record<"devices" | "device" | "rpc" | "desire" | "records" | "declared" | "apply" | "diff" | "remove", object>
 > = {
   devices: {
     summary: "Registered devices",
@@ -46,6 +46,21 @@ export const SCHEMAS: Readonly<
       type: "object",
       additionalProperties: false,
       properties: { tenant: { ...text, description: "Only those of this tenant." } },
+    },
+  },
+  device: {
+    summary:
+      "One registered device: its registration, its observations, and the DTLS association by which it was last heard",
+    description: "As its node told of it last. Answers 404 when it is not registered.",
+    params: {
+      type: "object",
+      required: ["endpoint"],
+      properties: { endpoint: { type: "string", minLength: 1, description: "LwM2M Endpoint Client Name." } },
+    },
+    querystring: {
+      type: "object",
+      additionalProperties: false,
+      properties: { tenant: { ...text, description: "`default` when absent." } },
     },
   },
   rpc: {

@@ -42,7 +42,9 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     simulateCommand,
     devCommand,
   ]) {
-    program.addCommand(command(terminal, ended).exitOverride().copyInheritedSettings(program));
+    const made = command(terminal, ended).copyInheritedSettings(program);
+    for (const below of made.commands) below.copyInheritedSettings(program);
+    program.addCommand(made);
   }
   program.addHelpText("after", EPILOGUE);
   try {

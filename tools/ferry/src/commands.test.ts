@@ -122,6 +122,15 @@ function describeCommands(way: string, start: () => Promise<Target>): void {
       expect(await ferry("devices", "--json", "--tenant", "acme")).toEqual({ code: 0, stdout: "", stderr: "" });
     });
 
+    it("devices show shows one of them", async () => {
+      expect((await ferry("devices", "show", "demo")).stdout).toMatch(/^endpoint {4}demo\n[^]*security {4}NO_SEC\n/);
+      expect(await ferry("devices", "show", "nobody")).toEqual({
+        code: 1,
+        stdout: "",
+        stderr: "ferry: nobody is not registered\n",
+      });
+    });
+
     it("tail follows the records of a device until Ctrl-C", async () => {
       const tail = new Program(MAIN, ["tail", "telemetry", "--endpoint", "demo", ...target.options]);
       await tail.prints(/following telemetry; Ctrl-C ends it\n/);

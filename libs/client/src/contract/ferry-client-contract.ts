@@ -155,7 +155,48 @@ export function describeFerryClient(name: string, { connect }: ClientHarness): v
           peer: "192.0.2.1:5683",
           lifetimeS: 300,
           registeredAtMs: 1_700_000_000_000,
+          securityMode: "NO_SEC",
         });
+      });
+
+      it("shows one, with its observations, and the DTLS association by which it was heard", async () => {
+        const context = { node: "transport-3", ingestTimeMs: 1_700_000_009_000 };
+        const observations = [
+          { paths: ["/3/0/9"] },
+          { paths: ["/3/0/7", "/3/0/8"] },
+          { paths: ["/3/0/1"], cancelled: true },
+        ];
+        const association = {
+          suite: "TLS_PSK_WITH_AES_128_CCM_8",
+          hasCid: true,
+          createdAtMs: 1_700_000_001_000,
+        };
+        await responder.register("acme", "meter/1", { context, observations, association }, "PSK");
+        expect(await client.device("meter/1", "acme")).toEqual({
+          tenant: "acme",
+          endpoint: "meter/1",
+          registrationId: "id-meter/1",
+          lwm2mVersion: "1.1",
+          profile: "meter",
+          peer: "192.0.2.1:5683",
+          lifetimeS: 300,
+          registeredAtMs: 1_700_000_000_000,
+          securityMode: "PSK",
+          bindingMode: "",
+          queueMode: false,
+          objectLinks: "",
+          observations: [["/3/0/9"], ["/3/0/7", "/3/0/8"]],
+          node: "transport-3",
+          toldAtMs: 1_700_000_009_000,
+          association,
+        });
+      });
+
+      it("shows nothing of a device that is not registered, or is another tenant's", async () => {
+        await responder.register("default", "x");
+        await responder.publish("deviceState", "default/x", null);
+        await responder.register("acme", "theirs");
+        expect([await client.device("x"), await client.device("theirs")]).toEqual([undefined, undefined]);
       });
     });
 

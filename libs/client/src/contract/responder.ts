@@ -42,8 +42,14 @@ export class Responder {
   }
 
   /** Makes a device registered. */
-  register(tenant: string, endpoint: string): Promise<void> {
+  register(
+    tenant: string,
+    endpoint: string,
+    more: Omit<lwm2m.v1.DeviceStateRecord.$Properties, "registration"> = {},
+    securityMode = "NO_SEC",
+  ): Promise<void> {
     const registration = {
+      securityMode,
       tenant,
       endpoint,
       registrationId: `id-${endpoint}`,
@@ -53,7 +59,7 @@ export class Responder {
       lifetimeS: 300,
       registeredAtMs: 1_700_000_000_000,
     };
-    const value = lwm2m.v1.DeviceStateRecord.encode({ registration }).finish();
+    const value = lwm2m.v1.DeviceStateRecord.encode({ ...more, registration }).finish();
     return this.publish("deviceState", deviceKey(tenant, endpoint), value);
   }
 
