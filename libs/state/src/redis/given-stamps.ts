@@ -1,5 +1,5 @@
-/** Most associations whose last stamp is remembered; beyond it the longest known go first. */
-const MAX_GIVEN_STAMPS = 65_536;
+/** Most associations whose last stamp is remembered; beyond it that which was not claimed for longest goes first. */
+export const MAX_GIVEN_STAMPS = 65_536;
 
 /**
  * The stamps that this process was given and that the clock is not beyond.
