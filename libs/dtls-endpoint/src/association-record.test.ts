@@ -88,7 +88,8 @@ describe("a stored association", () => {
       fc.property(associations, (association) => {
         const shown = Buffer.from(store(association).sealed);
         for (const { key, macKey } of [association.server, association.client]) {
-          for (const secret of [key, macKey]) if (secret.length > 0) expect(shown.includes(Buffer.from(secret))).toBe(false);
+          for (const secret of [key, macKey])
+            if (secret.length > 0) expect(shown.includes(Buffer.from(secret))).toBe(false);
         }
       }),
     );

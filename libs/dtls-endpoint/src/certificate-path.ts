@@ -1,0 +1,135 @@
+import { ALERT, type AlertDescription } from "@ferry/dtls";
+import type { DeviceCertificate } from "./certificate.ts";
+
+/** CAs between a device's certificate and the trust anchor. */
+export const MAX_INTERMEDIATES = 4;
+
+/** Whether a chain leads to a trust anchor. */
+export type PathVerdict =
+  | { readonly type: "trusted"; readonly anchor: DeviceCertificate }
+  | { readonly type: "refused"; readonly alert: AlertDescription; readonly reason: string };
+
+/** What a path is judged by. */
+export interface PathTerms {
+  /** Certificates of CAs; each ends the path, whoever has signed it. */
+  readonly anchors: readonly DeviceCertificate[];
+  /** What the device sent beside its own certificate, in any order. */
+  readonly intermediates: readonly DeviceCertificate[];
+  /** Ms since 1970. */
+  readonly nowMs: number;
+  /** Whether a revocation list of this issuer has the certificate. */
+  readonly isRevoked: (certificate: DeviceCertificate, issuer: DeviceCertificate) => boolean;
+}
+
+type Refusal = Extract<PathVerdict, { type: "refused" }>;
+
+/**
+ * Looks for a path from a device's certificate to one of the anchors (RFC 5280 §6.1): signatures, validity, basicConstraints with path length, key usage, and
+ * revocation where there is a list. Name constraints and policies are not understood: a certificate in which they are critical is refused.
+ */
+export function findPath(leaf: DeviceCertificate, terms: PathTerms): PathVerdict {
+  const own = problemOf(leaf, terms.nowMs, "the device's certificate");
+  if (own !== undefined) return own;
+  if (!leaf.isForClients) {
+    return refused(
+      ALERT.UNSUPPORTED_CERTIFICATE,
+      "the device's certificate is not for clients: its key usage must allow digitalSignature, its extended key usage clientAuth",
+    );
+  }
+  return follow(leaf, terms.intermediates.slice(0, MAX_INTERMEDIATES), 0, terms);
+}
+
+/** What is wrong with a certificate by itself. */
+export function problemOf(
+  { x509, unknownCritical }: DeviceCertificate,
+  nowMs: number,
+  what: string,
+): Refusal | undefined {
+  const from = x509.validFromDate.getTime();
+  const to = x509.validToDate.getTime();
+  // A date that cannot be read is NaN, and in no range.
+  if (!(nowMs >= from)) return refused(ALERT.CERTIFICATE_EXPIRED, `${what} is not valid before ${x509.validFrom}`);
+  if (!(nowMs <= to)) return refused(ALERT.CERTIFICATE_EXPIRED, `${what} expired at ${x509.validTo}: renew it`);
+  if (unknownCritical.length === 0) return undefined;
+  return refused(
+    ALERT.UNSUPPORTED_CERTIFICATE,
+    `${what} has critical extensions that are not understood here: ${unknownCritical.join(", ")}`,
+  );
+}
+
+/** Depth first; each intermediate is used once, so that there is an end. `below`: CAs between the device's certificate and this one, itself included. */
+function follow(
+  certificate: DeviceCertificate,
+  unused: readonly DeviceCertificate[],
+  below: number,
+  terms: PathTerms,
+): PathVerdict {
+  let refusal: Refusal | undefined;
+  for (const anchor of terms.anchors) {
+    const verdict = step(certificate, anchor, below, terms);
+    if (verdict === "signed") return { type: "trusted", anchor };
+    if (verdict !== "notSigned") refusal ??= verdict;
+  }
+  for (const issuer of unused) {
+    const verdict = step(certificate, issuer, below, terms);
+    if (verdict === "notSigned") continue;
+    if (verdict !== "signed") {
+      refusal ??= verdict;
+      continue;
+    }
+    const rest = unused.filter((one) => one !== issuer);
+    const further = follow(issuer, rest, below + 1, terms);
+    if (further.type === "trusted") return further;
+    refusal ??= further;
+  }
+  return (
+    refusal ??
+    refused(
+      ALERT.UNKNOWN_CA,
+      `no CA that is trusted here has signed it: its issuer is ${oneLine(certificate.x509.issuer)}`,
+    )
+  );
+}
+
+/** Whether `issuer` may and did sign a certificate. */
+function step(
+  certificate: DeviceCertificate,
+  issuer: DeviceCertificate,
+  below: number,
+  { nowMs, isRevoked }: PathTerms,
+): "signed" | "notSigned" | Refusal {
+  // checkIssued compares names and key identifiers; the signature decides.
+  if (!certificate.x509.checkIssued(issuer.x509) || !verifies(certificate, issuer)) return "notSigned";
+  const name = `the CA ${oneLine(issuer.x509.subject)}`;
+  if (!issuer.isCa)
+    return refused(
+      ALERT.BAD_CERTIFICATE,
+      `${name} may not sign certificates: basicConstraints CA:TRUE and keyCertSign`,
+    );
+  if (issuer.pathLength !== undefined && below > issuer.pathLength)
+    return refused(ALERT.BAD_CERTIFICATE, `${name} allows ${issuer.pathLength} CAs below it, here are ${below}`);
+  if (isRevoked(certificate, issuer))
+    return refused(
+      ALERT.CERTIFICATE_REVOKED,
+      `the certificate ${oneLine(certificate.x509.subject)} (serial ${certificate.x509.serialNumber}) is revoked by ${oneLine(issuer.x509.subject)}`,
+    );
+  return problemOf(issuer, nowMs, name) ?? "signed";
+}
+
+function verifies(certificate: DeviceCertificate, issuer: DeviceCertificate): boolean {
+  try {
+    return certificate.x509.verify(issuer.publicKey);
+  } catch {
+    // OpenSSL's errors have no common class: a key that cannot verify did not sign.
+    return false;
+  }
+}
+
+function refused(alert: AlertDescription, reason: string): Refusal {
+  return { type: "refused", alert, reason };
+}
+
+/** X509Certificate prints a name in lines. */
+export function oneLine(name: string): string {
+  return name.replaceAll("\n", ", ");
+}

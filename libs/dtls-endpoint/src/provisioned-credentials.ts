@@ -1,0 +1,233 @@
+import { ALERT, type Answer } from "@ferry/dtls";
+import { deviceKey } from "@ferry/proto";
+import {
+  type CredentialHolder,
+  type CredentialsInForce,
+  type DeviceCredential,
+  publicKeyIdentity,
+  SealingError,
+  type SealingKeys,
+  unsealSecret,
+} from "@ferry/provisioning";
+import type { DeviceRef } from "@ferry/state";
+import { type DeviceCertificate, parseCertificate } from "./certificate.ts";
+import { findPath, oneLine, type PathTerms, type PathVerdict, problemOf } from "./certificate-path.ts";
+import { issuedGeneration, parseIssuedGeneration, pskGeneration, publicGeneration } from "./credential-generation.ts";
+import type { DeviceCredentials } from "./device-credentials.ts";
+import { formatPrincipal, parsePrincipal, type SecurityMode } from "./principal.ts";
+import type { ServerKeys } from "./server-keys.ts";
+
+/** What the look-up of credentials works with. */
+export interface ProvisionedCredentialsParts {
+  readonly inForce: CredentialsInForce;
+  /** Undefined: there are none, and no PSK that is sealed can be opened. */
+  readonly sealingKeys: SealingKeys | undefined;
+  readonly trust: Pick<ServerKeys, "trustAnchors" | "isRevoked" | "hasRevoked">;
+  readonly wallMs: () => number;
+}
+
+/** A PSK identity that is no UTF-8 belongs to nobody (RFC 4279 §5.1). */
+const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+type Refused = Extract<Answer, { type: "refused" }>;
+type X509Credential = Extract<DeviceCredential, { type: "x509" }>;
+
+/** Who holds a credential, by what is provisioned. */
+export class ProvisionedCredentials implements DeviceCredentials {
+  readonly #parts: ProvisionedCredentialsParts;
+
+  constructor(parts: ProvisionedCredentialsParts) {
+    this.#parts = parts;
+  }
+
+  /** @throws {SealingError} none of our keys opens what is stored: nobody else's fault */
+  async psk(identity: Uint8Array): Promise<Answer> {
+    const text = decodeUtf8(identity);
+    const holder =
+      text === undefined ? undefined : await this.#parts.inForce.byIdentity({ type: "psk", identity: text });
+    const credential = holder?.credentials.find((one) => one.type === "psk" && one.identity === text);
+    if (holder === undefined || credential?.type !== "psk") return { type: "none" };
+    const key = this.#keyOf(credential, holder.device);
+    return { type: "psk", key, principal: principalOf("PSK", holder.device, pskGeneration(key)) };
+  }
+
+  async rawPublicKey(publicKey: Uint8Array): Promise<Answer> {
+    const holder = await this.#parts.inForce.byIdentity(publicKeyIdentity(publicKey));
+    const isTheirs = holder?.credentials.some(
+      (one) => one.type === "rawPublicKey" && isEqual(one.publicKey, publicKey),
+    );
+    if (holder === undefined || !isTheirs)
+      return refused(ALERT.ACCESS_DENIED, "no device is provisioned with this raw public key");
+    return { type: "principal", principal: principalOf("RPK", holder.device, publicGeneration(publicKey)) };
+  }
+
+  async certificate([own, ...others]: readonly Uint8Array[]): Promise<Answer> {
+    const leaf = own && parseCertificate(own);
+    if (own === undefined || leaf === undefined)
+      return refused(ALERT.BAD_CERTIFICATE, "what the device sent is not an X.509 certificate, DER");
+    if (leaf.publicKey.asymmetricKeyDetails?.namedCurve !== "prime256v1")
+      return refused(ALERT.UNSUPPORTED_CERTIFICATE, "the key of the device's certificate is not of P-256 (prime256v1)");
+    return (await this.#pinned(leaf)) ?? this.#issued(leaf, others.map(parseCertificate).filter(isDefined));
+  }
+
+  /** A certificate that is declared as such: its name and its signer say nothing more. */
+  async #pinned(leaf: DeviceCertificate): Promise<Answer | undefined> {
+    const identity = publicKeyIdentity(leaf.publicKey.export({ format: "der", type: "spki" }));
+    const holder = await this.#parts.inForce.byIdentity(identity);
+    const isTheirs = holder?.credentials.some(
+      (one) => one.type === "x509" && one.certificate !== undefined && isEqual(one.certificate, leaf.x509.raw),
+    );
+    if (holder === undefined || !isTheirs) return undefined;
+    const principal = principalOf("X509", holder.device, publicGeneration(leaf.x509.raw));
+    const problem = problemOf(leaf, this.#parts.wallMs(), "the device's certificate");
+    return problem === undefined ? { type: "principal", principal } : { ...problem, principal };
+  }
+
+  /**
+   * A certificate of a CA: whose it is, the CA says that has signed it and that a declaration names. Where declarations of several tenants hold for one name,
+   * it is nobody's; of one tenant there is one for each name, and the first name that has one counts.
+   */
+  async #issued(leaf: DeviceCertificate, intermediates: readonly DeviceCertificate[]): Promise<Answer> {
+    const issuers = [...new Set([leaf, ...intermediates].map(({ x509 }) => x509.issuer))].slice(0, MAX_ISSUERS);
+    let refusal: Answer | undefined;
+    for (const name of leaf.names) {
+      const holders = await this.#parts.inForce.byCertificateName(name, issuers);
+      const judged = holders.map((holder) => ({ holder, verdict: this.#judge(leaf, intermediates, holder) }));
+      const trusted = judged.filter(({ verdict }) => verdict.type === "trusted");
+      const [first, ...more] = trusted;
+      if (first?.verdict.type === "trusted" && more.length === 0) {
+        const generation = issuedGeneration(first.verdict.anchor.x509.raw, leaf.revocationKey);
+        return { type: "principal", principal: principalOf("X509", first.holder.device, generation) };
+      }
+      if (more.length > 0)
+        return sharedCa(
+          name,
+          trusted.map(({ holder }) => holder),
+        );
+      refusal ??= refusalOf(judged);
+    }
+    return refusal ?? undeclared(leaf);
+  }
+
+  #judge(leaf: DeviceCertificate, intermediates: readonly DeviceCertificate[], holder: CredentialHolder): PathVerdict {
+    const { trust, wallMs } = this.#parts;
+    const terms: PathTerms = {
+      anchors: this.#anchorsOf(holder.credentials),
+      intermediates,
+      nowMs: wallMs(),
+      isRevoked: (certificate, issuer) => trust.isRevoked(certificate, issuer),
+    };
+    return findPath(leaf, terms);
+  }
+
+  /** CAs that may sign for a device: those it names, or where it names none those of the trust files. */
+  #anchorsOf(credentials: readonly DeviceCredential[]): readonly DeviceCertificate[] {
+    return credentials.filter(isIssued).flatMap(({ ca }) => {
+      if (ca === undefined) return this.#parts.trust.trustAnchors;
+      const parsed = parseCertificate(ca);
+      return parsed === undefined ? [] : [parsed];
+    });
+  }
+
+  /** @throws {SealingError} none of our keys opens it */
+  async isCurrent(principal: string): Promise<boolean> {
+    const identity = parsePrincipal(principal);
+    if (identity === undefined) return false;
+    const { securityMode, device, generation } = identity;
+    const issued = parseIssuedGeneration(generation);
+    if (issued !== undefined && this.#parts.trust.hasRevoked(issued.certificateKey)) return false;
+    const credentials = await this.#parts.inForce.of(device);
+    return credentials
+      .flatMap((credential) => this.#generationsOf(securityMode, credential, device))
+      .includes(issued?.ca ?? generation);
+  }
+
+  /** What a credential was called when it was shown: a certificate of a CA by the CA. */
+  #generationsOf(mode: SecurityMode, credential: DeviceCredential, device: DeviceRef): readonly string[] {
+    if (credential.type === "psk" && mode === "PSK") return [pskGeneration(this.#keyOf(credential, device))];
+    if (credential.type === "rawPublicKey" && mode === "RPK") return [publicGeneration(credential.publicKey)];
+    if (credential.type !== "x509" || mode !== "X509") return [];
+    if (credential.certificate !== undefined) return [publicGeneration(credential.certificate)];
+    if (credential.ca !== undefined) return [publicGeneration(credential.ca)];
+    return this.#parts.trust.trustAnchors.map(({ x509 }) => publicGeneration(x509.raw));
+  }
+
+  #keyOf({ key }: Extract<DeviceCredential, { type: "psk" }>, { tenant, endpoint }: DeviceRef): Uint8Array {
+    if (key.type === "plain") return key.bytes;
+    const { sealingKeys } = this.#parts;
+    if (sealingKeys === undefined)
+      throw new SealingError(
+        "a pre-shared key is sealed, and there is no key to open it: set PROVISIONING_SEALING_KEY_FILE",
+      );
+    return unsealSecret(sealingKeys, key.sealed, deviceKey(tenant, endpoint));
+  }
+}
+
+/** Issuers whose declarations are looked for: of a device's certificate and of the CAs above it. */
+const MAX_ISSUERS = 5;
+
+function refused(alert: Refused["alert"], reason: string): Refused {
+  return { type: "refused", alert, reason };
+}
+
+/** The declaration is there, the certificate is not what it asks for: it is known whose it would be. */
+function refusalOf(
+  judged: readonly { readonly holder: CredentialHolder; readonly verdict: PathVerdict }[],
+): Answer | undefined {
+  const [first] = judged;
+  if (first?.verdict.type !== "refused") return undefined;
+  const { alert, reason } = first.verdict;
+  // Who signs a certificate himself can write any name into it: the device is told of only when a trusted CA has signed.
+  const isSigned = alert !== ALERT.UNKNOWN_CA;
+  return { type: "refused", alert, reason, ...(isSigned ? { principal: unproven(first.holder) } : {}) };
+}
+
+function unproven({ device }: CredentialHolder): string {
+  return principalOf("X509", device, "refused");
+}
+
+function sharedCa(name: string, holders: readonly CredentialHolder[]): Refused {
+  const tenants = holders.map(({ device }) => `"${device.tenant}"`).join(", ");
+  return refused(
+    ALERT.ACCESS_DENIED,
+    `"${name}" is declared with CAs that have signed this certificate by the tenants ${tenants}: take it out of all but one`,
+  );
+}
+
+function undeclared({ names, x509 }: DeviceCertificate): Refused {
+  if (names.length === 0) {
+    return refused(
+      ALERT.ACCESS_DENIED,
+      "the device's certificate names no endpoint: it is the common name, or a subject alternative name of type dNSName or URI",
+    );
+  }
+  return refused(
+    ALERT.UNKNOWN_CA,
+    `no device or pattern for ${names.map((name) => `"${name}"`).join(", ")} is provisioned with the CA ${oneLine(x509.issuer)}, and this certificate is not pinned: declare x509 with that ca, or with this certificate`,
+  );
+}
+
+function principalOf(securityMode: SecurityMode, device: DeviceRef, generation: string): string {
+  return formatPrincipal({ securityMode, device, generation });
+}
+
+function isIssued(credential: DeviceCredential): credential is X509Credential {
+  return credential.type === "x509" && credential.certificate === undefined;
+}
+
+function isDefined<Value>(value: Value | undefined): value is Value {
+  return value !== undefined;
+}
+
+function isEqual(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}
+
+function decodeUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return UTF8.decode(bytes);
+  } catch (error) {
+    if (error instanceof TypeError) return undefined;
+    throw error;
+  }
+}
