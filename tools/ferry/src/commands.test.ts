@@ -123,7 +123,7 @@ function describeCommands(way: string, start: () => Promise<Target>): void {
     });
 
     it("devices show shows one of them", async () => {
-      expect((await ferry("devices", "show", "demo")).stdout).toMatch(/^endpoint {4}demo\n[^]*security {4}NO_SEC\n/);
+      expect((await ferry("devices", "show", "demo")).stdout).toMatch(/^endpoint {4}demo\n.*^security {4}NO_SEC\n/ms);
       expect(await ferry("devices", "show", "nobody")).toEqual({
         code: 1,
         stdout: "",
