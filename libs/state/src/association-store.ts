@@ -68,6 +68,20 @@ export type AssociationLost =
 
 export type AssociationOutcome = { readonly type: "done" } | AssociationLost;
 
+/** How far an owner has received an association, and where the newest record came from. */
+export interface MarkAssociationRequest extends AssociationHold {
+  readonly mark: StoredMark;
+  readonly address: string;
+}
+
+/** Who is to have an association. */
+export interface ClaimAssociationRequest {
+  readonly association: AssociationRef;
+  readonly node: NodeRef;
+  readonly ttlMs: number;
+  readonly nowMs: number;
+}
+
 export type ClaimAssociationOutcome =
   | {
       readonly type: "claimed";
@@ -114,16 +128,11 @@ export interface AssociationStore {
   /** The association whose device was last heard at this address; a hint. */
   findByAddress(address: string): Promise<StoredAssociation | undefined>;
   /** Gives the association to a node: stamp := max(clock in seconds, stored + 1), numbers from the stored ceiling plus `SEQUENCE_GAP`. */
-  claim(request: {
-    readonly association: AssociationRef;
-    readonly node: NodeRef;
-    readonly ttlMs: number;
-    readonly nowMs: number;
-  }): Promise<ClaimAssociationOutcome>;
+  claim(request: ClaimAssociationRequest): Promise<ClaimAssociationOutcome>;
   /** Gives its owner the `SEQUENCE_BLOCK` numbers behind its ceiling; `gone`, and ended, when there are no more. */
   reserve(hold: AssociationHold): Promise<{ readonly type: "reserved"; readonly ceiling: number } | AssociationLost>;
   /** Stores how far its owner has received, and where from. What is behind the stored mark, as a late repeat is, changes neither. */
-  mark(request: AssociationHold & { readonly mark: StoredMark; readonly address: string }): Promise<AssociationOutcome>;
+  mark(request: MarkAssociationRequest): Promise<AssociationOutcome>;
   /** Ends an association, with its pointers. */
   remove(association: AssociationRef): Promise<void>;
   putSession(session: StoredSession, ttlMs: number): Promise<void>;

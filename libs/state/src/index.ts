@@ -5,6 +5,8 @@ export type {
   AssociationRef,
   AssociationStore,
   ClaimAssociationOutcome,
+  ClaimAssociationRequest,
+  MarkAssociationRequest,
   StoredAssociation,
   StoredMark,
   StoredSession,

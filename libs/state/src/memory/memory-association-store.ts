@@ -14,11 +14,12 @@ import type {
   AssociationRef,
   AssociationStore,
   ClaimAssociationOutcome,
+  ClaimAssociationRequest,
+  MarkAssociationRequest,
   StoredAssociation,
-  StoredMark,
   StoredSession,
 } from "../association-store.ts";
-import type { DeviceRef, NodeRef } from "../device-store.ts";
+import type { DeviceRef } from "../device-store.ts";
 
 interface Kept<Value> {
   readonly value: Value;
@@ -73,12 +74,7 @@ export class MemoryAssociationStore implements AssociationStore {
     node,
     ttlMs,
     nowMs,
-  }: {
-    association: AssociationRef;
-    node: NodeRef;
-    ttlMs: number;
-    nowMs: number;
-  }): Promise<ClaimAssociationOutcome> {
+  }: ClaimAssociationRequest): Promise<ClaimAssociationOutcome> {
     const previous = this.#current(device);
     if (previous === undefined || previous.id !== id) return { type: "gone" };
     const claimed = decideClaim(previous, node, Math.floor(Math.max(nowMs, this.#now()) / 1000));
@@ -103,7 +99,7 @@ export class MemoryAssociationStore implements AssociationStore {
     return { type: "reserved", ceiling };
   }
 
-  async mark(request: AssociationHold & { mark: StoredMark; address: string }): Promise<AssociationOutcome> {
+  async mark(request: MarkAssociationRequest): Promise<AssociationOutcome> {
     const held = this.#held(request);
     if (held.type !== "store") return held;
     const { association } = held;

@@ -5,11 +5,12 @@ import type {
   AssociationRef,
   AssociationStore,
   ClaimAssociationOutcome,
+  ClaimAssociationRequest,
+  MarkAssociationRequest,
   StoredAssociation,
-  StoredMark,
   StoredSession,
 } from "../association-store.ts";
-import type { DeviceRef, NodeRef } from "../device-store.ts";
+import type { DeviceRef } from "../device-store.ts";
 import { QUARANTINE_MS } from "../limits.ts";
 import { shardOf } from "../shard.ts";
 import { AssociationPointers } from "./association-pointers.ts";
@@ -81,18 +82,8 @@ export class RedisAssociationStore implements AssociationStore {
     return association?.address === address ? association : undefined;
   }
 
-  async claim(request: {
-    association: AssociationRef;
-    node: NodeRef;
-    ttlMs: number;
-    nowMs: number;
-  }): Promise<ClaimAssociationOutcome> {
-    const {
-      association: { device, id },
-      node,
-      ttlMs,
-      nowMs,
-    } = request;
+  async claim({ association, node, ttlMs, nowMs }: ClaimAssociationRequest): Promise<ClaimAssociationOutcome> {
+    const { device, id } = association;
     const [type, due, given, from, ceiling, packed] = await this.#run(
       "claim-association",
       device,
@@ -119,7 +110,7 @@ export class RedisAssociationStore implements AssociationStore {
     return { type, ceiling: ceiling as number };
   }
 
-  async mark(request: AssociationHold & { mark: StoredMark; address: string }): Promise<AssociationOutcome> {
+  async mark(request: MarkAssociationRequest): Promise<AssociationOutcome> {
     const { mark, address, ttlMs } = request;
     const { device } = request.association;
     const [type, due, before] = await this.#run(
