@@ -23,7 +23,7 @@ import { Rate } from "./rate.ts";
 import { countFailedOpen, type Opened, open, receive } from "./receive.ts";
 import { CONTENT_TYPE, parseRecords } from "./record.ts";
 import { ALERT_LEVEL, sendAlert, sendRecord, takeLeave } from "./send.ts";
-import type { Answer, AssociationSnapshot, DtlsServerInput, DtlsServerOutput } from "./server-io.ts";
+import type { Answer, Association, AssociationSnapshot, DtlsServerInput, DtlsServerOutput } from "./server-io.ts";
 import { checkOptions, type DtlsServerOptions } from "./server-options.ts";
 
 /** How much a {@link DtlsServer} holds at the moment, for gauges and for tests that want it empty. */
@@ -138,6 +138,11 @@ export class DtlsServer implements Machine<DtlsServerInput, DtlsServerOutput> {
     const association = this.#context.associations.byId(id);
     if (association?.permit === undefined) return undefined;
     return { association: exportAssociation(this.#context, association), grant: association.permit.grant };
+  }
+
+  /** An association as it is now: a live view, not to be kept. */
+  association(id: AssociationId): Association | undefined {
+    return this.#context.associations.byId(id);
   }
 
   #run(nowMs: number, work: () => void): DtlsServerOutput[] {
