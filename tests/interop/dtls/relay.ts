@@ -35,7 +35,7 @@ export interface Injection {
 
 /** Starts a {@link Relay}. */
 export async function startRelay(options: RelayOptions): Promise<Relay> {
-  const random = new SeededRandom(options.seed ?? 1);
+  const seed = options.seed ?? 1;
   const fromClient: Uint8Array[] = [];
   const fromServer: Uint8Array[] = [];
   const sockets: Socket[] = [];
@@ -53,13 +53,16 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     return socket;
   }
 
-  const towardsServer = carry((datagram) => outside.send(datagram, options.server, LOOPBACK));
-  const towardsClient = carry((datagram) => inside.send(datagram, client, LOOPBACK));
+  const towardsServer = carry(seed, (datagram) => outside.send(datagram, options.server, LOOPBACK));
+  const towardsClient = carry(seed + 1, (datagram) => inside.send(datagram, client, LOOPBACK));
 
   /** Hands datagrams on as the link decides. */
-  function carry(deliver: (datagram: Uint8Array) => void): { take(datagram: Uint8Array): void; stop(): void } {
+  function carry(
+    linkSeed: number,
+    deliver: (datagram: Uint8Array) => void,
+  ): { take(datagram: Uint8Array): void; stop(): void } {
     if (options.link === undefined) return { take: deliver, stop: () => undefined };
-    const link = new LossyLink<Uint8Array>(options.link, random);
+    const link = new LossyLink<Uint8Array>(options.link, new SeededRandom(linkSeed));
     let timer: NodeJS.Timeout | undefined;
     const arrive = (): void => {
       for (

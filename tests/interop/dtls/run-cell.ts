@@ -1,0 +1,140 @@
+import { expect } from "@jest/globals";
+import { type Connect, type Connection, SUITES, type Task } from "./client.ts";
+import { type DtlsEcho, type EchoOptions, startDtlsEcho } from "./dtls-echo.ts";
+import type { Cell, ClientFacts } from "./matrix.ts";
+import { DEVICE_NAME, type Pki } from "./pki.ts";
+import { type Relay, startRelay } from "./relay.ts";
+
+/** How the clients are called by PSK. */
+const IDENTITY = "interop-device";
+const KEY = Buffer.from("secretPSK-16byte");
+/** In which a handshake and an exchange have to succeed on a network that loses every fifth datagram. */
+const LOSSY_PATIENCE_MS = 60_000;
+const LOSSY = { duplicationRate: 0.05, minDelayMs: 1, maxDelayMs: 10 };
+
+/** A client that is run, and what answers it. */
+export interface Subject {
+  readonly facts: ClientFacts;
+  readonly connect: Connect;
+  readonly application: EchoOptions["application"];
+}
+
+/** Has a client do what a cell names, with a server of its own, and checks what both sides saw. */
+export async function runCell(subject: Subject, cell: Cell, pki: Pki): Promise<void> {
+  const server = await startDtlsEcho({
+    application: subject.application,
+    suites: [SUITES[cell.suite]],
+    credential: cell.credential,
+    pki,
+    psk: { identity: IDENTITY, key: KEY },
+    ...(cell.maxDatagramBytes === undefined ? {} : { mtuBytes: cell.maxDatagramBytes }),
+  });
+  const relay = await startRelay({
+    server: server.port,
+    ...(cell.lossRate === undefined ? {} : { link: { lossRate: cell.lossRate, ...LOSSY } }),
+  });
+  try {
+    const task = taskOf(cell, pki, relay.port);
+    if (cell.refused === "unknown identity") await refusesKeys(subject, task, server, relay);
+    else if (cell.refused === "untrusted server")
+      await refusesServer(subject, { ...task, trusted: pki.otherCa }, server);
+    else await succeeds(subject, cell, task, server, relay);
+  } finally {
+    relay.stop();
+    await server.stop();
+  }
+}
+
+function taskOf(cell: Cell, pki: Pki, port: number): Task {
+  return {
+    port,
+    suite: cell.suite,
+    credential: cell.credential,
+    psk: { identity: IDENTITY, key: KEY },
+    own: pki.device,
+    trusted: cell.credential === "RPK" ? pki.server : pki.ca,
+    ...(cell.cidBytes === undefined ? {} : { cidBytes: cell.cidBytes }),
+    ...(cell.maxDatagramBytes === undefined ? {} : { maxDatagramBytes: cell.maxDatagramBytes }),
+    ...(cell.resumes === undefined ? {} : { resumes: cell.resumes }),
+  };
+}
+
+async function succeeds(
+  { facts, connect }: Subject,
+  cell: Cell,
+  task: Task,
+  server: DtlsEcho,
+  relay: Relay,
+): Promise<void> {
+  const connection = await connect(task);
+  try {
+    await connection.exchange("0 first", cell.lossRate === undefined ? undefined : LOSSY_PATIENCE_MS);
+    if (cell.cidBytes !== undefined) await follows(connection, server, relay);
+    expect(server.handshakes.at(-1)).toEqual({
+      suite: SUITES[task.suite],
+      principal: `${cell.credential} ${cell.credential === "PSK" ? IDENTITY : DEVICE_NAME}`,
+      extendedMasterSecret: facts.extendedMasterSecret,
+      encryptThenMac: cell.suite === "TLS_PSK_WITH_AES_128_CBC_SHA256" && facts.encryptThenMac,
+      hasCid: cell.cidBytes !== undefined,
+      resumed: cell.resumes === true,
+    });
+  } finally {
+    await connection.close();
+  }
+}
+
+/** A NAT rebinds: with Connection ID both go on (RFC 9146 §6), and what was captured before moves nothing. */
+async function follows(connection: Connection, server: DtlsEcho, relay: Relay): Promise<void> {
+  const { length } = server.handshakes;
+  await relay.rebind();
+  await connection.exchange("0 second");
+  expect(server.moves).toBe(1);
+  const captured = relay.fromClient.at(-1);
+  expect(captured).toBeDefined();
+  const replayed = await relay.inject(captured ?? new Uint8Array());
+  await connection.exchange("0 third");
+  expect(server.moves).toBe(1);
+  expect(replayed.answers).toEqual([]);
+  expect(server.handshakes).toHaveLength(length);
+}
+
+/** What the server says to a wrong key and to an identity that it does not know cannot be told apart. */
+async function refusesKeys(subject: Subject, task: Task, server: DtlsEcho, relay: Relay): Promise<void> {
+  const shapes: string[][] = [];
+  for (const psk of [
+    { identity: IDENTITY, key: Buffer.from("another-16-bytes") },
+    { identity: "interop-nobody", key: KEY },
+  ]) {
+    const [failures, datagrams] = [server.failures.length, relay.fromServer.length];
+    const connection = await subject.connect({ ...task, psk });
+    const answer = connection.exchange("0 refused").then(
+      () => "answered",
+      () => "refused",
+    );
+    await server.failure(failures);
+    await connection.close();
+    expect(await answer).toBe("refused");
+    shapes.push(shapeOf(relay.fromServer.slice(datagrams)));
+  }
+  expect(shapes[1]).toEqual(shapes[0]);
+  expect(server.failures).toEqual(["wrongKey", "unknownIdentity"]);
+  expect(server.handshakes).toEqual([]);
+}
+
+/** Content types and lengths of what was sent, without repetitions. */
+function shapeOf(datagrams: readonly Uint8Array[]): string[] {
+  return [...new Set(datagrams.map((datagram) => `${datagram[0]} ${datagram.length}`))];
+}
+
+/** A client that does not trust the server ends the handshake, and says so. */
+async function refusesServer(subject: Subject, task: Task, server: DtlsEcho): Promise<void> {
+  const connection = await subject.connect(task);
+  const answer = connection.exchange("0 refused").then(
+    () => "answered",
+    () => "refused",
+  );
+  expect(await server.failure(0)).toBe("peerAlert");
+  await connection.close();
+  expect(await answer).toBe("refused");
+  expect(server.handshakes).toEqual([]);
+}
