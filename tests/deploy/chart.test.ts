@@ -133,9 +133,35 @@ describe("the chart", () => {
     expect(named(render([]), "Service", "test-ferry-transport").spec).toMatchObject({
       type: "LoadBalancer",
       externalTrafficPolicy: "Local",
-      ports: [{ port: 5685, targetPort: "coap", protocol: "UDP" }],
+      ports: [
+        { port: 5685, targetPort: "coap", protocol: "UDP" },
+        { port: 5686, targetPort: "coaps", protocol: "UDP" },
+      ],
     });
     expect(render([], ["transport.service.type=ClusterIP"]).flatMap(check)).toEqual([]);
+  });
+
+  it("gives the DTLS listener its keys as a folder of a Secret, whose changes reach the pod", () => {
+    const manifests = render(VALUES["every value set"]);
+    const transport = named(manifests, "StatefulSet", "fleet-transport");
+    const { containers, volumes } = transport.spec.template.spec;
+    expect(loadSettings(manifests, transport)).toMatchObject({
+      dtls: { port: 5784, keys: "/etc/ferry-dtls".replace("/etc/ferry", directory), sealingKey: "secret" },
+    });
+    expect(containers[0].volumeMounts).toContainEqual({
+      name: "dtls-keys",
+      mountPath: "/etc/ferry-dtls",
+      readOnly: true,
+    });
+    expect(volumes[1]).toMatchObject({ projected: { sources: [{ secret: { name: "dtls-keys" } }] } });
+    expect(volumes[1].projected.sources[0].secret).not.toHaveProperty("items");
+  });
+
+  it("has no DTLS port where there is no DTLS listener", () => {
+    const manifests = render([], ["transport.dtls.enabled=false", "networkPolicy.enabled=true"]);
+    expect(JSON.stringify(manifests)).not.toContain("coaps");
+    const transport = named(manifests, "StatefulSet", "test-ferry-transport");
+    expect(loadSettings(manifests, transport)).toMatchObject({ dtls: { enabled: false } });
   });
 
   it("lets the rpc-router alone make topics", () => {
@@ -151,7 +177,13 @@ describe("the chart", () => {
   it("shows a secret's value in a Secret and nowhere else", () => {
     const open = render(VALUES["every value set"]).filter(({ kind }) => kind !== "Secret");
     const text = JSON.stringify(open);
-    for (const value of ["the-password-of-the-key", "the-password-of-redis", "c2VhbGVk", "the-token-of-the-console"]) {
+    for (const value of [
+      "the-password-of-the-key",
+      "the-password-of-redis",
+      "c2VhbGVk",
+      "bm9ib2R5",
+      "the-token-of-the-console",
+    ]) {
       expect(text).not.toContain(value);
     }
   });
@@ -161,7 +193,8 @@ describe("the chart", () => {
     const files = (name: string, kind: string): readonly string[] =>
       sourcesOf(named(manifests, kind, name)).flatMap(({ secret }) => (secret ? [secret.items[0].path] : []));
     expect(files("fleet-transport", "StatefulSet")).not.toContain("api-tokens");
-    expect(files("fleet-transport", "StatefulSet")).not.toContain("provisioning-sealing-key");
+    expect(files("fleet-transport", "StatefulSet")).toContain("dtls-sealing-key");
+    expect(files("fleet-rpc-router", "Deployment")).not.toContain("dtls-sealing-key");
     expect(files("fleet-console", "Deployment")).toContain("api-tokens");
     expect(files("fleet-console", "Deployment")).not.toContain("redis-password");
   });
@@ -222,10 +255,9 @@ interface Source {
   };
 }
 
+/** What lies under /etc/ferry. */
 function sourcesOf({ spec }: Manifest): readonly Source[] {
-  return spec.template.spec.volumes.flatMap(
-    ({ projected }: { projected: { sources: readonly Source[] } }) => projected.sources,
-  );
+  return spec.template.spec.volumes.find(({ name }: { name: string }) => name === "etc").projected.sources;
 }
 
 /** The settings as the service itself reads them in the pod, with all that is mounted moved to a folder of the test. */

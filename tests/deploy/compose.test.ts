@@ -1,6 +1,6 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { CONSOLE_CONFIG } from "@ferry/console";
 import { RPC_ROUTER_CONFIG } from "@ferry/rpc-router";
 import { TRANSPORT_CONFIG } from "@ferry/transport";
@@ -53,6 +53,13 @@ const refusalOf = (from: string, to: string): string | undefined => {
   return run("compose-spec", [file]).refusal;
 };
 
+/** A file in place of one that Compose mounts. */
+function secretFile(path: string): string {
+  const file = join(directory, basename(path));
+  writeFileSync(file, "secret");
+  return file;
+}
+
 describe("docker-compose.yml", () => {
   it("has Kafka, Redis, every service, what is provisioned once, and a device", () => {
     expect(Object.keys(services).sort()).toEqual(
@@ -84,8 +91,15 @@ describe("docker-compose.yml", () => {
   });
 
   it.each(Object.keys(CONFIGS) as (keyof typeof CONFIGS)[])("gives the %s settings that it takes", (name) => {
-    const { LWM2M_API_TOKENS_FILE: file, ...env } = services[name]?.environment ?? {};
-    expect(file === undefined).toBe(name !== "console");
+    const { environment = {}, secrets = [] } = services[name] ?? {};
+    const files = Object.entries(environment).filter(([setting]) => setting.endsWith("_FILE"));
+    const mounted = secrets.map(({ source }) => `/run/secrets/${source}`);
+    expect(files.map(([, path]) => path).sort()).toEqual(mounted.sort());
+    const env = Object.fromEntries(
+      Object.entries(environment).map(([setting, value]) =>
+        setting.endsWith("_FILE") ? [setting, secretFile(value)] : [setting, value],
+      ),
+    );
     expect(CONFIGS[name].load({ env }).kafka.bootstrapServers).toEqual(["kafka:9092"]);
   });
 
@@ -108,11 +122,14 @@ describe("docker-compose.yml", () => {
     expect(services.device?.depends_on).toMatchObject({ provision: { condition: "service_completed_successfully" } });
   });
 
-  it("publishes only CoAP beyond this machine", () => {
+  it("publishes only CoAP, plain and over DTLS, beyond this machine", () => {
     const beyond = Object.values(services).flatMap(({ ports = [] }) =>
       ports.filter(({ host_ip }) => host_ip !== "127.0.0.1"),
     );
-    expect(beyond).toMatchObject([{ published: "5685", protocol: "udp" }]);
+    expect(beyond).toMatchObject([
+      { published: "5685", protocol: "udp" },
+      { published: "5686", protocol: "udp" },
+    ]);
   });
 });
 
@@ -120,7 +137,12 @@ describe("the check of Compose files", () => {
   it.each([
     ["a misspelt key", "read_only: true", "readonly: true", "readonly false schema"],
     ["a condition that there is not", "condition: service_healthy", "condition: healthy", "must be one of"],
-    ["a list that is none", 'ports: ["5685:5685/udp"]', "ports: 5685", "services.transport.ports must be a array"],
+    [
+      "a list that is none",
+      'ports: ["5685:5685/udp", "5686:5686/udp"]',
+      "ports: 5685",
+      "services.transport.ports must be a array",
+    ],
   ])("refuses %s", (_, from, to, reason) => {
     expect(refusalOf(from, to)).toContain(reason);
   });

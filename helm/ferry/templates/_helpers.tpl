@@ -28,7 +28,7 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version | replace "+" "_" }
 
 {{/* Services by name: where their values stand, and which shared settings they know. */}}
 {{- define "ferry.services" -}}
-transport: {values: transport, sections: [log, kafka, redis, reachability]}
+transport: {values: transport, sections: [log, kafka, redis, reachability, provisioning, dtls]}
 rpc-router: {values: rpcRouter, sections: [log, kafka, redis, provisioning]}
 {{- if .Values.console.enabled }}
 console: {values: console, sections: [log, kafka, api]}
@@ -47,6 +47,7 @@ redisTlsCa: {section: redis, setting: tlsCaLocation}
 redisTlsCertificate: {section: redis, setting: tlsCertificateLocation}
 redisTlsKey: {section: redis, setting: tlsKeyLocation}
 provisioningSealingKey: {section: provisioning, setting: sealingKeyFile}
+dtlsSealingKey: {section: dtls, setting: sealingKeyFile}
 apiTokens: {section: api, setting: tokensFile}
 {{- end }}
 
@@ -71,7 +72,11 @@ apiTokens: {section: api, setting: tokensFile}
 {{- $_ := set $config $section (deepCopy (get $.root.Values $section | default dict)) }}
 {{- end }}
 {{- if ne .name "rpc-router" }}{{ $_ := set $config.kafka "topics" "verify" }}{{ end }}
-{{- if eq .name "transport" }}{{ $_ := set $config "node" (dict "slot" "ordinal") }}{{ end }}
+{{- if eq .name "transport" }}
+{{- $_ := set $config "node" (dict "slot" "ordinal") }}
+{{- $_ := set $config.dtls "enabled" .root.Values.transport.dtls.enabled }}
+{{- if .root.Values.transport.dtls.keysSecretName }}{{ $_ := set $config.dtls "keys" "/etc/ferry-dtls" }}{{ end }}
+{{- end }}
 {{- if eq .name "console" }}{{ $_ := set $config.api "host" "::" }}{{ end }}
 {{- $config = mustMergeOverwrite $config (deepCopy (get .root.Values $service.values).config) }}
 {{- range $secret, $place := include "ferry.secrets" .root | fromYaml }}
@@ -136,6 +141,9 @@ spec:
         capabilities: {drop: [ALL]}
       volumeMounts:
         - {name: etc, mountPath: /etc/ferry, readOnly: true}
+        {{- with dig "dtls" "keysSecretName" "" $values }}
+        - {name: dtls-keys, mountPath: /etc/ferry-dtls, readOnly: true}
+        {{- end }}
   volumes:
     - name: etc
       projected:
@@ -143,6 +151,14 @@ spec:
         sources:
           - configMap: {name: {{ include "ferry.fullname" .root }}-{{ .name }}}
           {{- include "ferry.secretSources" . | nindent 10 }}
+    {{- with dig "dtls" "keysSecretName" "" $values }}
+    # As a whole, so that a change reaches the pod.
+    - name: dtls-keys
+      projected:
+        defaultMode: 0440
+        sources:
+          - secret: {name: {{ . }}}
+    {{- end }}
   {{- with $values.priorityClassName }}
   priorityClassName: {{ . }}
   {{- end }}
