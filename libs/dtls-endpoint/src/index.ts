@@ -8,6 +8,7 @@ export type {
   DtlsPeer,
   RefusedHandshake,
 } from "./dtls-endpoint.ts";
+export { type CertificateTerms, makeCertificate } from "./make-certificate.ts";
 export { DTLS_METRICS, type DtlsMetrics } from "./metrics.ts";
 export type { ServerKeys } from "./server-keys.ts";
 export { type DtlsSettings, dtlsSettings } from "./settings.ts";

@@ -18,7 +18,10 @@ export interface FleetOptions {
   /** What differs from a plain {@link SimulatedDevice}. */
   readonly device?: (index: number) => Omit<Partial<SimulatedDeviceSettings>, "endpoint" | "server">;
   /** How a device secures what it sends, by DTLS; undefined, the default: not at all. */
-  readonly security?: (endpoint: string, index: number) => DeviceSecurity | undefined;
+  readonly security?: (
+    endpoint: string,
+    index: number,
+  ) => DeviceSecurity | undefined | Promise<DeviceSecurity | undefined>;
   /** Impairs the link of every device, each by a seed of its own. */
   readonly impairment?: Impairment;
   /** Gives each device a loopback address of its own, 127.16.0.1 upward; the server must be on loopback. */
@@ -78,7 +81,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const anyAddress = address.includes(":") ? "::" : "0.0.0.0";
   const members = new Map<string, FleetMember>();
   for (const [index, name] of fleetEndpoints(count, options.endpoint).entries()) {
-    const security = options.security?.(name, index);
+    const security = await options.security?.(name, index);
     const member = new FleetMember({
       device: () => ({ random: randomBytes, ...options.device?.(index), endpoint: name, server }),
       ...(security === undefined ? {} : { security }),

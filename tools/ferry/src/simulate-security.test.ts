@@ -1,10 +1,10 @@
-import { createPublicKey } from "node:crypto";
+import { createPublicKey, X509Certificate } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ClientCredential } from "@ferry/dtls";
 import type { lwm2m } from "@ferry/proto";
 import { readDocuments } from "@ferry/provisioning";
+import type { DeviceSecurity } from "@ferry/simulator";
 import { DTLS_KEYS } from "@ferry/testing";
 import { afterAll, describe, expect, it } from "@jest/globals";
 import { Command } from "commander";
@@ -27,14 +27,15 @@ function options(...args: string[]): SecurityOptions {
   return securityOptions(new Command()).exitOverride().parse(args, { from: "user" }).opts<SecurityOptions>();
 }
 
-function credentialOf(given: SecurityOptions): ClientCredential | undefined {
-  return securityOf(given)?.("sim-1").credential;
+/** How sim-1 is secured. */
+async function secured(...args: string[]): Promise<DeviceSecurity | undefined> {
+  return (await securityOf(options(...args)))?.("sim-1");
 }
 
 /** The credential of sim-1 as `ferry apply` reads it. */
 async function declared(given: SecurityOptions): Promise<lwm2m.v1.Credential.$Properties | undefined> {
   const file = join(folder, "devices.yaml");
-  writeFileSync(file, documentsOf(given, ["sim-0", "sim-1"], "quickstart"));
+  writeFileSync(file, await documentsOf(given, ["sim-0", "sim-1"], "quickstart"));
   const devices = (await readDocuments([file])).map(({ body }) => body.device);
   expect(devices.map((device) => device?.endpoint)).toEqual(["sim-0", "sim-1"]);
   return devices[1]?.credentials?.[0];
@@ -42,43 +43,55 @@ async function declared(given: SecurityOptions): Promise<lwm2m.v1.Credential.$Pr
 
 describe("ferry simulate secures its devices", () => {
   it("not at all, when nothing is said", async () => {
-    expect(securityOf(options())).toBeUndefined();
+    expect(await secured()).toBeUndefined();
     expect(await declared(options())).toMatchObject({ noSec: {} });
   });
 
   it("by a shared key, the endpoint name being the identity, as its documents declare", async () => {
-    const given = options("--security", "psk", "--psk-key", KEY);
-    const credential = credentialOf(given);
+    const given = ["--security", "psk", "--psk-key", KEY];
+    const credential = (await secured(...given))?.credential;
     if (credential?.type !== "psk") throw new TypeError("a shared key was asked for");
     expect(Buffer.from(credential.identity).toString()).toBe("sim-1");
     expect(credential.key.export().toString("hex")).toBe(KEY);
-    expect(await declared(given)).toMatchObject({
+    expect(await declared(options(...given))).toMatchObject({
       psk: { identity: "sim-1", key: { plain: Buffer.from(KEY, "hex") } },
     });
   });
 
   it("by raw public keys, each device having its own, the same in every run, as its documents declare", async () => {
-    const given = options("--security", "rpk", "--trust", serverKey);
-    const credential = credentialOf(given);
+    const given = ["--security", "rpk", "--trust", serverKey];
+    const credential = (await secured(...given))?.credential;
     if (credential?.type !== "rawPublicKey") throw new TypeError("a raw public key was asked for");
     const publicKey = createPublicKey(credential.privateKey).export({ type: "spki", format: "der" });
-    expect(await declared(given)).toMatchObject({ rawPublicKey: { publicKey } });
+    expect(await declared(options(...given))).toMatchObject({ rawPublicKey: { publicKey } });
     expect(await declared(options("--security", "rpk", "--key-seed", "another"))).not.toMatchObject({
       rawPublicKey: { publicKey },
     });
   });
 
+  it("by certificates in its name, of an authority whose key is the same in every run, as its documents declare", async () => {
+    const given = ["--security", "x509", "--trust", root];
+    const credential = (await secured(...given))?.credential;
+    if (credential?.type !== "certificate") throw new TypeError("a certificate was asked for");
+    const certificate = new X509Certificate(credential.chain[0] ?? new Uint8Array(0));
+    const declaration = await declared(options(...given));
+    const ca = new X509Certificate(declaration?.x509?.ca ?? new Uint8Array(0));
+    expect(certificate.subject).toBe("CN=sim-1");
+    expect(certificate.checkPrivateKey(credential.privateKey)).toBe(true);
+    expect([certificate.checkIssued(ca), certificate.verify(ca.publicKey), ca.ca]).toEqual([true, true, true]);
+  });
+
   it.each([
     ["its public key", serverKey, { type: "publicKey", publicKey: DTLS_KEYS.serverPublicKey }],
     ["a certificate", root, { type: "trustAnchor", certificate: DTLS_KEYS.root }],
-  ])("and believes the server by %s", (_, file, server) => {
-    expect(credentialOf(options("--security", "rpk", "--trust", file))).toMatchObject({ server });
+  ])("and believes the server by %s", async (_, file, server) => {
+    expect(await secured("--security", "rpk", "--trust", file)).toMatchObject({ credential: { server } });
   });
 
-  it("with the server's Connection ID and resumption, unless told otherwise", () => {
+  it("with the server's Connection ID and resumption, unless told otherwise", async () => {
     const psk = ["--security", "psk", "--psk-key", KEY];
-    expect(securityOf(options(...psk))?.("sim-1")).toMatchObject({ ownCidLengthBytes: 0, resume: true });
-    const without = securityOf(options(...psk, "--no-cid", "--no-resume"))?.("sim-1");
+    expect(await secured(...psk)).toMatchObject({ ownCidLengthBytes: 0, resume: true });
+    const without = await secured(...psk, "--no-cid", "--no-resume");
     expect(without).toMatchObject({ resume: false });
     expect(without).not.toHaveProperty("ownCidLengthBytes");
   });
@@ -91,8 +104,9 @@ describe("ferry simulate secures its devices", () => {
       "--psk-key is not a key: give 32, 64 or 128 characters of hex, 0-9 and a-f",
     ],
     [["rpk"], "--security rpk needs --trust, a PEM file of the server's public key or certificate"],
+    [["x509"], "--security x509 needs --trust, a PEM file of the server's public key or certificate"],
     [["rpk", "--trust", nonsense], `--trust ${nonsense} is neither a public key nor a certificate in PEM`],
-  ])("and says what is missing or wrong, without the key: %j", (args, message) => {
-    expect(() => securityOf(options("--security", ...args))).toThrow(message);
+  ])("and says what is missing or wrong, without the key: %j", async (args, message) => {
+    await expect(secured("--security", ...args)).rejects.toThrow(message);
   });
 });

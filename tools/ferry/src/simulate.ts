@@ -30,10 +30,10 @@ export function simulateCommand(terminal: Terminal, ended: Ended): Command {
     .action(async (options: SimulateOptions) => {
       const { lose, duplicate, delay, seed, count, endpoint } = options;
       if (options.printDocuments) {
-        terminal.stdout.write(documentsOf(options, fleetEndpoints(count, endpoint), options.profile));
+        terminal.stdout.write(await documentsOf(options, fleetEndpoints(count, endpoint), options.profile));
         return;
       }
-      const security = securityOf(options);
+      const security = await securityOf(options);
       const impaired = lose > 0 || duplicate > 0 || delay > 0;
       const fleet = await startFleet({
         server: options.server ?? { host: "127.0.0.1", port: security === undefined ? 5685 : 5686 },
