@@ -13,8 +13,10 @@ describe("ferry dev", () => {
     const kafka = await startKafka();
     const bootstrapServers = kafka.bootstrapServers.join(",");
     const topicPrefix = `dev-${randomUUID()}.`;
-    const [redisPort, apiPort, coapPort] = await freePorts(3);
-    const ports = ["--redis-port", `${redisPort}`, "--api-port", `${apiPort}`, "--coap-port", `${coapPort}`];
+    const [redisPort, apiPort, coapPort, dtlsPort] = await freePorts(4);
+    const ports = Object.entries({ redis: redisPort, api: apiPort, coap: coapPort, dtls: dtlsPort }).flatMap(
+      ([name, port]) => [`--${name}-port`, `${port}`],
+    );
     const env = { KAFKA_BOOTSTRAP_SERVERS: bootstrapServers, KAFKA_TOPIC_PREFIX: topicPrefix };
     const dev = new Program(MAIN, ["dev", ...ports], env);
     await dev.prints(/applied 3 documents\n/);

@@ -253,7 +253,12 @@ export class System {
       LWM2M_NODE_NAME: name,
       LWM2M_HTTP_HOST: "127.0.0.1",
       LWM2M_HTTP_PORT: String(ports.http),
-      ...(service === "transport" && { LWM2M_COAP_HOST: "127.0.0.1", LWM2M_COAP_PORT: String(ports.coap) }),
+      ...(service === "transport" && {
+        LWM2M_COAP_HOST: "127.0.0.1",
+        LWM2M_COAP_PORT: String(ports.coap),
+        LWM2M_DTLS_HOST: "127.0.0.1",
+        LWM2M_DTLS_PORT: "0",
+      }),
       ...this.#env,
       ...(service === "transport" && this.#transportEnv),
       ...env,

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
 import { BusClient, formatRecord, type Stream, type StreamRecord } from "@ferry/client";
 import { startConsole } from "@ferry/console";
@@ -14,6 +15,8 @@ export { STANDALONE_CONFIG, type StandaloneSettings } from "./config.ts";
 export interface Standalone {
   readonly apiUrl: string;
   readonly coapPort: number;
+  /** UDP port of its DTLS listener; undefined where there is none. */
+  readonly dtlsPort: number | undefined;
 }
 
 /** What the live feed shows. */
@@ -28,11 +31,12 @@ const ROOT = resolve(import.meta.dirname, "../../..");
  * @throws {UsageError} a file that is to be applied is wrong, or a port is in use
  */
 export async function startStandalone(
-  settings: StandaloneSettings,
+  given: StandaloneSettings,
   runtime: ServiceRuntime,
   print: (line: string) => void,
 ): Promise<Standalone> {
   const { shutdown, logger } = runtime;
+  const settings = given.state === "memory" ? withKeysOfItsOwn(given) : given;
   const documents = await readQuickstart(settings.apply);
   const state = await connectState(settings, runtime.metrics);
   shutdown.onStop("state", () => state.stop());
@@ -48,7 +52,7 @@ export async function startStandalone(
   });
 
   await startRpcRouter(settings, runtime, { bus, state });
-  const { coapPort } = await startTransport(settings, runtime, { bus, state });
+  const { coapPort, dtlsPort } = await startTransport(settings, runtime, { bus, state });
   const { url: apiUrl } = await startConsole(settings, runtime, { bus });
 
   const client = new BusClient(bus, settings.kafka.topicPrefix);
@@ -63,7 +67,8 @@ export async function startStandalone(
   for (const { kind, id, outcome, field, reason } of await client.apply(documents, () => {})) {
     if (outcome === "rejected") throw new UsageError(`${kind} ${id} was rejected: ${field} ${reason}`);
   }
-  print(`Ferry listens for LwM2M devices on udp port ${coapPort} (CoAP, NoSec); HTTP API at ${apiUrl}`);
+  const secure = dtlsPort === undefined ? "" : ` and ${dtlsPort} (DTLS)`;
+  print(`Ferry listens for LwM2M devices on udp port ${coapPort} (CoAP, NoSec)${secure}; HTTP API at ${apiUrl}`);
   if (settings.demoEndpoint !== "") await startDemo(settings.demoEndpoint, coapPort, shutdown);
   const device = settings.demoEndpoint || "ENDPOINT";
   print(`Try, in a second terminal:
@@ -71,7 +76,17 @@ export async function startStandalone(
   npx ferry tail telemetry
   npx ferry devices
 Ctrl-C ends it.\n`);
-  return { apiUrl, coapPort };
+  return { apiUrl, coapPort, dtlsPort };
+}
+
+/** What is sealed in memory is gone with it: so may the keys be. */
+function withKeysOfItsOwn(settings: StandaloneSettings): StandaloneSettings {
+  const sealingKey = (): string => randomBytes(32).toString("base64");
+  return {
+    ...settings,
+    provisioning: { sealingKey: settings.provisioning.sealingKey ?? sealingKey() },
+    dtls: { ...settings.dtls, sealingKey: settings.dtls.sealingKey ?? sealingKey() },
+  };
 }
 
 /** Lines of the communication log are many; `ferry tail telemetry` shows them. */

@@ -7,7 +7,7 @@ import { afterAll, afterEach, describe, expect, it } from "@jest/globals";
 
 const MAIN = "services/standalone/src/main.ts";
 /** Free ports, chosen by the system. */
-const PORTS = { LWM2M_COAP_PORT: "0", LWM2M_API_PORT: "0", LWM2M_HTTP_PORT: "0" };
+const PORTS = { LWM2M_COAP_PORT: "0", LWM2M_DTLS_PORT: "0", LWM2M_API_PORT: "0", LWM2M_HTTP_PORT: "0" };
 
 const folder = mkdtempSync(join(tmpdir(), "ferry-standalone-"));
 afterEach(endPrograms);

@@ -1,7 +1,8 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { HttpClient } from "@ferry/client";
 import { readDocuments } from "@ferry/provisioning";
 import { UsageError } from "@ferry/runtime";
@@ -22,6 +23,7 @@ export function devCommand(terminal: Terminal, ended: Ended): Command {
     .description("run the real thing on this machine: Kafka, Redis, two transport nodes, an rpc-router and a console")
     .option("-f, --file <paths...>", "what is applied at the start", [resolve(ROOT, "examples/quickstart")])
     .option("--coap-port <port>", "UDP port for devices", parsePort, 5685)
+    .option("--dtls-port <port>", "UDP port for devices with DTLS", parsePort, 5686)
     .option("--api-port <port>", "TCP port of the HTTP API", parsePort, 8080)
     .option("--kafka-port <port>", "TCP port of the broker that is started; the next one is used too", parsePort, 9092)
     .option("--redis-port <port>", "TCP port of the Redis that is started", parsePort, 6379)
@@ -50,6 +52,7 @@ else they are started from Kafka's jars (Maven Central) and Debian's redis-serve
 interface DevOptions {
   readonly file: readonly string[];
   readonly coapPort: number;
+  readonly dtlsPort: number;
   readonly apiPort: number;
   readonly kafkaPort: number;
   readonly redisPort: number;
@@ -62,7 +65,7 @@ function parsePort(text: string): number {
 }
 
 async function startDev(options: DevOptions, terminal: Terminal, processes: Processes): Promise<void> {
-  const { coapPort, apiPort } = options;
+  const { coapPort, dtlsPort, apiPort } = options;
   const documents = await readDocuments(options.file);
   await requireFree(apiPort, "--api-port");
   const { kafka, redis } = await startServers(options, terminal, processes);
@@ -75,12 +78,24 @@ async function startDev(options: DevOptions, terminal: Terminal, processes: Proc
     LWM2M_HTTP_HOST: "127.0.0.1",
     LOG_LEVEL: terminal.env.LOG_LEVEL ?? "warn",
   };
-  await processes.service("rpc-router", "rpc-router", shared);
+  const sealing = { PROVISIONING_SEALING_KEY_FILE: sealingKeyFile("provisioning") };
+  await processes.service("rpc-router", "rpc-router", { ...shared, ...sealing });
   // Devices reach the nodes themselves: there is no balancer whose view of them could lapse.
-  const reachable = { ...shared, LWM2M_REACHABILITY_MODE: "vip" };
+  const reachable = {
+    ...shared,
+    ...sealing,
+    LWM2M_DTLS_SEALING_KEY_FILE: sealingKeyFile("dtls"),
+    LWM2M_REACHABILITY_MODE: "vip",
+  };
   for (const name of ["transport-0", "transport-1"]) {
     // The kernel keeps a device on one of the two, and both answer from one address, as behind a load balancer.
-    const own = { LWM2M_NODE_NAME: name, LWM2M_COAP_PORT: String(coapPort), LWM2M_COAP_REUSE_PORT: "true" };
+    const own = {
+      LWM2M_NODE_NAME: name,
+      LWM2M_COAP_PORT: String(coapPort),
+      LWM2M_COAP_REUSE_PORT: "true",
+      LWM2M_DTLS_PORT: String(dtlsPort),
+      LWM2M_DTLS_REUSE_PORT: "true",
+    };
     await processes.service(name, "transport", { ...reachable, ...own });
   }
   await processes.service("console", "console", { ...shared, LWM2M_API_PORT: String(apiPort) });
@@ -99,13 +114,21 @@ async function startDev(options: DevOptions, terminal: Terminal, processes: Proc
   processes.onStop(() => fleet.stop(1000));
   const api = apiPort === 8080 ? "" : ` --api-url ${apiUrl}`;
   terminal.stdout.write(`
-Ferry runs: devices at udp port ${coapPort} (CoAP, NoSec), HTTP API at ${apiUrl}, Kafka at ${kafka}, Redis at ${redis}.
+Ferry runs: devices at udp port ${coapPort} (CoAP, NoSec) and ${dtlsPort} (DTLS), HTTP API at ${apiUrl}, Kafka at ${kafka}, Redis at ${redis}.
 Try, in a second terminal:
   npx ferry rpc demo 'Read {"id":"/3/0/9"}'${api}
   npx ferry devices${api}
   npx ferry tail telemetry --bootstrap-servers ${kafka}
 Ctrl-C ends it.
 `);
+}
+
+/** A key that stays with the data in .ferry/: what is sealed with it outlives this command. */
+function sealingKeyFile(purpose: "provisioning" | "dtls"): string {
+  const file = resolve(ROOT, `.ferry/dev-${purpose}-sealing-key`);
+  mkdirSync(dirname(file), { recursive: true });
+  if (!existsSync(file)) writeFileSync(file, `${randomBytes(32).toString("base64")}\n`, { mode: 0o600 });
+  return file;
 }
 
 /** Finds Kafka and Redis, or starts them. */
