@@ -29,7 +29,7 @@ export type DtlsClientInput =
   /** Starts a handshake, with a session to resume where one is given; an association that there is ends silently. */
   | { readonly type: "connect"; readonly session?: ClientSession }
   | { readonly type: "datagram"; readonly bytes: Uint8Array }
-  /** Application data; dropped when there is no association. */
+  /** Application data that fits a record; dropped when there is no association. */
   | { readonly type: "send"; readonly bytes: Uint8Array }
   /** Ends the association with close_notify, or the handshake silently. */
   | { readonly type: "close" };

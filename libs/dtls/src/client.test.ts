@@ -310,4 +310,32 @@ describe("a handshake", () => {
       }),
     );
   });
+
+  it("of which a datagram was changed on its way ends as it should, or fails: never otherwise", () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...WAYS),
+        fc.nat(5),
+        fc.nat(),
+        fc.nat(7),
+        ({ suite, credential }, nth, place, bit) => {
+          const { talk, device } = conversation({ credential, suites: [suite], ownCidLengthBytes: 2 });
+          let count = 0;
+          talk.onDatagram = (bytes) => {
+            const index = place % bytes.length;
+            if (count++ === nth) bytes[index] = (bytes[index] ?? 0) ^ (1 << bit);
+          };
+          device.handle({ type: "connect" });
+          talk.runUntil(() => device.client.state !== "connecting", 120_000);
+          const [event] = device.events;
+          expect(event?.type).toMatch(/^(established|failed)$/);
+          if (event?.type !== "established") return;
+          expect(event).toMatchObject({ suite, resumed: false, extendedMasterSecret: true });
+          talk.onDatagram = undefined;
+          exchange({ talk, device });
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
 });
