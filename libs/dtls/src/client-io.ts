@@ -79,6 +79,7 @@ export interface ClientAssociationState {
   readonly encryptThenMac: boolean;
   readonly client: DirectionKeys;
   readonly server: DirectionKeys;
+  /** Undefined: no Connection IDs were negotiated (RFC 9146 §3). */
   readonly ownCid: Uint8Array | undefined;
   readonly serverCid: Uint8Array | undefined;
   /** Largest plaintext of a record that the server takes, bytes; undefined: any. */

@@ -101,18 +101,7 @@ export class DtlsClient implements Machine<DtlsClientInput, DtlsClientOutput> {
     if (this.#epoch === undefined || this.state !== "established") return undefined;
     const { keys, nextSequence, window } = this.#epoch;
     this.#epoch = undefined;
-    const { suite, encryptThenMac, client, server, ownCid, serverCid, maxPlaintextBytes } = keys;
-    return {
-      suite: suite.id,
-      encryptThenMac,
-      client,
-      server,
-      ownCid,
-      serverCid,
-      maxPlaintextBytes,
-      nextSequence,
-      mark: window.mark,
-    };
+    return { ...keys, suite: keys.suite.id, nextSequence, mark: window.mark };
   }
 
   /** Goes on with an association that was exported; one that there is ends silently. */

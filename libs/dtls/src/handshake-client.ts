@@ -1,9 +1,8 @@
 import assert from "node:assert";
 import { createPublicKey, type KeyObject, timingSafeEqual } from "node:crypto";
 import { ALERT } from "./alert.ts";
-import type { DirectionKeys } from "./association-state.ts";
 import { type CipherSuite, cipherSuite } from "./cipher-suite.ts";
-import type { ClientSession } from "./client-io.ts";
+import type { ClientAssociationState, ClientSession } from "./client-io.ts";
 import { type DtlsClientOptions, offeredSuites } from "./client-options.ts";
 import { compute } from "./compute.ts";
 import { makeEphemeralKey, pointKey } from "./ec-point.ts";
@@ -44,16 +43,8 @@ import { trustedServerKey } from "./server-trust.ts";
 import { Transcript } from "./transcript.ts";
 
 /** How records of epoch 1 are protected, once that is known. */
-export interface NegotiatedKeys {
+export interface NegotiatedKeys extends Omit<ClientAssociationState, "suite" | "nextSequence" | "mark"> {
   readonly suite: CipherSuite;
-  readonly encryptThenMac: boolean;
-  readonly client: DirectionKeys;
-  readonly server: DirectionKeys;
-  /** Undefined: no Connection IDs (RFC 9146 §3). */
-  readonly ownCid: Uint8Array | undefined;
-  readonly serverCid: Uint8Array | undefined;
-  /** Largest plaintext of a record that the server takes; undefined: any. */
-  readonly maxPlaintextBytes: number | undefined;
 }
 
 /** What follows from a message of the server, in this order. */
