@@ -7,6 +7,14 @@ export {
   makeDtlsServer,
 } from "./dtls-conversation.ts";
 export { DTLS_KEYS } from "./dtls-keys.ts";
+export {
+  DtlsLockstep,
+  type DtlsLockstepOptions,
+  DtlsLockstepPeer,
+  type DtlsLockstepPeerOptions,
+  type ReceivedRecord,
+  type RecordFields,
+} from "./dtls-lockstep.ts";
 export { MissingToolError, ProcessStartError } from "./errors.ts";
 export { FakeClock } from "./fake-clock.ts";
 export { freePort, freePorts } from "./free-port.ts";
