@@ -1,12 +1,20 @@
-import { createPublicKey, X509Certificate } from "node:crypto";
+import { createPublicKey, randomBytes, X509Certificate } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { lwm2m } from "@ferry/proto";
 import { readDocuments } from "@ferry/provisioning";
-import type { DeviceSecurity } from "@ferry/simulator";
-import { DTLS_KEYS } from "@ferry/testing";
-import { afterAll, describe, expect, it } from "@jest/globals";
+import { type DeviceSecurity, deviceKey } from "@ferry/simulator";
+import {
+  DTLS_KEYS,
+  DtlsAnswers,
+  endPrograms,
+  type MinimalServer,
+  makeDtlsServer,
+  Program,
+  startMinimalServer,
+} from "@ferry/testing";
+import { afterAll, afterEach, describe, expect, it } from "@jest/globals";
 import { Command } from "commander";
 import { documentsOf, type SecurityOptions, securityOf, securityOptions } from "./simulate-security.ts";
 
@@ -108,5 +116,47 @@ describe("ferry simulate secures its devices", () => {
     [["rpk", "--trust", nonsense], `--trust ${nonsense} is neither a public key nor a certificate in PEM`],
   ])("and says what is missing or wrong, without the key: %j", async (args, message) => {
     await expect(secured("--security", ...args)).rejects.toThrow(message);
+  });
+});
+
+describe("ferry simulate against a server with DTLS", () => {
+  afterEach(endPrograms);
+
+  /** A server that knows sim-0 and sim-1 by the shared key and by the keys of the default seed. */
+  async function server(): Promise<MinimalServer> {
+    const answers = new DtlsAnswers();
+    for (const endpoint of ["sim-0", "sim-1"]) {
+      answers.addPsk(endpoint, Buffer.from(KEY, "hex"));
+      const publicKey = createPublicKey(deviceKey("ferry simulate", endpoint));
+      answers.addPublicKey(publicKey.export({ type: "spki", format: "der" }), endpoint);
+    }
+    return startMinimalServer({ answers, server: makeDtlsServer({ random: randomBytes, wallMs: () => Date.now() }) });
+  }
+
+  it.each([
+    ["a shared key", ["psk", "--psk-key", KEY]],
+    ["raw public keys", ["rpk", "--trust", serverKey]],
+    ["certificates", ["x509", "--trust", root]],
+  ])("registers its devices by %s, one handshake each", async (_, security) => {
+    const lwm2m = await server();
+    const at = ["--server", `127.0.0.1:${lwm2m.port}`];
+    const program = new Program("tools/ferry/src/main.ts", ["simulate", "-n", "2", ...at, "--security", ...security]);
+    await program.prints(/2 of 2 registered.*, 2 handshakes \(0 more resumed, 0 failed\)/);
+    expect([...lwm2m.registrations.keys()]).toEqual(["sim-0", "sim-1"]);
+    expect(await program.end("SIGINT")).toMatchObject({ code: 0, stderr: "" });
+    expect(lwm2m.registrations.size).toBe(0);
+    await lwm2m.close();
+  });
+
+  it("says once why handshakes fail", async () => {
+    const lwm2m = await server();
+    const stranger = pem("stranger.pem", "PUBLIC KEY", DTLS_KEYS.devicePublicKey);
+    const args = ["-n", "2", "--server", `127.0.0.1:${lwm2m.port}`, "--security", "rpk", "--trust", stranger];
+    const program = new Program("tools/ferry/src/main.ts", ["simulate", ...args]);
+    await program.prints(/, 0 handshakes \(0 more resumed, [2-9] failed\)/);
+    expect((await program.end("SIGINT")).stderr).toBe(
+      "ferry: handshake of sim-0 failed: the server's public key is not the pinned one\n",
+    );
+    await lwm2m.close();
   });
 });

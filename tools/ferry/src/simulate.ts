@@ -2,6 +2,7 @@ import { CONTENT_FORMATS, type LwM2mVersion } from "@ferry/lwm2m";
 import { monotonicMs, wallMs } from "@ferry/runtime";
 import {
   DEFAULT_AWAKE_MS,
+  type DeviceEvent,
   fleetEndpoints,
   type PowerSaving,
   type SimulatedDeviceSettings,
@@ -42,6 +43,7 @@ export function simulateCommand(terminal: Terminal, ended: Ended): Command {
         ...(security === undefined ? {} : { security }),
         registrationsPerSecond: options.rate,
         device: () => deviceOf(options),
+        onEvent: tellFailures(terminal),
         ...(impaired ? { impairment: { lossRate: lose, duplicateRate: duplicate, maxDelayMs: delay, seed } } : {}),
       });
       const report = setInterval(() => terminal.stdout.write(`${progressLine(fleet.progress)}\n`), REPORT_MS);
@@ -146,9 +148,24 @@ interface SimulateOptions extends DeviceOptions, SecurityOptions {
   readonly seed: number;
 }
 
+/** Says why handshakes fail: the first time for each reason. */
+function tellFailures(terminal: Terminal): (endpoint: string, event: DeviceEvent) => void {
+  const told = new Set<string>();
+  return (endpoint, event) => {
+    if (event.type !== "associationFailed" || told.has(event.reason)) return;
+    told.add(event.reason);
+    terminal.stderr.write(`ferry: handshake of ${endpoint} failed: ${event.detail}\n`);
+  };
+}
+
 function progressLine(progress: Awaited<ReturnType<typeof startFleet>>["progress"]): string {
   const { devices, registered, observations, notified, delivered, undelivered, served, refused, unanswered } = progress;
-  return `${registered} of ${devices} registered, ${observations} observations, ${notified} notified (${delivered} acknowledged, ${undelivered} not), ${served} requests served, ${refused} refused, ${unanswered} unanswered`;
+  const { handshakes, resumptions, handshakeFailures } = progress;
+  const security =
+    handshakes + handshakeFailures === 0
+      ? ""
+      : `, ${handshakes} handshakes (${resumptions} more resumed, ${handshakeFailures} failed)`;
+  return `${registered} of ${devices} registered, ${observations} observations, ${notified} notified (${delivered} acknowledged, ${undelivered} not), ${served} requests served, ${refused} refused, ${unanswered} unanswered${security}`;
 }
 
 function whole(min: number, max: number): (text: string) => number {
