@@ -48,8 +48,8 @@ export type DtlsCloseReason =
 export interface DtlsHandlers {
   /** Application data, authenticated; the bytes are the receiver's to keep. */
   datagram(bytes: Uint8Array, peer: PeerKey): void;
-  /** A handshake ended; `replaced` is the device's association before, whose `closed` was told already. */
-  established(peer: PeerKey, replaced: PeerKey | undefined): void;
+  /** A handshake ended; the device's association before, where it was here, is told `closed` in the same turn. */
+  established(peer: PeerKey): void;
   /** An association that another node had is served here from now on. */
   takenOver(peer: PeerKey): void;
   /** The device is at another address now. */

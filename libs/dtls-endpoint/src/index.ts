@@ -8,7 +8,11 @@ export type {
   DtlsPeer,
   RefusedHandshake,
 } from "./dtls-endpoint.ts";
+export { KeyFileError } from "./errors.ts";
 export { type CertificateTerms, makeCertificate } from "./make-certificate.ts";
 export { DTLS_METRICS, type DtlsMetrics } from "./metrics.ts";
-export type { ServerKeys } from "./server-keys.ts";
+export { openDtlsEndpoint } from "./open-dtls-endpoint.ts";
+export { ProvisionedCredentials, type ProvisionedCredentialsParts } from "./provisioned-credentials.ts";
+export { readAssociationSealing } from "./read-sealing.ts";
+export { type FollowKeysOptions, followServerKeys, NO_SERVER_KEYS, type ServerKeys } from "./server-keys.ts";
 export { type DtlsSettings, dtlsSettings } from "./settings.ts";

@@ -53,6 +53,7 @@ export const DTLS_METRICS = {
         "amplification",
         "noAssociation",
         "noSequence",
+        "tooLarge",
       ],
     },
   },

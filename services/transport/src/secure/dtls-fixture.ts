@@ -59,7 +59,7 @@ export class TestListener implements DtlsEndpoint {
       ...given,
     };
     this.associations.set(peer, { state, receive: () => {} });
-    this.wiring.on.established(peer, before);
+    this.wiring.on.established(peer);
     return peer;
   }
 

@@ -1,0 +1,148 @@
+import { type Answer, type AssociationId, computeInPool, type Principal, type Question } from "@ferry/dtls";
+import type { AssociationStore, DeviceRef, NodeRef } from "@ferry/state";
+import { isMark, openAssociation, openSession, sealAssociation, sealSession } from "./association-record.ts";
+import type { AssociationSealing } from "./association-sealing.ts";
+import type { DeviceCredentials } from "./device-credentials.ts";
+import type { DtlsEndpointParts } from "./dtls-endpoint.ts";
+import type { LookupGuard } from "./lookup-guard.ts";
+import type { DtlsMetrics } from "./metrics.ts";
+import { parsePrincipal } from "./principal.ts";
+
+/** What the store's part of the machine's questions is answered with. */
+export interface AssociationQuestionsParts {
+  readonly credentials: DeviceCredentials;
+  readonly associations: AssociationStore;
+  readonly sealing: AssociationSealing;
+  readonly node: NodeRef;
+  readonly askOwner: DtlsEndpointParts["askOwner"];
+  readonly guard: LookupGuard;
+  readonly metrics: DtlsMetrics;
+  readonly settings: { readonly lifetimeMs: number; readonly sessionLifetimeMs: number };
+  readonly wallMs: () => number;
+  readonly random: (size: number) => Uint8Array;
+  /** Puts what this node has back into a store that was emptied; false when it has it not any more. */
+  readonly restore: (association: AssociationId) => Promise<boolean>;
+  /** Whether this node stored how far it had received when it let go of the association. */
+  readonly isMarkStored: (association: AssociationId) => boolean;
+}
+
+type Asked<Type extends Question["type"]> = Extract<Question, { readonly type: Type }>;
+
+const NONE: Answer = { type: "none" };
+
+/** Answers what the machine asks about identities, sessions and associations. Every method rejects with `StateUnavailableError` when the store is away. */
+export class AssociationQuestions {
+  readonly #parts: AssociationQuestionsParts;
+
+  constructor(parts: AssociationQuestionsParts) {
+    this.#parts = parts;
+  }
+
+  answer(question: Question): Promise<Answer> {
+    const { credentials } = this.#parts;
+    switch (question.type) {
+      case "psk":
+        return credentials.psk(question.identity);
+      case "rawPublicKey":
+        return credentials.rawPublicKey(question.publicKey);
+      case "certificate":
+        return credentials.certificate(question.chain);
+      case "session":
+        return this.#session(question);
+      case "store":
+        return this.#store(question);
+      case "find":
+        return this.#find(question);
+      case "claim":
+        return this.#claim(question);
+      case "reserve":
+        return this.#reserve(question);
+      case "compute":
+        return computeInPool(question.job);
+    }
+  }
+
+  /** A session of a credential that was changed or withdrawn is none. */
+  async #session({ id }: Asked<"session">): Promise<Answer> {
+    const { associations, sealing, credentials } = this.#parts;
+    const stored = await associations.getSession(id);
+    const session = stored && openSession(sealing, stored);
+    if (session === undefined || !(await credentials.isCurrent(session.principal))) return NONE;
+    return { type: "session", session };
+  }
+
+  /** The session last: without its association it is of no use, and the other way round all is well. */
+  async #store({ association, grant, session }: Asked<"store">): Promise<Answer> {
+    const { associations, sealing, node, settings, random } = this.#parts;
+    const stored = sealAssociation(sealing, association, { node, grant }, random);
+    if (stored === undefined) return NONE;
+    const outcome = await associations.put(stored, settings.lifetimeMs);
+    if (outcome.type !== "done") return NONE;
+    const sealed = session && settings.sessionLifetimeMs > 0 ? sealSession(sealing, session, random) : undefined;
+    if (sealed !== undefined) await associations.putSession(sealed, settings.sessionLifetimeMs);
+    return { type: "stored" };
+  }
+
+  async #find({ by }: Asked<"find">): Promise<Answer> {
+    const { associations, sealing, guard, metrics } = this.#parts;
+    const name = "cid" in by ? Buffer.from(by.cid).toString("hex") : by.address;
+    const admitted = guard.admit(name);
+    if (admitted !== "ask") {
+      metrics.dtlsLookups.with({ outcome: admitted }).inc();
+      return admitted === "spared" ? NONE : { type: "unavailable" };
+    }
+    const stored = await ("cid" in by ? associations.findByCid(by.cid) : associations.findByAddress(by.address));
+    const association = stored && openAssociation(sealing, stored);
+    metrics.dtlsLookups.with({ outcome: association ? "found" : stored ? "damaged" : "none" }).inc();
+    if (association !== undefined) return { type: "found", association };
+    guard.remember(name);
+    return NONE;
+  }
+
+  /**
+   * Gives the association to this node. The node before, where it lives, tells how far it had received and forgets the association; what a dead one had received
+   * is known only roughly, and then its address is provisional (architecture, §6).
+   */
+  async #claim({ association: id, principal }: Asked<"claim">): Promise<Answer> {
+    const { associations, credentials, node, settings, wallMs, metrics } = this.#parts;
+    const device = deviceOf(principal);
+    if (device === undefined) return NONE;
+    const association = { device, id };
+    const [isCurrent, claimed] = await Promise.all([
+      credentials.isCurrent(principal),
+      associations.claim({ association, node, ttlMs: settings.lifetimeMs, nowMs: wallMs() }),
+    ]);
+    if (!isCurrent) {
+      await associations.remove(association);
+      return NONE;
+    }
+    if (claimed.type === "gone") return NONE;
+    const { stamp, from, ceiling, previous } = claimed;
+    const grant = { stamp, slot: node.slot, from, ceiling };
+    const { owner } = previous;
+    if (owner.slot === node.slot && owner.bootId === node.bootId)
+      return { type: "claimed", grant, mark: this.#parts.isMarkStored(id) ? previous.mark : undefined };
+    const told = await this.#parts.askOwner(owner, association);
+    const mark = told !== undefined && isMark(told) ? told : undefined;
+    metrics.dtlsTakeOvers.with({ owner: mark === undefined ? "dead" : "alive" }).inc();
+    return { type: "claimed", grant, mark };
+  }
+
+  /** A store that was emptied gets back what this node has, and is asked once more. */
+  async #reserve({ association: id, principal, grant }: Asked<"reserve">): Promise<Answer> {
+    const { associations, node, settings, restore } = this.#parts;
+    const device = deviceOf(principal);
+    if (device === undefined) return NONE;
+    const { stamp, ceiling } = grant;
+    const hold = { association: { device, id }, node, stamp, ceiling, ttlMs: settings.lifetimeMs };
+    const outcome = await associations.reserve(hold);
+    if (outcome.type === "reserved") return outcome;
+    if (outcome.type === "stale" || !(await restore(id))) return NONE;
+    const again = await associations.reserve(hold);
+    return again.type === "reserved" ? again : NONE;
+  }
+}
+
+function deviceOf(principal: Principal): DeviceRef | undefined {
+  return parsePrincipal(principal)?.device;
+}

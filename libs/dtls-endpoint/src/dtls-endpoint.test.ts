@@ -1,0 +1,247 @@
+import type { Established } from "@ferry/dtls";
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { countOf, EndpointFixture, PSK_KEY, pskCredential, until } from "./endpoint-fixture.ts";
+
+const DEVICE = { tenant: "default", endpoint: "meter-1" };
+const PSK = { psk: { identity: "meter-1-psk", key: { plain: PSK_KEY } } };
+
+let fixture: EndpointFixture;
+
+beforeEach(async () => {
+  fixture = new EndpointFixture();
+  await fixture.declare("meter-1", [PSK]);
+});
+
+afterEach(() => fixture.stop());
+
+const peerOf = (id: string | undefined): string => `dtls:${id}`;
+const stored = () => fixture.state.associations.get(DEVICE);
+
+describe("a device with a pre-shared key", () => {
+  it("connects, is known by its credential, and is heard and answered", async () => {
+    const node = await fixture.node(3);
+    const client = await fixture.client(node, pskCredential("meter-1-psk"));
+    expect(await client.connect()).toMatchObject({ type: "established", resumed: false });
+    expect(await client.ask("hello")).toBe("echo hello");
+    const peer = node.endpoint.byDevice(DEVICE) ?? "";
+    expect(node.received).toEqual([{ text: "hello", peer }]);
+    expect(node.endpoint.peer(peer)).toMatchObject({
+      device: DEVICE,
+      securityMode: "PSK",
+      suite: "TLS_PSK_WITH_AES_128_CCM_8",
+      provisional: false,
+      hasCid: true,
+    });
+    expect(await stored()).toMatchObject({ device: DEVICE, securityMode: "PSK", owner: node.node });
+    expect(node.told).toEqual(["established"]);
+    expect(node.endpoint.size).toBe(1);
+  });
+
+  it("with a wrong key, or an identity that nobody has, gets nothing, and is told of once without secrets", async () => {
+    const node = await fixture.node(3);
+    const wrong = await fixture.client(node, pskCredential("meter-1-psk", Buffer.alloc(16, 7)));
+    const unknown = await fixture.client(node, pskCredential("stranger"));
+    wrong.begin();
+    unknown.begin();
+    await until(() => node.refused.length === 2);
+    expect(new Set(node.refused.map(({ reason, device }) => `${reason} ${device?.endpoint ?? "-"}`))).toEqual(
+      new Set(["wrongKey meter-1", "unknownIdentity -"]),
+    );
+    expect([...wrong.outcomes, ...unknown.outcomes]).toEqual([]);
+    expect(node.logged.join()).not.toMatch(/00112233|07070707|meter-1-psk/);
+    expect(await stored()).toBeUndefined();
+  });
+
+  it("resumes its session at another node, unless its key was changed", async () => {
+    const [one, two] = [await fixture.node(1), await fixture.node(2)];
+    const client = await fixture.client(one, pskCredential("meter-1-psk"));
+    const { session } = (await client.connect()) as Established;
+    client.moveTo(two);
+    expect(await client.connect(session)).toMatchObject({ type: "established", resumed: true });
+    await fixture.declare("meter-1", [{ psk: { identity: "meter-1-psk", key: { plain: Buffer.alloc(16, 9) } } }]);
+    client.begin(session);
+    await until(() => two.refused.length === 1);
+    expect(two.refused).toMatchObject([{ reason: "wrongKey" }]);
+  });
+
+  it("that makes a new association from elsewhere has only that one", async () => {
+    const node = await fixture.node(1);
+    const client = await fixture.client(node, pskCredential("meter-1-psk"));
+    await client.connect();
+    const before = node.endpoint.byDevice(DEVICE);
+    await client.rebind();
+    await client.connect();
+    const after = node.endpoint.byDevice(DEVICE);
+    await until(() => node.told.length === 3);
+    expect(after).not.toBe(before);
+    expect(node.told.sort()).toEqual(["closed replaced", "established", "established"]);
+    expect(node.endpoint.size).toBe(1);
+    expect(peerOf((await stored())?.id)).toBe(after);
+  });
+
+  it("that says goodbye is forgotten here and in the store", async () => {
+    const node = await fixture.node(1);
+    const client = await fixture.client(node, pskCredential("meter-1-psk"));
+    await client.connect();
+    client.close();
+    await until(() => node.told.includes("closed closed"));
+    expect(await stored()).toBeUndefined();
+    expect(node.endpoint.byDevice(DEVICE)).toBeUndefined();
+  });
+});
+
+describe("an association", () => {
+  it("follows its device to another address by Connection ID", async () => {
+    const node = await fixture.node(1);
+    const client = await fixture.client(node, pskCredential("meter-1-psk"));
+    await client.connect();
+    await client.rebind();
+    expect(await client.ask("from elsewhere")).toBe("echo from elsewhere");
+    expect(node.told).toEqual(["established", "moved"]);
+  });
+
+  it("goes on at another node while its owner lives: the owner tells how far it had received, and forgets it", async () => {
+    const [one, two] = [await fixture.node(1), await fixture.node(2)];
+    const client = await fixture.client(one, pskCredential("meter-1-psk"));
+    await client.connect();
+    expect(await client.ask("a")).toBe("echo a");
+    client.moveTo(two);
+    expect(await client.ask("b")).toBe("echo b");
+    expect(two.told).toEqual(["takenOver"]);
+    expect(two.endpoint.peer(two.endpoint.byDevice(DEVICE) ?? "")?.provisional).toBe(false);
+    expect(one.endpoint.size).toBe(0);
+    expect(one.told).toEqual(["established"]);
+    expect(await stored()).toMatchObject({ owner: two.node });
+  });
+
+  it("goes on at another node when its owner is dead; a new address is provisional until a second record", async () => {
+    const [one, two] = [await fixture.node(1), await fixture.node(2)];
+    const client = await fixture.client(one, pskCredential("meter-1-psk"));
+    await client.connect();
+    await client.ask("a");
+    one.alive = false;
+    one.serving = false;
+    await client.rebind();
+    client.moveTo(two);
+    expect(await client.ask("b")).toBe("echo b");
+    expect(two.told[0]).toBe("takenOver");
+    expect(two.endpoint.peer(two.endpoint.byDevice(DEVICE) ?? "")).toMatchObject({ provisional: true });
+    expect(await client.ask("c")).toBe("echo c");
+    await until(() => two.told.includes("confirmed"));
+    expect(two.endpoint.peer(two.endpoint.byDevice(DEVICE) ?? "")).toMatchObject({ provisional: false });
+    one.alive = true;
+  });
+
+  it("without Connection ID goes on at another node when its address is kept", async () => {
+    const [one, two] = [await fixture.node(1, { cidLength: 0 }), await fixture.node(2, { cidLength: 0 })];
+    const client = await fixture.client(one, pskCredential("meter-1-psk"));
+    await client.connect();
+    await client.ask("a");
+    client.moveTo(two);
+    expect(await client.ask("b")).toBe("echo b");
+    expect(two.told).toEqual(["takenOver"]);
+  });
+
+  it("is not taken over when its credential was withdrawn: it is over", async () => {
+    const [one, two] = [await fixture.node(1), await fixture.node(2)];
+    const client = await fixture.client(one, pskCredential("meter-1-psk"));
+    await client.connect();
+    await fixture.declare("meter-1", [{ psk: { identity: "meter-1-psk", key: { plain: Buffer.alloc(16, 9) } } }]);
+    client.moveTo(two);
+    client.send("b");
+    await until(async () => (await countOf(two, 'dropped_total{reason="unknownAssociation"}')) > 0);
+    expect(two.received).toEqual([]);
+    expect(await stored()).toBeUndefined();
+  });
+
+  it("ends with an alert when what is provisioned no longer allows it, and an equal declaration ends nothing", async () => {
+    const node = await fixture.node(1);
+    const client = await fixture.client(node, pskCredential("meter-1-psk"));
+    await client.connect();
+    await fixture.declare("meter-1", [PSK]);
+    await node.endpoint.recheck(DEVICE);
+    expect(node.endpoint.size).toBe(1);
+    await fixture.declare("meter-1", [{ psk: { identity: "another", key: { plain: PSK_KEY } } }]);
+    await node.endpoint.recheck(DEVICE);
+    expect(node.endpoint.size).toBe(1); // The key is the same: an identity is only its name.
+    await fixture.declare("meter-1", [{ psk: { identity: "meter-1-psk", key: { plain: Buffer.alloc(16, 9) } } }]);
+    await node.endpoint.recheck(DEVICE);
+    await until(() => client.outcomes.some(({ type }) => type === "closed"));
+    expect(client.outcomes.at(-1)).toMatchObject({ type: "closed", reason: "fatalAlert" });
+    expect(node.told).toEqual(["established", "closed closed"]);
+    expect(await stored()).toBeUndefined();
+  });
+
+  it("is closed where it is only in the store, too", async () => {
+    const [one, two] = [await fixture.node(1), await fixture.node(2)];
+    const client = await fixture.client(one, pskCredential("meter-1-psk"));
+    await client.connect();
+    two.endpoint.close(DEVICE, "accessDenied");
+    await until(async () => (await stored()) === undefined);
+  });
+
+  it("that was evicted comes back from the store, and nothing is taken twice", async () => {
+    const node = await fixture.node(1, { maxAssociations: 1 });
+    await fixture.declare("meter-2", [{ psk: { identity: "two", key: { plain: PSK_KEY } } }]);
+    const client = await fixture.client(node, pskCredential("meter-1-psk"));
+    await client.connect();
+    await client.ask("a");
+    const mark = (await stored())?.mark.newest ?? -1;
+    await (await fixture.client(node, pskCredential("two"))).connect();
+    expect(node.told).toEqual(["established", "closed idle", "established"]);
+    expect((await stored())?.mark.newest).toBeGreaterThan(mark);
+    expect(await client.ask("b")).toBe("echo b");
+    expect(node.endpoint.peer(node.endpoint.byDevice(DEVICE) ?? "")?.provisional).toBe(false);
+  });
+
+  it("is written back to a store that was emptied", async () => {
+    const node = await fixture.node(1);
+    const client = await fixture.client(node, pskCredential("meter-1-psk"));
+    await client.connect();
+    const before = await stored();
+    await fixture.state.associations.remove({ device: DEVICE, id: before?.id ?? "" });
+    expect(await stored()).toBeUndefined();
+    await node.endpoint.writeBack(DEVICE);
+    expect(await stored()).toMatchObject({ id: before?.id, owner: node.node, stamp: before?.stamp });
+  });
+});
+
+describe("a node", () => {
+  it("that may not serve discards what it has before it looks at anything, and sends nothing", async () => {
+    const node = await fixture.node(1);
+    const client = await fixture.client(node, pskCredential("meter-1-psk"));
+    await client.connect();
+    node.serving = false;
+    client.send("lost");
+    await until(() => node.told.includes("closed lost"));
+    expect(node.received).toEqual([]);
+    expect(node.endpoint.size).toBe(0);
+    expect(await stored()).toBeDefined();
+    node.serving = true;
+    expect(await client.ask("again")).toBe("echo again");
+  });
+
+  it("that stops stores how far each association was received", async () => {
+    const [one, two] = [await fixture.node(1), await fixture.node(2)];
+    const client = await fixture.client(one, pskCredential("meter-1-psk"));
+    await client.connect();
+    for (const text of ["a", "b", "c"]) await client.ask(text);
+    one.alive = false;
+    await one.endpoint.stop();
+    expect((await stored())?.mark.newest).toBeGreaterThanOrEqual(3);
+    client.moveTo(two);
+    expect(await client.ask("d")).toBe("echo d");
+  });
+
+  it("asks the store for unknown Connection IDs only so often, and for the same one not again", async () => {
+    const node = await fixture.node(1, { lookups: "5:3600" });
+    await fixture.sendForged(node, ["0001020304050607"]);
+    await until(async () => (await countOf(node, 'lookups_total{outcome="none"}')) === 1);
+    await fixture.sendForged(node, ["0001020304050607"]);
+    await until(async () => (await countOf(node, 'lookups_total{outcome="spared"}')) === 1);
+    const others = Array.from({ length: 9 }, (_, n) => `000102030405f00${n}`);
+    await fixture.sendForged(node, others);
+    await until(async () => (await countOf(node, 'lookups_total{outcome="limited"}')) > 0);
+    expect(await countOf(node, 'lookups_total{outcome="none"}')).toBeLessThanOrEqual(5);
+  });
+});

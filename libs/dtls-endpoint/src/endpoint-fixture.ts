@@ -1,0 +1,303 @@
+import { generateKeyPairSync, type KeyObject, randomBytes } from "node:crypto";
+import {
+  type ClientCredential,
+  type ClientSession,
+  DtlsClient,
+  type DtlsClientInput,
+  type DtlsClientOptions,
+  type DtlsClientOutput,
+  type Established,
+  type ReceiveMark,
+  secretKey,
+} from "@ferry/dtls";
+import { lwm2m, provisioningKey } from "@ferry/proto";
+import {
+  Catalogue,
+  CredentialsInForce,
+  deviceIdentities,
+  parseProvisioningRecord,
+  parseSealingKeys,
+  sealSecret,
+} from "@ferry/provisioning";
+import {
+  createLogger,
+  createMetrics,
+  driveMachine,
+  type Logger,
+  type MachineDriver,
+  monotonicMs,
+  openUdpSocket,
+  type UdpSocket,
+  wallMs,
+} from "@ferry/runtime";
+import type { AssociationRef, NodeRef } from "@ferry/state";
+import { type MemoryState, memoryState } from "@ferry/state/memory";
+import { deriveAssociationSealing } from "./association-sealing.ts";
+import type { DtlsCloseReason, DtlsEndpoint, RefusedHandshake } from "./dtls-endpoint.ts";
+import { DTLS_METRICS } from "./metrics.ts";
+import { openDtlsEndpoint } from "./open-dtls-endpoint.ts";
+import { ProvisionedCredentials } from "./provisioned-credentials.ts";
+import { NO_SERVER_KEYS, type ServerKeys } from "./server-keys.ts";
+import { type DtlsSettings, SUITE_NAMES } from "./settings.ts";
+
+type Credential = lwm2m.v1.Credential.$Properties;
+
+const PROVISIONING_KEYS = parseSealingKeys(Buffer.alloc(32, 3).toString("base64"));
+
+export const SETTINGS: DtlsSettings = {
+  enabled: true,
+  host: "127.0.0.1",
+  port: 0,
+  reusePort: false,
+  receiveBufferBytes: 262_144,
+  suites: SUITE_NAMES,
+  cidLength: 8,
+  extendedMasterSecret: "prefer",
+  nonce: "stamped",
+  mtu: 1200,
+  maxAssociations: 100,
+  maxHandshakes: 100,
+  computeInPoolAbove: 4,
+  idleMs: 3_600_000,
+  lifetimeMs: 3_600_000,
+  sessionLifetimeMs: 3_600_000,
+  lookups: "1000:1",
+};
+
+/** A node's listener on the loopback, and what it told. */
+export interface TestNode {
+  readonly node: NodeRef;
+  readonly endpoint: DtlsEndpoint;
+  readonly told: string[];
+  readonly refused: RefusedHandshake[];
+  readonly received: { readonly text: string; readonly peer: string }[];
+  /** In Prometheus text format. */
+  metrics(): Promise<string>;
+  readonly logged: string[];
+  /** Whether it holds its slot. */
+  serving: boolean;
+  alive: boolean;
+}
+
+/** Nodes that share a store, with real sockets. */
+export class EndpointFixture {
+  readonly state: MemoryState = memoryState();
+  readonly catalogue: Catalogue = new Catalogue(this.state.provisioning);
+  readonly nodes: TestNode[] = [];
+  readonly clients: TestClient[] = [];
+  #offset = 0;
+
+  /** Declares a device as the materialiser stores it: pre-shared keys sealed. */
+  async declare(endpoint: string, credentials: readonly Credential[], tenant = "default"): Promise<void> {
+    const sealed = credentials.map(({ psk, ...rest }) =>
+      psk?.key?.plain
+        ? {
+            psk: {
+              ...psk,
+              key: { sealed: sealSecret(PROVISIONING_KEYS, psk.key.plain, `${tenant}/${endpoint}`, randomBytes) },
+            },
+          }
+        : { ...rest, ...(psk ? { psk } : {}) },
+    );
+    const device = { endpoint, profile: "meter", credentials: sealed };
+    const value = lwm2m.v1.ProvisioningRecord.encode({ device }).finish();
+    const parsed = parseProvisioningRecord(provisioningKey("device", tenant, endpoint), value);
+    if (parsed.kind !== "device") throw new TypeError("not a device");
+    if (endpoint.endsWith("*")) this.catalogue.put(parsed);
+    const record = { kind: "device", tenant, id: endpoint, value, offset: this.#offset++ } as const;
+    const outcome = await this.state.provisioning.put(record, deviceIdentities(parsed.device, undefined));
+    if (outcome.type !== "stored") throw new TypeError(`${endpoint} is not stored: ${outcome.type}`);
+  }
+
+  async node(
+    slot: number,
+    settings: Partial<DtlsSettings> = {},
+    { serverKeys = NO_SERVER_KEYS }: { readonly serverKeys?: ServerKeys } = {},
+  ): Promise<TestNode> {
+    const logged: string[] = [];
+    const logger: Logger = createLogger(
+      "test",
+      { level: "debug", format: "json" },
+      { destination: { write: (line: string) => void logged.push(line) } },
+    );
+    const registry = createMetrics({ process: false });
+    const told: string[] = [];
+    const refused: RefusedHandshake[] = [];
+    const received: { text: string; peer: string }[] = [];
+    const node = { slot, bootId: randomBytes(8).toString("hex") };
+    const test = { node, told, refused, received, metrics: () => registry.text(), logged, serving: true, alive: true };
+    const endpoint = await openDtlsEndpoint({
+      settings: { ...SETTINGS, ...settings },
+      openSocket: openUdpSocket,
+      credentials: new ProvisionedCredentials({
+        inForce: new CredentialsInForce(this.state.provisioning, this.catalogue),
+        sealingKeys: PROVISIONING_KEYS,
+        trust: serverKeys,
+        wallMs,
+      }),
+      associations: this.state.associations,
+      sealing: deriveAssociationSealing(PROVISIONING_KEYS),
+      serverKeys,
+      node,
+      mayServe: () => test.serving,
+      askOwner: async (owner, association) => this.#ask(owner, association),
+      on: {
+        datagram: (bytes, peer) => {
+          const text = Buffer.from(bytes).toString();
+          received.push({ text, peer });
+          endpoint.send(Buffer.from(`echo ${text}`), peer);
+        },
+        established: () => void told.push("established"),
+        takenOver: () => void told.push("takenOver"),
+        moved: () => void told.push("moved"),
+        confirmed: () => void told.push("confirmed"),
+        closed: (_, reason: DtlsCloseReason) => void told.push(`closed ${reason}`),
+        refused: (handshake) => void refused.push(handshake),
+      },
+      metrics: registry.register(DTLS_METRICS),
+      logger,
+      clock: { wallMs, monotonicMs },
+      random: randomBytes,
+    });
+    const made: TestNode = Object.assign(test, { endpoint });
+    this.nodes.push(made);
+    return made;
+  }
+
+  /** As a node command does it: a living node tells and forgets, a dead one says nothing. */
+  #ask({ bootId }: NodeRef, association: AssociationRef): ReceiveMark | undefined {
+    const owner = this.nodes.find(({ node, alive }) => alive && node.bootId === bootId);
+    return owner?.endpoint.release(association);
+  }
+
+  async client(
+    server: TestNode,
+    credential: ClientCredential,
+    options: Partial<DtlsClientOptions> = {},
+  ): Promise<TestClient> {
+    const client = await TestClient.open(server.endpoint.port, {
+      credential,
+      random: randomBytes,
+      wallMs,
+      ownCidLengthBytes: 0,
+      ...options,
+    });
+    this.clients.push(client);
+    return client;
+  }
+
+  /** Records of a Connection ID that nobody has given out: hex of 8 bytes. */
+  async sendForged(server: TestNode, cids: readonly string[]): Promise<void> {
+    const socket = await openSocket(() => {});
+    for (const cid of cids) {
+      const head = Buffer.from(`19fefd0001000000000001${cid}0020`, "hex");
+      socket.send(Buffer.concat([head, Buffer.alloc(32)]), `127.0.0.1:${server.endpoint.port}`);
+    }
+    await socket.close();
+  }
+
+  async stop(): Promise<void> {
+    for (const client of this.clients) await client.stop();
+    for (const { endpoint, alive } of this.nodes) if (alive) await endpoint.stop();
+  }
+}
+
+/** A device's side, on a socket of its own. */
+export class TestClient {
+  readonly outcomes: DtlsClientOutput[] = [];
+  readonly #driver: MachineDriver<DtlsClientInput>;
+  #socket: UdpSocket;
+  #server: string;
+
+  private constructor(socket: UdpSocket, port: number, options: DtlsClientOptions) {
+    this.#socket = socket;
+    this.#server = `127.0.0.1:${port}`;
+    this.#driver = driveMachine(new DtlsClient(options), (output) => {
+      if (output.type === "send") this.#socket.send(output.bytes, this.#server);
+      else this.outcomes.push(output);
+    });
+  }
+
+  static async open(port: number, options: DtlsClientOptions): Promise<TestClient> {
+    const opened: { client?: TestClient } = {};
+    const socket = await openSocket((bytes) => opened.client?.receive(bytes));
+    opened.client = new TestClient(socket, port, options);
+    return opened.client;
+  }
+
+  receive(bytes: Uint8Array): void {
+    this.#driver.handle({ type: "datagram", bytes });
+  }
+
+  /** Connects, and answers what came of it. */
+  async connect(session?: ClientSession): Promise<Established | Extract<DtlsClientOutput, { type: "failed" }>> {
+    const before = this.outcomes.length;
+    this.begin(session);
+    const isEnd = ({ type }: DtlsClientOutput): boolean => type === "established" || type === "failed";
+    await until(() => this.outcomes.slice(before).some(isEnd));
+    return this.outcomes.slice(before).find(isEnd) as Established; // It was waited for.
+  }
+
+  /** Starts to connect. */
+  begin(session?: ClientSession): void {
+    this.#driver.handle({ type: "connect", ...(session === undefined ? {} : { session }) });
+  }
+
+  send(text: string): void {
+    this.#driver.handle({ type: "send", bytes: Buffer.from(text) });
+  }
+
+  /** Sends, and answers what comes back. */
+  async ask(text: string): Promise<string> {
+    const before = this.outcomes.length;
+    this.send(text);
+    await until(() => this.outcomes.slice(before).some(({ type }) => type === "received"));
+    const answer = this.outcomes.slice(before).find((output) => output.type === "received");
+    return Buffer.from(answer?.bytes ?? []).toString();
+  }
+
+  close(): void {
+    this.#driver.handle({ type: "close" });
+  }
+
+  /** Goes on from another port, as behind a NAT that forgot. */
+  async rebind(): Promise<void> {
+    await this.#socket.close();
+    this.#socket = await openSocket((bytes) => this.receive(bytes));
+  }
+
+  /** The balancer sends it to another node from now on. */
+  moveTo({ endpoint }: TestNode): void {
+    this.#server = `127.0.0.1:${endpoint.port}`;
+  }
+
+  async stop(): Promise<void> {
+    this.#driver.stop();
+    await this.#socket.close();
+  }
+}
+
+function openSocket(onDatagram: (bytes: Uint8Array) => void): Promise<UdpSocket> {
+  return openUdpSocket({ host: "127.0.0.1", port: 0, receiveBufferBytes: 262_144, onDatagram, onError: () => {} });
+}
+
+/** What a node has counted of a metric and its label, such as `lookups_total{outcome="none"}`. */
+export async function countOf(node: TestNode, series: string): Promise<number> {
+  const line = (await node.metrics()).split("\n").find((one) => one.startsWith(`lwm2m_dtls_${series} `));
+  return Number(line?.split(" ")[1] ?? Number.NaN);
+}
+
+/** Waits for what comes by itself, bounded by the test's own time. */
+export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 2));
+}
+
+export const PSK_KEY: Uint8Array = Buffer.from("00112233445566778899aabbccddeeff", "hex");
+
+export function pskCredential(identity: string, key: Uint8Array = PSK_KEY): ClientCredential {
+  return { type: "psk", identity: Buffer.from(identity), key: secretKey(key) };
+}
+
+export function newPrivateKey(): KeyObject {
+  return generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
+}

@@ -1,0 +1,507 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Machine } from "@ferry/coap";
+import {
+  type Answer,
+  type Association,
+  type AssociationId,
+  CIPHER_SUITES,
+  type CloseReason,
+  cipherSuite,
+  DtlsServer,
+  type DtlsServerInput,
+  type DtlsServerOutput,
+  type Question,
+  type QuestionId,
+  type ReceiveMark,
+  type WriteGrant,
+} from "@ferry/dtls";
+import { parseRateLimit } from "@ferry/profile";
+import { deviceKey } from "@ferry/proto";
+import { SealingError } from "@ferry/provisioning";
+import {
+  createEpisode,
+  driveMachine,
+  type Episode,
+  type MachineDriver,
+  type PeerKey,
+  type UdpSocket,
+} from "@ferry/runtime";
+import { type AssociationHold, type AssociationRef, type DeviceRef, StateUnavailableError } from "@ferry/state";
+import { AssociationQuestions } from "./association-questions.ts";
+import { sealAssociation } from "./association-record.ts";
+import { Computations } from "./computations.ts";
+import type { DtlsCloseReason, DtlsEndpoint, DtlsEndpointParts, DtlsPeer } from "./dtls-endpoint.ts";
+import { LookupGuard } from "./lookup-guard.ts";
+import { parsePrincipal } from "./principal.ts";
+import { RefusalMemory } from "./refusal-memory.ts";
+import type { DtlsSettings } from "./settings.ts";
+
+/** What is stored or looked at again for many associations goes so many at a time. */
+const AT_A_TIME = 32;
+/** How soon what the store could not tell is asked again, ms. */
+const ASK_AGAIN_MS = 1_000;
+/** Associations whose last mark could not be stored, and is remembered as such; the oldest is forgotten first. */
+const MAX_UNSTORED_MARKS = 10_000;
+
+const PREFIX = "dtls:";
+
+/** Opens a DTLS listener. @throws {UsageError} its port cannot be bound */
+export async function openDtlsEndpoint(parts: DtlsEndpointParts): Promise<DtlsEndpoint> {
+  const { settings, openSocket, logger } = parts;
+  const endpoint = new Endpoint(parts);
+  const socket = await openSocket({
+    host: settings.host,
+    port: settings.port,
+    reusePort: settings.reusePort,
+    receiveBufferBytes: settings.receiveBufferBytes,
+    onDatagram: (bytes, address) => endpoint.receive(bytes, address),
+    onError: (error) => logger.error({ error }, "The DTLS socket failed"),
+  });
+  endpoint.start(socket);
+  return endpoint;
+}
+
+/** What this node knows of an association beside the machine. */
+interface Held {
+  readonly device: DeviceRef;
+  /** Of the grant that it writes by. */
+  stamp: number;
+  ceiling: number;
+}
+
+class Endpoint implements DtlsEndpoint {
+  readonly #parts: DtlsEndpointParts;
+  readonly #server: DtlsServer;
+  readonly #driver: MachineDriver<DtlsServerInput>;
+  readonly #questions: AssociationQuestions;
+  readonly #computations: Computations;
+  readonly #refusals: RefusalMemory;
+  readonly #storeEpisode: Episode;
+  readonly #sealingEpisode: Episode;
+  readonly #held = new Map<AssociationId, Held>();
+  readonly #byDevice = new Map<string, AssociationId>();
+  /** Why an association is about to be closed from here; undefined: nobody is told. */
+  readonly #closing = new Map<AssociationId, DtlsCloseReason | undefined>();
+  readonly #unstoredMarks = new Set<AssociationId>();
+  readonly #stopped = new AbortController();
+  readonly #unfollowKeys: () => void;
+  #socket: UdpSocket | undefined;
+
+  constructor(parts: DtlsEndpointParts) {
+    const { settings, sealing, serverKeys, node, clock, random, metrics, logger } = parts;
+    this.#parts = parts;
+    this.#server = new DtlsServer({
+      random,
+      wallMs: clock.wallMs,
+      slot: node.slot,
+      suites: suiteNumbers(settings),
+      cidLengthBytes: settings.cidLength,
+      cookieKeys: sealing.cookieKeys,
+      extendedMasterSecret: settings.extendedMasterSecret,
+      nonce: settings.nonce,
+      mtuBytes: settings.mtu,
+      identity: serverKeys,
+      clientCertificates: ["rawPublicKey", "x509"],
+      limits: {
+        maxAssociations: settings.maxAssociations,
+        maxHandshakes: settings.maxHandshakes,
+        idleMs: settings.idleMs,
+      },
+    });
+    this.#driver = driveMachine(
+      guarded(this.#server, parts.mayServe),
+      (output) => this.#perform(output),
+      clock.monotonicMs,
+    );
+    this.#questions = new AssociationQuestions({
+      ...parts,
+      guard: new LookupGuard(parseRateLimit(settings.lookups) ?? [], clock.monotonicMs),
+      wallMs: clock.wallMs,
+      restore: (id) => this.#restore(id),
+      isMarkStored: (id) => !this.#unstoredMarks.has(id),
+    });
+    this.#computations = new Computations({
+      inPlaceAtMost: settings.computeInPoolAbove,
+      afterTurn: (then) => void setImmediate(then),
+      count: (where) => metrics.dtlsComputations.with({ where }).inc(),
+    });
+    this.#refusals = new RefusalMemory(clock.monotonicMs);
+    this.#storeEpisode = createEpisode(logger, {
+      failed: "DTLS associations cannot be stored or looked up",
+      healed: "DTLS associations can be stored and looked up again",
+    });
+    this.#sealingEpisode = createEpisode(logger, {
+      failed: "A stored pre-shared key cannot be opened: is PROVISIONING_SEALING_KEY_FILE that of the rpc-router?",
+      healed: "Stored pre-shared keys can be opened again",
+    });
+    this.#unfollowKeys = serverKeys.onChange(() => void this.#recheckAfterReload());
+    metrics.dtlsAssociations.collect(() => this.#held.size);
+  }
+
+  start(socket: UdpSocket): void {
+    this.#socket = socket;
+  }
+
+  receive(bytes: Uint8Array, address: string): void {
+    if (!this.#stopped.signal.aborted) this.#driver.handle({ type: "datagram", address, bytes });
+  }
+
+  get port(): number {
+    return this.#socket?.port ?? 0;
+  }
+
+  get size(): number {
+    return this.#held.size;
+  }
+
+  send(bytes: Uint8Array, peer: PeerKey): void {
+    this.#driver.handle({ type: "send", association: idOf(peer), bytes });
+  }
+
+  peer(peer: PeerKey): DtlsPeer | undefined {
+    const id = idOf(peer);
+    const association = this.#held.has(id) ? this.#server.association(id) : undefined;
+    return association && describe(association);
+  }
+
+  byDevice({ tenant, endpoint }: DeviceRef): PeerKey | undefined {
+    const id = this.#byDevice.get(deviceKey(tenant, endpoint));
+    return id === undefined ? undefined : PREFIX + id;
+  }
+
+  release({ device, id }: AssociationRef): ReceiveMark | undefined {
+    const held = this.#held.get(id);
+    const mark = this.#server.snapshot(id)?.association.mark;
+    if (held === undefined || mark === undefined || !isSame(held.device, device)) return undefined;
+    this.#end(id, undefined);
+    return mark;
+  }
+
+  close(device: DeviceRef, alert: "accessDenied" | "closeNotify"): void {
+    const id = this.#byDevice.get(deviceKey(device.tenant, device.endpoint));
+    if (id !== undefined) this.#end(id, "closed", alert);
+    else this.#background(() => this.#removeStored(device));
+  }
+
+  async recheck(device: DeviceRef): Promise<void> {
+    const id = this.#byDevice.get(deviceKey(device.tenant, device.endpoint));
+    const association = id === undefined ? undefined : this.#server.association(id);
+    if (association === undefined || (await this.#isCurrent(association.principal))) return;
+    // It may have made a new one meanwhile, with what is in force now.
+    if (this.#server.association(association.id) !== undefined) this.#end(association.id, "closed", "accessDenied");
+  }
+
+  async recheckCertificates(tenant: string): Promise<void> {
+    await this.#recheckAll(({ device }) => device.tenant === tenant);
+  }
+
+  async writeBack({ tenant, endpoint }: DeviceRef): Promise<void> {
+    const id = this.#byDevice.get(deviceKey(tenant, endpoint));
+    if (id !== undefined) await this.#restore(id);
+  }
+
+  discard(): void {
+    this.#driver.handle({ type: "discard" });
+  }
+
+  kernelDrops(): number {
+    return this.#socket?.kernelDrops() ?? 0;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    this.#unfollowKeys();
+    if (this.#parts.mayServe()) await this.#atATime([...this.#held.keys()], (id) => this.#storeMark(id));
+    this.#driver.stop();
+    await this.#socket?.close();
+  }
+
+  #perform(output: DtlsServerOutput): void {
+    const { on, metrics } = this.#parts;
+    switch (output.type) {
+      case "send":
+        this.#socket?.send(output.bytes, output.address);
+        break;
+      case "question":
+        this.#answer(output.id, output.question);
+        break;
+      case "received":
+        on.datagram(output.bytes, PREFIX + output.association.id);
+        break;
+      case "established":
+        metrics.dtlsHandshakes.with({ kind: output.resumed ? "resumed" : "full" }).inc();
+        this.#hold(output.association);
+        on.established(PREFIX + output.association.id);
+        break;
+      case "takenOver":
+        this.#hold(output.association);
+        on.takenOver(PREFIX + output.association.id);
+        break;
+      case "moved":
+        metrics.dtlsMoves.inc();
+        on.moved(PREFIX + output.association.id);
+        break;
+      case "confirmed":
+        on.confirmed(PREFIX + output.association.id);
+        break;
+      case "mark":
+        this.#noteMark(output.association, output.mark);
+        break;
+      case "closed":
+        this.#closed(output.association, output.reason);
+        break;
+      case "handshakeFailed":
+        this.#refused(output);
+        break;
+      case "dropped":
+        metrics.dtlsDrops.with({ reason: output.reason }).inc();
+        break;
+    }
+  }
+
+  #answer(id: QuestionId, question: Question): void {
+    const give = (answer: Answer): void => this.#driver.handle({ type: "answer", question: id, answer });
+    if (question.type === "compute") {
+      this.#computations.do(question.job, give);
+      return;
+    }
+    void this.#questions.answer(question).then(
+      (answer) => {
+        this.#storeEpisode.healed();
+        if (answer.type === "psk") this.#sealingEpisode.healed();
+        if (question.type === "reserve" && answer.type === "reserved")
+          this.#regrant(question.association, { ...question.grant, ceiling: answer.ceiling });
+        if (question.type === "claim" && answer.type === "claimed") this.#regrant(question.association, answer.grant);
+        give(answer);
+      },
+      (error: unknown) => {
+        this.#tolerate(error);
+        give({ type: "unavailable" });
+      },
+    );
+  }
+
+  #hold(association: Association): void {
+    const { id, principal } = association;
+    const device = parsePrincipal(principal)?.device;
+    const grant = this.#server.snapshot(id)?.grant;
+    if (device === undefined || grant === undefined) return; // It is over already.
+    const key = deviceKey(device.tenant, device.endpoint);
+    const before = this.#byDevice.get(key);
+    this.#held.set(id, { device, stamp: grant.stamp, ceiling: grant.ceiling });
+    this.#byDevice.set(key, id);
+    if (before === undefined || before === id) return;
+    // The machine knows only that of the same address to be over.
+    this.#parts.on.closed(PREFIX + before, "replaced");
+    this.#end(before, undefined);
+  }
+
+  #regrant(id: AssociationId, { stamp, ceiling }: WriteGrant): void {
+    const held = this.#held.get(id);
+    if (held !== undefined) Object.assign(held, { stamp, ceiling });
+  }
+
+  /** Ends an association here. `reason`: what is told; nobody is when it is undefined. */
+  #end(id: AssociationId, reason: DtlsCloseReason | undefined, alert?: "accessDenied" | "closeNotify"): void {
+    if (this.#server.association(id) === undefined) {
+      this.#forget(id);
+      return;
+    }
+    this.#closing.set(id, reason);
+    this.#driver.handle({ type: "close", association: id, alert });
+  }
+
+  #closed({ id }: Association, cause: CloseReason): void {
+    this.#parts.metrics.dtlsClosed.with({ reason: cause }).inc();
+    const reason = this.#closing.has(id) ? this.#closing.get(id) : CLOSE_REASONS[cause];
+    this.#closing.delete(id);
+    const held = this.#forget(id);
+    if (held === undefined || reason === undefined) return;
+    if (reason === "closed") this.#background(() => this.#parts.associations.remove({ device: held.device, id }));
+    this.#parts.on.closed(PREFIX + id, reason);
+  }
+
+  #forget(id: AssociationId): Held | undefined {
+    const held = this.#held.get(id);
+    if (held === undefined) return undefined;
+    this.#held.delete(id);
+    const key = deviceKey(held.device.tenant, held.device.endpoint);
+    if (this.#byDevice.get(key) === id) this.#byDevice.delete(key);
+    return held;
+  }
+
+  async #removeStored(device: DeviceRef): Promise<void> {
+    const { associations } = this.#parts;
+    const stored = await associations.get(device);
+    if (stored !== undefined) await associations.remove({ device, id: stored.id });
+  }
+
+  #noteMark({ id, address }: Association, mark: ReceiveMark): void {
+    const hold = this.#holdOf(id);
+    if (hold !== undefined) this.#background(() => this.#putMark(hold, mark, address));
+  }
+
+  async #storeMark(id: AssociationId): Promise<void> {
+    const hold = this.#holdOf(id);
+    const association = this.#server.snapshot(id)?.association;
+    if (hold !== undefined && association !== undefined)
+      await this.#putMark(hold, association.mark, association.address);
+  }
+
+  #holdOf(id: AssociationId): AssociationHold | undefined {
+    const held = this.#held.get(id);
+    if (held === undefined) return undefined;
+    const { device, stamp, ceiling } = held;
+    const { node, settings } = this.#parts;
+    return { association: { device, id }, node, stamp, ceiling, ttlMs: settings.lifetimeMs };
+  }
+
+  async #putMark(hold: AssociationHold, mark: ReceiveMark, address: string): Promise<void> {
+    const { id } = hold.association;
+    this.#noteUnstored(id);
+    const { type } = await this.#parts.associations.mark({ ...hold, mark, address });
+    if (type === "done") this.#unstoredMarks.delete(id);
+    else if (type === "gone") await this.#restore(id);
+    else this.#end(id, "lost");
+  }
+
+  #noteUnstored(id: AssociationId): void {
+    this.#unstoredMarks.delete(id);
+    if (this.#unstoredMarks.size >= MAX_UNSTORED_MARKS) {
+      for (const oldest of this.#unstoredMarks) {
+        this.#unstoredMarks.delete(oldest);
+        break;
+      }
+    }
+    this.#unstoredMarks.add(id);
+  }
+
+  /** Puts an association back into the store; false when it is not here any more, or another node's. */
+  async #restore(id: AssociationId): Promise<boolean> {
+    const { associations, sealing, node, settings, random } = this.#parts;
+    const snapshot = this.#server.snapshot(id);
+    const stored = snapshot && sealAssociation(sealing, snapshot.association, { node, grant: snapshot.grant }, random);
+    if (stored === undefined) return false;
+    const outcome = await associations.restore(stored, settings.lifetimeMs);
+    if (outcome.type === "done") this.#unstoredMarks.delete(id);
+    else this.#end(id, "lost");
+    return outcome.type === "done";
+  }
+
+  #isCurrent(principal: string): Promise<boolean> {
+    return this.#parts.credentials.isCurrent(principal);
+  }
+
+  async #recheckAll(isMeant: (held: Held) => boolean): Promise<void> {
+    const meant = [...this.#held].filter(
+      ([id, held]) => isMeant(held) && this.#server.association(id)?.principal.startsWith("X509\n"),
+    );
+    await this.#atATime(meant, ([, { device }]) => this.recheck(device));
+  }
+
+  /** Certificates may be revoked now, or their CAs trusted no more. */
+  async #recheckAfterReload(): Promise<void> {
+    while (!this.#stopped.signal.aborted) {
+      try {
+        await this.#recheckAll(() => true);
+        return;
+      } catch (error) {
+        this.#tolerate(error);
+      }
+      // Rejects with an AbortError, and with nothing else, when the signal aborts.
+      await delay(ASK_AGAIN_MS, undefined, { signal: this.#stopped.signal, ref: false }).catch(() => {});
+    }
+  }
+
+  async #atATime<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
+    const rest = items.values();
+    const worker = async (): Promise<void> => {
+      for (const item of rest) await work(item);
+    };
+    await Promise.all(Array.from({ length: AT_A_TIME }, worker));
+  }
+
+  /** Nobody waits for it; that it could not be done is told once per episode. */
+  #background(work: () => Promise<void>): void {
+    void work().then(
+      () => this.#storeEpisode.healed(),
+      (error: unknown) => this.#tolerate(error),
+    );
+  }
+
+  /** The store's absence and sealing keys that are not ours are the environment's; all else is a bug. */
+  #tolerate(error: unknown): void {
+    if (error instanceof StateUnavailableError) this.#storeEpisode.failed(error);
+    else if (error instanceof SealingError) this.#sealingEpisode.failed(error);
+    else throw error;
+  }
+
+  #refused({ address, reason, detail, principal }: Extract<DtlsServerOutput, { type: "handshakeFailed" }>): void {
+    const { metrics, on, logger } = this.#parts;
+    metrics.dtlsHandshakeFailures.with({ reason }).inc();
+    const device = principal === undefined ? undefined : parsePrincipal(principal)?.device;
+    const peer = device === undefined ? hostOf(address) : deviceKey(device.tenant, device.endpoint);
+    const handshake = { device, address, reason, detail };
+    if (this.#refusals.note(peer, reason)) on.refused(handshake);
+    else logger.debug({ ...device, address, reason, detail }, "A DTLS handshake failed again");
+  }
+}
+
+const CLOSE_REASONS: Readonly<Record<CloseReason, DtlsCloseReason>> = {
+  closeNotify: "closed",
+  fatalAlert: "closed",
+  closed: "closed",
+  replaced: "replaced",
+  idle: "idle",
+  evicted: "idle",
+  lost: "lost",
+};
+
+/** Without its slot a node says nothing: another one may have it, and its nonces. */
+function guarded(server: DtlsServer, mayServe: () => boolean): Machine<DtlsServerInput, DtlsServerOutput> {
+  const discarded = (nowMs: number): DtlsServerOutput[] => {
+    const { associations, handshakes, lookups } = server.usage;
+    return associations + handshakes + lookups === 0 ? [] : server.handle({ type: "discard" }, nowMs);
+  };
+  return {
+    handle: (input, nowMs) => (mayServe() ? server.handle(input, nowMs) : discarded(nowMs)),
+    tick: (nowMs) => (mayServe() ? server.tick(nowMs) : [...discarded(nowMs), ...server.tick(nowMs)]),
+    get deadlineMs() {
+      return server.deadlineMs;
+    },
+  };
+}
+
+function suiteNumbers({ suites }: DtlsSettings): readonly number[] {
+  return suites.flatMap((name) =>
+    [...CIPHER_SUITES.values()].filter((suite) => suite.name === name).map(({ id }) => id),
+  );
+}
+
+function describe(association: Association): DtlsPeer | undefined {
+  const identity = parsePrincipal(association.principal);
+  if (identity === undefined) return undefined;
+  const { id, address, provisional, hasCid, createdAtMs, suite } = association;
+  return {
+    device: identity.device,
+    association: id,
+    securityMode: identity.securityMode,
+    address,
+    provisional,
+    suite: cipherSuite(suite)?.name ?? `0x${suite.toString(16)}`,
+    hasCid,
+    createdAtMs,
+  };
+}
+
+function idOf(peer: PeerKey): AssociationId {
+  return peer.startsWith(PREFIX) ? peer.slice(PREFIX.length) : "";
+}
+
+function hostOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(":"));
+}
+
+function isSame(a: DeviceRef, b: DeviceRef): boolean {
+  return a.tenant === b.tenant && a.endpoint === b.endpoint;
+}
