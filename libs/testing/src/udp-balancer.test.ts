@@ -125,6 +125,23 @@ describe("startUdpBalancer", () => {
     expect((await late).name).toBe("late");
   });
 
+  it("shows every datagram that comes, also from a backend that is not the flow's", async () => {
+    const [a, b] = [await backend("a"), await backend("b")];
+    const seen: string[] = [];
+    const server = await balancer({
+      backends: [a.port],
+      onDatagram: (from, _, backendPort, bytes) =>
+        seen.push(`${from} ${backendPort === a.port ? "a" : "b"} ${Buffer.from(bytes)}`),
+    });
+    server.deliverStrays();
+    const device = client(server);
+    const { source } = await device.ask();
+    const late = device.hear();
+    b.socket.send("late", Number(source), "127.0.0.1");
+    await late;
+    expect(seen).toEqual(["client a ?", `backend a a:${source}`, "backend b late"]);
+  });
+
   it("holds no more flows than it may", async () => {
     const a = await backend("a");
     const server = await balancer({ backends: [a.port], maxFlows: 2 });

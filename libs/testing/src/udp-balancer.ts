@@ -10,6 +10,13 @@ export interface UdpBalancerOptions {
   readonly port?: number;
   /** Flows held at once; beyond it the one that was silent longest goes. 4096 by default. */
   readonly maxFlows?: number;
+  /** Sees every datagram that comes from a client or a backend, strays too, before it goes on. */
+  readonly onDatagram?: (
+    from: "client" | "backend",
+    clientPort: number,
+    backendPort: number,
+    bytes: Uint8Array,
+  ) => void;
 }
 
 export interface UdpBalancerStats {
@@ -74,6 +81,7 @@ export async function startUdpBalancer(options: UdpBalancerOptions): Promise<Udp
     flows.set(key, flow);
     if (!backends.includes(flow.backend)) flow.backend = backendOf(key);
     toBackend.set(flow.backend, (toBackend.get(flow.backend) ?? 0) + 1);
+    options.onDatagram?.("client", client.port, flow.backend, datagram);
     flow.upstream.send(datagram, flow.backend, LOOPBACK);
   });
 
@@ -96,6 +104,7 @@ export async function startUdpBalancer(options: UdpBalancerOptions): Promise<Udp
   /** Carries what comes back from the flow's backend to its client. */
   function receive(flow: Flow, upstream: Socket): void {
     upstream.on("message", (datagram, from) => {
+      options.onDatagram?.("backend", flow.client.port, from.port, datagram);
       if (from.port !== flow.backend) {
         strays++;
         if (!deliversStrays) return;
