@@ -6,8 +6,10 @@ import { MissingToolError } from "./errors.ts";
 const JARS: string = `${import.meta.dirname}/../../../.ferry/leshan`;
 
 export interface LeshanOptions {
-  /** `coap://127.0.0.1:5685`. */
+  /** `coap://127.0.0.1:5685`, or `coaps://127.0.0.1:5686` with `psk`. */
   readonly server: string;
+  /** Behind DTLS: a key in hex, of which the endpoint name is the identity, and the length of the Connection ID in records to the client, none where it is not given. */
+  readonly psk?: { readonly key: string; readonly cidBytes?: number };
   /** Endpoint name; with `count`, the names are this followed by 0, 1, 2 … */
   readonly endpoint: string;
   readonly count?: number;
@@ -223,6 +225,8 @@ export async function startLeshan(options: LeshanOptions): Promise<LeshanDevice>
 function toArguments(options: LeshanOptions): string[] {
   const named: Record<string, string | number | undefined> = {
     server: options.server,
+    "psk-key": options.psk?.key,
+    "cid-bytes": options.psk?.cidBytes,
     endpoint: options.endpoint,
     count: options.count,
     lifetime: options.lifetimeS,

@@ -1,6 +1,8 @@
 package ferry.interop;
 
 import java.net.InetAddress;
+import java.nio.charset.StandardCharsets;
+import java.security.cert.Certificate;
 import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -12,14 +14,19 @@ import java.util.concurrent.TimeUnit;
 import org.eclipse.californium.core.config.CoapConfig;
 import org.eclipse.californium.core.network.CoapEndpoint;
 import org.eclipse.californium.elements.config.Configuration;
+import org.eclipse.californium.scandium.config.DtlsConfig;
 import org.eclipse.leshan.client.LeshanClient;
 import org.eclipse.leshan.client.LeshanClientBuilder;
 import org.eclipse.leshan.client.californium.endpoint.CaliforniumClientEndpointFactory;
 import org.eclipse.leshan.client.californium.endpoint.CaliforniumClientEndpointsProvider;
+import org.eclipse.leshan.client.californium.endpoint.ClientProtocolProvider;
 import org.eclipse.leshan.client.californium.endpoint.coap.CoapClientEndpointFactory;
 import org.eclipse.leshan.client.californium.endpoint.coap.CoapClientProtocolProvider;
+import org.eclipse.leshan.client.californium.endpoint.coaps.CoapsClientEndpointFactory;
+import org.eclipse.leshan.client.californium.endpoint.coaps.CoapsClientProtocolProvider;
 import org.eclipse.leshan.client.endpoint.ClientEndpointToolbox;
 import org.eclipse.leshan.client.engine.DefaultRegistrationEngineFactory;
+import org.eclipse.leshan.client.object.Security;
 import org.eclipse.leshan.client.observer.LwM2mClientObserverAdapter;
 import org.eclipse.leshan.client.resource.LwM2mObjectEnabler;
 import org.eclipse.leshan.client.send.ManualDataSender;
@@ -43,6 +50,10 @@ import com.fasterxml.jackson.databind.JsonNode;
 
 /** One LwM2M client on Leshan's own engine, with what it does written as events. */
 final class Device implements FixtureInstance.Listener {
+    /** Security by a pre-shared key, whose identity is the endpoint name; a negative length means no Connection ID. */
+    record Psk(byte[] key, Integer cidBytes) {
+    }
+
     private static final long SEND_TIMEOUT_MS = 120_000;
     private static final LwM2mPath DISABLE = new LwM2mPath("/1/0/4");
 
@@ -56,18 +67,20 @@ final class Device implements FixtureInstance.Listener {
     /** Where it registered last; Leshan's own list keeps those of before a {@link #reboot} too. */
     private volatile LwM2mServer server;
 
-    Device(String endpoint, String serverUri, long lifetimeS, boolean queueMode, Fixture fixture,
+    Device(String endpoint, String serverUri, Psk psk, long lifetimeS, boolean queueMode, Fixture fixture,
             ScheduledExecutorService executor, Events events) {
         this.endpoint = endpoint;
         this.events = events;
         this.executor = executor;
         LeshanClientBuilder builder = new LeshanClientBuilder(endpoint);
-        builder.setObjects(fixture.objects(serverUri, lifetimeS, this, instances));
+        builder.setObjects(fixture.objects(shortServerId -> psk == null ? Security.noSec(serverUri, shortServerId)
+                : Security.psk(serverUri, shortServerId, endpoint.getBytes(StandardCharsets.UTF_8), psk.key()),
+                lifetimeS, this, instances));
         builder.setRegistrationEngineFactory(new DefaultRegistrationEngineFactory().setQueueMode(queueMode));
         builder.setLinkFormatHelper(new Description());
         builder.setDataSenders(new ManualDataSender());
         builder.setSharedExecutor(executor);
-        builder.setEndpointsProviders(endpoints());
+        builder.setEndpointsProviders(endpoints(psk));
         client = builder.build();
         client.addObserver(new Registrations());
     }
@@ -156,33 +169,60 @@ final class Device implements FixtureInstance.Listener {
         events.write(event, all);
     }
 
-    /** CoAP over UDP with the timing of RFC 7252 §4.8, and the log of messages below it. */
-    private CaliforniumClientEndpointsProvider endpoints() {
-        CoapClientProtocolProvider coap = new CoapClientProtocolProvider() {
-            @Override
-            public CaliforniumClientEndpointFactory createDefaultEndpointFactory() {
-                return new CoapClientEndpointFactory(endpoint) {
-                    @Override
-                    public CoapEndpoint createCoapEndpoint(InetAddress address, Configuration configuration,
-                            ServerInfo server, boolean clientInitiatedOnly,
-                            List<java.security.cert.Certificate> trustStore, ClientEndpointToolbox toolbox) {
-                        CoapEndpoint coapEndpoint = super.createCoapEndpoint(address, configuration, server,
-                                clientInitiatedOnly, trustStore, toolbox);
-                        coapEndpoint.addInterceptor(
-                                new MessageLog(endpoint, toolbox.getModel(), toolbox.getDecoder(), events));
-                        return coapEndpoint;
-                    }
-                };
-            }
-        };
-        var builder = new CaliforniumClientEndpointsProvider.Builder(coap);
+    /** CoAP over UDP or DTLS with the timing of RFC 7252 §4.8, and the log of messages below it. */
+    private CaliforniumClientEndpointsProvider endpoints(Psk psk) {
+        var builder = new CaliforniumClientEndpointsProvider.Builder(psk == null ? plain() : secured());
         Configuration configuration = builder.createDefaultConfiguration();
         configuration.set(CoapConfig.ACK_TIMEOUT, 2, TimeUnit.SECONDS);
         configuration.set(CoapConfig.ACK_INIT_RANDOM, 1.5f);
         configuration.set(CoapConfig.ACK_TIMEOUT_SCALE, 2f);
         configuration.set(CoapConfig.MAX_RETRANSMIT, 4);
         configuration.set(CoapConfig.PROTOCOL_STAGE_THREAD_COUNT, 1);
+        if (psk != null) {
+            configuration.set(DtlsConfig.DTLS_CONNECTION_ID_LENGTH, psk.cidBytes());
+            configuration.set(DtlsConfig.DTLS_RECEIVER_THREAD_COUNT, 1);
+            configuration.set(DtlsConfig.DTLS_CONNECTOR_THREAD_COUNT, 1);
+        }
         return builder.setConfiguration(configuration).build();
+    }
+
+    private ClientProtocolProvider plain() {
+        return new CoapClientProtocolProvider() {
+            @Override
+            public CaliforniumClientEndpointFactory createDefaultEndpointFactory() {
+                return new CoapClientEndpointFactory(endpoint) {
+                    @Override
+                    public CoapEndpoint createCoapEndpoint(InetAddress address, Configuration configuration,
+                            ServerInfo server, boolean clientInitiatedOnly, List<Certificate> trustStore,
+                            ClientEndpointToolbox toolbox) {
+                        return logged(super.createCoapEndpoint(address, configuration, server, clientInitiatedOnly,
+                                trustStore, toolbox), toolbox);
+                    }
+                };
+            }
+        };
+    }
+
+    private ClientProtocolProvider secured() {
+        return new CoapsClientProtocolProvider() {
+            @Override
+            public CaliforniumClientEndpointFactory createDefaultEndpointFactory() {
+                return new CoapsClientEndpointFactory(endpoint) {
+                    @Override
+                    public CoapEndpoint createCoapEndpoint(InetAddress address, Configuration configuration,
+                            ServerInfo server, boolean clientInitiatedOnly, List<Certificate> trustStore,
+                            ClientEndpointToolbox toolbox) {
+                        return logged(super.createCoapEndpoint(address, configuration, server, clientInitiatedOnly,
+                                trustStore, toolbox), toolbox);
+                    }
+                };
+            }
+        };
+    }
+
+    private CoapEndpoint logged(CoapEndpoint coapEndpoint, ClientEndpointToolbox toolbox) {
+        coapEndpoint.addInterceptor(new MessageLog(endpoint, toolbox.getModel(), toolbox.getDecoder(), events));
+        return coapEndpoint;
     }
 
     /** Registers the version of every object, also where the LwM2M version implies it, and the Content-Formats that were set. */

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.IntFunction;
 
 import org.eclipse.leshan.client.object.Security;
 import org.eclipse.leshan.client.resource.LwM2mInstanceEnabler;
@@ -54,12 +55,12 @@ final class Fixture {
         return fixture;
     }
 
-    /** Objects for one client. `resources` finds an instance again by object and instance id. */
-    List<LwM2mObjectEnabler> objects(String serverUri, long lifetimeS, FixtureInstance.Listener listener,
+    /** Objects for one client; `security` makes its instance of object 0 for a short server id, and `instances` finds the others again by object and instance id. */
+    List<LwM2mObjectEnabler> objects(IntFunction<Security> security, long lifetimeS, FixtureInstance.Listener listener,
             Map<String, FixtureInstance> instances) {
         ObjectsInitializer initializer = new ObjectsInitializer(new StaticModel(models));
         int shortServerId = objects.get(LwM2mId.SERVER).at("/instances/0/0").asInt();
-        initializer.setInstancesForObject(LwM2mId.SECURITY, Security.noSec(serverUri, shortServerId));
+        initializer.setInstancesForObject(LwM2mId.SECURITY, security.apply(shortServerId));
         objects.forEach((objectId, object) -> {
             List<LwM2mInstanceEnabler> enablers = new ArrayList<>();
             object.get("instances").fields().forEachRemaining(field -> {

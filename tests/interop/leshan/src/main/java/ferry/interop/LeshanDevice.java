@@ -9,6 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -30,7 +31,9 @@ import com.fasterxml.jackson.databind.node.LongNode;
  * to standard output. It ends with `exit`, or when its input ends.
  *
  * <pre>
- * --server coap://HOST:PORT   where to register
+ * --server coap://HOST:PORT   where to register; coaps:// with --psk-key
+ * --psk-key HEX               behind DTLS, by this key; the identity is the endpoint name
+ * --cid-bytes N               length of the Connection ID in records to the client; without it there is none
  * --endpoint NAME             the endpoint name; with --count N the names are NAME0 … NAMEn
  * --count N                   how many clients (1)
  * --lifetime S                registration lifetime, seconds (300)
@@ -59,10 +62,14 @@ public final class LeshanDevice {
         this.events = events;
         numberedPath = new LwM2mPath(options.getOrDefault("notify-path", "/3303/0/5700"));
         Fixture fixture = Fixture.load(options.getOrDefault("fixture", "seed"));
+        Device.Psk psk = options.containsKey("psk-key")
+                ? new Device.Psk(HexFormat.of().parseHex(options.get("psk-key")),
+                        Integer.valueOf(options.getOrDefault("cid-bytes", "-1")))
+                : null;
         int count = Integer.parseInt(options.getOrDefault("count", "1"));
         for (int i = 0; i < count; i++) {
             String endpoint = options.get("endpoint") + (options.containsKey("count") ? i : "");
-            devices.put(endpoint, new Device(endpoint, options.get("server"),
+            devices.put(endpoint, new Device(endpoint, options.get("server"), psk,
                     Long.parseLong(options.getOrDefault("lifetime", "300")),
                     Boolean.parseBoolean(options.get("queue-mode")), fixture, executor, events));
             numbers.put(endpoint, new AtomicLong());
