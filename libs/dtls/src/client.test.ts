@@ -1,6 +1,6 @@
 import { createSecretKey } from "node:crypto";
 import { inspect } from "node:util";
-import { DTLS_KEYS, DtlsAnswers, DtlsConversation, type DtlsConversationClient } from "@ferry/testing";
+import { DTLS_KEYS, DtlsAnswers, DtlsConversation, type DtlsConversationClient, toHex } from "@ferry/testing";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { ALERT } from "./alert.ts";
@@ -202,6 +202,31 @@ describe("an association", () => {
     device.address = "off";
     other.client.import(state);
     exchange({ talk, device: other });
+  });
+
+  it.each([
+    ["from the same address", undefined, false],
+    ["from the same address, with Connection IDs", 0, false],
+    ["from other addresses, with Connection IDs", 0, true],
+  ])("goes on %s with nodes that have only what was stored, and no nonce repeats", (_, ownCidLengthBytes, moves) => {
+    const both = conversation({ credential: PSK, ...(ownCidLengthBytes === undefined ? {} : { ownCidLengthBytes }) });
+    const nonces: string[] = [];
+    both.talk.onDatagram = (bytes, to) => {
+      for (const record of parseRecords(bytes, to === "server" ? 8 : 0)) {
+        // The explicit nonce comes first (RFC 6655 §3); the keys of both directions differ.
+        if (typeof record !== "string" && record.epoch === 1) nonces.push(to + toHex(record.fragment.subarray(0, 8)));
+      }
+    };
+    greet(both);
+    for (let life = 1; life <= 5; life++) {
+      both.talk.replaceServer();
+      if (moves) both.device.address = `198.51.100.7:${40_000 + life}`;
+      for (let n = 0; n < 3; n++) exchange(both);
+    }
+    expect(both.device.events.filter(({ type }) => type === "established")).toHaveLength(1);
+    expect(both.talk.events.filter(({ type }) => type === "takenOver")).toHaveLength(5);
+    // 2 Finished and 16 exchanges.
+    expect([nonces.length, new Set(nonces).size]).toEqual([34, 34]);
   });
 
   it("ends with close_notify, by either side (RFC 5246 §7.2.1)", () => {
