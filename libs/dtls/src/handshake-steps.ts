@@ -51,22 +51,26 @@ export function hear(handshake: Handshake, message: HandshakeMessage): void {
 /** Sends the flight for the first time, and again until it is answered (RFC 6347 §4.2.4). */
 export function sendFlight(context: Context, handshake: Handshake): void {
   transmit(context, handshake);
+  handshake.transmissions = 1;
   setTimer(context, handshake);
 }
 
 /** The timer ran out: sends the flight again, or says that it was sent often enough. */
 export function retransmitFlight(context: Context, handshake: Handshake): "sent" | "givenUp" {
-  // The client has answered; what is missing is not its part.
+  const { transmissions } = handshake;
+  if (retransmissionDelayMs(transmissions + 1, context.options.random) === undefined) return "givenUp";
+  // While a question is open, the client has answered: what is missing is not its part.
   if (handshake.question === undefined) transmit(context, handshake);
-  else handshake.transmissions++;
-  return setTimer(context, handshake);
+  handshake.transmissions = transmissions + 1;
+  setTimer(context, handshake);
+  return "sent";
 }
 
 /** The client sent its flight again: so does the server, but not at each repetition. */
 export function resendFlight(context: Context, handshake: Handshake): void {
   if (handshake.transmissions === 0 || handshake.question !== undefined) return;
   if (context.nowMs - handshake.sentAtMs < context.limits.minResendMs) return;
-  transmitNow(context, handshake);
+  transmit(context, handshake);
 }
 
 /** The flight was answered. */
@@ -87,11 +91,6 @@ export function internalError(detail: string): DtlsAlertError {
 }
 
 function transmit(context: Context, handshake: Handshake): void {
-  handshake.transmissions++;
-  transmitNow(context, handshake);
-}
-
-function transmitNow(context: Context, handshake: Handshake): void {
   const { flight, address, association } = handshake;
   assert(flight !== undefined, "a flight is made before it is sent");
   handshake.sentAtMs = context.nowMs;
@@ -99,10 +98,8 @@ function transmitNow(context: Context, handshake: Handshake): void {
   transmitFlight(context, flight, { address, association, source: handshake, maxPlaintextBytes });
 }
 
-function setTimer(context: Context, handshake: Handshake): "sent" | "givenUp" {
+function setTimer(context: Context, handshake: Handshake): void {
   const delayMs = retransmissionDelayMs(handshake.transmissions, context.options.random);
-  if (delayMs === undefined) return "givenUp";
-  handshake.retransmitAtMs = context.nowMs + delayMs;
-  context.deadlines.set(handshake, Math.min(handshake.endsAtMs, handshake.retransmitAtMs));
-  return "sent";
+  handshake.retransmitAtMs = delayMs === undefined ? undefined : context.nowMs + delayMs;
+  context.deadlines.set(handshake, Math.min(handshake.endsAtMs, handshake.retransmitAtMs ?? handshake.endsAtMs));
 }
