@@ -55,7 +55,7 @@ describe("a device's certificate", () => {
 
   it("is not when a CA of the same name signed it: the key decides", () => {
     expect(judge(leaf, [middle], { anchors: [other.parsed] })).toEqual(
-      refusal(ALERT.UNKNOWN_CA, /no CA that is trusted/),
+      refusal(ALERT.UNKNOWN_CA, /no CA that is declared/),
     );
   });
 

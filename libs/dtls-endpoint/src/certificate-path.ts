@@ -86,7 +86,7 @@ function follow(
     refusal ??
     refused(
       ALERT.UNKNOWN_CA,
-      `no CA that is trusted here has signed it: its issuer is ${oneLine(certificate.x509.issuer)}`,
+      `no CA that is declared for it has signed it: its issuer is ${oneLine(certificate.x509.issuer)}; declare x509 with that ca, or let the device send the CAs in between`,
     )
   );
 }

@@ -1,7 +1,12 @@
-import type { Established } from "@ferry/dtls";
-import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import { countOf, EndpointFixture, PSK_KEY, pskCredential, until } from "./endpoint-fixture.ts";
+import { createPublicKey, type KeyObject } from "node:crypto";
+import { ALERT, type Established } from "@ferry/dtls";
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
+import { type Issued, issue, issueCa } from "./certificate-fixture.ts";
+import { countOf, EndpointFixture, newPrivateKey, PSK_KEY, pskCredential, until } from "./endpoint-fixture.ts";
+import { NO_SERVER_KEYS, type ServerKeys } from "./server-keys.ts";
 
+const DAY_MS = 86_400_000;
+const REAL_TIME = { notBeforeMs: Date.now() - DAY_MS, notAfterMs: Date.now() + DAY_MS };
 const DEVICE = { tenant: "default", endpoint: "meter-1" };
 const PSK = { psk: { identity: "meter-1-psk", key: { plain: PSK_KEY } } };
 
@@ -87,6 +92,98 @@ describe("a device with a pre-shared key", () => {
     await until(() => node.told.includes("closed closed"));
     expect(await stored()).toBeUndefined();
     expect(node.endpoint.byDevice(DEVICE)).toBeUndefined();
+  });
+});
+
+describe("a device with a key pair", () => {
+  const server = { rawKey: newPrivateKey(), issued: undefined as Issued | undefined };
+  let ca: Issued;
+
+  beforeAll(async () => {
+    ca = await issueCa("Fleet CA", REAL_TIME);
+    server.issued = await issue("lwm2m.example.org", { usage: "server", by: ca, ...REAL_TIME });
+  });
+
+  const publicKey = (privateKey: KeyObject): Buffer =>
+    createPublicKey(privateKey.export({ format: "pem", type: "pkcs8" })).export({ format: "der", type: "spki" });
+
+  /** Its keys change under it, as when a folder is read anew. */
+  function serverKeys(): ServerKeys & { revoked: Set<string>; reload(): void } {
+    const { issued, rawKey } = server;
+    const revoked = new Set<string>();
+    const listeners = new Set<() => void>();
+    return {
+      ...NO_SERVER_KEYS,
+      rawPublicKey: { privateKey: rawKey, publicKey: publicKey(rawKey) },
+      certificate: () => issued && { privateKey: issued.privateKey, chain: [issued.der] },
+      isRevoked: ({ revocationKey }) => revoked.has(revocationKey),
+      hasRevoked: (key) => revoked.has(key),
+      onChange: (listener) => {
+        listeners.add(listener);
+        return () => void listeners.delete(listener);
+      },
+      revoked,
+      reload: () => {
+        for (const listener of listeners) listener();
+      },
+    };
+  }
+
+  it("connects with a raw public key to a server that shows one, and computations go to threads where they are many", async () => {
+    const privateKey = newPrivateKey();
+    await fixture.declare("meter-2", [{ rawPublicKey: { publicKey: publicKey(privateKey) } }]);
+    const node = await fixture.node(1, { computeInPoolAbove: 0 }, { serverKeys: serverKeys() });
+    const trust = { type: "publicKey", publicKey: publicKey(server.rawKey) } as const;
+    const client = await fixture.client(node, { type: "rawPublicKey", privateKey, server: trust });
+    expect(await client.connect()).toMatchObject({ type: "established" });
+    expect(await client.ask("hello")).toBe("echo hello");
+    const device = { tenant: "default", endpoint: "meter-2" };
+    expect(node.endpoint.peer(node.endpoint.byDevice(device) ?? "")).toMatchObject({ securityMode: "RPK", device });
+    expect(await countOf(node, 'computations_total{where="pool"}')).toBeGreaterThan(0);
+    expect(await countOf(node, 'computations_total{where="inPlace"}')).toBe(0);
+  });
+
+  it("connects with a certificate of its fleet's CA, and ends when that is revoked", async () => {
+    await fixture.declare("pump-*", [{ x509: { ca: ca.der } }], "acme");
+    const device = await issue("pump-7", { by: ca, ...REAL_TIME });
+    const keys = serverKeys();
+    const node = await fixture.node(1, {}, { serverKeys: keys });
+    const credential = {
+      type: "certificate",
+      privateKey: device.privateKey,
+      chain: [device.der],
+      server: { type: "trustAnchor", certificate: ca.der },
+    } as const;
+    const client = await fixture.client(node, credential);
+    expect(await client.connect()).toMatchObject({ type: "established" });
+    const name = { tenant: "acme", endpoint: "pump-7" };
+    expect(node.endpoint.peer(node.endpoint.byDevice(name) ?? "")).toMatchObject({ securityMode: "X509" });
+    keys.revoked.add(device.parsed.revocationKey);
+    keys.reload();
+    await until(() => client.outcomes.some(({ type }) => type === "closed"));
+    expect(node.told).toEqual(["established", "closed closed"]);
+  });
+
+  it("is told by an alert that its certificate is not accepted, and the reason goes to people only", async () => {
+    await fixture.declare("pump-*", [{ x509: { ca: ca.der } }]);
+    const stranger = await issue("pump-7", REAL_TIME);
+    const node = await fixture.node(1, {}, { serverKeys: serverKeys() });
+    const { privateKey, der } = stranger;
+    const trust = { type: "trustAnchor", certificate: ca.der } as const;
+    const client = await fixture.client(node, { type: "certificate", privateKey, chain: [der], server: trust });
+    expect(await client.connect()).toMatchObject({ type: "failed", alert: ALERT.UNKNOWN_CA });
+    expect(node.refused).toMatchObject([
+      { reason: "unauthorized", device: undefined, detail: expect.stringMatching(/declare x509 with that ca/) },
+    ]);
+  });
+
+  it("finds a server without keys to have none for it", async () => {
+    const node = await fixture.node(1);
+    const trust = { type: "trustAnchor", certificate: ca.der } as const;
+    const { privateKey, der } = await issue("pump-7", REAL_TIME);
+    const client = await fixture.client(node, { type: "certificate", privateKey, chain: [der], server: trust });
+    expect(await client.connect()).toMatchObject({ type: "failed", alert: ALERT.HANDSHAKE_FAILURE });
+    expect(node.refused).toMatchObject([{ reason: "noCommonParameters" }]);
   });
 });
 

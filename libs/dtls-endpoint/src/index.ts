@@ -1,3 +1,4 @@
+export { openAssociation, openSession, sealAssociation, sealSession } from "./association-record.ts";
 export { type AssociationSealing, deriveAssociationSealing } from "./association-sealing.ts";
 export type { DeviceCredentials } from "./device-credentials.ts";
 export type {

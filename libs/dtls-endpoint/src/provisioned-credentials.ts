@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { ALERT, type Answer } from "@ferry/dtls";
 import { deviceKey } from "@ferry/proto";
 import {
@@ -26,9 +27,6 @@ export interface ProvisionedCredentialsParts {
   readonly wallMs: () => number;
 }
 
-/** A PSK identity that is no UTF-8 belongs to nobody (RFC 4279 §5.1). */
-const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
 type Refused = Extract<Answer, { type: "refused" }>;
 type X509Credential = Extract<DeviceCredential, { type: "x509" }>;
 
@@ -42,7 +40,8 @@ export class ProvisionedCredentials implements DeviceCredentials {
 
   /** @throws {SealingError} none of our keys opens what is stored: nobody else's fault */
   async psk(identity: Uint8Array): Promise<Answer> {
-    const text = decodeUtf8(identity);
+    // Bytes that are no UTF-8 are nobody's identity (RFC 4279 §5.1): read as text they could become somebody's.
+    const text = isUtf8(identity) ? Buffer.from(identity).toString() : undefined;
     const holder =
       text === undefined ? undefined : await this.#parts.inForce.byIdentity({ type: "psk", identity: text });
     const credential = holder?.credentials.find((one) => one.type === "psk" && one.identity === text);
@@ -221,13 +220,4 @@ function isDefined<Value>(value: Value | undefined): value is Value {
 
 function isEqual(a: Uint8Array, b: Uint8Array): boolean {
   return Buffer.compare(a, b) === 0;
-}
-
-function decodeUtf8(bytes: Uint8Array): string | undefined {
-  try {
-    return UTF8.decode(bytes);
-  } catch (error) {
-    if (error instanceof TypeError) return undefined;
-    throw error;
-  }
 }
