@@ -20,6 +20,8 @@ import {
 const ROOT = join(import.meta.dirname, "../..");
 const LOGS = join(ROOT, ".ferry/e2e");
 const LOG_TAIL_LINES = 15;
+/** What devices' keys and DTLS associations are sealed with. */
+const SEALING_KEY = Buffer.alloc(32, 5).toString("base64");
 const LOG_LINE_LENGTH = 400;
 const START_TIMEOUT_MS = 60_000;
 /** A service that takes longer to stop is killed, and the test told. */
@@ -258,7 +260,9 @@ export class System {
         LWM2M_COAP_PORT: String(ports.coap),
         LWM2M_DTLS_HOST: "127.0.0.1",
         LWM2M_DTLS_PORT: "0",
+        LWM2M_DTLS_SEALING_KEY: SEALING_KEY,
       }),
+      ...(service !== "console" && { PROVISIONING_SEALING_KEY: SEALING_KEY }),
       ...this.#env,
       ...(service === "transport" && this.#transportEnv),
       ...env,

@@ -54,9 +54,11 @@ export class Program {
       const match = pattern.exec(this.stdout) ?? pattern.exec(this.stderr);
       if (match !== null) return match;
       const { promise, resolve } = Promise.withResolvers<unknown>();
-      for (const stream of [this.#child.stdout, this.#child.stderr]) stream?.once("data", resolve);
+      const streams = [this.#child.stdout, this.#child.stderr];
+      for (const stream of streams) stream?.once("data", resolve);
       deadline.addEventListener("abort", resolve, { once: true });
       const hasEnded = await Promise.race([promise, this.ended.then(() => "ended")]);
+      for (const stream of streams) stream?.off("data", resolve);
       if ((hasEnded === "ended" && !pattern.test(this.stdout + this.stderr)) || deadline.aborted) {
         throw new ProcessStartError(`${pattern} is not in the output:\n${this.stdout}${this.stderr}`);
       }

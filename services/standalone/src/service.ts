@@ -36,7 +36,7 @@ export async function startStandalone(
   print: (line: string) => void,
 ): Promise<Standalone> {
   const { shutdown, logger } = runtime;
-  const settings = given.state === "memory" ? withKeysOfItsOwn(given) : given;
+  const settings = given.state === "memory" ? withKeyOfItsOwn(given) : given;
   const documents = await readQuickstart(settings.apply);
   const state = await connectState(settings, runtime.metrics);
   shutdown.onStop("state", () => state.stop());
@@ -79,14 +79,10 @@ Ctrl-C ends it.\n`);
   return { apiUrl, coapPort, dtlsPort };
 }
 
-/** What is sealed in memory is gone with it: so may the keys be. */
-function withKeysOfItsOwn(settings: StandaloneSettings): StandaloneSettings {
-  const sealingKey = (): string => randomBytes(32).toString("base64");
-  return {
-    ...settings,
-    provisioning: { sealingKey: settings.provisioning.sealingKey ?? sealingKey() },
-    dtls: { ...settings.dtls, sealingKey: settings.dtls.sealingKey ?? sealingKey() },
-  };
+/** What is sealed in memory is gone with it: so may the key be. */
+function withKeyOfItsOwn(settings: StandaloneSettings): StandaloneSettings {
+  const { sealingKey = randomBytes(32).toString("base64") } = settings.provisioning;
+  return { ...settings, provisioning: { sealingKey } };
 }
 
 /** Lines of the communication log are many; `ferry tail telemetry` shows them. */

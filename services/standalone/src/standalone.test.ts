@@ -22,7 +22,7 @@ function file(name: string, content: string): string {
 describe("standalone", () => {
   it("shows a device that registers, its attributes and its telemetry, what to try next, and ends at Ctrl-C", async () => {
     const standalone = new Program(MAIN, [], PORTS);
-    await standalone.prints(/udp port \d+ \(CoAP, NoSec\); HTTP API at http:\/\/127\.0\.0\.1:\d+\n/);
+    await standalone.prints(/udp port \d+ \(CoAP, NoSec\) and \d+ \(DTLS\); HTTP API at http:\/\/127\.0\.0\.1:\d+\n/);
     await standalone.prints(/npx ferry rpc demo 'Read \{"id":"\/3\/0\/9"\}'/);
     await standalone.prints(/demo {14}registered {2}lifetime 300 s, LwM2M 1\.1, from 127\.0\.0\.1:\d+/);
     await standalone.prints(/demo {14}attributes {2}manufacturer=Ferry/);
@@ -38,6 +38,42 @@ describe("standalone", () => {
     await standalone.prints(/sim-7 {13}registered/);
     expect((await standalone.end("SIGTERM")).code).toBe(0);
   });
+});
+
+describe("standalone over DTLS", () => {
+  const CLI = "tools/ferry/src/main.ts";
+  const KEY = "7365637265742d6f662d612d64656d6f";
+
+  it("serves a device with a pre-shared key, shows how it is connected, and tells of one with another key", async () => {
+    const standalone = new Program(MAIN, [], { ...PORTS, LWM2M_APPLY: "examples/quickstart,examples/dtls" });
+    const [, port = "", url = ""] = await standalone.prints(/and (\d+) \(DTLS\); HTTP API at (\S+)\n/);
+    const simulate = (key: string): Program => {
+      const secured = ["--endpoint", "secure-demo", "--security", "psk", "--psk-key", key];
+      return new Program(CLI, ["simulate", ...secured, "--server", `127.0.0.1:${port}`]);
+    };
+    const ferry = (...args: string[]): ReturnType<typeof runProgram> => runProgram(CLI, [...args, "--api-url", url]);
+
+    const device = simulate(KEY);
+    await standalone.prints(/secure-demo {7}registered {2}lifetime 300 s, LwM2M 1\.1, from 127\.0\.0\.1:\d+/);
+    await standalone.prints(/secure-demo {7}temperature=/);
+    expect(await ferry("rpc", "secure-demo", 'Read {"id":"/3/0/0"}')).toEqual({
+      code: 0,
+      stdout: '{"result":"CONTENT","value":"LwM2mSingleResource [id=0, value=Ferry, type=STRING]"}\n',
+      stderr: "",
+    });
+    const { stdout } = await ferry("devices", "show", "secure-demo");
+    expect(stdout).toMatch(/^security {7}PSK$/m);
+    expect(stdout).toMatch(/^cipher suite {3}TLS_PSK_WITH_AES_128_\w+$/m);
+    expect(stdout).toMatch(/^Connection ID {2}yes: /m);
+    expect(stdout).toMatch(/^handshake .* \d+ s ago$/m);
+
+    const impostor = simulate(KEY.replace("73", "74"));
+    await standalone.prints(/secure-demo {7}refused {2}DTLS handshake from 127\.0\.0\.1:\d+: /);
+    await impostor.end("SIGINT");
+    await device.end("SIGINT");
+    await standalone.prints(/secure-demo {7}deregistered/);
+    expect((await standalone.end("SIGINT")).code).toBe(0);
+  }, 60_000);
 });
 
 describe("standalone that cannot start says why in plain lines and exits with 2", () => {

@@ -42,7 +42,7 @@ import type { TransportPorts } from "./ports.ts";
 import { RecordWriter } from "./record-writer.ts";
 import { OwnerQuestions } from "./secure/ask-owner.ts";
 import { followAssociations } from "./secure/follow-associations.ts";
-import { type OpenDtls, openDtlsListener } from "./secure/open-dtls.ts";
+import { type OpenDtls, openDtlsListener, readDtlsKeys } from "./secure/open-dtls.ts";
 import { recheckCredentials } from "./secure/recheck-credentials.ts";
 import { ServingCache } from "./serving.ts";
 import { mayServe, Sleepers, serveWaiting } from "./sleepers.ts";
@@ -89,7 +89,6 @@ export async function startTransport(
   { bus, state, openSocket = openUdpSocket, openDtls = openDtlsListener }: TransportConnections,
 ): Promise<TransportNode> {
   const metrics = registry.register(TRANSPORT_METRICS);
-  const dtlsMetrics = registry.register(DTLS_METRICS);
   const stateEpisode = createEpisode(logger, { failed: "Redis cannot be reached", healed: "Redis is back" });
   const busEpisode = createEpisode(logger, {
     failed: "Records are not accepted",
@@ -98,6 +97,7 @@ export async function startTransport(
   const topicPrefix = settings.kafka.topicPrefix;
   const bootId = randomBytes(8).toString("hex");
   const random = pooledRandom();
+  const dtlsKeys = readDtlsKeys(settings, random); // What is wrong with them is told before anything is waited for.
   health.require("state", () => state.problem());
 
   await awaitTopics({ bus, topicPrefix, mode: settings.kafka.topics, health, logger, signal: shutdown.signal });
@@ -276,10 +276,14 @@ export async function startTransport(
   const rpc = new RpcExecutor(ports);
   const desired = new DesiredWriter(ports);
   const ownerQuestions = new OwnerQuestions(ports, later);
-  if (settings.dtls.enabled) {
+  const dtlsMetrics = registry.register(DTLS_METRICS);
+  if (dtlsKeys !== undefined) {
     dtls = await openDtls({
       settings,
+      keys: dtlsKeys,
       state,
+      catalogue,
+      shutdown,
       openSocket,
       node,
       mayServe: () => lease.mayServe(),
@@ -302,10 +306,11 @@ export async function startTransport(
   const stopFollowing = followChanges(ports);
   const stopRechecking = recheckCredentials(ports);
   const sweeper = new Sweeper(ports, delay);
-  const gaps = setInterval(() => {
+  const everySecond = setInterval(() => {
+    lease.mayServe();
     ports.gaps.report(ports);
     if (busEpisode.lasting && values.bufferedRecords === 0) busEpisode.healed();
-  }, GAP_REPORT_MS);
+  }, SECOND_MS);
   metrics.devices.collect(() => ownership.size);
   metrics.observations.collect(() => ownership.observations);
   metrics.rpcWaiting.collect(() => rpc.waiting);
@@ -318,7 +323,6 @@ export async function startTransport(
   metrics.oldestRecordSeconds.collect(() => values.oldestAgeMs / 1000);
   metrics.socketDrops.collect(() => socket.kernelDrops());
   metrics.dtlsSocketDrops.collect(() => dtls?.kernelDrops() ?? 0);
-  dtlsMetrics.dtlsAssociations.collect(() => dtls?.size ?? 0);
 
   // The last is stopped first: what Kafka accepts while the records are flushed is still acknowledged through the open socket.
   shutdown.onStop("outbox", () => ports.outbox.flush());
@@ -334,7 +338,7 @@ export async function startTransport(
   shutdown.onStop("background", async () => {
     stopFollowing();
     stopRechecking();
-    clearInterval(gaps);
+    clearInterval(everySecond);
     sleepers.stop();
     rpc.stop();
     await Promise.all([sweeper.stop(), commands.stop()]);
@@ -367,8 +371,8 @@ const RETRY_MS = 1_000;
 const BUS_STUCK_MS = 10_000;
 /** How long the records in hand may take on shutdown, ms. */
 const FLUSH_MS = 10_000;
-/** How often dropped NON are told of, ms. */
-const GAP_REPORT_MS = 1_000;
+/** How often dropped NON are told of, and it is noted that this process runs, ms. */
+const SECOND_MS = 1_000;
 /** Devices that are given up at a time on shutdown. */
 const RELEASE_BATCH = 200;
 

@@ -6,8 +6,6 @@ import { StateUnavailableError } from "@ferry/state";
 const RENEWALS = 3.3;
 /** A node that was stopped, or starved, for so long may have lost its slot without knowing. */
 const CLOCK_GAP_MS = 5_000;
-/** How often it notes that it runs, ms: often, so that a gap is not taken for longer or shorter than it is. */
-const BEAT_MS = 500;
 
 /** What the lease needs from the world. */
 export interface SlotLeaseParts {
@@ -36,7 +34,7 @@ export class SlotLease {
   #seenMs: number;
   /** The slot may have gone to another node, until a renewal shows that it has not. */
   #isInDoubt = false;
-  #loop: Promise<unknown> = Promise.resolve();
+  #loop: Promise<void> = Promise.resolve();
 
   private constructor(parts: SlotLeaseParts, entry: NodeEntry) {
     this.#parts = parts;
@@ -80,11 +78,11 @@ export class SlotLease {
   }
 
   start(): void {
-    this.#loop = Promise.all([this.#keep(), this.#beat()]);
+    this.#loop = this.#keep();
   }
 
   /**
-   * Whether this node may speak for its devices. False once it was stopped for so long that others may have taken them, until its slot has been renewed; `onLost`
+   * Whether this node may speak for its devices; asked every second at least, for that is how a gap is seen. False once it was stopped for so long that others may have taken them, until its slot has been renewed; `onLost`
    * is called by then, so that ownership is discarded before anything is sent.
    */
   mayServe(): boolean {
@@ -96,14 +94,6 @@ export class SlotLease {
       this.#parts.onLost(`this process was held up for ${Math.round(gapMs)} ms`);
     }
     return !this.#isInDoubt;
-  }
-
-  /** Shows that this process runs, also when no device is heard. */
-  async #beat(): Promise<void> {
-    while (!this.#stopped.signal.aborted) {
-      await this.#parts.delay(BEAT_MS, this.#stopped.signal);
-      this.mayServe();
-    }
   }
 
   /** Gives the slot back. */

@@ -161,10 +161,17 @@ export async function provisionPskDevice({ state }: System, endpoint: string, of
 export async function startNode(
   { bus, state }: System,
   change: Partial<TransportSettings> = {},
-  openDtls: OpenDtls = async () => undefined,
+  openDtls?: OpenDtls,
 ): Promise<TransportNode & { stop: () => Promise<void>; metric: (series: string) => Promise<number> }> {
   const defaults = TRANSPORT_CONFIG.load({
-    env: { LOG_LEVEL: "fatal", LWM2M_COAP_HOST: "127.0.0.1", LWM2M_COAP_PORT: "0", KAFKA_TOPICS: "create" },
+    env: {
+      LOG_LEVEL: "fatal",
+      LWM2M_STATE: "memory",
+      LWM2M_COAP_HOST: "127.0.0.1",
+      LWM2M_COAP_PORT: "0",
+      LWM2M_DTLS_ENABLED: String(openDtls !== undefined),
+      KAFKA_TOPICS: "create",
+    },
   });
   const settings = { ...defaults, ...change };
   const logger = createLogger("transport", settings.log);
@@ -176,7 +183,7 @@ export async function startNode(
     shutdown,
     httpPort: 0,
   };
-  const node = await startTransport(settings, runtime, { bus, state, openDtls });
+  const node = await startTransport(settings, runtime, { bus, state, ...(openDtls && { openDtls }) });
   const stop = async (): Promise<void> => {
     await shutdown.stop();
   };
