@@ -133,10 +133,7 @@ describe("the chart", () => {
     expect(named(render([]), "Service", "test-ferry-transport").spec).toMatchObject({
       type: "LoadBalancer",
       externalTrafficPolicy: "Local",
-      ports: [
-        { port: 5685, targetPort: "coap", protocol: "UDP" },
-        { port: 5686, targetPort: "coaps", protocol: "UDP" },
-      ],
+      ports: [{ port: 5685, targetPort: "coap", protocol: "UDP" }],
     });
     expect(render([], ["transport.service.type=ClusterIP"]).flatMap(check)).toEqual([]);
   });
@@ -157,8 +154,24 @@ describe("the chart", () => {
     expect(volumes[1].projected.sources[0].secret).not.toHaveProperty("items");
   });
 
-  it("has no DTLS port where there is no DTLS listener", () => {
-    const manifests = render([], ["transport.dtls.enabled=false", "networkPolicy.enabled=true"]);
+  it("opens the DTLS port where there is a DTLS listener", () => {
+    const manifests = render(VALUES["the example's values"]);
+    expect(named(manifests, "Service", "test-ferry-transport").spec.ports).toContainEqual({
+      name: "coaps",
+      port: 5684,
+      targetPort: "coaps",
+      protocol: "UDP",
+    });
+    expect(named(manifests, "NetworkPolicy", "test-ferry-transport").spec.ingress).toContainEqual({
+      ports: [
+        { port: "coap", protocol: "UDP" },
+        { port: "coaps", protocol: "UDP" },
+      ],
+    });
+  });
+
+  it("has no DTLS port where there is none", () => {
+    const manifests = render([], ["networkPolicy.enabled=true"]);
     expect(JSON.stringify(manifests)).not.toContain("coaps");
     const transport = named(manifests, "StatefulSet", "test-ferry-transport");
     expect(loadSettings(manifests, transport)).toMatchObject({ dtls: { enabled: false } });
@@ -208,6 +221,7 @@ describe("the chart", () => {
     ["more nodes than slots", "transport.replicas=65", "maximum"],
     ["half a reference to a Secret", "secrets.redisPassword.secretName=redis", "missing property 'key'"],
     ["a password that would lie in a ConfigMap", "kafka.saslPassword=x", "use secrets.kafkaSaslPassword"],
+    ["a DTLS listener without a key", "transport.dtls.enabled=true", "secrets.dtlsSealingKey"],
     ["a console that nobody may use", "console.enabled=true", "secrets.apiTokens"],
   ])("refuses %s", (_, set, reason) => {
     expect(refusalOf(set)).toContain(reason);
