@@ -154,7 +154,7 @@ export const CLIENTS: Readonly<Record<ClientId, ClientFacts>> = {
   mbedtls: {
     name: "Mbed TLS",
     version: "3.6.5",
-    from: "crates.io, where a crate has its source",
+    from: "source in a crate of crates.io",
     extendedMasterSecret: true,
     encryptThenMac: true,
     lacks: { "RPK both ways": "no raw public keys" },
@@ -184,5 +184,38 @@ export const CLIENTS: Readonly<Record<ClientId, ClientFacts>> = {
       ...without("DTLSSocket gives no access to certificates", "RPK both ways", ...X509_CELLS),
       ...without("no resumption", "resumption"),
     },
+  },
+};
+
+type NightlyClientId = "pion" | "openssl4" | "wolfssl";
+
+/** The clients of `npm run test:nightly`: what they need takes minutes to build. */
+export const NIGHTLY_CLIENTS: Readonly<Record<NightlyClientId, ClientFacts>> = {
+  pion: {
+    name: "pion",
+    version: "pion/dtls 3.1.15",
+    from: "Go module proxy",
+    extendedMasterSecret: true,
+    encryptThenMac: false,
+    lacks: {
+      "RPK both ways": "no raw public keys",
+      "CID with CBC": "its MAC covers the payload twice, which no other understands",
+    },
+  },
+  openssl4: {
+    name: "OpenSSL 4 s_client",
+    version: "OpenSSL 4.0.3",
+    from: "source in a crate of crates.io",
+    extendedMasterSecret: true,
+    encryptThenMac: true,
+    lacks: { ...NO_CID },
+  },
+  wolfssl: {
+    name: "wolfSSL",
+    version: "5.9.4",
+    from: "source in a crate of crates.io",
+    extendedMasterSecret: true,
+    encryptThenMac: true,
+    lacks: {},
   },
 };

@@ -16,6 +16,8 @@ export interface KeyFiles {
   readonly privateKey: string;
   /** SubjectPublicKeyInfo. */
   readonly publicKey: string;
+  /** The same in DER. */
+  readonly publicKeyDer: string;
   /** The private key as of RFC 5915 and the public key, in one file. */
   readonly keyPair: string;
 }
@@ -58,11 +60,19 @@ export async function makePki(directory: string): Promise<Pki> {
 
 async function make(directory: string, name: string, options: readonly string[]): Promise<KeyFiles> {
   const path = (ending: string): string => join(directory, `${name}.${ending}`);
-  const files = { certificate: path("crt"), privateKey: path("key"), publicKey: path("pub"), keyPair: path("pair") };
+  const files = {
+    certificate: path("crt"),
+    privateKey: path("key"),
+    publicKey: path("pub"),
+    publicKeyDer: path("pub.der"),
+    keyPair: path("pair"),
+  };
   await run("openssl", ["req", "-x509", ...P256, "-keyout", files.privateKey, "-out", files.certificate, ...options]);
   const privateKey = createPrivateKey(await readFile(files.privateKey));
-  const publicKey = createPublicKey(privateKey).export({ format: "pem", type: "spki" });
+  const key = createPublicKey(privateKey);
+  const publicKey = key.export({ format: "pem", type: "spki" });
   await writeFile(files.publicKey, publicKey);
+  await writeFile(files.publicKeyDer, key.export({ format: "der", type: "spki" }));
   await writeFile(files.keyPair, `${privateKey.export({ format: "pem", type: "sec1" })}${publicKey}`);
   return files;
 }

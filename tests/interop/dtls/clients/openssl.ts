@@ -26,12 +26,29 @@ function arguments_({ port, suite, credential, psk, own, trusted, maxDatagramByt
     ...["s_client", "-dtls1_2", "-quiet", "-connect", `127.0.0.1:${port}`],
     // CCM with a short tag is below the security level that is usual on the web.
     ...["-cipher", `${CIPHERS[suite]}@SECLEVEL=0`],
-    ...(credential === "PSK"
-      ? ["-psk_identity", psk.identity, "-psk", Buffer.from(psk.key).toString("hex")]
-      : ["-cert", own.certificate, "-key", own.privateKey, "-CAfile", trusted.certificate, "-verify_return_error"]),
-    ...(credential === "RPK" ? ["-enable_server_rpk", "-enable_client_rpk"] : []),
+    ...credentials(),
     ...(maxDatagramBytes === undefined ? [] : ["-mtu", String(maxDatagramBytes)]),
   ];
+
+  function credentials(): string[] {
+    switch (credential) {
+      case "PSK":
+        return ["-psk_identity", psk.identity, "-psk", Buffer.from(psk.key).toString("hex")];
+      case "X509":
+        return [
+          "-cert",
+          own.certificate,
+          "-key",
+          own.privateKey,
+          "-CAfile",
+          trusted.certificate,
+          "-verify_return_error",
+        ];
+      case "RPK":
+        // From 3.2 on. The program has no way to name the key that it trusts.
+        return ["-enable_server_rpk", "-enable_client_rpk", "-cert", own.certificate, "-key", own.privateKey];
+    }
+  }
 }
 
 /** The session of one connection, in a file, for the next. */
