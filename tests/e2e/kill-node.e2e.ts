@@ -1,8 +1,8 @@
 import { randomInt } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { lwm2m } from "@ferry/proto";
-import { readKafkaRecords, SeededRandom, startUdpBalancer, type UdpBalancer } from "@ferry/testing";
+import { SeededRandom, startUdpBalancer, type UdpBalancer } from "@ferry/testing";
 import { afterEach, describe, expect, it } from "@jest/globals";
+import { findLostNumbers } from "./lost-numbers.ts";
 import { NumberingDevices } from "./numbering-devices.ts";
 import { type ServiceProcess, type Stops, System, stopAll } from "./system.ts";
 
@@ -156,50 +156,15 @@ class KillScenario {
 
   /** A Java consumer finds every number that was acknowledged, each under one event id, and no second registration. */
   async #readTopics(): Promise<void> {
-    const { kafka, topicPrefix } = this.system;
-    const [telemetry, lifecycle] = [`${topicPrefix}lwm2m.telemetry.v1`, `${topicPrefix}lwm2m.lifecycle.v1`];
-    const records = await readKafkaRecords(kafka.bootstrapServers, [telemetry, lifecycle]);
-    const found = new Map<string, Map<number, string>>();
-    const registered = new Set<string>();
-    for (const { topic, value } of records) {
-      if (value === null) continue;
-      if (topic === lifecycle) {
-        const { context, event } = lwm2m.v1.LifecycleRecord.decode(value);
-        if (event === lwm2m.v1.LifecycleEvent.LIFECYCLE_EVENT_REGISTERED) registered.add(toHex(context?.eventId));
-        continue;
-      }
-      const { context, samples, source } = lwm2m.v1.TelemetryRecord.decode(value);
-      if (source !== lwm2m.v1.ValueSource.VALUE_SOURCE_NOTIFY) continue;
-      const numbers = found.get(context?.endpoint ?? "") ?? new Map<number, string>();
-      found.set(context?.endpoint ?? "", numbers);
-      for (const { value: sample } of samples) {
-        const number = sample?.double ?? 0;
-        const eventId = toHex(context?.eventId);
-        this.#expect((numbers.get(number) ?? eventId) === eventId, () => {
-          return `${context?.endpoint}: number ${number} has two event ids`;
-        });
-        numbers.set(number, eventId);
-      }
-    }
-    for (const endpoint of this.#devices.endpoints) {
-      for (const number of this.#devices.acknowledged(endpoint)) {
-        this.#expect(
-          found.get(endpoint)?.has(number) === true,
-          () => `${endpoint}: number ${number} was acknowledged and is lost`,
-        );
-      }
-    }
+    const { violations, registered } = await findLostNumbers(this.system, [this.#devices]);
+    this.#violations.push(...violations);
     const count = this.#devices.endpoints.length;
-    this.#expect(registered.size === count, () => `${registered.size} registered events of ${count} devices`);
+    this.#expect(registered === count, () => `${registered} registered events of ${count} devices`);
   }
 
   #expect(kept: boolean, violation: () => string): void {
     if (!kept) this.#violations.push(violation());
   }
-}
-
-function toHex(bytes: Uint8Array | null | undefined): string {
-  return Buffer.from(bytes ?? []).toString("hex");
 }
 
 async function runKills(changes: Partial<Scenario>): Promise<Outcome> {

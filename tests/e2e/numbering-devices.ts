@@ -1,5 +1,14 @@
-import { countingSignal, type DeviceEvent, type Fleet, startFleet } from "@ferry/simulator";
-import { type LeshanDevice, startLeshan } from "@ferry/testing";
+import { secretKey } from "@ferry/dtls";
+import {
+  countingSignal,
+  type DeviceEvent,
+  type DeviceSecurity,
+  type Fleet,
+  type SimulatedDeviceSettings,
+  startFleet,
+} from "@ferry/simulator";
+import { type LeshanDevice, type LeshanEvent, startLeshan } from "@ferry/testing";
+import { type MbedtlsDevices, type MbedtlsEvent, startMbedtlsDevices } from "./mbedtls-devices.ts";
 
 const NUMBERED = [3303, 0, 5700];
 
@@ -9,53 +18,59 @@ const AGAIN_MS = 500;
 /** How many devices number their values, and how fast. */
 export interface NumberingOptions {
   readonly serverPort: number;
-  /** Simulated ones, `sim-0` and up. */
+  /** Simulated ones. */
   readonly simulated: number;
+  /** Their names without number; `sim-` by default. */
+  readonly name?: string;
   /** Clients of Eclipse Leshan, `leshan-0` and up. */
-  readonly leshan: number;
+  readonly leshan?: number;
+  /** Devices on Mbed TLS, `mbedtls-0` and up; they need `psk`. */
+  readonly mbedtls?: number;
   readonly intervalMs: number;
   readonly lifetimeS: number;
+  /** Behind DTLS: a key in hex, of which each endpoint name is an identity, and whether records carry Connection IDs. */
+  readonly psk?: { readonly key: string; readonly hasCid: boolean };
+  readonly transmission?: SimulatedDeviceSettings["transmission"];
 }
 
 /** What a device saw: which number it sent last, and which were acknowledged. */
 interface Log {
   lastNotified: number;
+  registrations: number;
   readonly acknowledged: Set<number>;
   /** Waits for the acknowledgement of a number above this. */
   readonly waiting: { readonly above: number; resolve(): void }[];
 }
+
+/** Lengths of the Connection IDs in records to devices: each kind of client has another one. */
+const CID_BYTES = { simulated: 0, leshan: 6, mbedtls: 4 };
 
 /** Devices that notify 1, 2, 3 … by CON and remember which numbers the server acknowledged: from then on those must never be lost. */
 export class NumberingDevices {
   readonly #logs = new Map<string, Log>();
   #fleet: Fleet | undefined;
   #leshan: LeshanDevice | undefined;
-  #registrations = 0;
+  #mbedtls: MbedtlsDevices | undefined;
   #seen = 0;
 
-  /** Resolves when all have registered and are observed. */
+  /** Resolves when all have registered, are observed and were heard. */
   static async start(options: NumberingOptions): Promise<NumberingDevices> {
+    const { simulated, leshan = 0, mbedtls = 0, name } = options;
     const devices = new NumberingDevices();
-    const { serverPort, simulated, leshan, intervalMs, lifetimeS } = options;
-    devices.#fleet = await startFleet({
-      server: { host: "127.0.0.1", port: serverPort },
-      count: simulated,
-      device: () => ({ lifetimeS, signals: [countingSignal(NUMBERED, intervalMs)] }),
-      onEvent: (endpoint, event) => devices.#simulated(endpoint, event),
-    });
+    const kinds = [
+      [name ?? "sim-", simulated],
+      ["leshan-", leshan],
+      ["mbedtls-", mbedtls],
+    ] as const;
+    const names = kinds.flatMap(([kind, count]) => Array.from({ length: count }, (_, i) => `${kind}${i}`));
+    const heard = names.map((endpoint) => devices.uplink(endpoint));
+    devices.#fleet = await startSimulated(options, (endpoint, event) => devices.#simulated(endpoint, event));
+    if (mbedtls > 0) devices.#mbedtls = await startMbedtls(options, (event) => devices.#told(event));
     if (leshan > 0) {
-      const server = `coap://127.0.0.1:${serverPort}`;
-      devices.#leshan = await startLeshan({ server, endpoint: "leshan-", count: leshan, lifetimeS });
-      for (let i = 0; i < leshan; i++) {
-        await devices.#leshan.waitFor("observed", ({ endpoint }) => endpoint === `leshan-${i}`, 30_000);
-      }
-      await devices.#leshan.send({ command: "number", intervalMs });
+      devices.#leshan = await startLeshanOnes(options);
+      await devices.#leshan.send({ command: "number", intervalMs: options.intervalMs });
     }
-    const names = [
-      ...Array.from({ length: simulated }, (_, i) => `sim-${i}`),
-      ...Array.from({ length: leshan }, (_, i) => `leshan-${i}`),
-    ];
-    await Promise.all(names.map((endpoint) => devices.uplink(endpoint)));
+    await Promise.all(heard);
     return devices;
   }
 
@@ -66,7 +81,15 @@ export class NumberingDevices {
   /** Registers that were accepted so far. */
   get registrations(): number {
     this.#readLeshan();
-    return this.#registrations;
+    let sum = 0;
+    for (const { registrations } of this.#logs.values()) sum += registrations;
+    return sum;
+  }
+
+  /** Those of one device. */
+  registrationsOf(endpoint: string): number {
+    this.#readLeshan();
+    return this.#log(endpoint).registrations;
   }
 
   /** Numbers that were acknowledged so far, of all devices. */
@@ -88,12 +111,19 @@ export class NumberingDevices {
     return new Promise((resolve) => log.waiting.push({ above: log.lastNotified, resolve }));
   }
 
+  /** Gives each simulated device another source port, as NATs that rebind. */
+  async rebind(): Promise<void> {
+    const fleet = this.#fleet;
+    await Promise.all((fleet?.endpoints ?? []).map((endpoint) => fleet?.rebind(endpoint)));
+  }
+
   /** Ends the devices; what they saw stays. */
   async stop(): Promise<void> {
     const fleet = this.#fleet;
     this.#fleet = undefined;
     clearInterval(this.#reading);
     await fleet?.stop();
+    await this.#mbedtls?.stop();
     await this.#leshan?.stop();
     this.#readLeshan();
   }
@@ -101,14 +131,14 @@ export class NumberingDevices {
   #log(endpoint: string): Log {
     let log = this.#logs.get(endpoint);
     if (log === undefined) {
-      log = { lastNotified: 0, acknowledged: new Set(), waiting: [] };
+      log = { lastNotified: 0, registrations: 0, acknowledged: new Set(), waiting: [] };
       this.#logs.set(endpoint, log);
     }
     return log;
   }
 
   #simulated(endpoint: string, event: DeviceEvent): void {
-    if (event.type === "registered") this.#registrations++;
+    if (event.type === "registered") this.#log(endpoint).registrations++;
     // A node learns of what was provisioned a moment after the router said APPLIED; until then it answers 4.03.
     if (event.type === "refused" && event.uplink === "register") {
       setTimeout(() => this.#fleet?.handle(endpoint, { type: "register" }), AGAIN_MS).unref();
@@ -124,13 +154,15 @@ export class NumberingDevices {
   /** Takes in what Leshan told since the last time. */
   #readLeshan(): void {
     const { events = [] } = this.#leshan ?? {};
-    for (; this.#seen < events.length; this.#seen++) {
-      const event = events[this.#seen];
-      if (event?.event === "registered") this.#registrations++;
-      else if (event?.event === "notified") this.#notified(event.endpoint, Number(event.value));
-      else if (event?.event === "acknowledged") this.#acknowledged(event.endpoint, Number(event.value));
-    }
+    for (; this.#seen < events.length; this.#seen++) this.#told(events[this.#seen] as LeshanEvent); // Within its length.
   }
+
+  #told(event: LeshanEvent | MbedtlsEvent): void {
+    if (event.event === "registered") this.#log(event.endpoint).registrations++;
+    else if (event.event === "notified") this.#notified(event.endpoint, Number(event.value));
+    else if (event.event === "acknowledged") this.#acknowledged(event.endpoint, Number(event.value));
+  }
+
   /** Leshan's events are read in lots. */
   readonly #reading = setInterval(() => this.#readLeshan(), 20);
 
@@ -146,4 +178,62 @@ export class NumberingDevices {
       wait.resolve();
     }
   }
+}
+
+function startSimulated(
+  { serverPort, simulated, name, intervalMs, lifetimeS, psk, transmission }: NumberingOptions,
+  onEvent: (endpoint: string, event: DeviceEvent) => void,
+): Promise<Fleet> {
+  const security = (endpoint: string): DeviceSecurity | undefined =>
+    psk && {
+      credential: { type: "psk", identity: Buffer.from(endpoint), key: secretKey(Buffer.from(psk.key, "hex")) },
+      ...(psk.hasCid && { ownCidLengthBytes: CID_BYTES.simulated }),
+    };
+  return startFleet({
+    server: { host: "127.0.0.1", port: serverPort },
+    count: simulated,
+    ...(name !== undefined && { endpoint: name }),
+    device: () => ({
+      lifetimeS,
+      signals: [countingSignal(NUMBERED, intervalMs)],
+      ...(transmission !== undefined && { transmission }),
+    }),
+    security,
+    onEvent,
+  });
+}
+
+async function startLeshanOnes({
+  serverPort,
+  leshan: count = 0,
+  lifetimeS,
+  psk,
+}: NumberingOptions): Promise<LeshanDevice> {
+  const device = await startLeshan({
+    server: `${psk === undefined ? "coap" : "coaps"}://127.0.0.1:${serverPort}`,
+    endpoint: "leshan-",
+    count,
+    lifetimeS,
+    ...(psk !== undefined && { psk: { key: psk.key, ...(psk.hasCid && { cidBytes: CID_BYTES.leshan }) } }),
+  });
+  for (let i = 0; i < count; i++) {
+    await device.waitFor("observed", ({ endpoint }) => endpoint === `leshan-${i}`, 30_000);
+  }
+  return device;
+}
+
+function startMbedtls(
+  { serverPort, mbedtls: count = 0, intervalMs, psk }: NumberingOptions,
+  onEvent: (event: MbedtlsEvent) => void,
+): Promise<MbedtlsDevices> {
+  const cidBytes = psk?.hasCid === true ? CID_BYTES.mbedtls : -1;
+  return startMbedtlsDevices({
+    port: serverPort,
+    count,
+    name: "mbedtls-",
+    key: psk?.key ?? "",
+    cidBytes,
+    intervalMs,
+    onEvent,
+  });
 }

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { uriPath } from "@ferry/coap";
 import { connectRedis } from "@ferry/state/redis";
-import { type RedisProcess, startRedis } from "@ferry/testing";
-import { Redis } from "ioredis";
+import type { RedisProcess } from "@ferry/testing";
 import { Device } from "./device.ts";
+import { command, cutOff, startReplica, takePlace } from "./redis-replica.ts";
 import { type Asked, type Method, type RpcCounts, RpcLedger } from "./rpc-ledger.ts";
 import { type Recording, type ServiceProcess, type Stops, System } from "./system.ts";
 
@@ -118,12 +118,13 @@ export class RedisLosses {
   /** `moves`: the devices go to the other node afterwards. */
   async #lose(loss: Loss, rows: readonly LossRow[], moves: boolean): Promise<void> {
     await this.#system.provision(); // Answered once the read model is whole again.
-    const replica = loss === "fail-over" ? await this.#startReplica() : undefined;
+    const replica = loss === "fail-over" ? await startReplica(this.#redis) : undefined;
+    if (replica !== undefined) this.#stops.push(() => replica.stop());
     const subjects = await Promise.all(rows.map((row) => this.#startDevice(row)));
     await sleep(ASLEEP_MS);
     await Promise.all(subjects.filter(waits).map((subject) => this.#askAndWait(subject)));
 
-    if (replica !== undefined) await command(replica, "REPLICAOF", "127.0.0.1", "1"); // Nobody is there.
+    if (replica !== undefined) await cutOff(replica);
     const brokenMs = Date.now();
     await Promise.all(subjects.map((subject) => this.#proceed(subject)));
     if (replica === undefined) await command(this.#redis, "FLUSHALL");
@@ -190,36 +191,13 @@ export class RedisLosses {
     }
   }
 
-  /** A replica of the Redis that serves now, in step with it. */
-  async #startReplica(): Promise<RedisProcess> {
-    const { host, port } = this.#redis;
-    await command(this.#redis, "CONFIG", "SET", "repl-diskless-sync-delay", "0");
-    const replica = await startRedis(["--appendonly", "yes", "--replicaof", host, String(port)]);
-    this.#stops.push(() => replica.stop());
-    while (!String(await command(replica, "INFO", "replication")).includes("master_link_status:up")) await sleep(50);
-    return replica;
-  }
-
   /** The primary dies, and the replica takes its place and address, as behind a Service or a virtual address. */
   async #promote(replica: RedisProcess, atMs: number): Promise<void> {
     await sleep(Math.max(0, atMs - Date.now()));
-    const { port } = this.#system.redis;
-    await this.#redis.kill9();
-    await command(replica, "REPLICAOF", "NO", "ONE");
-    await command(replica, "CONFIG", "SET", "port", String(port));
-    this.#redis = { ...replica, port };
+    this.#redis = await takePlace(replica, this.#redis, this.#system.redis.port);
   }
 }
 
 function waits({ row }: Pick<Subject, "row">): boolean {
   return row.stage === "waits" || row.stage.startsWith("woken");
-}
-
-async function command({ host, port }: RedisProcess, ...words: [string, ...string[]]): Promise<unknown> {
-  const client = new Redis({ host, port });
-  try {
-    return await client.call(...words);
-  } finally {
-    client.disconnect();
-  }
 }

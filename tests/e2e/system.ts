@@ -58,6 +58,8 @@ export class ServiceProcess {
   readonly name: string;
   /** Of the CoAP listener; only a transport has one. */
   readonly coapPort: number;
+  /** Of the DTLS listener. */
+  readonly dtlsPort: number;
   readonly httpPort: number;
   /** Resolves when it serves. @throws {ProcessStartError} it ended before, or takes longer than a minute */
   readonly started: Promise<void>;
@@ -66,9 +68,15 @@ export class ServiceProcess {
   readonly exited: Promise<number | null>;
   readonly #logFile: string;
 
-  constructor(service: ServiceName, name: string, ports: { coap: number; http: number }, env: NodeJS.ProcessEnv) {
+  constructor(
+    service: ServiceName,
+    name: string,
+    ports: { coap: number; dtls: number; http: number },
+    env: NodeJS.ProcessEnv,
+  ) {
     this.name = name;
     this.coapPort = ports.coap;
+    this.dtlsPort = ports.dtls;
     this.httpPort = ports.http;
     this.#logFile = join(LOGS, `${name}-${process.pid}-${ports.http}.log`);
     const log = openSync(this.#logFile, "w");
@@ -246,7 +254,12 @@ export class System {
     name: string,
     { env = {}, coapPort }: { readonly env?: Readonly<Record<string, string>>; readonly coapPort?: number } = {},
   ): Promise<ServiceProcess> {
-    const ports = { http: await freePort(), coap: service === "transport" ? (coapPort ?? (await freeUdpPort())) : 0 };
+    const isTransport = service === "transport";
+    const ports = {
+      http: await freePort(),
+      coap: isTransport ? (coapPort ?? (await freeUdpPort())) : 0,
+      dtls: isTransport ? await freeUdpPort() : 0,
+    };
     const started = new ServiceProcess(service, name, ports, {
       KAFKA_BOOTSTRAP_SERVERS: this.kafka.bootstrapServers.join(","),
       KAFKA_TOPIC_PREFIX: this.topicPrefix,
@@ -255,16 +268,16 @@ export class System {
       LWM2M_NODE_NAME: name,
       LWM2M_HTTP_HOST: "127.0.0.1",
       LWM2M_HTTP_PORT: String(ports.http),
-      ...(service === "transport" && {
+      ...(isTransport && {
         LWM2M_COAP_HOST: "127.0.0.1",
         LWM2M_COAP_PORT: String(ports.coap),
         LWM2M_DTLS_HOST: "127.0.0.1",
-        LWM2M_DTLS_PORT: "0",
+        LWM2M_DTLS_PORT: String(ports.dtls),
         LWM2M_DTLS_SEALING_KEY: SEALING_KEY,
       }),
       ...(service !== "console" && { PROVISIONING_SEALING_KEY: SEALING_KEY }),
       ...this.#env,
-      ...(service === "transport" && this.#transportEnv),
+      ...(isTransport && this.#transportEnv),
       ...env,
     });
     this.processes.push(started);

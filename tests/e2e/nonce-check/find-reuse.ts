@@ -44,6 +44,8 @@ export interface NonceReport {
   readonly reused: number;
   /** The first of them. */
   readonly reuses: readonly Reuse[];
+  /** Records whose sequence number another one had under the same key, which is no danger where the nonce is another: its peer drops them. */
+  readonly repeatedSequences: number;
   /** Records that were the same, byte by byte: what was repeated tells nothing new, but somebody repeated it. */
   readonly identical: number;
   /** Records of suites that have no explicit nonce. */
@@ -59,6 +61,7 @@ interface ServerKey {
   /** Length of the client's Connection ID, which is in the server's records. */
   readonly clientCidBytes: number;
   readonly nodePorts: Set<number>;
+  readonly sequences: Set<number>;
   readonly records: Map<string, { readonly bytes: string; readonly nodePort: number }>;
 }
 
@@ -100,6 +103,7 @@ class NonceCheck {
   #datagrams = 0;
   #sealed = 0;
   #reused = 0;
+  #repeatedSequences = 0;
   #identical = 0;
   #others = 0;
   #unreadableCount = 0;
@@ -126,6 +130,7 @@ class NonceCheck {
       sharedKeys: keys.filter(({ nodePorts }) => nodePorts.size > 1).length,
       reused: this.#reused,
       reuses: this.#reuses,
+      repeatedSequences: this.#repeatedSequences,
       identical: this.#identical,
       others: this.#others,
       unreadable: this.#unreadableCount,
@@ -178,7 +183,13 @@ class NonceCheck {
         continue;
       }
       const clientCidBytes = cid === undefined ? 0 : (flow.clientCid?.length ?? 0);
-      const key = { isAead: AEAD_SUITES.has(suite), clientCidBytes, nodePorts: new Set<number>(), records: new Map() };
+      const key = {
+        isAead: AEAD_SUITES.has(suite),
+        clientCidBytes,
+        nodePorts: new Set<number>(),
+        sequences: new Set<number>(),
+        records: new Map(),
+      };
       this.#keys.set(random, key);
       flow.next = key;
       if (cid === undefined || cid.length === 0) continue;
@@ -190,7 +201,7 @@ class NonceCheck {
   }
 
   #takeSealed(
-    { fragment, bytes, epoch }: WireRecord,
+    { fragment, bytes, epoch, sequence }: WireRecord,
     { key }: Flow,
     { atMs, clientPort, nodePort }: CapturedDatagram,
   ): void {
@@ -207,6 +218,8 @@ class NonceCheck {
     const nonce = fragment.toString("hex", 0, EXPLICIT_NONCE_BYTES);
     const text = bytes.toString("latin1");
     const before = key.records.get(nonce);
+    if (before?.bytes !== text && key.sequences.has(sequence)) this.#repeatedSequences++;
+    key.sequences.add(sequence);
     if (before === undefined) {
       key.records.set(nonce, { bytes: text, nodePort });
     } else if (before.bytes === text) {

@@ -179,6 +179,20 @@ describe("a search for explicit nonces that were used twice under one key", () =
     });
   });
 
+  it("counts sequence numbers that came again with another nonce apart: no danger, but the peer drops them", () => {
+    const capture = new Capture().handshake({ random: 1 }).server(sealed(9, "a"));
+    const [once, again] = [1, 2].map((nonce) => {
+      const bytes = sealed(nonce, "late");
+      bytes.writeUIntBE(70_000, 5, 6);
+      return bytes;
+    }) as [Buffer, Buffer];
+    expect(findNonceReuse(capture.datagrams).repeatedSequences).toBe(1); // Its handshake's Finished has number 0 too.
+    expect(findNonceReuse(capture.server(once).server(again).datagrams)).toMatchObject({
+      repeatedSequences: 2,
+      reused: 0,
+    });
+  });
+
   it("only counts records of a suite without explicit nonce", () => {
     const { datagrams } = new Capture()
       .handshake({ random: 1, suite: CBC })

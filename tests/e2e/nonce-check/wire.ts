@@ -12,6 +12,7 @@ const RANDOM_BYTES = 32;
 export interface WireRecord {
   readonly type: number;
   readonly epoch: number;
+  readonly sequence: number;
   readonly cid: Buffer;
   readonly fragment: Buffer;
   readonly bytes: Buffer;
@@ -45,7 +46,14 @@ export function readRecords(datagram: Uint8Array, cidBytes: number | undefined):
     if (epoch > 0 && bytes.readUInt16BE(at + 1) !== DTLS_1_2)
       throw new UnreadableError("a protected record is not of DTLS 1.2");
     const cid = bytes.subarray(at + 11, at + 11 + cidLength);
-    records.push({ type, epoch, cid, fragment: bytes.subarray(start, end), bytes: bytes.subarray(at, end) });
+    records.push({
+      type,
+      epoch,
+      sequence: bytes.readUIntBE(at + 5, 6),
+      cid,
+      fragment: bytes.subarray(start, end),
+      bytes: bytes.subarray(at, end),
+    });
     at = end;
   }
   return records;
