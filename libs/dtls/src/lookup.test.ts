@@ -96,10 +96,10 @@ describe("a record of an association that this node does not have", () => {
     (type) => {
       const { talk, peer, sends } = elsewhere({ holds: [type] });
       sends(peer.data("hello"));
-      const { id } = talk.asked(type);
+      const { questionId } = talk.asked(type);
       talk.advance(10_000);
       expect(talk.told()).toEqual(["dropped unknownAssociation"]);
-      talk.does({ type: "answer", question: id, answer: { type: "none" } });
+      talk.does({ type: "answer", question: questionId, answer: { type: "none" } });
       talk.answer(type);
       expect(talk.server.usage).toMatchObject({ lookups: 0, associations: 0, questions: 0, readyKeys: 0 });
     },

@@ -152,29 +152,29 @@ describe("while the key is looked for", () => {
 
   it("the time runs out when nobody answers, silently, and a late answer is ignored", () => {
     const { talk, peer } = asking();
-    const { id } = talk.asked("psk");
+    const { questionId } = talk.asked("psk");
     talk.advance(10_000);
     expect(talk.told()).toEqual(["handshakeFailed unavailable"]);
     expect(peer.reads()).toEqual([]);
-    talk.answer("psk").does({ type: "answer", question: id, answer: { type: "none" } });
+    talk.answer("psk").does({ type: "answer", question: questionId, answer: { type: "none" } });
     expect(talk.told()).toEqual([]);
     expect(talk.server.usage).toMatchObject({ handshakes: 0, questions: 0, readyKeys: 0 });
   });
 
   it("a second answer is ignored", () => {
     const { talk, peer } = asking();
-    const { id } = talk.asked("psk");
-    talk.answer("psk").does({ type: "answer", question: id, answer: { type: "none" } });
+    const { questionId } = talk.asked("psk");
+    talk.answer("psk").does({ type: "answer", question: questionId, answer: { type: "none" } });
     peer.sends(peer.changeCipherSpec(), peer.finished());
     expect(talk.told()).toEqual(["established"]);
   });
 
   it("an answer after the client began anew is ignored", () => {
     const { talk, peer } = asking();
-    const { id } = talk.asked("psk");
+    const { questionId } = talk.asked("psk");
     talk.holds.clear();
     peer.reboots().associates();
-    talk.does({ type: "answer", question: id, answer: { type: "none" } });
+    talk.does({ type: "answer", question: questionId, answer: { type: "none" } });
     expect(talk.told()).toEqual(["established"]);
   });
 });

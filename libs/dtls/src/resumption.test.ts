@@ -123,10 +123,10 @@ describe("a session (RFC 5246 §7.3)", () => {
   it("whose look-up is not answered ends the handshake silently, and a late answer is ignored", () => {
     const { talk, peer } = withSession({}, { holds: ["session"] });
     answered(peer);
-    const { id } = talk.asked("session");
+    const { questionId } = talk.asked("session");
     talk.advance(10_000);
     expect(talk.told()).toEqual(["handshakeFailed unavailable"]);
-    talk.does({ type: "answer", question: id, answer: { type: "none" } });
+    talk.does({ type: "answer", question: questionId, answer: { type: "none" } });
     expect([peer.reads(), talk.server.usage.handshakes]).toEqual([[], 0]);
   });
 

@@ -112,10 +112,10 @@ export class DtlsLockstep {
   }
 
   /** The oldest question of a type that waits. */
-  asked<T extends Question["type"]>(type: T): QuestionOf<T> & { readonly id: QuestionId } {
+  asked<T extends Question["type"]>(type: T): QuestionOf<T> & { readonly questionId: QuestionId } {
     const held = this.#held.find(({ question }) => question.type === type);
     assert(held !== undefined, `${type} expected, ${this.#held.map(({ question }) => question.type)} asked`);
-    return { ...(held.question as QuestionOf<T>), id: held.id }; // Its type was compared.
+    return { ...(held.question as QuestionOf<T>), questionId: held.id }; // Its type was compared.
   }
 
   /** How many questions of a type wait. */
@@ -125,14 +125,13 @@ export class DtlsLockstep {
 
   /** Answers the oldest question of a type, as the stores would if not told how. */
   answer(type: Question["type"], answer?: Answer): this {
-    const { id, ...question } = this.asked(type);
-    this.#held.splice(
-      this.#held.findIndex((held) => held.id === id),
-      1,
-    );
-    const given = answer ?? this.answers.answer(question as Question, this.#slot);
+    const { questionId } = this.asked(type);
+    const index = this.#held.findIndex((held) => held.id === questionId);
+    const [held] = this.#held.splice(index, 1);
+    assert(held !== undefined);
+    const given = answer ?? this.answers.answer(held.question, this.#slot);
     assert(given !== undefined);
-    return this.does({ type: "answer", question: id, answer: given });
+    return this.does({ type: "answer", question: questionId, answer: given });
   }
 
   /** The next event of a type; those before it are passed over. */
@@ -305,6 +304,7 @@ export class DtlsLockstepPeer {
 
   /** Begins another handshake, as after a reboot. */
   reboots(): this {
+    this.#lockstep.takeSent(this.address);
     this.nextRecord.fill(0);
     this.nextMessage = 0;
     this.random = this.#lockstep.random.bytes(32);
