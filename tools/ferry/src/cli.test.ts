@@ -28,13 +28,25 @@ describe("help", () => {
   it("lists every command and the exit codes", async () => {
     const { code, stdout } = await ferry("--help");
     expect(code).toBe(0);
-    for (const command of ["rpc", "desire", "tail", "devices", "apply", "diff", "get", "delete", "simulate", "dev"]) {
+    for (const command of [
+      "rpc",
+      "desire",
+      "tail",
+      "devices",
+      "apply",
+      "diff",
+      "get",
+      "delete",
+      "simulate",
+      "dev",
+      "keys",
+    ]) {
       expect(stdout).toMatch(new RegExp(`^ {2}${command} `, "m"));
     }
     expect(stdout).toContain("Exit codes: 0 done; 1 the device, or Ferry, refused; 2 wrong use; 3 nobody answered.");
   });
 
-  it.each(["rpc", "desire", "tail", "devices", "apply", "diff", "get", "delete", "simulate", "dev"])(
+  it.each(["rpc", "desire", "tail", "devices", "apply", "diff", "get", "delete", "simulate", "dev", "keys"])(
     "of %s names its options",
     async (command) => {
       const { code, stdout } = await ferry(command, "--help");

@@ -10,6 +10,7 @@ import { devCommand } from "./dev.ts";
 import { devicesCommand } from "./devices.ts";
 import { diffCommand } from "./diff.ts";
 import { getCommand } from "./get.ts";
+import { keysCommand } from "./keys.ts";
 import { rpcCommand } from "./rpc.ts";
 import { simulateCommand } from "./simulate.ts";
 import { tailCommand } from "./tail.ts";
@@ -41,6 +42,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     deleteCommand,
     simulateCommand,
     devCommand,
+    keysCommand,
   ]) {
     const made = command(terminal, ended).copyInheritedSettings(program);
     for (const below of made.commands) below.copyInheritedSettings(program);
