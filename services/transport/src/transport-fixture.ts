@@ -149,13 +149,19 @@ export async function provisionDevice({ state }: System, endpoint: string, offse
   await state.provisioning.put({ kind: "device", ...subject, value, offset }, [{ type: "noSec", endpoint }]);
 }
 
-/** Lets a device register that has a PSK. */
-export async function provisionPskDevice({ state }: System, endpoint: string, offset: number): Promise<void> {
+/** Lets a device register that has a PSK; answers its record. */
+export async function provisionPskDevice(
+  { state }: System,
+  endpoint: string,
+  offset: number,
+  key: Uint8Array = Buffer.alloc(16, 7),
+): Promise<Uint8Array> {
   const subject = { tenant: "default", id: endpoint };
-  const credentials = [{ psk: { identity: endpoint, key: { plain: Buffer.alloc(16, 7) } } }];
+  const credentials = [{ psk: { identity: endpoint, key: { plain: key } } }];
   const device = { ...subject, device: { endpoint, profile: "meter", credentials } };
   const value = lwm2m.v1.ProvisioningRecord.encode(device).finish();
   await state.provisioning.put({ kind: "device", ...subject, value, offset }, [{ type: "psk", identity: endpoint }]);
+  return value;
 }
 
 export async function startNode(
