@@ -6,10 +6,14 @@ import { MissingToolError } from "./errors.ts";
 const JARS: string = `${import.meta.dirname}/../../../.ferry/leshan`;
 
 export interface LeshanOptions {
-  /** `coap://127.0.0.1:5685`, or `coaps://127.0.0.1:5686` with `psk`. */
+  /** `coap://127.0.0.1:5685`, or `coaps://127.0.0.1:5686` with `psk`, `rpk` or `x509`. */
   readonly server: string;
   /** Behind DTLS: a key in hex, of which the endpoint name is the identity, and the length of the Connection ID in records to the client, none where it is not given. */
   readonly psk?: { readonly key: string; readonly cidBytes?: number };
+  /** The same by a raw public key; files in PEM, the private key as PKCS #8. No other key of the server is believed. */
+  readonly rpk?: LeshanKeyFiles & { readonly publicKey: string };
+  /** The same by a certificate; that of the server is pinned. */
+  readonly x509?: LeshanKeyFiles & { readonly certificate: string };
   /** Endpoint name; with `count`, the names are this followed by 0, 1, 2 … */
   readonly endpoint: string;
   readonly count?: number;
@@ -22,6 +26,13 @@ export interface LeshanOptions {
   readonly notifyIntervalMs?: number;
   /** The numbered resource; `/3303/0/5700` by default. */
   readonly notifyPath?: string;
+}
+
+interface LeshanKeyFiles {
+  readonly privateKey: string;
+  /** The server's public key, or its certificate. */
+  readonly serverKey: string;
+  readonly cidBytes?: number;
 }
 
 /** JSON value of a resource: integers beyond 2^53 as text, OPAQUE as hex, TIME as RFC 3339 text, OBJLNK as `3:0`, instances as an object. */
@@ -226,7 +237,11 @@ function toArguments(options: LeshanOptions): string[] {
   const named: Record<string, string | number | undefined> = {
     server: options.server,
     "psk-key": options.psk?.key,
-    "cid-bytes": options.psk?.cidBytes,
+    "public-key": options.rpk?.publicKey,
+    certificate: options.x509?.certificate,
+    "private-key": (options.rpk ?? options.x509)?.privateKey,
+    "server-key": (options.rpk ?? options.x509)?.serverKey,
+    "cid-bytes": (options.psk ?? options.rpk ?? options.x509)?.cidBytes,
     endpoint: options.endpoint,
     count: options.count,
     lifetime: options.lifetimeS,

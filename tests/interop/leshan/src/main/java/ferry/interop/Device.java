@@ -1,7 +1,6 @@
 package ferry.interop;
 
 import java.net.InetAddress;
-import java.nio.charset.StandardCharsets;
 import java.security.cert.Certificate;
 import java.util.Collection;
 import java.util.LinkedHashMap;
@@ -50,10 +49,6 @@ import com.fasterxml.jackson.databind.JsonNode;
 
 /** One LwM2M client on Leshan's own engine, with what it does written as events. */
 final class Device implements FixtureInstance.Listener {
-    /** Security by a pre-shared key, whose identity is the endpoint name; a negative length means no Connection ID. */
-    record Psk(byte[] key, Integer cidBytes) {
-    }
-
     private static final long SEND_TIMEOUT_MS = 120_000;
     private static final LwM2mPath DISABLE = new LwM2mPath("/1/0/4");
 
@@ -67,20 +62,19 @@ final class Device implements FixtureInstance.Listener {
     /** Where it registered last; Leshan's own list keeps those of before a {@link #reboot} too. */
     private volatile LwM2mServer server;
 
-    Device(String endpoint, String serverUri, Psk psk, long lifetimeS, boolean queueMode, Fixture fixture,
+    Device(String endpoint, String serverUri, Credential credential, long lifetimeS, boolean queueMode, Fixture fixture,
             ScheduledExecutorService executor, Events events) {
         this.endpoint = endpoint;
         this.events = events;
         this.executor = executor;
         LeshanClientBuilder builder = new LeshanClientBuilder(endpoint);
-        builder.setObjects(fixture.objects(shortServerId -> psk == null ? Security.noSec(serverUri, shortServerId)
-                : Security.psk(serverUri, shortServerId, endpoint.getBytes(StandardCharsets.UTF_8), psk.key()),
-                lifetimeS, this, instances));
+        builder.setObjects(fixture.objects(shortServerId -> credential == null ? Security.noSec(serverUri, shortServerId)
+                : credential.security(serverUri, shortServerId, endpoint), lifetimeS, this, instances));
         builder.setRegistrationEngineFactory(new DefaultRegistrationEngineFactory().setQueueMode(queueMode));
         builder.setLinkFormatHelper(new Description());
         builder.setDataSenders(new ManualDataSender());
         builder.setSharedExecutor(executor);
-        builder.setEndpointsProviders(endpoints(psk));
+        builder.setEndpointsProviders(endpoints(credential));
         client = builder.build();
         client.addObserver(new Registrations());
     }
@@ -170,16 +164,16 @@ final class Device implements FixtureInstance.Listener {
     }
 
     /** CoAP over UDP or DTLS with the timing of RFC 7252 §4.8, and the log of messages below it. */
-    private CaliforniumClientEndpointsProvider endpoints(Psk psk) {
-        var builder = new CaliforniumClientEndpointsProvider.Builder(psk == null ? plain() : secured());
+    private CaliforniumClientEndpointsProvider endpoints(Credential credential) {
+        var builder = new CaliforniumClientEndpointsProvider.Builder(credential == null ? plain() : secured());
         Configuration configuration = builder.createDefaultConfiguration();
         configuration.set(CoapConfig.ACK_TIMEOUT, 2, TimeUnit.SECONDS);
         configuration.set(CoapConfig.ACK_INIT_RANDOM, 1.5f);
         configuration.set(CoapConfig.ACK_TIMEOUT_SCALE, 2f);
         configuration.set(CoapConfig.MAX_RETRANSMIT, 4);
         configuration.set(CoapConfig.PROTOCOL_STAGE_THREAD_COUNT, 1);
-        if (psk != null) {
-            configuration.set(DtlsConfig.DTLS_CONNECTION_ID_LENGTH, psk.cidBytes());
+        if (credential != null) {
+            configuration.set(DtlsConfig.DTLS_CONNECTION_ID_LENGTH, credential.cidBytes() < 0 ? null : credential.cidBytes());
             configuration.set(DtlsConfig.DTLS_RECEIVER_THREAD_COUNT, 1);
             configuration.set(DtlsConfig.DTLS_CONNECTOR_THREAD_COUNT, 1);
         }

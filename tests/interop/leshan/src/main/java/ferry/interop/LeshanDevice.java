@@ -9,7 +9,6 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -31,8 +30,12 @@ import com.fasterxml.jackson.databind.node.LongNode;
  * to standard output. It ends with `exit`, or when its input ends.
  *
  * <pre>
- * --server coap://HOST:PORT   where to register; coaps:// with --psk-key
+ * --server coap://HOST:PORT   where to register; coaps:// with one of the following
  * --psk-key HEX               behind DTLS, by this key; the identity is the endpoint name
+ * --public-key FILE           behind DTLS, by this raw public key
+ * --certificate FILE          behind DTLS, by this certificate
+ * --private-key FILE          of the public key or of the certificate; all files are PEM, the private key as PKCS #8
+ * --server-key FILE           public key or certificate of the server, and no other is believed
  * --cid-bytes N               length of the Connection ID in records to the client; without it there is none
  * --endpoint NAME             the endpoint name; with --count N the names are NAME0 … NAMEn
  * --count N                   how many clients (1)
@@ -62,14 +65,11 @@ public final class LeshanDevice {
         this.events = events;
         numberedPath = new LwM2mPath(options.getOrDefault("notify-path", "/3303/0/5700"));
         Fixture fixture = Fixture.load(options.getOrDefault("fixture", "seed"));
-        Device.Psk psk = options.containsKey("psk-key")
-                ? new Device.Psk(HexFormat.of().parseHex(options.get("psk-key")),
-                        Integer.valueOf(options.getOrDefault("cid-bytes", "-1")))
-                : null;
+        Credential credential = Credential.of(options);
         int count = Integer.parseInt(options.getOrDefault("count", "1"));
         for (int i = 0; i < count; i++) {
             String endpoint = options.get("endpoint") + (options.containsKey("count") ? i : "");
-            devices.put(endpoint, new Device(endpoint, options.get("server"), psk,
+            devices.put(endpoint, new Device(endpoint, options.get("server"), credential,
                     Long.parseLong(options.getOrDefault("lifetime", "300")),
                     Boolean.parseBoolean(options.get("queue-mode")), fixture, executor, events));
             numbers.put(endpoint, new AtomicLong());
