@@ -36,8 +36,11 @@ export function findPath(leaf: DeviceCertificate, terms: PathTerms): PathVerdict
       "the device's certificate is not for clients: its key usage must allow digitalSignature, its extended key usage clientAuth",
     );
   }
-  return follow(leaf, terms.intermediates.slice(0, MAX_INTERMEDIATES), 0, terms);
+  return follow(leaf, terms.intermediates.slice(0, MAX_INTERMEDIATES), 0, { ...terms, verified: new Map() });
 }
+
+/** Signatures are verified once: CAs that sign each other would make for as many as there are orders of them. */
+type Search = PathTerms & { readonly verified: Map<string, boolean> };
 
 /** What is wrong with a certificate by itself. */
 export function problemOf(
@@ -62,7 +65,7 @@ function follow(
   certificate: DeviceCertificate,
   unused: readonly DeviceCertificate[],
   below: number,
-  terms: PathTerms,
+  terms: Search,
 ): PathVerdict {
   let refusal: Refusal | undefined;
   for (const anchor of terms.anchors) {
@@ -96,10 +99,10 @@ function step(
   certificate: DeviceCertificate,
   issuer: DeviceCertificate,
   below: number,
-  { nowMs, isRevoked }: PathTerms,
+  { nowMs, isRevoked, verified }: Search,
 ): "signed" | "notSigned" | Refusal {
   // checkIssued compares names and key identifiers; the signature decides.
-  if (!certificate.x509.checkIssued(issuer.x509) || !verifies(certificate, issuer)) return "notSigned";
+  if (!certificate.x509.checkIssued(issuer.x509) || !verifies(certificate, issuer, verified)) return "notSigned";
   const name = `the CA ${oneLine(issuer.x509.subject)}`;
   if (!issuer.isCa)
     return refused(
@@ -116,9 +119,18 @@ function step(
   return problemOf(issuer, nowMs, name) ?? "signed";
 }
 
-function verifies(certificate: DeviceCertificate, issuer: DeviceCertificate): boolean {
+function verifies(certificate: DeviceCertificate, issuer: DeviceCertificate, verified: Map<string, boolean>): boolean {
+  const pair = `${certificate.x509.fingerprint256} ${issuer.x509.fingerprint256}`;
+  const known = verified.get(pair);
+  if (known !== undefined) return known;
+  const isSigned = verifySignature(certificate, issuer);
+  verified.set(pair, isSigned);
+  return isSigned;
+}
+
+function verifySignature({ x509 }: DeviceCertificate, { publicKey }: DeviceCertificate): boolean {
   try {
-    return certificate.x509.verify(issuer.publicKey);
+    return x509.verify(publicKey);
   } catch {
     // OpenSSL's errors have no common class: a key that cannot verify did not sign.
     return false;

@@ -25,7 +25,7 @@ const COMMON_NAME = "2.5.4.3";
 const GENERAL_NAME = { dnsName: 2, uri: 6 } as const;
 
 /** A name is looked up once for each issuer. */
-export const MAX_CERTIFICATE_NAMES = 4;
+export const MAX_CERTIFICATE_NAMES = 3;
 /** Longest endpoint name, bytes. */
 const MAX_NAME_BYTES = 255;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.

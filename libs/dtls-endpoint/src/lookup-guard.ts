@@ -37,9 +37,4 @@ export class LookupGuard {
     }
     this.#nothing.set(name, this.#monotonicMs() + REMEMBER_MS);
   }
-
-  /** There may be something again. */
-  forget(name: string): void {
-    this.#nothing.delete(name);
-  }
 }

@@ -211,7 +211,7 @@ class Endpoint implements DtlsEndpoint {
   async stop(): Promise<void> {
     this.#stopped.abort();
     this.#unfollowKeys();
-    if (this.#parts.mayServe()) await this.#atATime([...this.#held.keys()], (id) => this.#storeMark(id));
+    if (this.#parts.mayServe()) await this.#storeMarks();
     this.#driver.stop();
     await this.#socket?.close();
   }
@@ -339,6 +339,15 @@ class Endpoint implements DtlsEndpoint {
   #noteMark({ id, address }: Association, mark: ReceiveMark): void {
     const hold = this.#holdOf(id);
     if (hold !== undefined) this.#background(() => this.#putMark(hold, mark, address));
+  }
+
+  /** What cannot be stored costs a device's next node a provisional address, no more: nothing waits for a store that is away. */
+  async #storeMarks(): Promise<void> {
+    try {
+      await this.#atATime([...this.#held.keys()], (id) => this.#storeMark(id));
+    } catch (error) {
+      this.#tolerate(error);
+    }
   }
 
   async #storeMark(id: AssociationId): Promise<void> {

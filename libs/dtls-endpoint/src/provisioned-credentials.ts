@@ -12,7 +12,14 @@ import {
 } from "@ferry/provisioning";
 import type { DeviceRef } from "@ferry/state";
 import { type DeviceCertificate, parseCertificate } from "./certificate.ts";
-import { findPath, oneLine, type PathTerms, type PathVerdict, problemOf } from "./certificate-path.ts";
+import {
+  findPath,
+  MAX_INTERMEDIATES,
+  oneLine,
+  type PathTerms,
+  type PathVerdict,
+  problemOf,
+} from "./certificate-path.ts";
 import { issuedGeneration, parseIssuedGeneration, pskGeneration, publicGeneration } from "./credential-generation.ts";
 import type { DeviceCredentials } from "./device-credentials.ts";
 import { formatPrincipal, parsePrincipal, type SecurityMode } from "./principal.ts";
@@ -66,7 +73,10 @@ export class ProvisionedCredentials implements DeviceCredentials {
       return refused(ALERT.BAD_CERTIFICATE, "what the device sent is not an X.509 certificate, DER");
     if (leaf.publicKey.asymmetricKeyDetails?.namedCurve !== "prime256v1")
       return refused(ALERT.UNSUPPORTED_CERTIFICATE, "the key of the device's certificate is not of P-256 (prime256v1)");
-    return (await this.#pinned(leaf)) ?? this.#issued(leaf, others.map(parseCertificate).filter(isDefined));
+    return (
+      (await this.#pinned(leaf)) ??
+      this.#issued(leaf, others.slice(0, MAX_INTERMEDIATES).map(parseCertificate).filter(isDefined))
+    );
   }
 
   /** A certificate that is declared as such: its name and its signer say nothing more. */
