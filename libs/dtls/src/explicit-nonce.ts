@@ -28,9 +28,14 @@ export class NonceCounter {
     this.#slot = slot;
   }
 
+  /** All are used up. */
+  get isUsedUp(): boolean {
+    return this.#counter > MAX_COUNTER;
+  }
+
   /** The next 8 bytes; undefined when all are used up and a new grant is needed. */
   next(): Uint8Array | undefined {
-    if (this.#counter > MAX_COUNTER) return undefined;
+    if (this.isUsedUp) return undefined;
     const nonce = new Uint8Array(EXPLICIT_NONCE_BYTES);
     const counter = this.#counter++;
     writeUint32(nonce, 0, this.#stamp);

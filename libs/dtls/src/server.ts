@@ -151,6 +151,8 @@ export class DtlsServer implements Machine<DtlsServerInput, DtlsServerOutput> {
     this.#context.out = out;
     work();
     this.#setIdleCheck();
+    // What was given back is not ours to keep.
+    this.#context.out = [];
     return out;
   }
 

@@ -18,7 +18,6 @@ export class WritePermit {
   readonly #stamp: number;
   readonly #slot: number;
   readonly #nonces: NonceCounter | undefined;
-  #nonce: Uint8Array | undefined;
   #next: number;
   #ceiling: number;
   #lowAt: number;
@@ -32,7 +31,6 @@ export class WritePermit {
     this.#lowAt = 0;
     this.extend(grant.ceiling);
     this.#nonces = nonce === "stamped" ? new NonceCounter(grant) : undefined;
-    this.#nonce = this.#nonces?.next();
   }
 
   /** As it is now: `from` is the next sequence number. */
@@ -49,16 +47,14 @@ export class WritePermit {
   get lacks(): "sequence" | "nonce" | "end" | undefined {
     if (this.#next > MAX_SEQUENCE) return "end";
     if (this.#next >= this.#ceiling) return "sequence";
-    return this.#nonces !== undefined && this.#nonce === undefined ? "nonce" : undefined;
+    return this.#nonces?.isUsedUp === true ? "nonce" : undefined;
   }
 
   /** The next one; undefined when something lacks. */
   take(): RecordNumber | undefined {
     if (this.lacks !== undefined) return undefined;
     const sequence = this.#next++;
-    const nonce = this.#nonce ?? sequenceNonce(PROTECTED_EPOCH, sequence);
-    this.#nonce = this.#nonces?.next();
-    return { sequence, nonce };
+    return { sequence, nonce: this.#nonces?.next() ?? sequenceNonce(PROTECTED_EPOCH, sequence) };
   }
 
   /** More sequence numbers were reserved. */
