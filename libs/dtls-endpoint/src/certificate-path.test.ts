@@ -34,7 +34,12 @@ function judge(device: Issued, intermediates: readonly Issued[], terms: Partial<
 }
 
 const trusts = ({ parsed }: Issued): string => parsed.x509.fingerprint256;
-const refusal = (alert: number, reason: RegExp) => ({ type: "refused", alert, reason: expect.stringMatching(reason) });
+const refusal = (alert: number, reason: RegExp, isSigned = alert !== ALERT.UNKNOWN_CA) => ({
+  type: "refused",
+  alert,
+  reason: expect.stringMatching(reason),
+  isSigned,
+});
 
 describe("a device's certificate", () => {
   it("is trusted when its chain leads to an anchor, in whatever order it came, with or without the anchor in it", async () => {
@@ -66,7 +71,7 @@ describe("a device's certificate", () => {
   it("is not of an issuer that is no CA, though it signed it", async () => {
     const plain = await issue("plain", { by: root, replace: [] });
     expect(judge(await issue("meter-2", { by: plain }), [plain])).toEqual(
-      refusal(ALERT.BAD_CERTIFICATE, /CN=plain may not sign certificates/),
+      refusal(ALERT.BAD_CERTIFICATE, /CN=plain may not sign certificates/, false),
     );
     expect(judge(await issue("meter-2", { by: leaf }), [leaf, middle])).toEqual(refusal(ALERT.UNKNOWN_CA, /./));
   });
@@ -140,6 +145,20 @@ describe("a device's certificate", () => {
     const b = await issueCa("B", { by: a });
     const crossed = await issueCa("A", { by: b, privateKey: a.privateKey });
     expect(judge(await issue("meter-1", { by: b }), [a, b, crossed, b])).toEqual(refusal(ALERT.UNKNOWN_CA, /./));
+  });
+});
+
+describe("whose a refused certificate is", () => {
+  it("is known when an anchor stands behind it, whatever else is wrong with it", async () => {
+    const old = await issueCa("Old CA", { by: root, notAfterMs: NOW_MS - 1000 });
+    const device = await issue("meter-1", { by: old, notAfterMs: NOW_MS - 1000 });
+    expect(judge(device, [old])).toEqual(refusal(ALERT.CERTIFICATE_EXPIRED, /the device's certificate expired/));
+  });
+
+  it("is not known when none does: anyone can write a name into a certificate that has expired, or is for servers", async () => {
+    const impostor = await issueCa("Root CA", { notAfterMs: NOW_MS - 1000 });
+    for (const terms of [{ notAfterMs: NOW_MS - 1000 }, { usage: "server" as const }, {}])
+      expect(judge(await issue("meter-1", { by: impostor, ...terms }), [impostor])).toMatchObject({ isSigned: false });
   });
 });
 

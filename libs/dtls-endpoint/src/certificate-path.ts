@@ -4,10 +4,18 @@ import type { DeviceCertificate } from "./certificate.ts";
 /** CAs between a device's certificate and the trust anchor. */
 export const MAX_INTERMEDIATES = 4;
 
+/** Why something is not accepted. */
+export interface Refusal {
+  readonly type: "refused";
+  readonly alert: AlertDescription;
+  readonly reason: string;
+}
+
 /** Whether a chain leads to a trust anchor. */
 export type PathVerdict =
   | { readonly type: "trusted"; readonly anchor: DeviceCertificate }
-  | { readonly type: "refused"; readonly alert: AlertDescription; readonly reason: string };
+  /** `isSigned`: an anchor stands behind it all the same, so it is known whose it is; it is out of its time, revoked, or for something else. */
+  | (Refusal & { readonly isSigned: boolean });
 
 /** What a path is judged by. */
 export interface PathTerms {
@@ -21,26 +29,34 @@ export interface PathTerms {
   readonly isRevoked: (certificate: DeviceCertificate, issuer: DeviceCertificate) => boolean;
 }
 
-type Refusal = Extract<PathVerdict, { type: "refused" }>;
-
 /**
  * Looks for a path from a device's certificate to one of the anchors (RFC 5280 §6.1): signatures, validity, basicConstraints with path length, key usage, and
  * revocation where there is a list. Name constraints and policies are not understood: a certificate in which they are critical is refused.
  */
 export function findPath(leaf: DeviceCertificate, terms: PathTerms): PathVerdict {
-  const own = problemOf(leaf, terms.nowMs, "the device's certificate");
-  if (own !== undefined) return own;
-  if (!leaf.isForClients) {
-    return refused(
-      ALERT.UNSUPPORTED_CERTIFICATE,
-      "the device's certificate is not for clients: its key usage must allow digitalSignature, its extended key usage clientAuth",
-    );
-  }
-  return follow(leaf, terms.intermediates.slice(0, MAX_INTERMEDIATES), 0, { ...terms, verified: new Map() });
+  const search: Search = { ...terms, verified: new Map(), isLenient: false };
+  const intermediates = terms.intermediates.slice(0, MAX_INTERMEDIATES);
+  const verdict = problemOf(leaf, terms.nowMs, "the device's certificate") ?? purposeOf(leaf);
+  const found = verdict ?? follow(leaf, intermediates, 0, search);
+  if (found.type === "trusted") return found;
+  const isSigned = follow(leaf, intermediates, 0, { ...search, isLenient: true }).type === "trusted";
+  return { ...found, isSigned };
 }
 
-/** Signatures are verified once: CAs that sign each other would make for as many as there are orders of them. */
-type Search = PathTerms & { readonly verified: Map<string, boolean> };
+interface Search extends PathTerms {
+  /** Signatures are verified once: CAs that sign each other would make for as many as there are orders of them. */
+  readonly verified: Map<string, boolean>;
+  /** Only signatures count, and that who signed is a CA. */
+  readonly isLenient: boolean;
+}
+
+function purposeOf({ isForClients }: DeviceCertificate): Refusal | undefined {
+  if (isForClients) return undefined;
+  return refused(
+    ALERT.UNSUPPORTED_CERTIFICATE,
+    "the device's certificate is not for clients: its key usage must allow digitalSignature, its extended key usage clientAuth",
+  );
+}
 
 /** What is wrong with a certificate by itself. */
 export function problemOf(
@@ -66,7 +82,7 @@ function follow(
   unused: readonly DeviceCertificate[],
   below: number,
   terms: Search,
-): PathVerdict {
+): Extract<PathVerdict, { type: "trusted" }> | Refusal {
   let refusal: Refusal | undefined;
   for (const anchor of terms.anchors) {
     const verdict = step(certificate, anchor, below, terms);
@@ -99,7 +115,7 @@ function step(
   certificate: DeviceCertificate,
   issuer: DeviceCertificate,
   below: number,
-  { nowMs, isRevoked, verified }: Search,
+  { nowMs, isRevoked, verified, isLenient }: Search,
 ): "signed" | "notSigned" | Refusal {
   // checkIssued compares names and key identifiers; the signature decides.
   if (!certificate.x509.checkIssued(issuer.x509) || !verifies(certificate, issuer, verified)) return "notSigned";
@@ -109,6 +125,7 @@ function step(
       ALERT.BAD_CERTIFICATE,
       `${name} may not sign certificates: basicConstraints CA:TRUE and keyCertSign`,
     );
+  if (isLenient) return "signed";
   if (issuer.pathLength !== undefined && below > issuer.pathLength)
     return refused(ALERT.BAD_CERTIFICATE, `${name} allows ${issuer.pathLength} CAs below it, here are ${below}`);
   if (isRevoked(certificate, issuer))

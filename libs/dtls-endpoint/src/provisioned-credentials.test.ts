@@ -199,6 +199,17 @@ describe("a certificate of a CA", () => {
     expect(answer).not.toHaveProperty("principal");
   });
 
+  it("that has expired is known to be its device's only when its CA has signed it", async () => {
+    await declare("meter-1", [{ x509: { ca: acmeCa.der } }]);
+    const impostor = await issueCa("Acme CA");
+    const expired = { notAfterMs: NOW_MS - 1000 };
+    const own = await show(await issue("meter-1", { by: acmeCa, ...expired }));
+    const forged = await show(await issue("meter-1", { by: impostor, ...expired }), impostor);
+    expect([outcome(own), outcome(forged)].map((text) => text.slice(0, 3))).toEqual(["45:", "45:"]);
+    expect(own).toMatchObject({ principal: expect.stringContaining("meter-1") });
+    expect(forged).not.toHaveProperty("principal");
+  });
+
   it("is never another tenant's by its name alone: the CA picks the tenant", async () => {
     await declare("meter-1", [{ x509: { ca: acmeCa.der } }], "acme");
     await declare("meter-1", [{ x509: { ca: otherCa.der } }], "other");

@@ -179,18 +179,19 @@ function refused(alert: Refused["alert"], reason: string): Refused {
   return { type: "refused", alert, reason };
 }
 
-/** The declaration is there, the certificate is not what it asks for: it is known whose it would be. */
+/** The declaration is there, the certificate is not what it asks for. */
 function refusalOf(
   judged: readonly { readonly holder: CredentialHolder; readonly verdict: PathVerdict }[],
 ): Answer | undefined {
-  const [first] = judged;
-  if (first?.verdict.type !== "refused") return undefined;
-  const { alert, reason } = first.verdict;
-  // Who signs a certificate himself can write any name into it: the device is told of only when a trusted CA has signed.
-  const isSigned = alert !== ALERT.UNKNOWN_CA;
-  return { type: "refused", alert, reason, ...(isSigned ? { principal: unproven(first.holder) } : {}) };
+  const refusals = judged.flatMap(({ holder, verdict }) => (verdict.type === "refused" ? [{ holder, verdict }] : []));
+  const refusal = refusals.find(({ verdict }) => verdict.isSigned) ?? refusals[0];
+  if (refusal === undefined) return undefined;
+  const { isSigned, ...answer } = refusal.verdict;
+  // Who signs a certificate himself can write any name into it: a device is told of only when its CA stands behind it.
+  return isSigned ? { ...answer, principal: unproven(refusal.holder) } : answer;
 }
 
+/** The device is known, and not let in. */
 function unproven({ device }: CredentialHolder): string {
   return principalOf("X509", device, "refused");
 }
