@@ -120,6 +120,19 @@ describe("a ClientHello with the right cookie", () => {
     expect([...(first?.content?.subarray(4, 6) ?? [])]).toEqual([0, 1]);
   });
 
+  it.each([
+    ["the last message number", 0xffff, 3],
+    ["one of the last record numbers", 1, 2 ** 48 - 2],
+  ])("is dropped with %s: there would be none for the answer", (_, message, record) => {
+    const talk = new DtlsLockstep();
+    const peer = talk.peer().asksForCookie();
+    peer.nextMessage = message;
+    peer.nextRecord[0] = record;
+    expect(peer.sends(peer.hello()).receives()).toEqual([]);
+    expect(talk.told()).toEqual(["dropped malformed"]);
+    expect(talk.server.usage).toEqual(NOTHING);
+  });
+
   it("that comes again with the same random has the flight sent again, with new record numbers, not at once", () => {
     const talk = new DtlsLockstep();
     const peer = talk.peer().asksForCookie();

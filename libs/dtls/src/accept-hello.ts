@@ -19,6 +19,10 @@ import { type Arrival, Parked } from "./parked.ts";
 import { Reassembler } from "./reassembly.ts";
 import { CONTENT_TYPE, DTLS_1_0, encodePlaintextRecord, type WireRecord } from "./record.ts";
 
+/** A client counts its hellos from 0, and its records. */
+const MAX_HELLO_MESSAGE = 255;
+const MAX_HELLO_RECORD = 2 ** 32;
+
 /** A hello is looked at before anything else: it may be the first word of a peer. */
 export function isClientHello({ type, fragment }: WireRecord): boolean {
   return type === CONTENT_TYPE.HANDSHAKE && fragment[0] === HANDSHAKE_TYPE.CLIENT_HELLO;
@@ -83,6 +87,11 @@ function beginHandshake(
   { cipherSuites }: ClientHello,
 ): void {
   const { limits, handshakes, nowMs } = context;
+  // Behind such numbers there would be none for our own records and messages.
+  if (message.sequence > MAX_HELLO_MESSAGE || record.sequence > MAX_HELLO_RECORD) {
+    drop(context, "malformed");
+    return;
+  }
   const refusal = refuse(context, address, cipherSuites);
   if (refusal !== undefined) {
     drop(context, refusal);

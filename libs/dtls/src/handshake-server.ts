@@ -190,10 +190,15 @@ function advance(context: Context, handshake: Handshake): void {
   }
 }
 
+/** Behind ChangeCipherSpec nothing counts that is not protected. */
 function takePlaintext(context: Context, handshake: Handshake, { record }: Arrival): void {
+  if (handshake.state === "waitFinished" || handshake.state === "waitStored") {
+    drop(context, record.type === CONTENT_TYPE.ALERT ? "plaintextAlert" : "noHandshake");
+    return;
+  }
   switch (record.type) {
     case CONTENT_TYPE.HANDSHAKE:
-      takeFragments(context, handshake, record.fragment);
+      collect(context, handshake, record.fragment);
       break;
     case CONTENT_TYPE.CHANGE_CIPHER_SPEC:
       takeChangeCipherSpecRecord(context, handshake, record.fragment);
@@ -204,15 +209,6 @@ function takePlaintext(context: Context, handshake: Handshake, { record }: Arriv
     default:
       drop(context, "noHandshake");
   }
-}
-
-/** Behind ChangeCipherSpec nothing counts that is not protected. */
-function takeFragments(context: Context, handshake: Handshake, content: Uint8Array): void {
-  if (handshake.state === "waitFinished" || handshake.state === "waitStored") {
-    drop(context, "noHandshake");
-    return;
-  }
-  collect(context, handshake, content);
 }
 
 /** Anybody can write a record in the clear: pieces that are none end nothing. Whole messages are copied, for they may wait. */
@@ -226,6 +222,15 @@ function collect(context: Context, handshake: Handshake, content: Uint8Array): v
   });
   // What is repeated belongs to the flight that is under way, and is passed over: our own goes again for a repeated hello only.
   if (reassembler.ignored > ignored) drop(context, "badFragment");
+  limitInbox(handshake);
+}
+
+/** While an answer is waited for, CertificateVerify at most can be next; whoever sends more would only fill the memory. */
+function limitInbox(handshake: Handshake): void {
+  const { state, inbox } = handshake;
+  const [, second] = inbox;
+  if (state !== "over" && TRANSITIONS[state].takes === "answer" && second !== undefined)
+    throw unexpected(handshake, second);
 }
 
 /** It has no place in the order of messages, so one that comes too early is not kept: the client sends it again. */

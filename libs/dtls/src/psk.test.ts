@@ -309,6 +309,31 @@ describe("the order of messages (RFC 5246 §7.3)", () => {
     expect(talk.told()).toEqual(["dropped noHandshake", "established"]);
   });
 
+  it("passes over alerts in the clear once ChangeCipherSpec was taken: the client's own would be protected", () => {
+    const talk = new DtlsLockstep();
+    const peer = talk.peer().greets();
+    peer.sends(peer.keyExchange(), peer.changeCipherSpec());
+    peer.sends(peer.alert(2, ALERT.HANDSHAKE_FAILURE, { epoch: 0 })).sends(peer.finished());
+    expect(talk.told()).toEqual(["dropped plaintextAlert", "established"]);
+  });
+
+  it("ends the handshake when a protected alert comes in place of Finished", () => {
+    const talk = new DtlsLockstep();
+    const peer = talk.peer().greets();
+    peer.sends(peer.keyExchange(), peer.changeCipherSpec(), peer.alert(2, ALERT.DECRYPT_ERROR));
+    expect(talk.told()).toEqual(["handshakeFailed peerAlert"]);
+  });
+
+  it("has no room for messages that cannot be next, however long an answer takes", () => {
+    const talk = new DtlsLockstep({ holds: ["psk"] });
+    const peer = talk.peer().greets();
+    peer.sends(peer.keyExchange());
+    const filler = (): Uint8Array => peer.message(HANDSHAKE_TYPE.CERTIFICATE_VERIFY, new Uint8Array(8000));
+    peer.sends(filler()).sends(filler());
+    expect(talk.told()).toEqual(["handshakeFailed unexpectedMessage"]);
+    expect(talk.server.usage).toMatchObject({ handshakes: 0, handshakeBytes: 0, questions: 0 });
+  });
+
   it("is told by messages, not by datagrams: they may come in any order", () => {
     const talk = new DtlsLockstep();
     const peer = talk.peer().greets();
