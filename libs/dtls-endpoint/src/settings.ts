@@ -86,7 +86,7 @@ export const dtlsSettings: Section<DtlsSettings> = section<DtlsSettings>(
       "Handshakes under way, after their cookie; beyond it the oldest gives way.",
     ),
     computeInPoolAbove: integer(4, { min: 0 }).describe(
-      "Signatures and key agreements that may wait for each other; more go to the thread pool, so that they do not hold up other devices.",
+      "Signatures and key agreements that are computed in place in one turn of the event loop; more go to the thread pool, so that they do not hold up other devices.",
     ),
     idleMs: duration("1h", { min: "1m" }).describe(
       "After which silence an association leaves memory; it stays in the store.",
