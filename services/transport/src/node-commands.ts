@@ -5,6 +5,7 @@ import type { RpcExecutor } from "./downlink/accept-rpc.ts";
 import { publishStored } from "./lifecycle.ts";
 import type { TransportPorts } from "./ports.ts";
 import { readMark, releaseAssociation } from "./secure/ask-owner.ts";
+import { recheckDevice } from "./secure/recheck-credentials.ts";
 import { serveWaiting } from "./sleepers.ts";
 
 /** Obeys a record of this node's partition of node-command. What is meant for another life of the slot, or came too late, is ignored and counted. */
@@ -76,7 +77,7 @@ function forgetAssociation({ tenant, endpoint }: lwm2m.v1.OwnerMoved.$Properties
 
 /** A device that is not declared any more, or not so, is not to stay connected. */
 function recheck({ tenant, endpoint }: lwm2m.v1.DropDevice.$Properties, ports: TransportPorts): void {
-  ports.dtls?.recheck({ tenant: tenant ?? "", endpoint: endpoint ?? "" }).catch((error: unknown) => {
+  recheckDevice({ tenant: tenant ?? "", endpoint: endpoint ?? "" }, ports).catch((error: unknown) => {
     if (!(error instanceof StateUnavailableError)) throw error;
     ports.stateEpisode.failed(error);
   });

@@ -90,6 +90,7 @@ async function afterLoss(
   const logger = createLogger("test", { level: "silent", format: "json" });
   return {
     dtls: new TestListener(),
+    logger,
     ownership,
     devices,
     catalogue,

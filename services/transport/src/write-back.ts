@@ -2,12 +2,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type RestoreOutcome, StateUnavailableError } from "@ferry/state";
 import type { OwnedDevice } from "./owned-device.ts";
 import type { TransportPorts } from "./ports.ts";
+import { recheckDevice } from "./secure/recheck-credentials.ts";
 
 /** What writing back works with. */
 export interface WriteBackPorts
   extends Pick<
     TransportPorts,
-    "ownership" | "devices" | "clock" | "stateEpisode" | "metrics" | "storeWatch" | "catalogue" | "dtls"
+    "ownership" | "devices" | "clock" | "stateEpisode" | "metrics" | "storeWatch" | "catalogue" | "dtls" | "logger"
   > {
   /** Carries out what waits for a device. */
   readonly serveWaiting: (device: OwnedDevice) => void;
@@ -73,7 +74,7 @@ const WITHDRAWN = "the device was deleted, or its credential withdrawn";
 
 /** Ends the registration of a device that may no longer have one in this life of the store; of the others what waits is carried out. The sweeper tells of the end. */
 async function settle(device: OwnedDevice, life: string, ports: WriteBackPorts): Promise<void> {
-  const { devices, clock, ownership, serveWaiting, storeWatch, dtls } = ports;
+  const { devices, clock, ownership, serveWaiting, storeWatch } = ports;
   const { tenant, endpoint } = device;
   if (!(await isAdmitted(device, ports))) {
     // Emptied once more, the store admits nobody: what is written back to its next life is settled then.
@@ -81,7 +82,7 @@ async function settle(device: OwnedDevice, life: string, ports: WriteBackPorts):
     await devices.remove({ device: { tenant, endpoint }, reason: WITHDRAWN, nowMs: clock.wallMs() });
     ownership.drop(device);
   }
-  if (device.registration.securityMode !== "NO_SEC") await dtls?.recheck({ tenant, endpoint });
+  if (device.registration.securityMode !== "NO_SEC") await recheckDevice({ tenant, endpoint }, ports);
   if (ownership.has(device)) serveWaiting(device);
 }
 

@@ -1,6 +1,7 @@
 import { CODE, formatCode, type Received } from "@ferry/coap";
 import { lwm2m, TOPICS } from "@ferry/proto";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { TRANSPORT_CONFIG } from "../config.ts";
 import {
   collect,
   locationOf,
@@ -193,6 +194,21 @@ describe("a Send over DTLS", () => {
     expect(await code(device.send(PACK))).toBe("2.04");
     expect((await system.state.devices.get(EP_2))?.owner.slot).toBe(other.node.slot);
   });
+});
+
+it("What a device with DTLS may make the store be asked in vain is its own, and not the strangers'", async () => {
+  const limits = { ...TRANSPORT_CONFIG.load({ env: {} }).limits, lookups: "1:3600", device: "2:3600" };
+  const limited = await startSecureNode(system, { limits });
+  const stranger = await openDevice(limited);
+  expect(await code(stranger.send(PACK))).toBe("4.04"); // That was theirs.
+  const device = await SecureDevice.connect(limited, "ep-2");
+  expect(await code(device.send(PACK))).toBe("4.04");
+  expect(await code(device.send(PACK))).toBe("4.04");
+  device.send(PACK).catch(() => {}); // It is dropped: there will be no answer.
+  for (const limit of ["lookup", "device"]) {
+    const dropped = limit === "device" ? 1 : 0;
+    expect(await limited.metric(`lwm2m_rate_limited_total{limit="${limit}"}`)).toBe(dropped);
+  }
 });
 
 it("A CON notification over DTLS costs no call of the device store", async () => {

@@ -1,10 +1,27 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { type CatalogueChange, patternPrefix } from "@ferry/provisioning";
-import { StateUnavailableError } from "@ferry/state";
+import { type CatalogueChange, patternPrefix, SealingError } from "@ferry/provisioning";
+import type { Logger } from "@ferry/runtime";
+import { type DeviceRef, StateUnavailableError } from "@ferry/state";
 import type { TransportPorts } from "../ports.ts";
 
 /** How often it is asked how far the store has come, ms. */
 const POLL_MS = 200;
+
+/**
+ * Ends the association of a device, unless it was made with what is in force now. One whose key cannot be opened here stays: the listener tells of that, and
+ * it is looked at again when the device comes to a node.
+ */
+export async function recheckDevice(
+  device: DeviceRef,
+  { dtls, logger }: Pick<TransportPorts, "dtls" | "logger">,
+): Promise<void> {
+  await dtls?.recheck(device).catch((error: unknown) => leave(device, error, logger));
+}
+
+function leave(device: Partial<DeviceRef>, error: unknown, logger: Logger): void {
+  if (!(error instanceof SealingError)) throw error;
+  logger.warn({ ...device, reason: error.message }, "Whether a DTLS association may go on cannot be told");
+}
 
 /** What is to be looked at again, and from which offset of the topic on the store tells the truth about it. */
 interface Due {
@@ -39,13 +56,16 @@ class Rechecks {
   }
 
   note({ kind, tenant, id, offset = 0 }: CatalogueChange): void {
-    const { dtls } = this.#ports;
+    const { dtls, logger } = this.#ports;
     if (dtls === undefined || (kind !== "device" && kind !== "credential")) return;
     const device = { tenant, endpoint: id };
     if (patternPrefix(id) !== undefined)
-      this.#due.set(tenant, { offset, recheck: () => dtls.recheckCertificates(tenant) });
+      this.#due.set(tenant, {
+        offset,
+        recheck: () => dtls.recheckCertificates(tenant).catch((error: unknown) => leave({ tenant }, error, logger)),
+      });
     else if (dtls.byDevice(device) !== undefined)
-      this.#due.set(`${tenant}/${id}`, { offset, recheck: () => dtls.recheck(device) });
+      this.#due.set(`${tenant}/${id}`, { offset, recheck: () => recheckDevice(device, this.#ports) });
     if (this.#due.size > 0 && !this.#isRunning) void this.#run();
   }
 

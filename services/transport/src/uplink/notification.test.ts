@@ -200,8 +200,8 @@ describe("a CON that stays without ACK", () => {
   const later = async (node: Node): Promise<void> => {
     const now = performance.now.bind(performance);
     const stranger = createSocket("udp4");
-    for (let step = 1; step <= 11; step++) {
-      jest.spyOn(performance, "now").mockImplementation(() => now() + step * 4_000);
+    for (let step = 1; step <= 44; step++) {
+      jest.spyOn(performance, "now").mockImplementation(() => now() + step * 1_000);
       stranger.send("", node.coapPort, "127.0.0.1");
       const seen = async (): Promise<boolean> =>
         (await node.metric('lwm2m_coap_drops_total{reason="malformed"}')) >= step;

@@ -16,7 +16,7 @@ import type { HeldObservation, OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
 import { requestBounds, requestTimeoutMs } from "../reachability.ts";
 import { nextHead } from "../record-writer.ts";
-import { provenDevice, type Source, sourceOf } from "../source.ts";
+import { type Source, sourceOf } from "../source.ts";
 import type { TakeOver } from "../take-over.ts";
 import { publishValues } from "../telemetry.ts";
 import { tokenKey } from "../token-key.ts";
@@ -65,18 +65,17 @@ export class Notifications {
   /** Whose it is, the other node knows; what strangers forge must not fill its partition. */
   #forward(notification: IncomingNotification, slot: number, source: Source): void {
     const { limits, clock, coap } = this.#ports;
-    const isProven = provenDevice(source.sender) !== undefined;
-    if (isProven || limits.mayLookUp(clock.monotonicMs())) void forwardResponse(notification, slot, this.#ports);
+    if (limits.mayLookUp(source.sender, clock.monotonicMs())) void forwardResponse(notification, slot, this.#ports);
     else coap.abandon(notification.handle);
   }
 
   async #claimThenDeliver(notification: IncomingNotification, source: Source): Promise<void> {
     const { token, handle } = notification;
     const { coap, limits, clock } = this.#ports;
-    const isProven = provenDevice(source.sender) !== undefined;
-    if (!isProven && !limits.mayLookUp(clock.monotonicMs())) return coap.abandon(handle);
+    const { sender } = source;
+    if (!limits.mayLookUp(sender, clock.monotonicMs())) return coap.abandon(handle);
     const claimed = await this.#takeOver.claim({ type: "token", token }, source);
-    if (!isProven && claimed !== "unknown") limits.found(clock.monotonicMs());
+    if (claimed !== "unknown") limits.found(sender, clock.monotonicMs());
     if (claimed === "unavailable") return coap.abandon(handle);
     if (claimed === "unknown") return coap.reset(handle);
     this.#deliver(claimed, notification);

@@ -43,18 +43,19 @@ async function routeStranger(
   ports: TransportPorts,
 ): Promise<UplinkResponse | undefined> {
   const { limits, clock } = ports;
-  if (!limits.mayLookUp(clock.monotonicMs())) return undefined;
+  const { sender } = request.source;
+  if (!limits.mayLookUp(sender, clock.monotonicMs())) return undefined;
   const response = await routeUplink(request, uplink, ports);
-  if (response === undefined || !NOBODY.has(response.code)) limits.found(clock.monotonicMs());
+  if (response === undefined || !NOBODY.has(response.code)) limits.found(sender, clock.monotonicMs());
   return response;
 }
 
-/** Whether Redis must be asked who sends this. Who has proved that is no stranger. */
+/** Whether Redis must be asked who sends this. A Register of who has proved that is counted as the device's own. */
 function asksRedis({ peer, source }: UplinkRequest, uplink: Uplink, { ownership }: TransportPorts): boolean {
-  if (provenDevice(source.sender) !== undefined) return false;
+  const isProven = provenDevice(source.sender) !== undefined;
   switch (uplink.type) {
     case "register":
-      return true;
+      return !isProven;
     case "update":
     case "deregister": {
       const { registrationId } = uplink;
@@ -63,7 +64,7 @@ function asksRedis({ peer, source }: UplinkRequest, uplink: Uplink, { ownership 
       );
     }
     case "send":
-      return ownership.byPeer(peer) === undefined;
+      return (isProven ? ownership.bySender(source.sender) : ownership.byPeer(peer)) === undefined;
     case "refusal":
       return false;
   }

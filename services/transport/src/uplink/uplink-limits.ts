@@ -1,6 +1,7 @@
 import type { DeviceProfile, RateLimit } from "@ferry/profile";
-import { type BucketState, takeToken, takeTokens } from "@ferry/state";
+import { type BucketState, type DeviceRef, type Sender, takeToken, takeTokens } from "@ferry/state";
 import type { TransportMetrics } from "../metrics.ts";
+import { provenDevice } from "../source.ts";
 import type { TenantBudgets } from "./tenant-budgets.ts";
 
 /** Whose uplinks are counted: a device that is owned, or seen in passing. */
@@ -77,15 +78,27 @@ export class UplinkLimits {
     return made;
   }
 
-  /** Whether a datagram of an unknown source may cost a look-up in Redis. One that found somebody costs nothing: {@link found}. */
-  mayLookUp(nowMs: number): boolean {
+  /**
+   * Whether a datagram may cost a look-up in Redis, whose sender this node does not serve. Who has proved who it is is counted by itself; strangers are counted
+   * together, and one who is found costs nothing: {@link found}.
+   */
+  mayLookUp(sender: Sender, nowMs: number): boolean {
+    const proven = provenDevice(sender);
+    if (proven !== undefined) return this.#mayAsk(proven, nowMs);
     const passes = takeToken(this.#lookups, this.#lookupState, nowMs) === 0;
     if (!passes) this.#metrics.limited.with({ limit: "lookup" }).inc();
     return passes;
   }
 
+  #mayAsk({ tenant, endpoint }: DeviceRef, nowMs: number): boolean {
+    if (this.#device.length === 0) return true;
+    const passes = takeToken(this.#device, this.visitor(`${tenant}/${endpoint}`), nowMs) === 0;
+    if (!passes) this.#metrics.limited.with({ limit: "device" }).inc();
+    return passes;
+  }
+
   /** The look-up found a device: a fleet that comes from a dead node is not held back by what strangers may do. */
-  found(nowMs: number): void {
-    takeTokens(this.#lookups, this.#lookupState, -1, nowMs);
+  found(sender: Sender, nowMs: number): void {
+    if (provenDevice(sender) === undefined) takeTokens(this.#lookups, this.#lookupState, -1, nowMs);
   }
 }
