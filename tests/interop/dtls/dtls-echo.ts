@@ -29,6 +29,8 @@ export interface EchoOptions {
   readonly psk: { readonly identity: string; readonly key: Uint8Array };
   /** Largest datagram of a handshake; 1200 by default. */
   readonly mtuBytes?: number;
+  /** Length of its Connection IDs; 8 by default, 0 for none. */
+  readonly cidBytes?: number;
 }
 
 /** What the server saw of a handshake that ended. */
@@ -54,8 +56,6 @@ export interface DtlsEcho {
   stop(): Promise<void>;
 }
 
-const CID_BYTES = 8;
-
 /** Starts a {@link DtlsEcho} on a free port of the loopback interface. */
 export async function startDtlsEcho(options: EchoOptions): Promise<DtlsEcho> {
   const credentials = await readCredentials(options);
@@ -71,7 +71,7 @@ export async function startDtlsEcho(options: EchoOptions): Promise<DtlsEcho> {
     wallMs: Date.now,
     slot: 1,
     suites: options.suites,
-    cidLengthBytes: CID_BYTES,
+    cidLengthBytes: options.cidBytes ?? 8,
     cookieKeys: [secretKey(randomBytes(32))],
     extendedMasterSecret: "prefer",
     nonce: "stamped",

@@ -10,12 +10,14 @@ export type CellName =
   | "CID, and a new address"
   | "CID with CBC"
   | "CID towards us only"
+  | "CID offered, none given"
   | "resumption"
   | "certificates in fragments"
   | "20 % loss"
   | "20 % loss, X.509"
   | "a wrong key looks like an unknown identity"
-  | "a server that it does not trust";
+  | "a server that it does not trust"
+  | "a certificate of its own that we do not trust";
 
 /** One thing that every client is asked to do. */
 export interface Cell {
@@ -25,13 +27,15 @@ export interface Cell {
   readonly credential: CredentialKind;
   /** Length of the Connection ID that the client wants; absent: it offers none, though the server would. */
   readonly cidBytes?: number;
+  /** The server has no Connection IDs. */
+  readonly isCidOff?: boolean;
   readonly resumes?: boolean;
-  /** Largest datagram of either side, bytes; the server's certificate has more. */
-  readonly maxDatagramBytes?: number;
+  /** Messages are cut as small as either side can: the server's certificate has more than three such datagrams. */
+  readonly isFragmented?: boolean;
   /** Share of datagrams that get lost, in both directions. */
   readonly lossRate?: number;
   /** What goes wrong; absent: texts come back. */
-  readonly refused?: "unknown identity" | "untrusted server";
+  readonly refused?: "unknown identity" | "untrusted server" | "untrusted client";
 }
 
 const PSK = { suite: "TLS_PSK_WITH_AES_128_CCM_8", credential: "PSK" } as const;
@@ -47,12 +51,14 @@ export const CELLS: readonly Cell[] = [
   { name: "CID, and a new address", ...PSK, cidBytes: 4 },
   { name: "CID with CBC", ...PSK, suite: "TLS_PSK_WITH_AES_128_CBC_SHA256", cidBytes: 4 },
   { name: "CID towards us only", ...PSK, cidBytes: 0 },
+  { name: "CID offered, none given", ...PSK, cidBytes: 4, isCidOff: true },
   { name: "resumption", ...PSK, resumes: true },
-  { name: "certificates in fragments", ...X509, maxDatagramBytes: 576 },
+  { name: "certificates in fragments", ...X509, isFragmented: true },
   { name: "20 % loss", ...PSK, lossRate: 0.2 },
   { name: "20 % loss, X.509", ...X509, lossRate: 0.2 },
   { name: "a wrong key looks like an unknown identity", ...PSK, refused: "unknown identity" },
   { name: "a server that it does not trust", ...X509, refused: "untrusted server" },
+  { name: "a certificate of its own that we do not trust", ...X509, refused: "untrusted client" },
 ];
 
 /** What is known of a client. */
@@ -75,13 +81,19 @@ function without(reason: string, ...cells: readonly CellName[]): Readonly<Partia
   return Object.fromEntries(cells.map((cell) => [cell, reason]));
 }
 
-const CID_CELLS: readonly CellName[] = ["CID, and a new address", "CID with CBC", "CID towards us only"];
+const CID_CELLS: readonly CellName[] = [
+  "CID, and a new address",
+  "CID with CBC",
+  "CID towards us only",
+  "CID offered, none given",
+];
 const X509_CELLS: readonly CellName[] = [
   "X.509 both ways, ECDHE_ECDSA CCM_8",
   "X.509 both ways, ECDHE_ECDSA GCM",
   "certificates in fragments",
   "20 % loss, X.509",
   "a server that it does not trust",
+  "a certificate of its own that we do not trust",
 ];
 
 const NO_CID = without("no Connection ID", ...CID_CELLS);

@@ -25,12 +25,14 @@ export interface KeyFiles {
 /** Keys and certificates of one test run. */
 export interface Pki {
   readonly ca: KeyFiles;
-  /** Signs nobody that is met here. */
+  /** Nobody trusts it. */
   readonly otherCa: KeyFiles;
   /** For 127.0.0.1 and many names: about 1800 bytes. */
   readonly server: KeyFiles;
   /** Its common name is {@link DEVICE_NAME}. */
   readonly device: KeyFiles;
+  /** Calls itself the same, by the other CA. */
+  readonly stranger: KeyFiles;
 }
 
 export const DEVICE_NAME = "interop-device";
@@ -39,7 +41,9 @@ export const DEVICE_NAME = "interop-device";
 export async function makePki(directory: string): Promise<Pki> {
   const ca = await make(directory, "ca", ["-subj", "/CN=Interop CA"]);
   const otherCa = await make(directory, "other-ca", ["-subj", "/CN=Another CA"]);
-  const signed = ["-CA", ca.certificate, "-CAkey", ca.privateKey, "-addext", "basicConstraints=critical,CA:FALSE"];
+  const signedBy = (issuer: KeyFiles): string[] => [
+    ...["-CA", issuer.certificate, "-CAkey", issuer.privateKey, "-addext", "basicConstraints=critical,CA:FALSE"],
+  ];
   const names = ["IP:127.0.0.1", "DNS:localhost", ...NAMES].join(",");
   const server = [
     "-subj",
@@ -53,8 +57,9 @@ export async function makePki(directory: string): Promise<Pki> {
   return {
     ca,
     otherCa,
-    server: await make(directory, "server", [...signed, ...server]),
-    device: await make(directory, "device", [...signed, ...device]),
+    server: await make(directory, "server", [...signedBy(ca), ...server]),
+    device: await make(directory, "device", [...signedBy(ca), ...device]),
+    stranger: await make(directory, "stranger", [...signedBy(otherCa), ...device]),
   };
 }
 

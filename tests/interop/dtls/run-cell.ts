@@ -1,3 +1,4 @@
+import { type HandshakeFailure, MIN_DATAGRAM_BYTES } from "@ferry/dtls";
 import { expect } from "@jest/globals";
 import { type Connect, type Connection, SUITES, type Task } from "./client.ts";
 import { type DtlsEcho, type EchoOptions, startDtlsEcho } from "./dtls-echo.ts";
@@ -8,6 +9,10 @@ import { type Relay, startRelay } from "./relay.ts";
 /** How the clients are called by PSK. */
 const IDENTITY = "interop-device";
 const KEY = Buffer.from("secretPSK-16byte");
+/** Content type (RFC 5246 §6.2.1). */
+const HANDSHAKE = 22;
+/** What a client is asked to keep to; some take no less than they like. */
+const SMALL_DATAGRAM_BYTES = 300;
 /** In which a handshake and an exchange have to succeed on a network that loses every fifth datagram. */
 const LOSSY_PATIENCE_MS = 60_000;
 /** Under some others libcoap on GnuTLS, which gives up after five timeouts, begins anew six times. */
@@ -29,7 +34,8 @@ export async function runCell(subject: Subject, cell: Cell, pki: Pki): Promise<v
     credential: cell.credential,
     pki,
     psk: { identity: IDENTITY, key: KEY },
-    ...(cell.maxDatagramBytes === undefined ? {} : { mtuBytes: cell.maxDatagramBytes }),
+    ...(cell.isFragmented === true ? { mtuBytes: MIN_DATAGRAM_BYTES } : {}),
+    ...(cell.isCidOff === true ? { cidBytes: 0 } : {}),
   });
   const relay = await startRelay({
     server: server.port,
@@ -37,10 +43,19 @@ export async function runCell(subject: Subject, cell: Cell, pki: Pki): Promise<v
   });
   try {
     const task = taskOf(cell, pki, relay.port);
-    if (cell.refused === "unknown identity") await refusesKeys(subject, task, server, relay);
-    else if (cell.refused === "untrusted server")
-      await refusesServer(subject, { ...task, trusted: pki.otherCa }, server);
-    else await succeeds(subject, cell, task, server, relay);
+    switch (cell.refused) {
+      case "unknown identity":
+        await refusesKeys(subject, task, server, relay);
+        break;
+      case "untrusted server":
+        await fails(subject, { ...task, trusted: pki.otherCa }, server, "peerAlert");
+        break;
+      case "untrusted client":
+        await fails(subject, { ...task, own: pki.stranger }, server, "unauthorized");
+        break;
+      case undefined:
+        await succeeds(subject, cell, task, server, relay);
+    }
   } finally {
     relay.stop();
     await server.stop();
@@ -56,7 +71,7 @@ function taskOf(cell: Cell, pki: Pki, port: number): Task {
     own: pki.device,
     trusted: cell.credential === "RPK" ? pki.server : pki.ca,
     ...(cell.cidBytes === undefined ? {} : { cidBytes: cell.cidBytes }),
-    ...(cell.maxDatagramBytes === undefined ? {} : { maxDatagramBytes: cell.maxDatagramBytes }),
+    ...(cell.isFragmented === true ? { maxDatagramBytes: SMALL_DATAGRAM_BYTES } : {}),
     ...(cell.resumes === undefined ? {} : { resumes: cell.resumes }),
   };
 }
@@ -71,13 +86,15 @@ async function succeeds(
   const connection = await connect(task);
   try {
     await connection.exchange("0 first", cell.lossRate === undefined ? undefined : LOSSY_PATIENCE_MS);
-    if (cell.cidBytes !== undefined) await follows(connection, server, relay);
+    const hasCid = cell.cidBytes !== undefined && cell.isCidOff !== true;
+    if (hasCid) await follows(connection, server, relay);
+    if (cell.isFragmented === true) expect(relay.fromServer.some(hasFragment)).toBe(true);
     expect(server.handshakes.at(-1)).toEqual({
       suite: SUITES[task.suite],
       principal: `${cell.credential} ${cell.credential === "PSK" ? IDENTITY : DEVICE_NAME}`,
       extendedMasterSecret: facts.extendedMasterSecret,
       encryptThenMac: cell.suite === "TLS_PSK_WITH_AES_128_CBC_SHA256" && facts.encryptThenMac,
-      hasCid: cell.cidBytes !== undefined,
+      hasCid,
       resumed: cell.resumes === true,
     });
   } finally {
@@ -123,19 +140,27 @@ async function refusesKeys(subject: Subject, task: Task, server: DtlsEcho, relay
   expect(server.handshakes).toEqual([]);
 }
 
+/** Whether the first record is a handshake message in the clear of which it has not all (RFC 6347 §4.2.2). */
+function hasFragment(datagram: Uint8Array): boolean {
+  const bytes = Buffer.from(datagram);
+  const [contentType, epoch] = [bytes.readUInt8(0), bytes.readUInt16BE(3)];
+  const [totalBytes, fragmentBytes] = [bytes.readUIntBE(14, 3), bytes.readUIntBE(22, 3)];
+  return contentType === HANDSHAKE && epoch === 0 && fragmentBytes < totalBytes;
+}
+
 /** Content types and lengths of what was sent, without repetitions. */
 function shapeOf(datagrams: readonly Uint8Array[]): string[] {
   return [...new Set(datagrams.map((datagram) => `${datagram[0]} ${datagram.length}`))];
 }
 
-/** A client that does not trust the server ends the handshake, and says so. */
-async function refusesServer(subject: Subject, task: Task, server: DtlsEcho): Promise<void> {
+/** One side does not believe the other: it ends the handshake, and the server tells why. */
+async function fails(subject: Subject, task: Task, server: DtlsEcho, reason: HandshakeFailure): Promise<void> {
   const connection = await subject.connect(task);
   const answer = connection.exchange("0 refused").then(
     () => "answered",
     () => "refused",
   );
-  expect(await server.failure(0)).toBe("peerAlert");
+  expect(await server.failure(0)).toBe(reason);
   await connection.close();
   expect(await answer).toBe("refused");
   expect(server.handshakes).toEqual([]);

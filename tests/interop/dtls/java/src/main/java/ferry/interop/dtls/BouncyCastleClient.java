@@ -45,7 +45,7 @@ import org.bouncycastle.tls.crypto.impl.bc.BcTlsRawKeyCertificate;
 final class BouncyCastleClient implements Client {
     private static final int REPEAT_MS = 1000;
     private static final int HANDSHAKE_TIMEOUT_MS = 60_000;
-    private static final int MAX_ANSWER_BYTES = 2048;
+    private static final int MAX_RECEIVED_BYTES = 1500;
     private static final Map<String, Integer> SUITES = Map.of(
             "TLS_PSK_WITH_AES_128_CCM_8", CipherSuite.TLS_PSK_WITH_AES_128_CCM_8,
             "TLS_PSK_WITH_AES_128_GCM_SHA256", CipherSuite.TLS_PSK_WITH_AES_128_GCM_SHA256,
@@ -71,10 +71,15 @@ final class BouncyCastleClient implements Client {
         if (transport == null) {
             socket = new DatagramSocket();
             socket.connect(task.server());
-            transport = new DTLSClientProtocol().connect(client(), new UDPTransport(socket, task.maxDatagramBytes() + 28));
+            transport = new DTLSClientProtocol().connect(client(), new UDPTransport(socket, MAX_RECEIVED_BYTES) {
+                @Override
+                public int getSendLimit() {
+                    return task.maxDatagramBytes();
+                }
+            });
         }
         byte[] sent = text.getBytes(StandardCharsets.UTF_8);
-        byte[] answer = new byte[MAX_ANSWER_BYTES];
+        byte[] answer = new byte[MAX_RECEIVED_BYTES];
         while (System.nanoTime() < deadline && !closed) {
             transport.send(sent, 0, sent.length);
             long until = Math.min(deadline, System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(REPEAT_MS));
