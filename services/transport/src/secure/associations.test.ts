@@ -1,5 +1,6 @@
 import { CODE, formatCode, uriPath } from "@ferry/coap";
 import { CONTENT_TYPE, encodeMessage, lwm2m, TOPICS } from "@ferry/proto";
+import { SealingError } from "@ferry/provisioning";
 import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
 import { ask, collectAnswers, type FinalAnswer } from "../rpc-fixture.ts";
 import {
@@ -234,7 +235,8 @@ describe("an association that another node takes over", () => {
   });
 });
 
-it("An association goes with its device when another node has that", async () => {
+/** Gives the node a command, as another one or a router does. */
+async function command(given: lwm2m.v1.NodeCommand.$Properties): Promise<void> {
   const { bootId, slot } = node.node;
   await system.bus.sender({ name: "other", lingerMs: 0 }).publish({
     topic: TOPICS.nodeCommand.name,
@@ -242,16 +244,29 @@ it("An association goes with its device when another node has that", async () =>
     partition: slot,
     value: encodeMessage(
       TOPICS.nodeCommand.type,
-      {
-        bootId,
-        deadlineMs: Date.now() + 60_000,
-        ownerEpoch: Number.MAX_SAFE_INTEGER,
-        ownerMoved: { ...EP_2, ownerEpoch: Number.MAX_SAFE_INTEGER, registrationId: "" },
-      },
+      { bootId, deadlineMs: Date.now() + 60_000, ...given },
       CONTENT_TYPE.protobuf,
     ),
   });
+}
+
+it("An association goes with its device when another node has that", async () => {
+  const ownerEpoch = Number.MAX_SAFE_INTEGER;
+  await command({ ownerEpoch, ownerMoved: { ...EP_2, ownerEpoch, registrationId: "" } });
   await until(() => node.listener.size === 0, "the association to be forgotten");
+});
+
+it("An association stays when a node that has lost the device since says that it has it", async () => {
+  await command({ ownerEpoch: 1, ownerMoved: { ...EP_2, ownerEpoch: 1, registrationId: "" } });
+  await command({ dropDevice: { ...EP_2, reason: "the device was deleted" } });
+  await until(() => node.listener.rechecked.length > 0, "the second command");
+  expect(node.listener.size).toBe(1);
+});
+
+it("The association of a device whose registration is ended from outside is looked at again", async () => {
+  await command({ dropDevice: { ...EP_2, reason: "its credential was withdrawn" } });
+  await until(() => node.listener.rechecked.length > 0, "the look");
+  expect(node.listener.rechecked).toEqual(["ep-2"]);
 });
 
 describe("what is provisioned for a device changes", () => {
@@ -284,6 +299,20 @@ describe("what is provisioned for a device changes", () => {
     await publish("ep-2");
     await until(() => node.listener.rechecked.length > 0, "the look");
     expect(node.listener.rechecked).toEqual(["ep-2"]);
+  });
+
+  it("that stays open where the device's key cannot be opened, and the next change is looked at", async () => {
+    const { listener } = node;
+    listener.recheck = async () => {
+      listener.rechecked.push("in vain");
+      throw new SealingError("none of the keys opens it");
+    };
+    await system.state.provisioning.setPosition(1_000);
+    await publish("ep-2");
+    await until(() => listener.rechecked.length === 1, "the look");
+    await publish("ep-2");
+    await until(() => listener.rechecked.length === 2, "the next look");
+    expect(listener.size).toBe(1);
   });
 
   it("of a fleet all of its tenant are that showed a certificate", async () => {
