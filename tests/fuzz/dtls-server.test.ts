@@ -1,5 +1,5 @@
-import type { Answer, DtlsServerInput, DtlsServerUsage, Question } from "@ferry/dtls";
-import { DtlsLockstep, type DtlsLockstepPeer, SeededRandom } from "@ferry/testing";
+import type { Answer, DtlsServerInput, Question } from "@ferry/dtls";
+import { DtlsLockstep, type DtlsLockstepPeer, EMPTY_DTLS_SERVER, SeededRandom } from "@ferry/testing";
 import { describe, expect, it } from "@jest/globals";
 import { mutate, pick } from "./mutate.ts";
 
@@ -19,15 +19,6 @@ const LIMITS = {
   maxWaitingComputations: 4,
   handshakesPerSecond: 10_000,
   networkHandshakesPerSecond: 10_000,
-};
-const EMPTY: DtlsServerUsage = {
-  associations: 0,
-  handshakes: 0,
-  handshakeBytes: 0,
-  lookups: 0,
-  questions: 0,
-  lastFlights: 0,
-  readyKeys: 0,
 };
 const QUESTIONS: readonly Question["type"][] = [
   "psk",
@@ -110,7 +101,7 @@ describe("a DTLS server", () => {
       while (fresh.askedCount("find") > 0) fresh.answer("find", { type: "none" });
       fresh.told();
     }
-    expect(fresh.server.usage).toEqual(EMPTY);
+    expect(fresh.server.usage).toEqual(EMPTY_DTLS_SERVER);
     expect(fresh.server.deadlineMs).toBeUndefined();
   });
 
@@ -144,7 +135,7 @@ describe("a DTLS server", () => {
       }
       expect(REACHED.filter((event) => !seen.has(event))).toEqual([]);
       talk.advance(10_000_000);
-      expect(talk.server.usage).toEqual(EMPTY);
+      expect(talk.server.usage).toEqual(EMPTY_DTLS_SERVER);
       expect(talk.server.deadlineMs).toBeUndefined();
     },
   );

@@ -1,21 +1,11 @@
 import { createSecretKey } from "node:crypto";
-import { DtlsLockstep, type DtlsLockstepOptions, type DtlsLockstepPeer } from "@ferry/testing";
+import { DtlsLockstep, type DtlsLockstepOptions, type DtlsLockstepPeer, EMPTY_DTLS_SERVER } from "@ferry/testing";
 import { describe, expect, it } from "@jest/globals";
 import { ALERT } from "./alert.ts";
 import { EXTENSION, encodeClientExtensions } from "./extensions.ts";
 import { EMPTY_RENEGOTIATION_INFO_SCSV } from "./messages/client-hello.ts";
 import { encodeHandshakeFragment, HANDSHAKE_TYPE } from "./messages/handshake-header.ts";
 import { CONTENT_TYPE, DTLS_1_0, DTLS_1_2 } from "./record.ts";
-
-const NOTHING = {
-  associations: 0,
-  handshakes: 0,
-  handshakeBytes: 0,
-  lookups: 0,
-  questions: 0,
-  lastFlights: 0,
-  readyKeys: 0,
-};
 
 /** The server's flight of a PSK handshake: ServerHello, ServerHelloDone. */
 const FLIGHT = ["2", "14"];
@@ -43,7 +33,7 @@ describe("a ClientHello without the right cookie (RFC 6347 §4.2.1)", () => {
       expect(answer?.content?.[0]).toBe(HANDSHAKE_TYPE.HELLO_VERIFY_REQUEST);
       expect(answer?.bytes.length).toBeLessThanOrEqual(hello.length);
     }
-    expect(talk.server.usage).toEqual(NOTHING);
+    expect(talk.server.usage).toEqual(EMPTY_DTLS_SERVER);
     expect(talk.server.deadlineMs).toBeUndefined();
     expect(talk.told()).toEqual([]);
   });
@@ -71,7 +61,7 @@ describe("a ClientHello without the right cookie (RFC 6347 §4.2.1)", () => {
     const peer = talk.peer().asksForCookie();
     change(peer);
     expect(peer.sends(peer.hello()).receives()[0]?.content?.[0]).toBe(HANDSHAKE_TYPE.HELLO_VERIFY_REQUEST);
-    expect(talk.server.usage).toEqual(NOTHING);
+    expect(talk.server.usage).toEqual(EMPTY_DTLS_SERVER);
   });
 
   it("goes on with a cookie of an older key, or of another node", () => {
@@ -106,7 +96,7 @@ describe("a ClientHello without the right cookie (RFC 6347 §4.2.1)", () => {
       "dropped malformed",
     ]);
     expect(peer.receives()).toEqual([]);
-    expect(talk.server.usage).toEqual(NOTHING);
+    expect(talk.server.usage).toEqual(EMPTY_DTLS_SERVER);
   });
 });
 
@@ -130,7 +120,7 @@ describe("a ClientHello with the right cookie", () => {
     peer.nextRecord[0] = record;
     expect(peer.sends(peer.hello()).receives()).toEqual([]);
     expect(talk.told()).toEqual(["dropped malformed"]);
-    expect(talk.server.usage).toEqual(NOTHING);
+    expect(talk.server.usage).toEqual(EMPTY_DTLS_SERVER);
   });
 
   it("that comes again with the same random has the flight sent again, with new record numbers, not at once", () => {
@@ -246,7 +236,7 @@ describe("what a hello asks for", () => {
     const talk = new DtlsLockstep(options);
     expect(answered(talk.peer(), fields)).toEqual([`alert 2 ${alert}`]);
     expect(talk.told()).toEqual([`handshakeFailed ${reason}`]);
-    expect(talk.server.usage).toEqual(NOTHING);
+    expect(talk.server.usage).toEqual(EMPTY_DTLS_SERVER);
   });
 
   it("may be DTLS 1.3 too: it gets 1.2", () => {

@@ -4,6 +4,7 @@ import { cidBytes, type LiveAssociation } from "./association.ts";
 import type { DirectionKeys } from "./association-state.ts";
 import { CIPHERS, cipherSuite } from "./cipher-suite.ts";
 import { KeySlab } from "./key-slab.ts";
+import { oldestBeyond } from "./oldest-beyond.ts";
 import { makeProtection, type Protection } from "./record-protection.ts";
 
 /** Keys of an association that are ready to use. */
@@ -45,10 +46,7 @@ export class KeyRing {
     const ready = this.#ready.get(association) ?? this.#prepare(association);
     this.#ready.delete(association);
     this.#ready.set(association, ready);
-    for (const oldest of this.#ready.keys()) {
-      if (this.#ready.size <= this.#maxReady) break;
-      this.#ready.delete(oldest);
-    }
+    for (const oldest of oldestBeyond(this.#ready, this.#maxReady)) this.#ready.delete(oldest);
     return ready;
   }
 

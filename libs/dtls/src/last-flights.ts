@@ -1,6 +1,7 @@
 import { type Deadline, type DeadlineQueue, NOT_QUEUED } from "@ferry/coap";
 import type { LiveAssociation } from "./association.ts";
 import type { Flight } from "./flight.ts";
+import { oldestBeyond } from "./oldest-beyond.ts";
 
 /** The flight that ended a handshake: sent again when the client shows that it did not come (RFC 6347 §4.2.4). */
 export interface LastFlight extends Deadline {
@@ -44,10 +45,7 @@ export class LastFlights {
     const flight: LastFlight = { kind: "lastFlight", ...sent, sentAtMs: nowMs, dueMs: 0, place: NOT_QUEUED };
     this.#flights.set(sent.association, flight);
     this.#deadlines.set(flight, nowMs + this.#limits.lastFlightMs);
-    for (const oldest of this.#flights.keys()) {
-      if (this.#flights.size <= this.#limits.maxLastFlights) break;
-      this.delete(oldest);
-    }
+    for (const oldest of oldestBeyond(this.#flights, this.#limits.maxLastFlights)) this.delete(oldest);
   }
 
   delete(association: LiveAssociation): void {

@@ -1,4 +1,4 @@
-import { DtlsLockstep, type DtlsLockstepOptions, type DtlsLockstepPeer } from "@ferry/testing";
+import { DtlsLockstep, type DtlsLockstepOptions, type DtlsLockstepPeer, EMPTY_DTLS_SERVER } from "@ferry/testing";
 import { describe, expect, it } from "@jest/globals";
 import type { AssociationId, ReceiveMark } from "./association-state.ts";
 
@@ -244,15 +244,7 @@ describe("discard", () => {
     talk.told();
     talk.does({ type: "discard" });
     expect(talk.told()).toEqual(["closed lost"]);
-    expect(talk.server.usage).toEqual({
-      associations: 0,
-      handshakes: 0,
-      handshakeBytes: 0,
-      lookups: 0,
-      questions: 0,
-      lastFlights: 0,
-      readyKeys: 0,
-    });
+    expect(talk.server.usage).toEqual(EMPTY_DTLS_SERVER);
     talk.answer("claim");
     talk.advance(1_000_000);
     expect([talk.told(), talk.takeSent("192.0.2.5:1").length]).toEqual([[], 0]);

@@ -1,3 +1,4 @@
+import { oldestBeyond } from "./oldest-beyond.ts";
 import { Rate, type RateOptions } from "./rate.ts";
 
 /** Networks whose rate is remembered; beyond it the one that was asked for longest ago begins anew. */
@@ -17,10 +18,7 @@ export class NetworkRates {
     const rate = this.#rates.get(network) ?? new Rate(this.#options);
     this.#rates.delete(network);
     this.#rates.set(network, rate);
-    for (const oldest of this.#rates.keys()) {
-      if (this.#rates.size <= MAX_NETWORKS) break;
-      this.#rates.delete(oldest);
-    }
+    for (const oldest of oldestBeyond(this.#rates, MAX_NETWORKS)) this.#rates.delete(oldest);
     return rate.take(nowMs);
   }
 }

@@ -15,6 +15,7 @@ import {
   type DtlsServerInput,
   type DtlsServerOptions,
   type DtlsServerOutput,
+  type DtlsServerUsage,
   decodeEcdheServerKeyExchange,
   decodeHelloVerifyRequest,
   decodeServerExtensions,
@@ -169,6 +170,17 @@ export class DtlsLockstep {
     else this.does({ type: "answer", question: id, answer });
   }
 }
+
+/** What a server holds that has nobody. */
+export const EMPTY_DTLS_SERVER: DtlsServerUsage = {
+  associations: 0,
+  handshakes: 0,
+  handshakeBytes: 0,
+  lookups: 0,
+  questions: 0,
+  lastFlights: 0,
+  readyKeys: 0,
+};
 
 function knownDevice(): DtlsAnswers {
   const answers = new DtlsAnswers();

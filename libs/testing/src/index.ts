@@ -12,6 +12,7 @@ export {
   type DtlsLockstepOptions,
   DtlsLockstepPeer,
   type DtlsLockstepPeerOptions,
+  EMPTY_DTLS_SERVER,
   type ReceivedRecord,
   type RecordFields,
 } from "./dtls-lockstep.ts";
