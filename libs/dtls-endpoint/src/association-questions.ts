@@ -22,8 +22,8 @@ export interface AssociationQuestionsParts {
   readonly random: (size: number) => Uint8Array;
   /** Puts what this node has back into a store that was emptied; false when it has it not any more. */
   readonly restore: (association: AssociationId) => Promise<boolean>;
-  /** Whether this node stored how far it had received when it let go of the association. */
-  readonly isMarkStored: (association: AssociationId) => boolean;
+  /** Whether this node had the association last and stored exactly how far it was received. Answered once: after the next claim it is true no more. */
+  readonly takeExact: (association: AssociationId) => boolean;
 }
 
 type Asked<Type extends Question["type"]> = Extract<Question, { readonly type: Type }>;
@@ -108,20 +108,19 @@ export class AssociationQuestions {
     const device = deviceOf(principal);
     if (device === undefined) return NONE;
     const association = { device, id };
-    const [isCurrent, claimed] = await Promise.all([
-      credentials.isCurrent(principal),
-      associations.claim({ association, node, ttlMs: settings.lifetimeMs, nowMs: wallMs() }),
-    ]);
-    if (!isCurrent) {
+    // Before the claim: who claims what he then does not serve would be taken for an owner that knows the mark.
+    if (!(await credentials.isCurrent(principal))) {
       await associations.remove(association);
       return NONE;
     }
+    const isExact = this.#parts.takeExact(id);
+    const claimed = await associations.claim({ association, node, ttlMs: settings.lifetimeMs, nowMs: wallMs() });
     if (claimed.type === "gone") return NONE;
     const { stamp, from, ceiling, previous } = claimed;
     const grant = { stamp, slot: node.slot, from, ceiling };
     const { owner } = previous;
     if (owner.slot === node.slot && owner.bootId === node.bootId)
-      return { type: "claimed", grant, mark: this.#parts.isMarkStored(id) ? previous.mark : undefined };
+      return { type: "claimed", grant, mark: isExact ? previous.mark : undefined };
     const told = await this.#parts.askOwner(owner, association);
     const mark = told !== undefined && isMark(told) ? told : undefined;
     metrics.dtlsTakeOvers.with({ owner: mark === undefined ? "dead" : "alive" }).inc();

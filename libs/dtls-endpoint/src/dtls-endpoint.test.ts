@@ -291,6 +291,21 @@ describe("an association", () => {
     expect(node.endpoint.peer(node.endpoint.byDevice(DEVICE) ?? "")?.provisional).toBe(false);
   });
 
+  it("that this node claimed and did not serve is provisional all the same: it does not know how far it was received", async () => {
+    const [one, two] = [await fixture.node(1), await fixture.node(2)];
+    const client = await fixture.client(one, pskCredential("meter-1-psk"));
+    await client.connect();
+    await client.ask("a");
+    const id = (await stored())?.id ?? "";
+    const claim = { association: { device: DEVICE, id }, node: two.node, ttlMs: 60_000, nowMs: Date.now() };
+    expect(await fixture.state.associations.claim(claim)).toMatchObject({ type: "claimed" });
+    one.serving = false;
+    await client.rebind();
+    client.moveTo(two);
+    expect(await client.ask("b")).toBe("echo b");
+    expect(two.endpoint.peer(two.endpoint.byDevice(DEVICE) ?? "")).toMatchObject({ provisional: true });
+  });
+
   it("is written back to a store that was emptied", async () => {
     const node = await fixture.node(1);
     const client = await fixture.client(node, pskCredential("meter-1-psk"));

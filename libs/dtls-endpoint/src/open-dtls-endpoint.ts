@@ -26,7 +26,7 @@ import {
   type PeerKey,
   type UdpSocket,
 } from "@ferry/runtime";
-import { type AssociationHold, type AssociationRef, type DeviceRef, StateUnavailableError } from "@ferry/state";
+import { type AssociationRef, type DeviceRef, StateUnavailableError } from "@ferry/state";
 import { AssociationQuestions } from "./association-questions.ts";
 import { sealAssociation } from "./association-record.ts";
 import { Computations } from "./computations.ts";
@@ -40,8 +40,8 @@ import type { DtlsSettings } from "./settings.ts";
 const AT_A_TIME = 32;
 /** How soon what the store could not tell is asked again, ms. */
 const ASK_AGAIN_MS = 1_000;
-/** Associations whose last mark could not be stored, and is remembered as such; the oldest is forgotten first. */
-const MAX_UNSTORED_MARKS = 10_000;
+/** Associations that left memory, of which it is remembered that their mark in the store is exact; the oldest is forgotten first. */
+const MAX_EXACT_MARKS = 65_536;
 
 const PREFIX = "dtls:";
 
@@ -67,6 +67,9 @@ interface Held {
   /** Of the grant that it writes by. */
   stamp: number;
   ceiling: number;
+  /** Marks that were given to the store, and whether the last of them is there. */
+  marks: number;
+  isMarkStored: boolean;
 }
 
 class Endpoint implements DtlsEndpoint {
@@ -82,7 +85,7 @@ class Endpoint implements DtlsEndpoint {
   readonly #byDevice = new Map<string, AssociationId>();
   /** Why an association is about to be closed from here; undefined: nobody is told. */
   readonly #closing = new Map<AssociationId, DtlsCloseReason | undefined>();
-  readonly #unstoredMarks = new Set<AssociationId>();
+  readonly #exactMarks = new Set<AssociationId>();
   readonly #stopped = new AbortController();
   readonly #unfollowKeys: () => void;
   #socket: UdpSocket | undefined;
@@ -118,7 +121,7 @@ class Endpoint implements DtlsEndpoint {
       guard: new LookupGuard(parseRateLimit(settings.lookups) ?? [], clock.monotonicMs),
       wallMs: clock.wallMs,
       restore: (id) => this.#restore(id),
-      isMarkStored: (id) => !this.#unstoredMarks.has(id),
+      takeExact: (id) => this.#exactMarks.delete(id),
     });
     this.#computations = new Computations({
       inPlaceAtMost: settings.computeInPoolAbove,
@@ -230,11 +233,12 @@ class Endpoint implements DtlsEndpoint {
         break;
       case "established":
         metrics.dtlsHandshakes.with({ kind: output.resumed ? "resumed" : "full" }).inc();
-        this.#hold(output.association);
+        // It was stored with its mark.
+        this.#hold(output.association, true);
         on.established(PREFIX + output.association.id);
         break;
       case "takenOver":
-        this.#hold(output.association);
+        this.#hold(output.association, false);
         on.takenOver(PREFIX + output.association.id);
         break;
       case "moved":
@@ -281,14 +285,14 @@ class Endpoint implements DtlsEndpoint {
     );
   }
 
-  #hold(association: Association): void {
+  #hold(association: Association, isMarkStored: boolean): void {
     const { id, principal } = association;
     const device = parsePrincipal(principal)?.device;
     const grant = this.#server.snapshot(id)?.grant;
     if (device === undefined || grant === undefined) return; // It is over already.
     const key = deviceKey(device.tenant, device.endpoint);
     const before = this.#byDevice.get(key);
-    this.#held.set(id, { device, stamp: grant.stamp, ceiling: grant.ceiling });
+    this.#held.set(id, { device, stamp: grant.stamp, ceiling: grant.ceiling, marks: 0, isMarkStored });
     this.#byDevice.set(key, id);
     if (before === undefined || before === id) return;
     // The machine knows only that of the same address to be over.
@@ -317,6 +321,7 @@ class Endpoint implements DtlsEndpoint {
     this.#closing.delete(id);
     const held = this.#forget(id);
     if (held === undefined || reason === undefined) return;
+    if (reason === "idle" && held.isMarkStored) this.#noteExact(id);
     if (reason === "closed") this.#background(() => this.#parts.associations.remove({ device: held.device, id }));
     this.#parts.on.closed(PREFIX + id, reason);
   }
@@ -337,8 +342,8 @@ class Endpoint implements DtlsEndpoint {
   }
 
   #noteMark({ id, address }: Association, mark: ReceiveMark): void {
-    const hold = this.#holdOf(id);
-    if (hold !== undefined) this.#background(() => this.#putMark(hold, mark, address));
+    const held = this.#held.get(id);
+    if (held !== undefined) this.#background(() => this.#putMark(id, held, mark, address));
   }
 
   /** What cannot be stored costs a device's next node a provisional address, no more: nothing waits for a store that is away. */
@@ -351,38 +356,35 @@ class Endpoint implements DtlsEndpoint {
   }
 
   async #storeMark(id: AssociationId): Promise<void> {
-    const hold = this.#holdOf(id);
-    const association = this.#server.snapshot(id)?.association;
-    if (hold !== undefined && association !== undefined)
-      await this.#putMark(hold, association.mark, association.address);
-  }
-
-  #holdOf(id: AssociationId): AssociationHold | undefined {
     const held = this.#held.get(id);
-    if (held === undefined) return undefined;
+    const association = this.#server.snapshot(id)?.association;
+    if (held !== undefined && association !== undefined)
+      await this.#putMark(id, held, association.mark, association.address);
+  }
+
+  async #putMark(id: AssociationId, held: Held, mark: ReceiveMark, address: string): Promise<void> {
+    const { associations, node, settings } = this.#parts;
     const { device, stamp, ceiling } = held;
-    const { node, settings } = this.#parts;
-    return { association: { device, id }, node, stamp, ceiling, ttlMs: settings.lifetimeMs };
+    const hold = { association: { device, id }, node, stamp, ceiling, ttlMs: settings.lifetimeMs };
+    held.marks++;
+    held.isMarkStored = false;
+    const turn = held.marks;
+    const { type } = await associations.mark({ ...hold, mark, address });
+    if (type === "gone") await this.#restore(id);
+    if (type === "stale") this.#end(id, "lost");
+    if (type !== "done" || turn !== held.marks) return;
+    held.isMarkStored = true;
+    if (!this.#held.has(id)) this.#noteExact(id);
   }
 
-  async #putMark(hold: AssociationHold, mark: ReceiveMark, address: string): Promise<void> {
-    const { id } = hold.association;
-    this.#noteUnstored(id);
-    const { type } = await this.#parts.associations.mark({ ...hold, mark, address });
-    if (type === "done") this.#unstoredMarks.delete(id);
-    else if (type === "gone") await this.#restore(id);
-    else this.#end(id, "lost");
-  }
-
-  #noteUnstored(id: AssociationId): void {
-    this.#unstoredMarks.delete(id);
-    if (this.#unstoredMarks.size >= MAX_UNSTORED_MARKS) {
-      for (const oldest of this.#unstoredMarks) {
-        this.#unstoredMarks.delete(oldest);
+  #noteExact(id: AssociationId): void {
+    if (this.#exactMarks.size >= MAX_EXACT_MARKS) {
+      for (const oldest of this.#exactMarks) {
+        this.#exactMarks.delete(oldest);
         break;
       }
     }
-    this.#unstoredMarks.add(id);
+    this.#exactMarks.add(id);
   }
 
   /** Puts an association back into the store; false when it is not here any more, or another node's. */
@@ -392,8 +394,7 @@ class Endpoint implements DtlsEndpoint {
     const stored = snapshot && sealAssociation(sealing, snapshot.association, { node, grant: snapshot.grant }, random);
     if (stored === undefined) return false;
     const outcome = await associations.restore(stored, settings.lifetimeMs);
-    if (outcome.type === "done") this.#unstoredMarks.delete(id);
-    else this.#end(id, "lost");
+    if (outcome.type !== "done") this.#end(id, "lost");
     return outcome.type === "done";
   }
 
