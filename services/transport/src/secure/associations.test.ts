@@ -131,6 +131,16 @@ describe("a device whose association is gone", () => {
   });
 });
 
+it("A device that comes back by an Update under a new association is observed anew: it may have given up what was not acknowledged (RFC 7641 §4.5)", async () => {
+  device.requests.length = 0;
+  await device.request(CODE.POST, location, []);
+  await pause();
+  expect(asked(device, "3/0/9")).toBe(0); // The association is the same.
+  device.handshake(node, "ep-2", { address: ELSEWHERE });
+  await device.request(CODE.POST, location, []);
+  await until(() => asked(device, "3/0/9") === 1, "the observation");
+});
+
 describe("while a device's address is provisional", () => {
   it("nothing that waits for it is sent; once it is confirmed all is", async () => {
     node.listener.change(device.peer, { provisional: true });

@@ -8,7 +8,7 @@ import { publishChange } from "../lifecycle.ts";
 import { OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
 import { serveWaiting } from "../sleepers.ts";
-import type { Source } from "../source.ts";
+import { isDtlsPeer, type Source } from "../source.ts";
 import { adopt, forgetElsewhere } from "../take-over.ts";
 import { answerUnknown, tooManyRequests, type UplinkResponse } from "./response.ts";
 import type { UplinkRequest } from "./uplink-request.ts";
@@ -54,6 +54,8 @@ export async function update(
   const ours = known !== undefined && known.owner.epoch === outcome.state.owner.epoch;
   const device = ours ? known : adopt(outcome.state, source, ports);
   if (ours) {
+    // It makes a new association when the old one is of no use any more; what it notified then was not acknowledged, and it gave that up (RFC 7641 §4.5).
+    if (isDtlsPeer(peer) && known.peer !== peer) for (const held of known.observations.values()) held.confirmed = false;
     const linksChanged = known.registration.objectLinks !== outcome.state.registration.objectLinks;
     known.revalidated(outcome.state, ports.clock.monotonicMs());
     ports.sleepers.watch(known);
