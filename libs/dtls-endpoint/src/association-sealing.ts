@@ -35,7 +35,7 @@ export function deriveAssociationSealing({ current, byId }: SealingKeys): Associ
   };
 }
 
-function derive(key: Uint8Array, purpose: SealedKind | "cookie"): KeyObject {
+function derive(key: KeyObject, purpose: SealedKind | "cookie"): KeyObject {
   return secretKey(new Uint8Array(hkdfSync("sha256", key, new Uint8Array(0), `ferry dtls ${purpose} v1`, 32)));
 }
 

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, hash } from "node:crypto";
+import { createCipheriv, createDecipheriv, createSecretKey, hash, type KeyObject } from "node:crypto";
 import type { lwm2m } from "@ferry/proto";
 import { SealingError } from "./errors.ts";
 
@@ -10,7 +10,8 @@ const TAG_BYTES = 16;
 export interface SealingKeys {
   /** Id of the key that seals. */
   readonly current: string;
-  readonly byId: ReadonlyMap<string, Uint8Array>;
+  /** As key objects: with raw bytes Node 24 takes ten times as long to open a secret. */
+  readonly byId: ReadonlyMap<string, KeyObject>;
 }
 
 /**
@@ -21,7 +22,7 @@ export interface SealingKeys {
  */
 export function parseSealingKeys(text: string): SealingKeys {
   const lines = text.split("\n").map((line) => line.trim());
-  const byId = new Map<string, Uint8Array>();
+  const byId = new Map<string, KeyObject>();
   for (const [index, line] of lines.entries()) {
     if (line === "") continue;
     const key = Buffer.from(line, "base64");
@@ -29,7 +30,7 @@ export function parseSealingKeys(text: string): SealingKeys {
     if (key.length !== KEY_BYTES) {
       throw new SealingError(`line ${index + 1} holds ${key.length} bytes of Base64, a sealing key has ${KEY_BYTES}`);
     }
-    byId.set(hash("sha256", key, "hex").slice(0, 8), key);
+    byId.set(hash("sha256", key, "hex").slice(0, 8), createSecretKey(key));
   }
   const [current] = byId.keys();
   if (current === undefined) throw new SealingError("the file holds no key: make one with `openssl rand -base64 32`");
@@ -44,7 +45,7 @@ export function sealSecret(
   random: (size: number) => Uint8Array,
 ): lwm2m.v1.Sealed.$Properties {
   const nonce = random(NONCE_BYTES);
-  const cipher = createCipheriv("aes-256-gcm", keys.byId.get(keys.current) as Uint8Array, nonce); // parseSealingKeys put it there.
+  const cipher = createCipheriv("aes-256-gcm", keys.byId.get(keys.current) as KeyObject, nonce); // parseSealingKeys put it there.
   cipher.setAAD(Buffer.from(device));
   const ciphertext = Buffer.concat([cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
   return { keyId: keys.current, nonce, ciphertext };
