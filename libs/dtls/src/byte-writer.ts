@@ -2,9 +2,13 @@ import assert from "node:assert";
 
 const INITIAL_BYTES = 256;
 
-/** Writes bytes in network order (RFC 5246 §4). A value that does not fit its field is our own bug and throws. */
+/**
+ * Writes bytes in network order (RFC 5246 §4). A value that does not fit its field is our own bug and throws.
+ *
+ * It writes into a piece of Buffer's pool, which costs a tenth of an ArrayBuffer, and gives out a copy: what is kept of a handshake must not keep the pool.
+ */
 export class ByteWriter {
-  #bytes = new Uint8Array(INITIAL_BYTES);
+  #bytes: Uint8Array = Buffer.allocUnsafe(INITIAL_BYTES);
   #length = 0;
 
   get length(): number {
@@ -46,7 +50,7 @@ export class ByteWriter {
 
   /** What was written; the writer is not to be used after it. */
   finish(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length);
+    return new Uint8Array(this.#bytes.subarray(0, this.#length));
   }
 
   #uint(value: number, size: number): this {
@@ -66,7 +70,7 @@ export class ByteWriter {
     const start = this.#length;
     this.#length += size;
     if (this.#length > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(this.#length, 2 * this.#bytes.length));
+      const grown = Buffer.allocUnsafe(Math.max(this.#length, 2 * this.#bytes.length));
       grown.set(this.#bytes.subarray(0, start));
       this.#bytes = grown;
     }
