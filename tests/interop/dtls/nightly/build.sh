@@ -20,6 +20,7 @@ if [ ! -x "$out/openssl/apps/openssl" ]; then
   rm -rf "$out/openssl"
   cp -r "$openssl/openssl" "$out/openssl"
   cd "$out/openssl"
-  { ./Configure no-shared no-tests no-docs no-legacy no-quic && make --jobs=2 build_generated && make --jobs=2 apps/openssl; } > "$out/openssl.log"
+  { ./Configure no-shared no-tests no-docs no-legacy no-quic && make --jobs=2 build_generated && make --jobs=2 apps/openssl; } > "$out/openssl.log" 2>&1 ||
+    { tail "$out/openssl.log" >&2; exit 1; }
 fi
 echo "$digest" > "$out/.built"
