@@ -20,6 +20,7 @@ export {
   type Registered,
 } from "./metrics.ts";
 export { formatPeerKey, type PeerKey, parsePeerKey } from "./peer-key.ts";
+export { pooledRandom } from "./pooled-random.ts";
 export { type RunServiceOptions, runService, type ServiceRuntime, type ServiceSettings } from "./run-service.ts";
 export {
   bytes,

@@ -15,6 +15,7 @@ import {
   type MachineDriver,
   monotonicMs,
   openUdpSocket,
+  pooledRandom,
   requestedSlot,
   type ServiceRuntime,
   type State,
@@ -37,7 +38,6 @@ import { TRANSPORT_METRICS } from "./metrics.ts";
 import { obeyCommand } from "./node-commands.ts";
 import { OutboxSettler } from "./outbox-settler.ts";
 import { Ownership } from "./ownership.ts";
-import { pooledRandom } from "./pooled-random.ts";
 import type { TransportPorts } from "./ports.ts";
 import { RecordWriter } from "./record-writer.ts";
 import { OwnerQuestions } from "./secure/ask-owner.ts";
