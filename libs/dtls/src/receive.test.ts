@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { DtlsLockstep, type DtlsLockstepOptions, type DtlsLockstepPeer } from "@ferry/testing";
 import { describe, expect, it } from "@jest/globals";
 import { ALERT } from "./alert.ts";
@@ -134,6 +135,28 @@ describe("alerts of an association (RFC 5246 §7.2)", () => {
     expect(talk.told()).toEqual(["closed closed"]);
     talk.does({ type: "send", association: association.id, bytes: Buffer.from("too late") });
     expect(talk.told()).toEqual(["dropped noAssociation"]);
+  });
+});
+
+describe("secrets", () => {
+  it("are seen neither in events nor in the server, however it is looked at", () => {
+    const talk = new DtlsLockstep();
+    talk.peer().associates();
+    const event = talk.hears("established");
+    const { client, server } = talk.server.snapshot(event.association.id)?.association ?? {};
+    const text = inspect([event, talk.server], {
+      depth: null,
+      showHidden: true,
+      maxArrayLength: null,
+      breakLength: 1e9,
+    });
+    for (const { key, salt } of [client, server].filter((keys) => keys !== undefined)) {
+      for (const secret of [key, salt]) {
+        expect(text).not.toContain(Buffer.from(secret).toString("hex").match(/../g)?.join(" ") ?? "none");
+        expect(text).not.toContain([...secret].join(", "));
+      }
+    }
+    expect(text).toContain("LiveAssociation");
   });
 });
 
