@@ -17,7 +17,8 @@ export type CellName =
   | "20 % loss, X.509"
   | "a wrong key looks like an unknown identity"
   | "a server that it does not trust"
-  | "a certificate of its own that we do not trust";
+  | "a certificate of its own that we do not trust"
+  | "a raw public key of its own that we do not know";
 
 /** One thing that every client is asked to do. */
 export interface Cell {
@@ -59,6 +60,7 @@ export const CELLS: readonly Cell[] = [
   { name: "a wrong key looks like an unknown identity", ...PSK, refused: "unknown identity" },
   { name: "a server that it does not trust", ...X509, refused: "untrusted server" },
   { name: "a certificate of its own that we do not trust", ...X509, refused: "untrusted client" },
+  { name: "a raw public key of its own that we do not know", ...X509, credential: "RPK", refused: "untrusted client" },
 ];
 
 /** What is known of a client. */
@@ -87,6 +89,7 @@ const CID_CELLS: readonly CellName[] = [
   "CID towards us only",
   "CID offered, none given",
 ];
+const RPK_CELLS: readonly CellName[] = ["RPK both ways", "a raw public key of its own that we do not know"];
 const X509_CELLS: readonly CellName[] = [
   "X.509 both ways, ECDHE_ECDSA CCM_8",
   "X.509 both ways, ECDHE_ECDSA GCM",
@@ -117,7 +120,7 @@ export const CLIENTS: Readonly<Record<ClientId, ClientFacts>> = {
     from: "Debian",
     extendedMasterSecret: true,
     encryptThenMac: true,
-    lacks: { ...NO_CID, "RPK both ways": "raw public keys came with OpenSSL 3.2" },
+    lacks: { ...NO_CID, ...without("raw public keys came with OpenSSL 3.2", ...RPK_CELLS) },
   },
   gnutls: {
     name: "gnutls-cli",
@@ -148,7 +151,7 @@ export const CLIENTS: Readonly<Record<ClientId, ClientFacts>> = {
     lacks: {
       ...NO_CID,
       ...without("the program keeps no session", "resumption"),
-      "RPK both ways": "raw public keys came with OpenSSL 3.2",
+      ...without("raw public keys came with OpenSSL 3.2", ...RPK_CELLS),
     },
   },
   scandium: {
@@ -173,7 +176,7 @@ export const CLIENTS: Readonly<Record<ClientId, ClientFacts>> = {
     from: "source in a crate of crates.io",
     extendedMasterSecret: true,
     encryptThenMac: true,
-    lacks: { "RPK both ways": "no raw public keys" },
+    lacks: without("no raw public keys", ...RPK_CELLS),
   },
   nodeDtlsClient: {
     name: "node-dtls-client",
@@ -183,7 +186,7 @@ export const CLIENTS: Readonly<Record<ClientId, ClientFacts>> = {
     encryptThenMac: false,
     lacks: {
       ...NO_CID,
-      ...without("no certificates", "RPK both ways", ...X509_CELLS),
+      ...without("no certificates", ...RPK_CELLS, ...X509_CELLS),
       ...without("no resumption", "resumption"),
       ...without("it repeats no flight", "20 % loss"),
     },
@@ -197,7 +200,7 @@ export const CLIENTS: Readonly<Record<ClientId, ClientFacts>> = {
     lacks: {
       ...NO_CID,
       ...without("tinydtls has CCM_8 only", "PSK GCM", "PSK CBC"),
-      ...without("DTLSSocket gives no access to certificates", "RPK both ways", ...X509_CELLS),
+      ...without("DTLSSocket gives no access to certificates", ...RPK_CELLS, ...X509_CELLS),
       ...without("no resumption", "resumption"),
     },
   },
@@ -214,7 +217,7 @@ export const NIGHTLY_CLIENTS: Readonly<Record<NightlyClientId, ClientFacts>> = {
     extendedMasterSecret: true,
     encryptThenMac: false,
     lacks: {
-      "RPK both ways": "no raw public keys",
+      ...without("no raw public keys", ...RPK_CELLS),
       "CID with CBC": "its MAC covers the payload twice, which no other understands",
     },
   },
