@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { secretKey } from "@ferry/dtls";
 import {
   countingSignal,
@@ -7,13 +8,16 @@ import {
   type SimulatedDeviceSettings,
   startFleet,
 } from "@ferry/simulator";
-import { type LeshanDevice, type LeshanEvent, startLeshan } from "@ferry/testing";
+import { type LeshanDevice, type LeshanEvent, ProcessStartError, startLeshan } from "@ferry/testing";
 import { type MbedtlsDevices, type MbedtlsEvent, startMbedtlsDevices } from "./mbedtls-devices.ts";
 
 const NUMBERED = [3303, 0, 5700];
 
 /** How soon a refused device registers again, ms. */
 const AGAIN_MS = 500;
+
+/** All devices have registered, are observed and were heard by then. */
+const START_WITHIN_MS = 120_000;
 
 /** How many devices number their values, and how fast. */
 export interface NumberingOptions {
@@ -70,8 +74,16 @@ export class NumberingDevices {
       devices.#leshan = await startLeshanOnes(options);
       await devices.#leshan.send({ command: "number", intervalMs: options.intervalMs });
     }
-    await Promise.all(heard);
+    await Promise.race([Promise.all(heard), devices.#tooLate(names)]);
     return devices;
+  }
+
+  async #tooLate(names: readonly string[]): Promise<never> {
+    await sleep(START_WITHIN_MS, undefined, { ref: false });
+    const missing = names.filter((name) => this.#log(name).acknowledged.size === 0);
+    throw new ProcessStartError(
+      `${missing.length} of ${names.length} devices were not heard: ${missing.slice(0, 5)} …`,
+    );
   }
 
   get endpoints(): readonly string[] {
@@ -143,6 +155,8 @@ export class NumberingDevices {
     if (event.type === "refused" && event.uplink === "register") {
       setTimeout(() => this.#fleet?.handle(endpoint, { type: "register" }), AGAIN_MS).unref();
     }
+    // It gives an observation up whose notification nobody acknowledges (RFC 7641 §4.5), and looks whether the server is still there.
+    if (event.type === "undelivered" && event.reason === "timeout") this.#fleet?.handle(endpoint, { type: "update" });
     if (event.type !== "notified" && event.type !== "delivered") return;
     const [node] = event.nodes;
     if (node?.type !== "singleResource") return;
