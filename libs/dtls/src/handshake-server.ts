@@ -286,7 +286,6 @@ function park(context: Context, handshake: Handshake, arrival: Arrival): void {
 /** A wrong key, or a forged record that came before the right one: the right one has some seconds left. */
 function noteFailedOpen(context: Context, handshake: Handshake): void {
   drop(context, "badMac");
-  if (handshake.hasFailedOpen) return;
   handshake.hasFailedOpen = true;
   handshake.endsAtMs = Math.min(handshake.endsAtMs, context.nowMs + context.limits.wrongKeyTimeoutMs);
   context.deadlines.set(handshake, Math.min(handshake.endsAtMs, handshake.retransmitAtMs ?? handshake.endsAtMs));
