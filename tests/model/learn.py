@@ -87,7 +87,8 @@ class Doubt(Oracle):
 
     def words(self, hypothesis):
         tails = {(*path[at:], PROBE) for path in self.system.paths for at in range(1, len(path) + 1)}
-        suffixes = sorted({*hypothesis.compute_characterization_set(), *tails})
+        # It has none while two states of the hypothesis look alike.
+        suffixes = sorted({*(hypothesis.compute_characterization_set() or []), *tails})
         for state in hypothesis.states:
             for symbol in self.alphabet:
                 for suffix in suffixes:

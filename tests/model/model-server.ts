@@ -1,6 +1,5 @@
-import { createHash, createSecretKey } from "node:crypto";
-import { CIPHER_SUITES, DtlsServer, type DtlsServerInput, type DtlsServerOutput, type SessionState } from "@ferry/dtls";
-import { DTLS_KEYS, DtlsAnswers, SeededRandom } from "@ferry/testing";
+import type { DtlsServer, DtlsServerInput, DtlsServerOutput, SessionState } from "@ferry/dtls";
+import { DTLS_KEYS, DtlsAnswers, makeDtlsServer, SeededRandom } from "@ferry/testing";
 import { ModelClient } from "./model-client.ts";
 import type { ModelSymbol } from "./symbols.ts";
 
@@ -19,7 +18,6 @@ export type Configuration = keyof typeof CONFIGURATIONS;
 /** Between the dates of the test keys. */
 const WALL_MS = Date.UTC(2030, 0, 1);
 const ADDRESS = "192.0.2.1:5684";
-const COOKIE_KEY = createSecretKey(createHash("sha256").update("cookie").digest());
 /** How long it was until then makes no difference. */
 const NOW_MS = 0;
 /** Beyond what a walk can reach. */
@@ -50,21 +48,10 @@ export class ModelServer {
     this.#answers.addPsk("device");
     this.#answers.addPublicKey(DTLS_KEYS.devicePublicKey, "device");
     this.#client = new ModelClient({ ...terms, random, session });
-    this.#server = new DtlsServer({
+    this.#server = makeDtlsServer({
       random: random.bytes,
       wallMs: () => WALL_MS,
-      slot: 1,
-      suites: [...CIPHER_SUITES.keys()],
-      cidLengthBytes: 8,
-      cookieKeys: [COOKIE_KEY],
-      extendedMasterSecret: "prefer",
-      nonce: "stamped",
       mtuBytes: 1452,
-      identity: {
-        rawPublicKey: { privateKey: DTLS_KEYS.server, publicKey: DTLS_KEYS.serverPublicKey },
-        certificate: () => ({ privateKey: DTLS_KEYS.server, chain: [DTLS_KEYS.serverCertificate] }),
-      },
-      clientCertificates: ["rawPublicKey", "x509"],
       limits: {
         handshakeBurst: MANY,
         alertBurst: MANY,
