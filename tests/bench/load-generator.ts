@@ -2,7 +2,7 @@
  * Devices for `transport.bench.ts`, in a process of their own: each has a socket, answers Observe, and registers, updates or notifies when told to.
  * They are as little as a device can be, so that they leave the machine to the server.
  */
-import { randomInt } from "node:crypto";
+import { randomBytes, randomInt } from "node:crypto";
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -20,31 +20,40 @@ import {
   uintOption,
   uriOptions,
 } from "@ferry/coap";
+import { DtlsClient, type DtlsClientInput } from "@ferry/dtls";
+import { driveMachine, type MachineDriver, wallMs } from "@ferry/runtime";
+import { CONNECT_LOOP, closedLoop, type LoopResult } from "./closed-loop.ts";
+import { clientOptions, endpointOf, sourceAddress } from "./dtls-devices.ts";
+
+/** How devices secure what they send: in the clear, or by a pre-shared key and with Connection ID. */
+export type LoadSecurity = "none" | "DTLS-PSK";
 
 /** What the devices are told. */
 export type LoadCommand =
-  /** Makes devices and registers them; done when each holds an observation. */
-  | { readonly type: "register"; readonly port: number; readonly first: number; readonly count: number }
+  /** Makes devices; with DTLS each makes its association. */
+  | {
+      readonly type: "connect";
+      readonly security: LoadSecurity;
+      readonly port: number;
+      readonly first: number;
+      readonly count: number;
+    }
+  /** Registers them; done when each holds an observation. */
+  | { readonly type: "register" }
   | { readonly type: "update" | "notifyCon"; readonly count: number }
   | { readonly type: "notifyNon"; readonly count: number; readonly perSecond: number };
 
-/** What came of it. */
-export interface LoadResult {
+/** What came of it: latencies are from datagram out to acknowledgement in, zero for NON. */
+export interface LoadResult extends LoopResult {
   readonly seconds: number;
   readonly retransmissions: number;
-  /** Answered otherwise than with success, or not at all. */
-  readonly failed: number;
-  /** From datagram out to acknowledgement in; zero for NON. */
-  readonly p50Ms: number;
-  readonly p99Ms: number;
 }
 
-/** Exchanges under way over all devices. */
-const WINDOW = 128;
 /** ACK_TIMEOUT and MAX_RETRANSMIT (RFC 7252 §4.8). */
 const ACK_TIMEOUT_MS = 2_000;
 const MAX_RETRANSMIT = 4;
 const OBSERVE_TIMEOUT_MS = 60_000;
+const HANDSHAKE_TIMEOUT_MS = 20_000;
 const LWM2M_TLV = 11542;
 const NO_BYTES = new Uint8Array(0);
 const REGISTER_LINKS = Buffer.from("</1/0>,</3/0>,</4/0>,</5/0>");
@@ -86,15 +95,38 @@ class Device {
   #messageId: number = randomInt(0x10000);
   #sequence = 0;
   #exchange: Exchange | undefined;
+  /** Between the device and its socket, where there is DTLS. */
+  #dtls: MachineDriver<DtlsClientInput> | undefined;
 
   constructor(endpoint: string) {
     this.endpoint = endpoint;
-    this.#socket.on("message", (bytes) => this.#receive(bytes));
+    this.#socket.on("message", (bytes) => {
+      if (this.#dtls === undefined) this.#receive(bytes);
+      else this.#dtls.handle({ type: "datagram", bytes });
+    });
   }
 
-  async connect(port: number): Promise<void> {
+  async open(port: number, address: string): Promise<void> {
+    this.#socket.bind(0, address);
+    await once(this.#socket, "listening");
     this.#socket.connect(port, "127.0.0.1");
     await once(this.#socket, "connect");
+  }
+
+  /** Resolves with whether there is an association. */
+  async secure(): Promise<boolean> {
+    const options = { ...(await clientOptions("PSK", this.endpoint)), random: randomBytes, wallMs };
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const timer = setTimeout(resolve, HANDSHAKE_TIMEOUT_MS, false);
+    this.#dtls = driveMachine(new DtlsClient(options), (output) => {
+      if (output.type === "send") this.#socket.send(output.bytes);
+      else if (output.type === "received") this.#receive(output.bytes);
+      else resolve(output.type === "established");
+    });
+    this.#dtls.handle({ type: "connect" });
+    const isEstablished = await promise;
+    clearTimeout(timer);
+    return isEstablished;
   }
 
   async register(): Promise<boolean> {
@@ -117,7 +149,7 @@ class Device {
   }
 
   notifyNon(): void {
-    this.#socket.send(this.#notification(MESSAGE_TYPE.NON, this.#nextMessageId()));
+    this.#send(this.#notification(MESSAGE_TYPE.NON, this.#nextMessageId()));
   }
 
   #notification(type: MessageType, messageId: number): Uint8Array {
@@ -155,7 +187,7 @@ class Device {
         }
         if (attempts > 0) this.retransmissions += 1;
         timer = setTimeout(send, ACK_TIMEOUT_MS * 2 ** attempts++);
-        this.#socket.send(datagram);
+        this.#send(datagram);
       };
       const ended: Exchange["ended"] = (code, options) => {
         clearTimeout(timer);
@@ -168,16 +200,21 @@ class Device {
     });
   }
 
-  #receive(bytes: Buffer): void {
+  #receive(bytes: Uint8Array): void {
     const { type, code, messageId, token, options } = decodeMessage(bytes);
     if (isRequestCode(code)) {
       if (options.some(({ number }) => number === OPTION.OBSERVE)) this.token = Uint8Array.from(token);
-      this.#socket.send(this.#content(MESSAGE_TYPE.ACK, messageId, token));
+      this.#send(this.#content(MESSAGE_TYPE.ACK, messageId, token));
       return;
     }
     const exchange = this.#exchange;
     if (exchange?.messageId !== messageId) return;
     exchange.ended(type === MESSAGE_TYPE.RST ? undefined : code, options);
+  }
+
+  #send(bytes: Uint8Array): void {
+    if (this.#dtls === undefined) this.#socket.send(bytes);
+    else this.#dtls.handle({ type: "send", bytes });
   }
 
   #nextMessageId(): number {
@@ -190,41 +227,24 @@ const CONTENT_FORMAT_LINKS = uintOption(OPTION.CONTENT_FORMAT, 40);
 const CONTENT_FORMAT_TLV = uintOption(OPTION.CONTENT_FORMAT, LWM2M_TLV);
 const devices: Device[] = [];
 
-/** A closed loop: as many exchanges under way as the window allows, one at a time for each device. */
-async function closedLoop(
-  over: readonly Device[],
-  count: number,
-  operation: (device: Device) => Promise<boolean>,
-): Promise<Omit<LoadResult, "seconds" | "retransmissions">> {
-  const latencies: number[] = [];
-  let failed = 0;
-  let next = 0;
-  const work = async (worker: number): Promise<void> => {
-    // A worker has devices of its own, so that no two meet at one.
-    for (let device = worker; next < count; device = device + WINDOW < over.length ? device + WINDOW : worker) {
-      next += 1;
-      const sentMs = performance.now();
-      if (!(await operation(over[device] as Device))) failed += 1; // Below `over.length`.
-      latencies.push(performance.now() - sentMs);
-    }
-  };
-  await Promise.all(Array.from({ length: Math.min(WINDOW, over.length) }, (_, worker) => work(worker)));
-  latencies.sort((a, b) => a - b);
-  const quantile = (q: number): number => latencies[Math.floor(q * (latencies.length - 1))] ?? 0;
-  return { failed, p50Ms: quantile(0.5), p99Ms: quantile(0.99) };
-}
-
-async function obey(command: LoadCommand): Promise<Omit<LoadResult, "seconds" | "retransmissions">> {
+async function obey(command: LoadCommand): Promise<LoopResult> {
   switch (command.type) {
+    case "connect": {
+      const { security, first, count, port } = command;
+      const isSecure = security === "DTLS-PSK";
+      for (let index = first; index < first + count; index++) {
+        const device = new Device(isSecure ? endpointOf("PSK", index) : `bench-${index}`);
+        await device.open(port, isSecure ? sourceAddress(index) : "127.0.0.1");
+        devices.push(device);
+      }
+      if (!isSecure) return { failed: 0, p50Ms: 0, p99Ms: 0 };
+      return closedLoop(devices, count, (device) => device.secure(), CONNECT_LOOP);
+    }
     case "register": {
-      const { first, count, port } = command;
-      const fresh = Array.from({ length: count }, (_, index) => new Device(`bench-${first + index}`));
-      await Promise.all(fresh.map((device) => device.connect(port)));
-      devices.push(...fresh);
-      const result = await closedLoop(fresh, count, (device) => device.register());
+      const result = await closedLoop(devices, devices.length, (device) => device.register());
       const deadlineMs = performance.now() + OBSERVE_TIMEOUT_MS;
-      while (fresh.some(({ token }) => token === undefined) && performance.now() < deadlineMs) await sleep(5);
-      return { ...result, failed: result.failed + fresh.filter(({ token }) => token === undefined).length };
+      while (devices.some(({ token }) => token === undefined) && performance.now() < deadlineMs) await sleep(5);
+      return { ...result, failed: result.failed + devices.filter(({ token }) => token === undefined).length };
     }
     case "update":
       return closedLoop(devices, command.count, (device) => device.update());

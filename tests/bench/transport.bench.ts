@@ -6,16 +6,17 @@
  * Rates are what the machine left over: generator, Kafka and Redis share its cores. Memory is resident memory of a fresh process, at rest.
  * The table is printed, and kept in `results.json` with the machine and the date.
  */
-import { fork } from "node:child_process";
-import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
 import { type ServiceProcess, System } from "../e2e/system.ts";
-import type { LoadCommand, LoadResult } from "./load-generator.ts";
+import { Child } from "./child.ts";
+import { endpointOf, pskOf } from "./dtls-devices.ts";
+import type { LoadCommand, LoadResult, LoadSecurity } from "./load-generator.ts";
 import { becomesIdle, cpuSeconds, residentBytes } from "./process-usage.ts";
+import { formatTable } from "./table.ts";
 
 const ROUNDS = Number(process.argv[2] ?? 3);
 const DEVICES = 2_000;
@@ -25,6 +26,8 @@ const NON_PER_SECOND = 8_000;
 /** Devices of one generator: each has a socket, and a process may not have many more. */
 const DEVICES_PER_PROCESS = 5_000;
 const MEMORY_AT = [1_000, 20_000];
+/** Rounds are gone through with the transport log and without. */
+const BLOCKS = 2;
 const REST_MS = 5_000;
 const LIMIT_MS = 15 * 60_000;
 const MIB = 1024 * 1024;
@@ -35,6 +38,8 @@ const TARGET_CPU_US: Readonly<Record<string, number>> = {
   update: 65,
   "CON notification": 44,
   "NON notification": 30,
+  "DTLS-PSK handshake": 300,
+  "DTLS-PSK CON notification": 65,
 };
 /** Above 100 MiB, bytes per device. */
 const TARGET_DEVICE_BYTES = 4096;
@@ -59,29 +64,20 @@ interface MemoryFigure {
   readonly addedBytesPerDevice: number;
 }
 
-/** A process of devices. */
-class Generator {
-  readonly #child = fork(join(import.meta.dirname, "load-generator.ts"));
+type Generator = Child<LoadCommand, LoadResult>;
 
-  async run(command: LoadCommand): Promise<LoadResult> {
-    this.#child.send(command);
-    const [result] = (await once(this.#child, "message")) as [LoadResult];
-    return result;
-  }
-
-  stop(): void {
-    this.#child.kill();
-  }
-}
+const newGenerator = (): Generator => new Child("load-generator.ts");
 
 setTimeout(() => process.exit(1), LIMIT_MS).unref();
 const system = await System.start({ name: "bench" });
 const redis = new Redis(system.redis.url);
 /** Every round has devices of its own. */
 let firstDevice = 0;
+let firstSecureDevice = 0;
 try {
   await (await system.run("rpc-router", "bench-router")).started;
   await system.provision([join(import.meta.dirname, "provisioning")]);
+  await declareSecureDevices();
   const results = {
     date: new Date().toISOString(),
     machine: { cpu: cpus()[0]?.model, cores: cpus().length, memoryMiB: Math.round(totalmem() / MIB), linux: release() },
@@ -101,6 +97,23 @@ try {
   await system.stop();
 }
 
+/** Devices with a pre-shared key are declared one by one. */
+async function declareSecureDevices(): Promise<void> {
+  const count = BLOCKS * (ROUNDS + 1) * DEVICES;
+  await system.apply(
+    Array.from({ length: count }, (_, index) => {
+      const endpoint = endpointOf("PSK", index);
+      const credentials = [{ psk: { identity: endpoint, key: { plain: pskOf(endpoint) } } }];
+      return {
+        kind: "device",
+        tenant: "default",
+        id: endpoint,
+        body: { device: { endpoint, profile: "bench", credentials } },
+      };
+    }),
+  );
+}
+
 async function startTransport(name: string, env: Readonly<Record<string, string>>): Promise<ServiceProcess> {
   const transport = await system.run("transport", name, { env });
   await transport.started;
@@ -113,27 +126,42 @@ async function measureOperations(env: Readonly<Record<string, string>>): Promise
   const rounds: Figure[][] = [];
   // The first round warms up and does not count.
   for (let round = 0; round <= ROUNDS; round++) {
-    const generator = new Generator();
-    generators.push(generator);
-    const first = firstDevice;
-    firstDevice += DEVICES;
-    const run = (name: string, count: number, command: LoadCommand) =>
-      measure(transport, generator, name, count, command);
-    rounds.push([
-      await run("register + observe", DEVICES, { type: "register", port: transport.coapPort, first, count: DEVICES }),
-      await run("update", UPDATES, { type: "update", count: UPDATES }),
-      await run("CON notification", NOTIFICATIONS, { type: "notifyCon", count: NOTIFICATIONS }),
-      await run("NON notification", NOTIFICATIONS, {
-        type: "notifyNon",
-        count: NOTIFICATIONS,
-        perSecond: NON_PER_SECOND,
-      }),
-    ]);
+    const figures: Figure[] = [];
+    for (const security of ["none", "DTLS-PSK"] as const) {
+      const generator = newGenerator();
+      generators.push(generator);
+      figures.push(...(await measureRound(transport, generator, security)));
+    }
+    rounds.push(figures);
   }
   for (const generator of generators) generator.stop();
   await transport.terminate();
   const [first = [], ...others] = rounds.slice(1);
   return first.map((figure, index) => medianOf([figure, ...others.map((round) => round[index] as Figure)])); // All rounds are alike.
+}
+
+/** With DTLS and without in each round: what the machine does beside it is the same for both. */
+async function measureRound(
+  transport: ServiceProcess,
+  generator: Generator,
+  security: LoadSecurity,
+): Promise<Figure[]> {
+  const isSecure = security === "DTLS-PSK";
+  const first = isSecure ? firstSecureDevice : firstDevice;
+  if (isSecure) firstSecureDevice += DEVICES;
+  else firstDevice += DEVICES;
+  const run = (name: string, count: number, command: LoadCommand): Promise<Figure> =>
+    measure(transport, generator, isSecure ? `${security} ${name}` : name, count, command);
+  const port = isSecure ? transport.dtlsPort : transport.coapPort;
+  const connected = await run("handshake", DEVICES, { type: "connect", security, port, first, count: DEVICES });
+  const figures = [
+    await run("register + observe", DEVICES, { type: "register" }),
+    await run("update", UPDATES, { type: "update", count: UPDATES }),
+    await run("CON notification", NOTIFICATIONS, { type: "notifyCon", count: NOTIFICATIONS }),
+  ];
+  if (isSecure) return [connected, ...figures];
+  const non = { type: "notifyNon", count: NOTIFICATIONS, perSecond: NON_PER_SECOND } as const;
+  return [...figures, await run("NON notification", NOTIFICATIONS, non)];
 }
 
 async function measure(
@@ -144,7 +172,7 @@ async function measure(
   command: LoadCommand,
 ): Promise<Figure> {
   const [cpuBefore, redisBefore] = [cpuSeconds(pid), await redisCpuSeconds()];
-  const { seconds, ...result } = await generator.run(command);
+  const { seconds, ...result } = await generator.ask(command);
   await becomesIdle(pid);
   const per1000 = (total: number): number => (total * 1000) / count;
   return {
@@ -175,10 +203,12 @@ async function measureMemory(): Promise<MemoryFigure[]> {
   let registered = 0;
   for (const devices of MEMORY_AT) {
     while (registered < devices) {
-      const generator = new Generator();
+      const generator = newGenerator();
       generators.push(generator);
       const count = Math.min(DEVICES_PER_PROCESS, devices - registered);
-      await generator.run({ type: "register", port: transport.coapPort, first: firstDevice, count });
+      const { coapPort: port } = transport;
+      await generator.ask({ type: "connect", security: "none", port, first: firstDevice, count });
+      await generator.ask({ type: "register" });
       firstDevice += count;
       registered += count;
     }
@@ -210,7 +240,7 @@ function formatFigures(figures: readonly Figure[]): string {
       figure.operation,
       figure.perSecond.toFixed(0),
       (figure.cpuSecondsPer1000 * 1000).toFixed(1),
-      `≤ ${TARGET_CPU_US[figure.operation]}`,
+      targetOf(figure),
       (figure.redisCpuSecondsPer1000 * 1000).toFixed(1),
       figure.p50Ms.toFixed(1),
       figure.p99Ms.toFixed(1),
@@ -220,6 +250,11 @@ function formatFigures(figures: readonly Figure[]): string {
   );
 }
 
+function targetOf({ operation }: Figure): string {
+  const target = TARGET_CPU_US[operation];
+  return target === undefined ? "" : `≤ ${target}`;
+}
+
 function formatMemory(figures: readonly MemoryFigure[]): string {
   return formatTable(
     ["devices", "resident MiB", "bytes each above 100 MiB", "target", "bytes each above none"],
@@ -227,10 +262,4 @@ function formatMemory(figures: readonly MemoryFigure[]): string {
       [devices, residentMiB, bytesPerDevice, `≤ ${TARGET_DEVICE_BYTES}`, addedBytesPerDevice].map(String),
     ),
   );
-}
-
-function formatTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const width = (column: number): number => Math.max(...[head, ...rows].map((row) => (row[column] ?? "").length));
-  const line = (row: readonly string[]): string => row.map((cell, column) => cell.padStart(width(column))).join("  ");
-  return `${[head, ...rows].map(line).join("\n")}\n`;
 }
