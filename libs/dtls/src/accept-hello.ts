@@ -96,7 +96,7 @@ function beginHandshake(
     drop(context, refusal);
     return;
   }
-  const body = message.body.slice();
+  const body = Uint8Array.from(message.body);
   const handshake = new Handshake({
     address,
     hello: decodeClientHello(body),

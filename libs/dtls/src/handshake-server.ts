@@ -217,7 +217,7 @@ function collect(context: Context, handshake: Handshake, content: Uint8Array): v
   const { ignored } = reassembler;
   blamePeer(context, undefined, () => {
     for (const message of reassembler.add(content)) {
-      handshake.inbox.push({ ...message, body: message.body.slice() });
+      handshake.inbox.push({ ...message, body: Uint8Array.from(message.body) });
     }
   });
   // What is repeated belongs to the flight that is under way, and is passed over: our own goes again for a repeated hello only.

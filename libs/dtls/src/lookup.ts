@@ -72,7 +72,7 @@ function beginLookup(
   const parked = new Parked({ maxRecords: limits.maxParkedRecords, maxBytes: limits.maxParkedBytes });
   const lookup: Lookup = { kind: "lookup", key, cid, address, parked, question: undefined, candidate: undefined };
   lookups.set(key, lookup);
-  const by = record.cid === undefined ? { address } : { cid: record.cid.slice() };
+  const by = record.cid === undefined ? { address } : { cid: Uint8Array.from(record.cid) };
   lookup.question = context.questions.ask({ type: "find", by }, lookup, context.out, context.nowMs);
   return lookup;
 }

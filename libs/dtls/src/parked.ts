@@ -25,16 +25,16 @@ export class Parked {
     return this.#bytes;
   }
 
-  /** Keeps a copy, so that it does not hold the whole datagram; false when there is no room. */
+  /** Keeps a copy, so that it does not hold the whole datagram; false when there is no room. (`slice` of a Buffer does not copy.) */
   add(arrival: Arrival): boolean {
     const { header, fragment, cid } = arrival.record;
     const bytes = header.length + fragment.length;
     if (this.#arrivals.length >= this.#maxRecords || this.#bytes + bytes > this.#maxBytes) return false;
     const record = {
       ...arrival.record,
-      header: header.slice(),
-      fragment: fragment.slice(),
-      cid: cid?.slice(),
+      header: Uint8Array.from(header),
+      fragment: Uint8Array.from(fragment),
+      cid: cid === undefined ? undefined : Uint8Array.from(cid),
     };
     this.#arrivals.push({ ...arrival, record });
     this.#bytes += bytes;

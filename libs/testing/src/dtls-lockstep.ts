@@ -95,9 +95,17 @@ export class DtlsLockstep {
     return new DtlsLockstepPeer(this, options);
   }
 
-  /** What the network or the driver gives to the server. */
+  /** What the network or the driver gives to the server. A datagram is overwritten behind it, as a socket's memory may be. */
   does(input: DtlsServerInput): this {
-    this.#take(this.server.handle(input, this.nowMs));
+    if (input.type !== "datagram") {
+      this.#take(this.server.handle(input, this.nowMs));
+      return this;
+    }
+    // A Buffer, as of a socket: its `slice` does not copy.
+    const bytes = Buffer.from(input.bytes);
+    const outputs = this.server.handle({ ...input, bytes }, this.nowMs);
+    bytes.fill(0);
+    this.#take(outputs);
     return this;
   }
 
