@@ -123,13 +123,22 @@ describe("a DTLS server", () => {
           if (isStuck) peers[index] = newPeer(talk, random, index);
           else if (random.chance(0.5)) talk.takeSent(peer.address);
         }
-        const { associations: count, handshakes, handshakeBytes, lookups, lastFlights, readyKeys } = talk.server.usage;
+        const {
+          associations: count,
+          handshakes,
+          handshakeBytes,
+          lookups,
+          lastFlights,
+          keys,
+          readyKeys,
+        } = talk.server.usage;
         const isBounded =
           count <= LIMITS.maxAssociations &&
           handshakes <= LIMITS.maxHandshakes &&
           handshakeBytes <= LIMITS.maxHandshakeBytes &&
           lookups <= LIMITS.maxLookups &&
           lastFlights <= LIMITS.maxLastFlights &&
+          keys <= count + handshakes + lookups &&
           readyKeys <= LIMITS.maxReadyKeys;
         if (!isBounded) expect({ seed, step, usage: talk.server.usage }).toBe("bounded");
       }

@@ -35,6 +35,11 @@ export class KeyRing {
     return this.#ready.size;
   }
 
+  /** Associations whose keys are kept: also of handshakes that have not ended, and of what is being claimed. */
+  get size(): number {
+    return [...this.#slabs.values()].reduce((sum, slab) => sum + slab.size, 0);
+  }
+
   /** Keeps a copy of the keys of a suite; the slot is for the association. */
   put(suite: number, { client, server }: Keys): number {
     const parts = [client, server].flatMap(({ key, salt, macKey }) => [key, salt, macKey]);

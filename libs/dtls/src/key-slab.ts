@@ -12,6 +12,11 @@ export class KeySlab {
     this.#slotBytes = slotBytes;
   }
 
+  /** Secrets that are kept. */
+  get size(): number {
+    return this.#chunks.length * SLOTS_PER_CHUNK - this.#free.length;
+  }
+
   /** Keeps a copy of the parts, one behind the other, and tells where. */
   put(...parts: readonly Uint8Array[]): number {
     if (this.#free.length === 0) this.#grow();

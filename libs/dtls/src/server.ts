@@ -34,6 +34,8 @@ export interface DtlsServerUsage {
   readonly lookups: number;
   readonly questions: number;
   readonly lastFlights: number;
+  /** Keys that are kept: of associations, of handshakes that have them, of associations that are being claimed. */
+  readonly keys: number;
   readonly readyKeys: number;
 }
 
@@ -100,6 +102,7 @@ export class DtlsServer implements Machine<DtlsServerInput, DtlsServerOutput> {
       lookups: lookups.size,
       questions: questions.size,
       lastFlights: lastFlights.size,
+      keys: keys.size,
       readyKeys: keys.readyCount,
     };
   }

@@ -187,6 +187,7 @@ export const EMPTY_DTLS_SERVER: DtlsServerUsage = {
   lookups: 0,
   questions: 0,
   lastFlights: 0,
+  keys: 0,
   readyKeys: 0,
 };
 
