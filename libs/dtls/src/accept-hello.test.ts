@@ -38,6 +38,15 @@ describe("a ClientHello without the right cookie (RFC 6347 §4.2.1)", () => {
     expect(talk.told()).toEqual([]);
   });
 
+  it("gets one for all that are in a datagram: packets are not multiplied either", () => {
+    const talk = new DtlsLockstep();
+    const peer = talk.peer();
+    const hellos = Array.from({ length: 100 }, () => peer.hello());
+    expect(peer.sends(...hellos).receives()).toHaveLength(1);
+    expect(new Set(talk.told())).toEqual(new Set(["dropped amplification"]));
+    expect(peer.sends(peer.hello()).receives()).toHaveLength(1);
+  });
+
   it("gets the numbers of its record and message back, and version 1.0", () => {
     const talk = new DtlsLockstep();
     const peer = talk.peer();

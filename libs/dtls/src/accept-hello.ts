@@ -54,10 +54,16 @@ function readWholeHello({ fragment }: WireRecord): HandshakeMessage | undefined 
 /** 44 bytes, and no hello has less than 67. Version and numbers are those of RFC 6347 §4.2.1, §4.2.2: record and message number of the hello. */
 function askForCookie(
   context: Context,
-  { record, address }: Arrival,
+  { record, address, datagram }: Arrival,
   message: HandshakeMessage,
   hello: ClientHello,
 ): void {
+  // Packets cost a network, too, not bytes only: a datagram gets one.
+  if (context.verifiedDatagram === datagram) {
+    drop(context, "amplification");
+    return;
+  }
+  context.verifiedDatagram = datagram;
   const body = encodeHelloVerifyRequest(context.cookies.make(address, hello));
   const request = encodeHandshake({ type: HANDSHAKE_TYPE.HELLO_VERIFY_REQUEST, sequence: message.sequence, body });
   const bytes = encodePlaintextRecord(CONTENT_TYPE.HANDSHAKE, DTLS_1_0, 0, record.sequence, request);

@@ -47,6 +47,8 @@ export interface Context {
   readonly alerts: Rate;
   /** The number of the datagram that is looked at. */
   datagram: number;
+  /** The number of the last one that got a HelloVerifyRequest. */
+  verifiedDatagram: number;
   nowMs: number;
   /** What the call that is under way gives back. */
   out: DtlsServerOutput[];

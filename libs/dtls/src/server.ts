@@ -84,6 +84,7 @@ export class DtlsServer implements Machine<DtlsServerInput, DtlsServerOutput> {
       networkBeginnings: new NetworkRates({ perSecond: networkHandshakesPerSecond, burst: networkHandshakeBurst }),
       alerts: new Rate({ perSecond: alertsPerSecond, burst: alertBurst }),
       datagram: 0,
+      verifiedDatagram: 0,
       nowMs: 0,
       out: [],
     };
