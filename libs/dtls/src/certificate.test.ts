@@ -1,4 +1,4 @@
-import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { generateKeyPairSync, type KeyObject, sign, X509Certificate } from "node:crypto";
 import { DTLS_KEYS, DtlsLockstep, type DtlsLockstepOptions, type DtlsLockstepPeer } from "@ferry/testing";
 import { describe, expect, it } from "@jest/globals";
 import { ALERT } from "./alert.ts";
@@ -208,6 +208,7 @@ describe("keys and points of a client", () => {
   it.each<[string, Uint8Array, number, string]>([
     ["no DER", Buffer.alloc(91, 1), ALERT.BAD_CERTIFICATE, "malformed"],
     ["cut off", DTLS_KEYS.devicePublicKey.subarray(0, -1), ALERT.BAD_CERTIFICATE, "malformed"],
+    ["longer", Buffer.concat([DTLS_KEYS.devicePublicKey, Buffer.of(0)]), ALERT.BAD_CERTIFICATE, "malformed"],
     ["P-384", p384, ALERT.UNSUPPORTED_CERTIFICATE, "noCommonParameters"],
     ["Ed25519", ed25519, ALERT.UNSUPPORTED_CERTIFICATE, "noCommonParameters"],
     ["RSA", rsa, ALERT.UNSUPPORTED_CERTIFICATE, "noCommonParameters"],
@@ -218,7 +219,13 @@ describe("keys and points of a client", () => {
     expect(talk.told()).toEqual([`handshakeFailed ${reason}`]);
   });
 
+  const { deviceCertificate } = DTLS_KEYS;
+  const pem = new X509Certificate(deviceCertificate).toString();
+
   it.each<[string, Uint8Array]>([
+    ["longer", encodeCertificate([Buffer.concat([deviceCertificate, Buffer.of(0)])])],
+    ["PEM", encodeCertificate([Buffer.from(pem)])],
+    ["PEM behind some text", encodeCertificate([Buffer.from(`device\n${pem}`)])],
     ["no certificate", encodeCertificate([Buffer.alloc(300, 0x30)])],
     ["cut off", encodeCertificate([DTLS_KEYS.deviceCertificate.subarray(0, -1)])],
     ["a raw public key", encodeCertificate([DTLS_KEYS.devicePublicKey])],

@@ -139,25 +139,34 @@ function certificateOf({ clientCertificate }: Handshake): ClientCertificate {
 function readChain(chain: readonly Uint8Array[]): ClientCertificate {
   const [own] = chain;
   if (own === undefined) throw required();
-  const key = parseKey("certificate", () => new X509Certificate(own).publicKey);
+  const key = parseKey("certificate", own, () => {
+    const { publicKey, raw } = new X509Certificate(own);
+    return { key: publicKey, der: raw };
+  });
   return { key, bytes: chain };
 }
 
 function readRawPublicKey(publicKey: Uint8Array | undefined): ClientCertificate {
   if (publicKey === undefined) throw required();
-  const key = parseKey("raw public key", () =>
-    createPublicKey({ key: Buffer.from(publicKey), format: "der", type: "spki" }),
-  );
+  const key = parseKey("raw public key", publicKey, () => {
+    const parsed = createPublicKey({ key: Buffer.from(publicKey), format: "der", type: "spki" });
+    return { key: parsed, der: parsed.export({ format: "der", type: "spki" }) };
+  });
   return { key, bytes: [publicKey] };
 }
 
-function parseKey(subject: string, parse: () => KeyObject): KeyObject {
-  let key: KeyObject;
+/** `der` is what was understood: OpenSSL also reads PEM, with text before it, and passes over what is behind DER. */
+function parseKey(subject: string, bytes: Uint8Array, parse: () => { key: KeyObject; der: Uint8Array }): KeyObject {
+  let parsed: { key: KeyObject; der: Uint8Array };
   try {
-    key = parse();
+    parsed = parse();
   } catch {
     // OpenSSL's errors have no common class; what it does not like about a peer's DER is the peer's fault.
     throw new DtlsAlertError(ALERT.BAD_CERTIFICATE, "malformed", `the client's ${subject} does not parse`);
+  }
+  const { key, der } = parsed;
+  if (Buffer.compare(der, bytes) !== 0) {
+    throw new DtlsAlertError(ALERT.BAD_CERTIFICATE, "malformed", `the client's ${subject} is not DER and nothing else`);
   }
   if (isP256(key)) return key;
   throw new DtlsAlertError(
