@@ -63,6 +63,16 @@ describe("a Connection ID (RFC 9146)", () => {
     expect(talk.server.usage.associations).toBe(0);
   });
 
+  it("is in Finished also beside an association of the same address that has none", () => {
+    const talk = new DtlsLockstep();
+    talk.peer().associates();
+    talk.told();
+    const peer = talk.peer({ cid: CID }).greets();
+    peer.sends(peer.keyExchange(), peer.changeCipherSpec(), peer.finished({ cid: undefined }));
+    // To the association its number is an old one.
+    expect(talk.told()).toEqual(["dropped replay"]);
+  });
+
   it("that is none of ours is dropped without a question", () => {
     const { talk, peer } = associated({ holds: ["find"] });
     peer.sends(peer.data("guess", { cid: new Uint8Array(8).fill(0xff) }));

@@ -194,10 +194,12 @@ export class DtlsServer implements Machine<DtlsServerInput, DtlsServerOutput> {
     const handshakeCid = handshake?.terms?.ownCid;
     const association = this.#associationOf(arrival);
     if (association !== undefined) {
-      // Without Connection ID the record may be one of a new handshake from the same address: a guess that fails says nothing.
+      // The record may be one of a new handshake from the same address, if that has no Connection ID either: a guess that fails says nothing.
       const result = open(context, association, arrival);
       if (typeof result === "object") opened.push(result);
-      else if (cid === undefined && handshake !== undefined) takeHandshakeRecord(context, handshake, arrival);
+      else if (cid === undefined && handshake !== undefined && handshakeCid === undefined) {
+        takeHandshakeRecord(context, handshake, arrival);
+      }
       else if (result === "badMac") countFailedOpen(context, association);
       else drop(context, result);
     } else if (cid !== undefined) {
