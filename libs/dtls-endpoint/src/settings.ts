@@ -37,12 +37,15 @@ export interface DtlsSettings {
   readonly sealingKey?: string | undefined;
 }
 
-/** Cipher suites by their IANA names; the first four unless told otherwise. */
+/**
+ * Cipher suites by their IANA names; the first four unless told otherwise. A client that offers both kinds has a key that is shared, for without one it cannot
+ * offer PSK; whether it has a certificate too, its hello does not say, and it would be asked for it in vain.
+ */
 export const SUITE_NAMES = [
-  "TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8",
-  "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
   "TLS_PSK_WITH_AES_128_CCM_8",
   "TLS_PSK_WITH_AES_128_GCM_SHA256",
+  "TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8",
+  "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
   "TLS_PSK_WITH_AES_128_CBC_SHA256",
 ] as const;
 
