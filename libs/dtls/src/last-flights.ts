@@ -40,9 +40,11 @@ export class LastFlights {
     return this.#flights.get(association);
   }
 
-  /** Keeps a flight that was just sent; the oldest one makes room. */
+  /** Keeps a flight that was just sent; the oldest one makes room. The random is copied: it is a part of the hello. */
   add(sent: Pick<LastFlight, "association" | "flight" | "nextRecord" | "clientRandom">, nowMs: number): void {
-    const flight: LastFlight = { kind: "lastFlight", ...sent, sentAtMs: nowMs, dueMs: 0, place: NOT_QUEUED };
+    const clientRandom = Uint8Array.from(sent.clientRandom);
+    const place = NOT_QUEUED;
+    const flight: LastFlight = { kind: "lastFlight", ...sent, clientRandom, sentAtMs: nowMs, dueMs: 0, place };
     this.#flights.set(sent.association, flight);
     this.#deadlines.set(flight, nowMs + this.#limits.lastFlightMs);
     for (const oldest of oldestBeyond(this.#flights, this.#limits.maxLastFlights)) this.delete(oldest);

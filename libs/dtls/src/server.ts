@@ -199,8 +199,7 @@ export class DtlsServer implements Machine<DtlsServerInput, DtlsServerOutput> {
       if (typeof result === "object") opened.push(result);
       else if (cid === undefined && handshake !== undefined && handshakeCid === undefined) {
         takeHandshakeRecord(context, handshake, arrival);
-      }
-      else if (result === "badMac") countFailedOpen(context, association);
+      } else if (result === "badMac") countFailedOpen(context, association);
       else drop(context, result);
     } else if (cid !== undefined) {
       if (handshake !== undefined && handshakeCid !== undefined && Buffer.compare(handshakeCid, cid) === 0) {
