@@ -71,13 +71,20 @@ export class AssociationQuestions {
     return { type: "session", session };
   }
 
-  /** The session last: without its association it is of no use, and the other way round all is well. */
+  /**
+   * A handshake takes its time: whether its credential still holds is asked behind `put`, so that a change is seen here or by the node that finds the association.
+   * The session last: without its association it is of no use, and the other way round all is well.
+   */
   async #store({ association, grant, session }: Asked<"store">): Promise<Answer> {
-    const { associations, sealing, node, settings, random } = this.#parts;
+    const { associations, credentials, sealing, node, settings, random } = this.#parts;
     const stored = sealAssociation(sealing, association, { node, grant }, random);
     if (stored === undefined) return NONE;
     const outcome = await associations.put(stored, settings.lifetimeMs);
     if (outcome.type !== "done") return NONE;
+    if (!(await credentials.isCurrent(association.principal))) {
+      await associations.remove(stored);
+      return NONE;
+    }
     const sealed = session && settings.sessionLifetimeMs > 0 ? sealSession(sealing, session, random) : undefined;
     if (sealed !== undefined) await associations.putSession(sealed, settings.sessionLifetimeMs);
     return { type: "stored" };

@@ -63,6 +63,7 @@ describe("a device with a pre-shared key", () => {
     const { session } = (await client.connect()) as Established;
     client.moveTo(two);
     expect(await client.connect(session)).toMatchObject({ type: "established", resumed: true });
+    await until(() => two.told.includes("established"));
     await fixture.declare("meter-1", [{ psk: { identity: "meter-1-psk", key: { plain: Buffer.alloc(16, 9) } } }]);
     client.begin(session);
     await until(() => two.refused.length === 1);

@@ -86,6 +86,8 @@ class Endpoint implements DtlsEndpoint {
   /** Why an association is about to be closed from here; undefined: nobody is told. */
   readonly #closing = new Map<AssociationId, DtlsCloseReason | undefined>();
   readonly #exactMarks = new Set<AssociationId>();
+  /** How often credentials were looked at again. */
+  #rechecks = 0;
   readonly #stopped = new AbortController();
   readonly #unfollowKeys: () => void;
   #socket: UdpSocket | undefined;
@@ -187,11 +189,8 @@ class Endpoint implements DtlsEndpoint {
   }
 
   async recheck(device: DeviceRef): Promise<void> {
-    const id = this.#byDevice.get(deviceKey(device.tenant, device.endpoint));
-    const association = id === undefined ? undefined : this.#server.association(id);
-    if (association === undefined || (await this.#isCurrent(association.principal))) return;
-    // It may have made a new one meanwhile, with what is in force now.
-    if (this.#server.association(association.id) !== undefined) this.#end(association.id, "closed", "accessDenied");
+    this.#rechecks++;
+    await this.#recheckHeld(device);
   }
 
   async recheckCertificates(tenant: string): Promise<void> {
@@ -269,6 +268,7 @@ class Endpoint implements DtlsEndpoint {
       this.#computations.do(question.job, give);
       return;
     }
+    const rechecks = this.#rechecks;
     void this.#questions.answer(question).then(
       (answer) => {
         this.#storeEpisode.healed();
@@ -277,12 +277,20 @@ class Endpoint implements DtlsEndpoint {
           this.#regrant(question.association, { ...question.grant, ceiling: answer.ceiling });
         if (question.type === "claim" && answer.type === "claimed") this.#regrant(question.association, answer.grant);
         give(answer);
+        // The association was not here yet when credentials were looked at again.
+        if (rechecks !== this.#rechecks) this.#recheckNew(question);
       },
       (error: unknown) => {
         this.#tolerate(error);
         give({ type: "unavailable" });
       },
     );
+  }
+
+  #recheckNew(question: Question): void {
+    const { principal } = question.type === "store" ? question.association : question.type === "claim" ? question : {};
+    const device = principal === undefined ? undefined : parsePrincipal(principal)?.device;
+    if (device !== undefined) this.#background(() => this.#recheckHeld(device));
   }
 
   #hold(association: Association, isMarkStored: boolean): void {
@@ -402,11 +410,20 @@ class Endpoint implements DtlsEndpoint {
     return this.#parts.credentials.isCurrent(principal);
   }
 
+  async #recheckHeld(device: DeviceRef): Promise<void> {
+    const id = this.#byDevice.get(deviceKey(device.tenant, device.endpoint));
+    const association = id === undefined ? undefined : this.#server.association(id);
+    if (association === undefined || (await this.#isCurrent(association.principal))) return;
+    // It may have made a new one meanwhile, with what is in force now.
+    if (this.#server.association(association.id) !== undefined) this.#end(association.id, "closed", "accessDenied");
+  }
+
   async #recheckAll(isMeant: (held: Held) => boolean): Promise<void> {
+    this.#rechecks++;
     const meant = [...this.#held].filter(
       ([id, held]) => isMeant(held) && this.#server.association(id)?.principal.startsWith("X509\n"),
     );
-    await this.#atATime(meant, ([, { device }]) => this.recheck(device));
+    await this.#atATime(meant, ([, { device }]) => this.#recheckHeld(device));
   }
 
   /** Certificates may be revoked now, or their CAs trusted no more. */
