@@ -38,8 +38,10 @@ export function takeChangeCipherSpec(_: Context, handshake: Handshake): Handshak
 export function takeFinished(context: Context, handshake: Handshake, message: HandshakeMessage): HandshakeState {
   const verified = decodeFinished(message.body);
   const expected = verifyData(masterSecretOf(handshake), "client", transcriptOf(handshake).hash());
-  if (!timingSafeEqual(verified, expected)) {
-    throw new DtlsAlertError(ALERT.DECRYPT_ERROR, "wrongKey", "Finished does not verify");
+  // An unknown identity has a random key. That nobody guesses it is not all that keeps an association without a principal out.
+  if (!timingSafeEqual(verified, expected) || handshake.principal === undefined) {
+    const reason = handshake.isUnknownIdentity ? "unknownIdentity" : "wrongKey";
+    throw new DtlsAlertError(ALERT.DECRYPT_ERROR, reason, "Finished does not verify");
   }
   hear(handshake, message);
   stopTimer(context, handshake);

@@ -90,6 +90,14 @@ describe("a PSK identity", () => {
     }
   });
 
+  it("that nobody has makes no association even for who guesses the random key", () => {
+    const talk = new DtlsLockstep({ server: { random: (size) => new Uint8Array(size) } });
+    const peer = talk.peer({ identity: "nobody", key: new Uint8Array(16) }).greets();
+    peer.sends(peer.keyExchange(), peer.changeCipherSpec(), peer.finished());
+    expect(talk.told()).toEqual(["handshakeFailed unknownIdentity"]);
+    expect(peer.reads()).toEqual([`alert 2 ${ALERT.DECRYPT_ERROR}`]);
+  });
+
   it("is asked for as bytes, and is in no event", () => {
     const talk = new DtlsLockstep({ holds: ["psk"] });
     const peer = talk.peer().greets();
