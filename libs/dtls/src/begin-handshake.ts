@@ -49,7 +49,10 @@ const FIRST_SEQUENCES = 1024;
 const ASSOCIATION_ID_BYTES = 9;
 const EMPTY: Uint8Array = new Uint8Array(0);
 
-/** The hello had a right cookie. A session is looked for only where it could be resumed (RFC 7627 §5.3). */
+/**
+ * The hello had a right cookie. A session is looked for only where it could be resumed (RFC 7627 §5.3). A hello without extended master secret that names
+ * a session with it must not resume it: it gets a full handshake, for only a look-up could tell it from others; OpenSSL ends the handshake.
+ */
 export function begin(context: Context, handshake: Handshake): HandshakeState {
   const { hello } = handshake.offer;
   const extensions = decodeClientExtensions(hello.extensions);
