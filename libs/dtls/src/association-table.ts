@@ -61,13 +61,6 @@ export class AssociationTable {
     return this.#byId.values();
   }
 
-  clear(): void {
-    for (const association of this.#byId.values()) this.#recency.delete(association);
-    this.#byId.clear();
-    this.#byCid.clear();
-    this.#byAddress.clear();
-  }
-
   /** Who has a Connection ID is found by it: it must not hide one that has not, for a device could send from the address of another one. */
   #appearAt(association: LiveAssociation, address: Address): void {
     const before = this.#byAddress.get(address);

@@ -79,7 +79,7 @@ export function stopTimer(context: Context, handshake: Handshake): void {
   context.deadlines.set(handshake, handshake.endsAtMs);
 }
 
-/** Not the answer that was asked for, but one that any question may have. @throws {DtlsAlertError} it is none of the question's own either */
+/** The answer as one of these types: that it answers its question was looked at when it came. */
 export function expectAnswer<T extends Answer["type"]>(answer: Answer, ...types: readonly T[]): Answer & { type: T } {
   assert((types as readonly string[]).includes(answer.type), `${answer.type} answers none of ${types.join(", ")}`);
   return answer as Answer & { type: T }; // Its type was looked at.

@@ -1,7 +1,7 @@
 import type { KeyObject } from "node:crypto";
 import { type Deadline, NOT_QUEUED } from "@ferry/coap";
 import type { LiveAssociation } from "./association.ts";
-import type { Address, AssociationState, Principal } from "./association-state.ts";
+import type { Address, Principal } from "./association-state.ts";
 import type { CipherSuite } from "./cipher-suite.ts";
 import type { Flight } from "./flight.ts";
 import type { Choice, Offer } from "./hello.ts";
@@ -100,8 +100,6 @@ export class Handshake implements Deadline, Linked<Handshake> {
   isUnknownIdentity = false;
   /** Known as soon as there are keys; in no table before the handshake ends. */
   association: LiveAssociation | undefined;
-  /** What was stored of it. */
-  storedState: AssociationState | undefined;
 
   /** What the table has counted for it. */
   countedBytes = 0;

@@ -116,7 +116,7 @@ function takeClaimed(context: Context, lookup: Lookup, claimed: Answer & { reado
   assert(candidate !== undefined, "what is claimed was found");
   const { association, trigger } = candidate;
   const arrivals = lookup.parked.takeAll();
-  // A handshake, or a look-up by another name, may have brought it here meanwhile; the last grant is the one that holds.
+  // A look-up by another address may have brought it here meanwhile; the last grant is the one that holds.
   const own = context.associations.byId(association.id);
   if (own !== undefined) {
     own.permit = new WritePermit(claimed.grant, context.options.nonce);

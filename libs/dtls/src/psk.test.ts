@@ -133,6 +133,15 @@ describe("while the key is looked for", () => {
     expect(talk.told()).toEqual(["established"]);
   });
 
+  it("an answer to something else is a bug of whoever drives it: it throws, and changes nothing", () => {
+    const { talk, peer } = asking();
+    const question = talk.asked("psk").questionId;
+    expect(() => talk.does({ type: "answer", question, answer: { type: "stored" } })).toThrow("stored answers no psk");
+    talk.answer("psk");
+    peer.sends(peer.changeCipherSpec(), peer.finished());
+    expect(talk.told()).toEqual(["established"]);
+  });
+
   it("four records and 2 kB may wait, others are dropped", () => {
     const { talk, peer } = asking();
     peer.sends(

@@ -1,5 +1,19 @@
+import assert from "node:assert";
 import { type Deadline, type DeadlineQueue, NOT_QUEUED } from "@ferry/coap";
-import type { CryptoJob, DtlsServerOutput, Question, QuestionId } from "./server-io.ts";
+import type { Answer, CryptoJob, DtlsServerOutput, Question, QuestionId } from "./server-io.ts";
+
+/** What may be said to a question, beside `unavailable`. */
+const ANSWERS: Readonly<Record<Question["type"], readonly Answer["type"][]>> = {
+  psk: ["psk", "none"],
+  rawPublicKey: ["principal", "refused", "none"],
+  certificate: ["principal", "refused", "none"],
+  session: ["session", "none"],
+  store: ["stored", "none"],
+  find: ["found", "none"],
+  claim: ["claimed", "none"],
+  reserve: ["reserved", "none"],
+  compute: ["bytes", "verified"],
+};
 
 /** A question that was put and not answered. */
 export interface OpenQuestion<Waiter> extends Deadline {
@@ -51,10 +65,15 @@ export class Questions<Waiter> {
     return id;
   }
 
-  /** A question is answered or given up; undefined when it was before. The next computation may follow into `out`. */
-  close(id: QuestionId, out: DtlsServerOutput[], nowMs: number): OpenQuestion<Waiter> | undefined {
+  /**
+   * A question is answered or given up; undefined when it was before. The next computation may follow into `out`. An answer to another type of question is
+   * a bug of whoever drives the server: it throws, before anything is changed.
+   */
+  close(id: QuestionId, answer: Answer, out: DtlsServerOutput[], nowMs: number): OpenQuestion<Waiter> | undefined {
     const open = this.#open.get(id);
     if (open === undefined) return undefined;
+    const isOne = answer.type === "unavailable" || ANSWERS[open.type].includes(answer.type);
+    assert(isOne, `${answer.type} answers no ${open.type}`);
     this.#open.delete(id);
     this.#deadlines.delete(open);
     if (open.type === "compute") {

@@ -99,7 +99,7 @@ export type DtlsServerInput =
       readonly association: AssociationId;
       readonly alert: "closeNotify" | "accessDenied" | undefined;
     }
-  /** Forgets all associations silently: this node can no longer prove that they are its own. Nothing is sent before it. */
+  /** Forgets all associations and sends nothing: this node can no longer prove that they are its own. Whoever drives it drops what it has not yet sent. */
   | { readonly type: "discard" };
 
 /** What the server shows of itself; asked for each handshake, so that a changed key holds from the next one on. */

@@ -234,7 +234,7 @@ export class DtlsServer implements Machine<DtlsServerInput, DtlsServerOutput> {
 
   #takeAnswer(id: number, answer: Answer): void {
     const { questions, out, nowMs } = this.#context;
-    const waiter = questions.close(id, out, nowMs)?.waiter;
+    const waiter = questions.close(id, answer, out, nowMs)?.waiter;
     if (waiter !== undefined) this.#give(waiter, answer);
   }
 
