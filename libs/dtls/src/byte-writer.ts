@@ -53,15 +53,12 @@ export class ByteWriter {
     return new Uint8Array(this.#bytes.subarray(0, this.#length));
   }
 
-  #uint(value: number, size: number): this {
-    if (!Number.isInteger(value) || value < 0 || value >= 256 ** size) {
+  #uint(value: number, size: 1 | 2 | 3): this {
+    if (!Number.isInteger(value) || value < 0 || value >= 1 << (8 * size)) {
       assert.fail(`${value} does not fit ${size} bytes`);
     }
-    let place = this.#extend(size) + size;
-    for (let rest = value, left = size; left > 0; left--) {
-      this.#bytes[--place] = rest % 256;
-      rest = Math.floor(rest / 256);
-    }
+    const start = this.#extend(size);
+    for (let place = start + size - 1, rest = value; place >= start; place--, rest >>= 8) this.#bytes[place] = rest;
     return this;
   }
 

@@ -316,10 +316,12 @@ function present(
   extensions: object,
   registry: Registry,
 ): { readonly type: number; readonly value: unknown; readonly codec: Content<unknown> }[] {
-  const values = new Map<string, unknown>(Object.entries(extensions));
-  return [...registry]
-    .map(([type, { name, codec }]) => ({ type, value: values.get(name), codec }))
-    .filter(({ value }) => value !== undefined && value !== false);
+  const found = [];
+  for (const [type, { name, codec }] of registry) {
+    const value = (extensions as Readonly<Record<string, unknown>>)[name];
+    if (value !== undefined && value !== false) found.push({ type, value, codec });
+  }
+  return found;
 }
 
 function registry(codecs: Readonly<Record<string, Codec<unknown>>>): Registry {

@@ -70,18 +70,15 @@ function fragments(message: HandshakeMessage, maxBytes: number): Uint8Array[] {
 }
 
 function pack(records: readonly Uint8Array[], maxBytes: number): Uint8Array[] {
-  const datagrams: Uint8Array[] = [];
-  let group: Uint8Array[] = [];
-  let groupBytes = 0;
+  const datagrams: Uint8Array[][] = [];
+  let roomBytes = 0;
   for (const record of records) {
-    if (groupBytes > 0 && groupBytes + record.length > maxBytes) {
-      datagrams.push(Buffer.concat(group));
-      group = [];
-      groupBytes = 0;
+    if (record.length > roomBytes) {
+      datagrams.push([]);
+      roomBytes = maxBytes;
     }
-    group.push(record);
-    groupBytes += record.length;
+    datagrams.at(-1)?.push(record);
+    roomBytes -= record.length;
   }
-  if (groupBytes > 0) datagrams.push(Buffer.concat(group));
-  return datagrams;
+  return datagrams.map((group) => (group.length === 1 ? (group[0] as Uint8Array) : Buffer.concat(group))); // It is there.
 }

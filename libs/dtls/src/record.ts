@@ -109,7 +109,7 @@ export function encodePlaintextRecord(
   sequence: number,
   fragment: Uint8Array,
 ): Uint8Array {
-  const record = new Uint8Array(FIXED_HEADER_BYTES + fragment.length);
+  const record = Buffer.allocUnsafe(FIXED_HEADER_BYTES + fragment.length);
   writeRecordHeader(record, { type, version, epoch, sequence, cid: undefined }, fragment.length);
   record.set(fragment, FIXED_HEADER_BYTES);
   return record;
