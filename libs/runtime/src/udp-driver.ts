@@ -89,7 +89,7 @@ async function bind(options: UdpSocketOptions, host: string): Promise<UdpSocket>
     send(bytes, peer) {
       if (closed) return;
       const { address, port: peerPort } = addresses.get(peer);
-      socket.send(bytes, 0, bytes.length, peerPort, address);
+      socket.send(bytes, peerPort, address);
     },
     kernelDrops: () => kernelDrops(port),
     close: () => {
