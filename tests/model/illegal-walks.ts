@@ -3,14 +3,18 @@ import type { LegalPaths } from "./paths.ts";
 import type { ModelSymbol } from "./symbols.ts";
 
 type PathName = keyof LegalPaths;
+type Way = readonly ModelSymbol[];
 
 /** What a walk through a machine has come to. */
 interface Standing {
   readonly state: string;
   /** The last hello's path; undefined before any. */
   readonly path: PathName | undefined;
-  /** Steps of it that were gone; undefined: something that belongs elsewhere came between, or the server gave up. */
-  readonly gone: readonly ModelSymbol[] | undefined;
+  /**
+   * Steps of it that were gone. Several, for a hello that comes again may begin anew or change nothing; none: something that belongs elsewhere came between,
+   * or the server gave up.
+   */
+  readonly ways: readonly Way[];
   readonly hasAssociation: boolean;
 }
 
@@ -32,7 +36,7 @@ const LAST_STEPS = 2;
  * as `symbols / output`. It goes all the ways that the machine has.
  */
 export function illegalWalks(machine: MealyMachine, paths: LegalPaths): string[] {
-  const start: Standing = { state: "s0", path: undefined, gone: undefined, hasAssociation: false };
+  const start: Standing = { state: "s0", path: undefined, ways: [], hasAssociation: false };
   const walks = new Map<string, readonly string[]>([[key(start), []]]);
   const illegal: string[] = [];
   const queue = [start];
@@ -40,7 +44,7 @@ export function illegalWalks(machine: MealyMachine, paths: LegalPaths): string[]
     const walk = [...(walks.get(key(standing)) ?? [])];
     for (const [symbol, { target, output }] of machine.get(standing.state) ?? []) {
       const words = output.split(" ");
-      const next = { ...follow(standing, symbol as ModelSymbol, words, paths), state: target };
+      const next = { ...follow(standing, symbol as ModelSymbol, paths), state: target };
       if (!isEarned(next, words, paths)) illegal.push(`${[...walk, symbol].join(" ")} / ${output}`);
       const after = settle(next, words);
       if (walks.has(key(after))) continue;
@@ -51,32 +55,37 @@ export function illegalWalks(machine: MealyMachine, paths: LegalPaths): string[]
   return illegal;
 }
 
-function key({ state, path, gone, hasAssociation }: Standing): string {
-  return `${state} ${path} ${gone?.toSorted().join("+")} ${hasAssociation}`;
+function key({ state, path, ways, hasAssociation }: Standing): string {
+  return `${state} ${path} ${ways.map(nameOf).toSorted()} ${hasAssociation}`;
+}
+
+function nameOf(way: Way): string {
+  return way.toSorted().join("+");
 }
 
 /** How far the walk is with one more symbol. */
-function follow(standing: Standing, symbol: ModelSymbol, words: readonly string[], paths: LegalPaths): Standing {
+function follow(standing: Standing, symbol: ModelSymbol, paths: LegalPaths): Standing {
   const begun = (["established", "resumed"] as const).find((name) => paths[name][0] === symbol);
-  if (begun !== undefined) return { ...standing, path: begun, gone: [symbol] };
-  const { path, gone } = standing;
+  if (begun !== undefined) return { ...standing, path: begun, ways: [[symbol]] };
+  const { path, ways } = standing;
   if (path === undefined) return standing;
   const steps = paths[path];
-  // Where no handshake goes on, the same hello begins one.
-  if (symbol === "HELLO_AGAIN" && gone === undefined && words.includes("ServerHello")) {
-    return { ...standing, gone: steps.slice(0, 1) };
-  }
-  if (gone === undefined) return standing;
-  const isInOrder = gone.length >= steps.length - LAST_STEPS;
-  const wanted = isInOrder ? steps.slice(-LAST_STEPS) : steps.slice(gone.length, gone.length + 1);
-  if (wanted.includes(symbol)) return { ...standing, gone: gone.includes(symbol) ? gone : [...gone, symbol] };
-  // Behind ChangeCipherSpec what is in the clear is nobody's.
-  const isSpoilt = ORDERED.has(symbol) && !gone.includes("CHANGE_CIPHER_SPEC");
-  return isSpoilt ? { ...standing, gone: undefined } : standing;
+  const again = symbol === "HELLO_AGAIN" ? [steps.slice(0, 1)] : [];
+  const followed = [...again, ...ways.flatMap((way) => step(way, symbol, steps))];
+  return { ...standing, ways: [...new Map(followed.map((way) => [nameOf(way), way])).values()] };
 }
 
-function isEarned({ path, gone, hasAssociation }: Standing, words: readonly string[], paths: LegalPaths): boolean {
-  const isAtEnd = path !== undefined && gone?.length === paths[path].length;
+/** A way with one more symbol; none when it is spoilt. */
+function step(way: Way, symbol: ModelSymbol, steps: readonly ModelSymbol[]): Way[] {
+  const isInOrder = way.length >= steps.length - LAST_STEPS;
+  const wanted = isInOrder ? steps.slice(-LAST_STEPS) : steps.slice(way.length, way.length + 1);
+  if (wanted.includes(symbol)) return [way.includes(symbol) ? way : [...way, symbol]];
+  // Behind ChangeCipherSpec what is in the clear is nobody's.
+  return ORDERED.has(symbol) && !way.includes("CHANGE_CIPHER_SPEC") ? [] : [way];
+}
+
+function isEarned({ path, ways, hasAssociation }: Standing, words: readonly string[], paths: LegalPaths): boolean {
+  const isAtEnd = path !== undefined && ways.some((way) => way.length === paths[path].length);
   return words.every((word) => {
     if (word === "established" || word === "resumed") return isAtEnd && word === path;
     return word !== "data" || hasAssociation || isAtEnd;
@@ -90,7 +99,7 @@ function settle(standing: Standing, words: readonly string[]): Standing {
   const isEnded = words.some((word) => word.startsWith("closed:")) && !isMade;
   return {
     ...standing,
-    gone: isOver ? undefined : standing.gone,
+    ways: isOver ? [] : standing.ways,
     hasAssociation: isMade || (standing.hasAssociation && !isEnded),
   };
 }

@@ -273,7 +273,7 @@ export class ModelClient {
     const handshake = this.#handshake;
     const data = verifyData(master, "client", transcriptHash(handshake));
     const body = encodeFinished(isForged ? data.map((byte) => byte ^ 1) : data);
-    const message = encodeHandshake({ type: HANDSHAKE_TYPE.FINISHED, sequence: handshake?.nextMessage ?? 0, body });
+    const message = encodeHandshake({ type: HANDSHAKE_TYPE.FINISHED, sequence: this.#nextMessage, body });
     if (handshake !== undefined && !isForged) handshake.finished = message;
     return message;
   }
@@ -303,10 +303,15 @@ export class ModelClient {
     };
   }
 
+  /** Before ServerHello it is the number behind the hello's, for what is sent too early. */
+  get #nextMessage(): number {
+    return this.#handshake?.nextMessage ?? (this.#hello?.sequence ?? 0) + 1;
+  }
+
   /** The next message in the clear. */
   #clear(type: number, body: Uint8Array): Uint8Array {
     const handshake = this.#handshake;
-    const message = encodeHandshake({ type, sequence: handshake?.nextMessage ?? 0, body });
+    const message = encodeHandshake({ type, sequence: this.#nextMessage, body });
     if (handshake !== undefined && !handshake.isSwitched) {
       handshake.nextMessage++;
       handshake.messages.push(message);

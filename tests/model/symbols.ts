@@ -32,4 +32,7 @@ export const SYMBOLS = [
   "RENEGOTIATE",
 ] as const;
 
+/** The last question of the server is answered: it comes before others that may still be open, and those are never answered. */
+export const ANSWER = "ANSWER";
+
 export type ModelSymbol = (typeof SYMBOLS)[number];

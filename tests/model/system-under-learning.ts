@@ -1,6 +1,6 @@
-import { CONFIGURATIONS, type Configuration, ModelServer } from "./model-server.ts";
-import { LEGAL_PATHS } from "./paths.ts";
-import { type ModelSymbol, SYMBOLS } from "./symbols.ts";
+import { CONFIGURATIONS, type Configuration, ModelServer, symbolsOf } from "./model-server.ts";
+import { answeredPath, LEGAL_PATHS } from "./paths.ts";
+import type { ModelSymbol } from "./symbols.ts";
 
 // One symbol a line comes in, what the server did goes out. `reset` begins anew and gives nothing; `symbols` gives all of them, `paths` words to begin with.
 const configuration = process.argv[2] as Configuration;
@@ -18,19 +18,20 @@ for await (const text of process.stdin.setEncoding("utf8")) {
   process.stdout.write(lines.flatMap(answer).join(""));
 }
 
+function beginnings(): string[] {
+  const { isLate } = CONFIGURATIONS[configuration];
+  return Object.values(LEGAL_PATHS[configuration]).map((path) => (isLate ? answeredPath(path) : path).join(" "));
+}
+
 function answer(line: string): string[] {
   switch (line) {
     case "reset":
       server = new ModelServer(configuration);
       return [];
     case "symbols":
-      return [`${SYMBOLS.join(" ")}\n`];
+      return [`${symbolsOf(configuration).join(" ")}\n`];
     case "paths":
-      return [
-        `${Object.values(LEGAL_PATHS[configuration])
-          .map((path) => path.join(" "))
-          .join(", ")}\n`,
-      ];
+      return [`${beginnings().join(", ")}\n`];
     default:
       return [`${server.step(line as ModelSymbol)}\n`];
   }
