@@ -137,7 +137,8 @@ function conformancePage(): string {
     `Tests of OMA's enabler test specification for LightweightM2M (OMA-ETS-LightweightM2M-INT) that clients of others run against Ferry: Eclipse Leshan's, and one by hand on aiocoap.
 \`1.1-int-101\` stands for \`LightweightM2M-1.1-int-101\`. Tests that need what Ferry does not offer yet are not listed.
 Neither are those that no client here plays: Leshan's applies no attributes to composite observations (304, 308 to 310) and sends though it is muted (307).
-Ferry cancels observations passively (not 303 and 305), always says which format it wants (not 237), and asks for no root path (not 235) and nothing of the Security Object (not 221).`,
+Ferry cancels observations passively (not 303 and 305), always says which format it wants (not 237), and asks for no root path (not 235) and nothing of the Security Object (not 221).
+Each of leshan.interop.ts but 105 runs four times: over UDP, and over DTLS by pre-shared key, by raw public key and by certificate, on Kafka and Redis.`,
     [table(["Test", "What is shown", "Where"], rows)],
   );
 }
