@@ -14,7 +14,6 @@ import {
   readHandshakeFragment,
 } from "./messages/handshake-header.ts";
 import { encodeHelloVerifyRequest } from "./messages/hello-verify-request.ts";
-import { networkOf } from "./network.ts";
 import { type Arrival, Parked } from "./parked.ts";
 import { Reassembler } from "./reassembly.ts";
 import { CONTENT_TYPE, DTLS_1_0, encodePlaintextRecord, type WireRecord } from "./record.ts";
@@ -124,18 +123,17 @@ function refuse(
   address: Address,
   cipherSuites: readonly number[],
 ): "tooManyComputations" | "tooManyHandshakes" | undefined {
-  const { questions, limits, beginnings, networkBeginnings, nowMs } = context;
+  const { questions, limits, beginnings, nowMs } = context;
   const mayCompute = cipherSuites.some((id) => cipherSuite(id)?.keyExchange === "ecdheEcdsa");
   if (mayCompute && questions.waitingComputations >= limits.maxWaitingComputations) return "tooManyComputations";
-  const mayBegin = networkBeginnings.take(networkOf(address), nowMs) && beginnings.take(nowMs);
-  return mayBegin ? undefined : "tooManyHandshakes";
+  return beginnings.take(address, nowMs) ? undefined : "tooManyHandshakes";
 }
 
-/** A network that has too many loses its own; only then it is everybody's turn. Associations are in another table. */
+/** A network that has too many loses its own; where all have too many, the one that has the most does. Associations are in another table. */
 function makeRoom(context: Context, { network }: Handshake): void {
   const { handshakes, limits } = context;
   const ofNetwork = handshakes.ofNetwork(network) >= limits.maxHandshakesPerNetwork;
-  const oldest = ofNetwork ? handshakes.oldest(network) : handshakes.oldest();
+  const oldest = ofNetwork ? handshakes.oldest(network) : handshakes.oldestOfLargest("handshakes");
   if (oldest === undefined || (!ofNetwork && handshakes.size < limits.maxHandshakes)) return;
   failHandshake(context, oldest, "evicted", "too many handshakes");
 }

@@ -1,6 +1,7 @@
 import type { DeadlineQueue } from "@ferry/coap";
 import type { LiveAssociation } from "./association.ts";
 import type { AssociationTable } from "./association-table.ts";
+import type { Beginnings } from "./beginnings.ts";
 import type { Cookies } from "./cookie.ts";
 import type { Handshake } from "./handshake.ts";
 import type { HandshakeTable } from "./handshake-table.ts";
@@ -8,7 +9,6 @@ import type { KeyRing } from "./key-ring.ts";
 import type { LastFlight, LastFlights } from "./last-flights.ts";
 import type { DtlsLimits } from "./limits.ts";
 import type { Lookup } from "./lookup.ts";
-import type { NetworkRates } from "./network-rates.ts";
 import type { OpenQuestion, Questions } from "./questions.ts";
 import type { Rate } from "./rate.ts";
 import type { DtlsDropReason, DtlsServerOutput } from "./server-io.ts";
@@ -41,8 +41,7 @@ export interface Context {
   readonly lookups: Map<string, Lookup>;
   readonly lastFlights: LastFlights;
   /** Handshakes that begin. */
-  readonly beginnings: Rate;
-  readonly networkBeginnings: NetworkRates;
+  readonly beginnings: Beginnings;
   /** Fatal alerts to handshakes. */
   readonly alerts: Rate;
   /** The number of the datagram that is looked at. */

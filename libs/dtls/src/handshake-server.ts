@@ -150,11 +150,12 @@ export function handshakeDue(context: Context, handshake: Handshake): void {
   }
 }
 
-/** Half-open handshakes must not fill the memory: those that were heard longest ago go. */
+/** Half-open handshakes must not fill the memory: of the network that keeps the most, those that were heard longest ago go. */
 function limitBytes(context: Context, handshake: Handshake): void {
   const { handshakes, limits } = context;
   if (!handshake.isOver) handshakes.count(handshake);
-  for (let oldest = handshakes.oldest(); handshakes.bytes > limits.maxHandshakeBytes; oldest = handshakes.oldest()) {
+  while (handshakes.bytes > limits.maxHandshakeBytes) {
+    const oldest = handshakes.oldestOfLargest("bytes");
     assert(oldest !== undefined, "no handshakes keep no bytes");
     failHandshake(context, oldest, "evicted", "handshakes keep too many bytes");
   }

@@ -10,7 +10,6 @@ import type { HandshakeMessage } from "./messages/handshake-header.ts";
 import { networkOf } from "./network.ts";
 import type { Parked } from "./parked.ts";
 import type { Reassembler } from "./reassembly.ts";
-import type { Linked } from "./recency.ts";
 import type { QuestionId } from "./server-io.ts";
 import type { Transcript } from "./transcript.ts";
 
@@ -56,7 +55,7 @@ export interface ClientCertificate {
 const FIXED_BYTES = 2_048;
 
 /** A handshake that has shown a right cookie and has not ended. */
-export class Handshake implements Deadline, Linked<Handshake> {
+export class Handshake implements Deadline {
   readonly address: Address;
   readonly network: string;
   /** Without extensions until the handshake begins. */
@@ -79,6 +78,8 @@ export class Handshake implements Deadline, Linked<Handshake> {
 
   /** Of messages in the clear; in `waitFinished` another one, of epoch 1. */
   reassembler: Reassembler;
+  /** Number of the client's next message: those before it were taken. */
+  nextClientMessage: number;
   /** Messages that are whole and wait for an answer that must come first. */
   readonly inbox: HandshakeMessage[] = [];
   /** Records of epoch 1 that came early. */
@@ -105,8 +106,6 @@ export class Handshake implements Deadline, Linked<Handshake> {
   countedBytes = 0;
   dueMs = 0;
   place: number = NOT_QUEUED;
-  older: Handshake | undefined;
-  newer: Handshake | undefined;
 
   constructor(start: {
     readonly address: Address;
@@ -124,6 +123,7 @@ export class Handshake implements Deadline, Linked<Handshake> {
     this.nextRecord = start.record;
     // ServerHello takes the numbers of the hello that it answers (RFC 6347 §4.2.2).
     this.nextMessage = start.helloMessage.sequence;
+    this.nextClientMessage = start.helloMessage.sequence + 1;
     this.reassembler = start.reassembler;
     this.parked = start.parked;
     this.endsAtMs = start.endsAtMs;

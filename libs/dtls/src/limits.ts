@@ -5,7 +5,7 @@ export interface DtlsLimits {
   /** An association that was not heard for so long leaves the memory, ms; the store still has it. */
   readonly idleMs: number;
 
-  /** Handshakes that have not ended. When reached, the one that was heard longest ago goes; an association never does. */
+  /** Handshakes that have not ended. When reached, the oldest one goes of the network that has the most; an association never does. */
   readonly maxHandshakes: number;
   /** Of them, from one network: the first 24 bits of an IPv4 address, 56 of an IPv6 address. */
   readonly maxHandshakesPerNetwork: number;
@@ -24,6 +24,12 @@ export interface DtlsLimits {
   /** Computations that were asked for and not answered; further ones wait. */
   readonly maxComputations: number;
   /** Computations that wait for their turn; with more, no handshake with certificates begins. */
+  /** Of them, from IPv6 networks beside each other: the first 48 bits. */
+  readonly wideNetworkHandshakesPerSecond: number;
+  readonly wideNetworkHandshakeBurst: number;
+  /** Up to here a network, 24 or 48 bits, is quiet: it goes before others, for which a part of `handshakeBurst` is out of reach. */
+  readonly quietHandshakesPerSecond: number;
+  readonly quietHandshakeBurst: number;
   readonly maxWaitingComputations: number;
 
   /** A Connection ID of a peer, bytes; a longer one is not agreed to. */
@@ -85,6 +91,10 @@ export const DEFAULT_DTLS_LIMITS: DtlsLimits = {
   maxComputations: 64,
   maxWaitingComputations: 1_000,
   maxPeerCidBytes: 32,
+  wideNetworkHandshakesPerSecond: 1_000,
+  wideNetworkHandshakeBurst: 200,
+  quietHandshakesPerSecond: 10,
+  quietHandshakeBurst: 20,
   maxParkedHandshakeRecords: 4,
   maxParkedHandshakeBytes: 2 * 1024,
   maxParkedRecords: 8,

@@ -4,7 +4,7 @@ import { Rate, type RateOptions } from "./rate.ts";
 /** Networks whose rate is remembered; beyond it the one that was asked for longest ago begins anew. */
 const MAX_NETWORKS = 4_096;
 
-/** A rate for each network, so that one of them cannot use up what all share. Only ask for addresses that have shown a cookie: others cost memory. */
+/** A rate for each network, so that one of them cannot use up what all share. */
 export class NetworkRates {
   readonly #options: RateOptions;
   readonly #rates = new Map<string, Rate>();

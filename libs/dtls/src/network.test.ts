@@ -1,5 +1,5 @@
 import { expect, it } from "@jest/globals";
-import { networkOf } from "./network.ts";
+import { networkOf, wideNetworkOf } from "./network.ts";
 
 it.each([
   ["192.0.2.1:5684", "192.0.2.77:40000", true],
@@ -11,4 +11,12 @@ it.each([
   ["[fe80::1%eth0]:5684", "[fe80::2%eth0]:5684", true],
 ])("%s and %s are in one network: %s", (first, second, isSame) => {
   expect(networkOf(first) === networkOf(second)).toBe(isSame);
+});
+
+it.each([
+  ["192.0.2.1:5684", "192.0.3.1:5684", false],
+  ["[2001:db8:1:2::1]:5684", "[2001:db8:1:ff02::1]:5684", true],
+  ["[2001:db8:1::1]:5684", "[2001:db8:2::1]:5684", false],
+])("the networks of %s and %s are beside each other: %s", (first, second, isSame) => {
+  expect(wideNetworkOf(networkOf(first)) === wideNetworkOf(networkOf(second))).toBe(isSame);
 });

@@ -16,10 +16,10 @@ export class Rate {
     this.#slackMs = this.#intervalMs * (burst - 1);
   }
 
-  /** Whether once more is fine; if so, it counts. */
-  take(nowMs: number): boolean {
+  /** Whether once more is fine, and leaves so many for others; if so, it counts. */
+  take(nowMs: number, left = 0): boolean {
     const fullAtMs = Math.max(this.#fullAtMs, nowMs);
-    if (fullAtMs - nowMs > this.#slackMs) return false;
+    if (fullAtMs - nowMs > this.#slackMs - left * this.#intervalMs) return false;
     this.#fullAtMs = fullAtMs + this.#intervalMs;
     return true;
   }

@@ -59,6 +59,42 @@ describe("half-open handshakes", () => {
     expect(talk.server.usage).toMatchObject({ handshakes: 0, handshakeBytes: 0 });
   });
 
+  it("of networks beside each other give way to each other: who is alone in his stays", () => {
+    const talk = limited({ maxHandshakes: 64 });
+    const alone = [halfOpen(talk, "[2001:db8:77:1::1]:1"), halfOpen(talk, "198.51.100.1:1")];
+    for (let n = 0; n < 100; n++) halfOpen(talk, `[2001:db8:1:${(n % 50).toString(16)}00::${n.toString(16)}]:1`);
+    talk.told();
+    for (const peer of alone) finishes(peer);
+    expect([talk.told(), talk.server.usage.handshakes]).toEqual([["established", "established"], 62]);
+  });
+
+  it("of a network that is full of others give way to these: who is alone in a part of it stays", () => {
+    const talk = limited({ maxHandshakes: 64 });
+    const alone = halfOpen(talk, "[2001:db8:1:ff00::1]:1");
+    for (let n = 0; n < 100; n++) halfOpen(talk, `[2001:db8:1:1::${n.toString(16)}]:1`);
+    talk.told();
+    finishes(alone);
+    expect(talk.told()).toEqual(["established"]);
+  });
+
+  it("that keep the most give way when all keep too many bytes", () => {
+    const talk = limited({ maxHandshakeBytes: 100_000 });
+    const alone = halfOpen(talk, "198.51.100.1:1");
+    for (let n = 0; n < 60; n++) {
+      const peer = halfOpen(talk, `[2001:db8:1:${(n % 50).toString(16)}00::${n.toString(16)}]:1`);
+      const message = {
+        type: HANDSHAKE_TYPE.CLIENT_KEY_EXCHANGE,
+        sequence: peer.nextMessage,
+        body: new Uint8Array(6000),
+      };
+      peer.sends(peer.record(CONTENT_TYPE.HANDSHAKE, encodeHandshakeFragment(message, 0, 10)));
+    }
+    expect(talk.server.usage.handshakes).toBeLessThan(20);
+    talk.told();
+    finishes(alone);
+    expect(talk.told()).toEqual(["established"]);
+  });
+
   it("never cost an association its place", () => {
     const talk = limited({ maxHandshakes: 2, maxAssociations: 1 });
     const peer = talk.peer({ address: "203.0.113.1:1" }).associates();
@@ -98,6 +134,29 @@ describe("half-open handshakes", () => {
     halfOpen(talk, "198.51.100.1:1");
     expect(talk.told()).toEqual(Array.from({ length: 3 }, () => "dropped tooManyHandshakes"));
     expect(talk.server.usage.handshakes).toBe(3);
+  });
+
+  it("of networks beside each other begin at one rate", () => {
+    const talk = limited({ wideNetworkHandshakeBurst: 2, wideNetworkHandshakesPerSecond: 1 });
+    for (let n = 0; n < 5; n++) {
+      const peer = talk.peer({ address: `[2001:db8:1:${n}00::1]:1` }).asksForCookie();
+      peer.sends(peer.hello());
+    }
+    halfOpen(talk, "[2001:db8:2::1]:1");
+    expect(talk.told()).toEqual(Array.from({ length: 3 }, () => "dropped tooManyHandshakes"));
+  });
+
+  it("of a network in which few begin can begin while others use up the rate of all", () => {
+    const talk = limited({ handshakeBurst: 40, handshakesPerSecond: 40, quietHandshakeBurst: 1 });
+    const tries = (address: string): string[] => {
+      const peer = talk.peer({ address }).asksForCookie();
+      peer.sends(peer.hello());
+      return talk.told();
+    };
+    const busy = Array.from({ length: 60 }, (_, n) => tries(`192.0.2.${n}:1`)).flat();
+    expect(busy).toHaveLength(30);
+    expect(Array.from({ length: 5 }, (_, n) => tries(`198.51.${n}.1:1`)).flat()).toEqual([]);
+    expect(tries("198.51.0.2:1")).toEqual(["dropped tooManyHandshakes"]);
   });
 
   it("that fail get so many alerts at most", () => {

@@ -4,6 +4,7 @@ import { ALERT } from "./alert.ts";
 import { cidText, type LiveAssociation } from "./association.ts";
 import type { Address, AssociationId } from "./association-state.ts";
 import { AssociationTable } from "./association-table.ts";
+import { Beginnings } from "./beginnings.ts";
 import { closeAssociation, tellMark } from "./close.ts";
 import { parseConnectionId } from "./connection-id.ts";
 import { type Context, type Due, drop, type IdleCheck, type Waiter } from "./context.ts";
@@ -16,7 +17,6 @@ import { KeyRing } from "./key-ring.ts";
 import { LastFlights } from "./last-flights.ts";
 import { DEFAULT_DTLS_LIMITS } from "./limits.ts";
 import { endLookup, lookUp, takeLookupAnswer } from "./lookup.ts";
-import { NetworkRates } from "./network-rates.ts";
 import type { Arrival } from "./parked.ts";
 import { type OpenQuestion, Questions } from "./questions.ts";
 import { Rate } from "./rate.ts";
@@ -66,8 +66,7 @@ export class DtlsServer implements Machine<DtlsServerInput, DtlsServerOutput> {
   constructor(options: DtlsServerOptions) {
     const limits = { ...DEFAULT_DTLS_LIMITS, ...options.limits };
     checkOptions(options);
-    const { handshakesPerSecond, handshakeBurst, alertsPerSecond, alertBurst } = limits;
-    const { networkHandshakesPerSecond, networkHandshakeBurst } = limits;
+    const { alertsPerSecond, alertBurst } = limits;
     const deadlines = new DeadlineQueue<Due>();
     this.#context = {
       options,
@@ -80,8 +79,7 @@ export class DtlsServer implements Machine<DtlsServerInput, DtlsServerOutput> {
       handshakes: new HandshakeTable(),
       lookups: new Map(),
       lastFlights: new LastFlights(limits, deadlines),
-      beginnings: new Rate({ perSecond: handshakesPerSecond, burst: handshakeBurst }),
-      networkBeginnings: new NetworkRates({ perSecond: networkHandshakesPerSecond, burst: networkHandshakeBurst }),
+      beginnings: new Beginnings(limits),
       alerts: new Rate({ perSecond: alertsPerSecond, burst: alertBurst }),
       datagram: 0,
       verifiedDatagram: 0,
