@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { CODE, OPTION, stringOption, uintOption } from "@ferry/coap";
+import { CODE, OPTION, stringOption, type TransmissionParameters, uintOption } from "@ferry/coap";
 import { DTLS_KEYS, DtlsAnswers, type MinimalDtls, makeDtlsServer, startMinimalServer } from "@ferry/testing";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import type { DeviceEvent } from "./device-io.ts";
@@ -108,6 +108,7 @@ describe("a fleet behind DTLS", () => {
   async function securedFleet(
     count: number,
     security: Omit<DeviceSecurity, "credential">,
+    transmission: Partial<TransmissionParameters> = {},
   ): Promise<{ lwm2m: Awaited<ReturnType<typeof server>>; started: Fleet }> {
     const answers = new DtlsAnswers();
     for (let index = 0; index < 20; index++) answers.addPsk(`sim-${index}`);
@@ -116,7 +117,7 @@ describe("a fleet behind DTLS", () => {
       server: { host: "127.0.0.1", port: lwm2m.port },
       count,
       registrationsPerSecond: 1000,
-      device: () => ({ transmission: { ackTimeoutMs: 50, maxRetransmit: 2 } }),
+      device: () => ({ transmission }),
       security: (endpoint) => ({
         ...security,
         credential: { type: "psk", identity: Buffer.from(endpoint), key: DTLS_KEYS.psk },
@@ -149,7 +150,7 @@ describe("a fleet behind DTLS", () => {
   });
 
   it("resumes its session from a new source port when it has none", async () => {
-    const { started } = await securedFleet(1, {});
+    const { started } = await securedFleet(1, {}, { ackTimeoutMs: 50, maxRetransmit: 2 });
     await started.rebind("sim-0");
     started.handle("sim-0", { type: "update" });
     await until(() => started.progress.unanswered === 1);
