@@ -136,6 +136,23 @@ describe("admission without security", () => {
     expect(await catalogue.admit("meter-1")).toMatchObject({ type: "refused" });
   });
 
+  it("admits a device of a fleet by the longest pattern that the store holds, where a longer one was rejected", async () => {
+    await putDevice("meter-*");
+    await putDevice("meter-1*", [CA]);
+    await store.remove({ kind: "device", tenant: "default", id: "meter-1*" });
+    expect(await catalogue.admit("meter-1")).toMatchObject({ declaration: { endpoint: "meter-*" } });
+  });
+
+  it("serves nobody by a pattern when a longer one of the tenant asks for security", async () => {
+    await putDevice("meter-*");
+    await putDevice("meter-1*", [CA]);
+    expect(await catalogue.admit("meter-17")).toEqual({
+      type: "refused",
+      reason: 'the pattern "meter-1*" serves "meter-17" only with security',
+    });
+    expect(await catalogue.admit("meter-2")).toMatchObject({ type: "admitted" });
+  });
+
   it("names the profile that is missing", async () => {
     await putDevice("meter-1", [NO_SEC], "default", "nowhere");
     expect(await catalogue.admit("meter-1")).toEqual({
@@ -184,14 +201,30 @@ describe("admission of a device that has proved who it is", () => {
     expect(await proven("meter-1")).toMatchObject({ type: "admitted", declaration: { endpoint: "meter-1" } });
   });
 
-  it("admits a device of a fleet by the longest prefix that has a credential of that kind", async () => {
+  it("admits a device of a fleet by the longest prefix", async () => {
     putProfile("default", "long");
     await putDevice("meter-*", [CA]);
     await putDevice("meter-7*", [CA], "default", "long");
-    await putDevice("meter-77*", [NO_SEC]);
     expect(await proven("meter-1", "X509")).toMatchObject({ profileName: "meter" });
     expect(await proven("meter-77", "X509")).toMatchObject({ profileName: "long" });
     expect(await proven("meter-77", "PSK")).toMatchObject({ type: "refused" });
+  });
+
+  it("admits no name both with security and without it: the longest prefix decides, whatever its credentials", async () => {
+    await putDevice("meter-*", [CA]);
+    await putDevice("meter-lab-*", [NO_SEC]);
+    expect(await catalogue.admit("meter-lab-1")).toMatchObject({ type: "admitted" });
+    expect(await proven("meter-lab-1", "X509")).toEqual({
+      type: "refused",
+      reason: '"meter-lab-1" has no certificate any more',
+    });
+  });
+
+  it("admits a device of a fleet by the longest pattern that the store holds, where a longer one was rejected", async () => {
+    await putDevice("meter-*", [CA]);
+    await putDevice("meter-7*", [CA]);
+    await store.remove({ kind: "device", tenant: "default", id: "meter-7*" });
+    expect(await proven("meter-77", "X509")).toMatchObject({ declaration: { endpoint: "meter-*" } });
   });
 
   it("prefers the exact record to a fleet's", async () => {

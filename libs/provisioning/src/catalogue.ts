@@ -3,7 +3,7 @@ import { loadCoreModels } from "@ferry/lwm2m/core-models";
 import type { DeviceProfile } from "@ferry/profile";
 import { deviceKey, type ProvisioningKind } from "@ferry/proto";
 import type { DeviceRef, ProvisioningStore, StoredRecord } from "@ferry/state";
-import { type DeviceCredential, type DeviceDeclaration, isSecure, patternPrefix } from "./device-declaration.ts";
+import { type DeviceCredential, type DeviceDeclaration, patternPrefix } from "./device-declaration.ts";
 import { modelId, modelTenant, type ProvisionedRecord, SYSTEM_TENANT } from "./parse-record.ts";
 import { parseStoredRecord } from "./parse-stored-record.ts";
 
@@ -25,6 +25,15 @@ export type Admission =
     }
   /** `reason` is one sentence for the `refused` lifecycle record. */
   | { readonly type: "refused"; readonly reason: string };
+
+/** What a tenant has for an endpoint. */
+interface TenantSay {
+  readonly tenant: string;
+  /** The pattern that decides, where there is no record of the endpoint itself. */
+  readonly fleet: StoredRecord | undefined;
+  /** Whether it has an exact record of the endpoint, or a credential that was generated for it. */
+  readonly isProvisioned: boolean;
+}
 
 /** What has changed: a model, a profile, a pattern or an exact device. */
 export interface CatalogueChange {
@@ -69,25 +78,26 @@ export class Catalogue {
   /**
    * Decides about a Register over NoSec: an exact record wins, then the longest literal prefix.
    *
-   * One round trip to the store: whoever may have a say is asked at once.
+   * One round trip to the store, as a rule: whoever may have a say is asked at once.
    */
   async admit(endpoint: string): Promise<Admission> {
     if (endpoint.includes("*")) return refused(`"${endpoint}" has a *, which only patterns have`);
     const prefixes = this.#prefixesOf(endpoint);
     const tenants = new Set(prefixes.flatMap((prefix) => [...(this.#patterns.get(prefix)?.keys() ?? [])]));
-    const [[exact, ...owners], provisioned] = await Promise.all([
+    const [[exact, ...owners], says] = await Promise.all([
       Promise.all([endpoint, ...prefixes.map((prefix) => `${prefix}*`)].map((name) => this.#noSecDevice(name))),
-      Promise.all([...tenants].map(async (tenant) => ((await this.#isProvisioned(tenant, endpoint)) ? tenant : []))),
+      Promise.all([...tenants].map((tenant) => this.#sayOf({ tenant, endpoint }))),
     ]);
     if (exact !== undefined) return this.#admitBy(exact, endpoint);
     const pattern = owners.find((owner) => owner !== undefined && tenants.has(owner.tenant));
-    if (pattern === undefined)
+    const say = says.find(({ tenant }) => tenant === pattern?.tenant);
+    if (pattern === undefined || say === undefined)
       return refused(`no device or pattern that serves "${endpoint}" without security is provisioned`);
-    return this.#admitByPattern(pattern, endpoint, provisioned.includes(pattern.tenant));
+    return this.#admitByPattern(pattern, endpoint, say);
   }
 
   /**
-   * Decides about a Register of a device that has proved who it is: its exact record, else the longest pattern of its tenant that has a credential of that kind.
+   * Decides about a Register of a device that has proved who it is: its exact record, else the longest pattern of its tenant.
    *
    * That the very credential is in force was decided when it was shown, and is again when what is provisioned changes.
    */
@@ -96,7 +106,7 @@ export class Catalogue {
       this.#store.get("device", tenant, endpoint),
       this.#store.get("credential", tenant, endpoint),
     ]);
-    const record = exact ?? (await this.#fleetOf(tenant, endpoint, securityMode));
+    const record = exact ?? (await this.fleetOf({ tenant, endpoint }));
     if (record === undefined) return refused(`no device or pattern that serves "${endpoint}" is provisioned`);
     const credentials = [...(parseStoredDevice(record)?.credentials ?? []), ...parseStoredCredential(generated)];
     if (!credentials.some((credential) => modeOf(credential) === securityMode))
@@ -104,15 +114,18 @@ export class Catalogue {
     return this.#admitBy(record, endpoint);
   }
 
-  async #fleetOf(
-    tenant: string,
-    endpoint: string,
-    securityMode: ProvenDevice["securityMode"],
-  ): Promise<StoredRecord | undefined> {
-    const pattern = this.#prefixesOf(endpoint)
-      .map((prefix) => this.#patterns.get(prefix)?.get(tenant))
-      .find((declaration) => declaration?.credentials.some((credential) => modeOf(credential) === securityMode));
-    return pattern && (await this.#store.get("device", tenant, pattern.endpoint));
+  /**
+   * The pattern that decides about a device without a record of its own: the longest of its tenant that is in force, whatever its credentials. By two
+   * of them a name could be served with security and without it.
+   */
+  async fleetOf({ tenant, endpoint }: DeviceRef): Promise<StoredRecord | undefined> {
+    for (const prefix of this.#prefixesOf(endpoint)) {
+      const declaration = this.#patterns.get(prefix)?.get(tenant);
+      const record = declaration && (await this.#store.get("device", tenant, declaration.endpoint));
+      // The topic also has what was rejected.
+      if (record !== undefined) return record;
+    }
+    return undefined;
   }
 
   /** Patterns that an endpoint matches, of all tenants, the longest first. Whether one is in force, the store knows. */
@@ -124,25 +137,21 @@ export class Catalogue {
     return this.#store.deviceByIdentity({ type: "noSec", endpoint });
   }
 
-  /** Whether a tenant has an exact record of the endpoint, or a credential that was generated for it. */
-  async #isProvisioned(tenant: string, endpoint: string): Promise<boolean> {
-    const records = await Promise.all([
+  async #sayOf(device: DeviceRef): Promise<TenantSay> {
+    const { tenant, endpoint } = device;
+    const [fleet, ...own] = await Promise.all([
+      this.fleetOf(device),
       this.#store.get("device", tenant, endpoint),
       this.#store.get("credential", tenant, endpoint),
     ]);
-    return records.some((record) => record !== undefined);
+    return { tenant, fleet, isProvisioned: own.some((record) => record !== undefined) };
   }
 
-  #admitByPattern(pattern: StoredRecord, endpoint: string, provisioned: boolean): Admission {
-    const { tenant } = pattern;
-    const narrower = this.#prefixesOf(endpoint)
-      .map((prefix) => this.#patterns.get(prefix)?.get(tenant))
-      .find((declaration) => declaration !== undefined);
-    if (narrower !== undefined && isSecure(narrower.credentials)) {
-      return refused(`the pattern "${narrower.endpoint}" serves "${endpoint}" only with security`);
-    }
+  #admitByPattern(pattern: StoredRecord, endpoint: string, { fleet, isProvisioned }: TenantSay): Admission {
+    if (fleet !== undefined && fleet.id !== pattern.id)
+      return refused(`the pattern "${fleet.id}" serves "${endpoint}" only with security`);
     // Without a NoSec identity of its own, what is provisioned under the endpoint's name makes it a secure one.
-    if (provisioned) return refused(`"${endpoint}" has a secure credential and is not served without security`);
+    if (isProvisioned) return refused(`"${endpoint}" has a secure credential and is not served without security`);
     return this.#admitBy(pattern, endpoint);
   }
 

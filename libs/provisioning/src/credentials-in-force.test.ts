@@ -86,14 +86,22 @@ describe("a device", () => {
   });
 
   it("without a record has the certificates of the longest pattern of its tenant that is in force", async () => {
+    const device = { tenant: "default", endpoint: "meter-17" };
+    const fleet = [{ type: "x509", ca: CA, certificate: undefined }];
     await declare("meter-*", [X509]);
-    await declare("meter-1*", [{ noSec: {} }]);
-    expect(await credentials.of({ tenant: "default", endpoint: "meter-17" })).toEqual([
-      { type: "x509", ca: CA, certificate: undefined },
-    ]);
+    expect(await credentials.of(device)).toEqual(fleet);
     await declare("meter-17*", [TRUSTED], { inForce: false });
-    expect(await credentials.of({ tenant: "default", endpoint: "meter-17" })).toEqual([]);
-    expect(await credentials.of({ tenant: "acme", endpoint: "meter-17" })).toEqual([]);
+    expect(await credentials.of(device)).toEqual(fleet);
+    await declare("meter-1*", [TRUSTED]);
+    expect(await credentials.of(device)).toEqual([{ type: "x509", ca: undefined, certificate: undefined }]);
+    expect(await credentials.of({ ...device, tenant: "acme" })).toEqual([]);
+  });
+
+  it("without a record has no certificate when the longest pattern is of devices without security", async () => {
+    await declare("meter-*", [X509]);
+    await declare("meter-lab-*", [{ noSec: {} }]);
+    expect(await tenantsOf("meter-lab-1")).toEqual([]);
+    expect(await credentials.of({ tenant: "default", endpoint: "meter-lab-1" })).toEqual([{ type: "noSec" }]);
   });
 });
 

@@ -21,11 +21,11 @@ type X509Credential = Extract<DeviceCredential, { type: "x509" }>;
  */
 export class CredentialsInForce {
   readonly #store: ProvisioningStore;
-  readonly #catalogue: Pick<Catalogue, "patternsOf">;
+  readonly #catalogue: Pick<Catalogue, "fleetOf" | "patternsOf">;
   /** Names of the CAs of a pattern; undefined for those that the deployment trusts. */
   readonly #issuers = new WeakMap<DeviceDeclaration, readonly (string | undefined)[]>();
 
-  constructor(store: ProvisioningStore, catalogue: Pick<Catalogue, "patternsOf">) {
+  constructor(store: ProvisioningStore, catalogue: Pick<Catalogue, "fleetOf" | "patternsOf">) {
     this.#store = store;
     this.#catalogue = catalogue;
   }
@@ -39,17 +39,14 @@ export class CredentialsInForce {
     return { device: { tenant, endpoint: id }, credentials: inForce(record, generated) };
   }
 
-  /** What a device may prove itself by: its own credentials or, of one that has no record, the certificates of its fleet. */
+  /** What a device may prove itself by: its own credentials or, of one that has no record, those of its fleet. */
   async of({ tenant, endpoint }: DeviceRef): Promise<readonly DeviceCredential[]> {
     const [record, generated] = await Promise.all([
       this.#store.get("device", tenant, endpoint),
       this.#store.get("credential", tenant, endpoint),
     ]);
     if (record !== undefined || generated !== undefined) return inForce(record, generated);
-    const fleet = this.#catalogue
-      .patternsOf(endpoint)
-      .find((pattern) => pattern.tenant === tenant && pattern.credentials.some(isX509));
-    return fleet === undefined ? [] : inForce(await this.#store.get("device", tenant, fleet.endpoint), undefined);
+    return inForce(await this.#catalogue.fleetOf({ tenant, endpoint }), undefined);
   }
 
   /**
