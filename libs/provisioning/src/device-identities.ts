@@ -42,13 +42,13 @@ export function publicKeyIdentity(subjectPublicKeyInfo: Uint8Array): CredentialI
   return { type: "publicKey", sha256Hex: hash("sha256", subjectPublicKeyInfo, "hex") };
 }
 
-/** The name, or pattern of names, in certificates whose issuer is called so: a subject or issuer as X509Certificate prints it. */
+/** The name, or pattern of names, in certificates whose issuer is called so: a subject or issuer as X509Certificate prints it, undefined when it is empty. */
 export function certificateNameIdentity(
-  issuer: string,
+  issuer: string | undefined,
   endpoint: string,
 ): Extract<CredentialIdentity, { type: "certificateName" }> {
   // Names that differ in case and white space alone are one (RFC 5280 §7.1).
-  const text = issuer.toLowerCase().replace(/[ \t]+/g, " ");
+  const text = (issuer ?? "").toLowerCase().replace(/[ \t]+/g, " ");
   return { type: "certificateName", issuerSha256Hex: hash("sha256", text, "hex"), endpoint };
 }
 

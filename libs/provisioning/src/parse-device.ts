@@ -180,14 +180,14 @@ function parseX509(x509: lwm2m.v1.X509.$Properties, field: string): DeviceCreden
   const certificate = parseCertificate(
     x509.certificate,
     `${field}.certificate`,
-    "an X.509v3 certificate of a P-256 (prime256v1) key, DER",
+    "an X.509v3 certificate with an issuer and a P-256 (prime256v1) key, DER",
     ({ publicKey }) => isP256(publicKey),
   );
   const ca = parseCertificate(
     x509.ca,
     `${field}.ca`,
-    "the X.509v3 certificate of a CA (basicConstraints CA:TRUE) with a key of an elliptic curve, DER",
-    (parsed) => parsed.ca && isEllipticCurve(parsed.publicKey),
+    "the X.509v3 certificate of a CA (basicConstraints CA:TRUE) with a subject and a key of an elliptic curve, DER",
+    (parsed) => parsed.ca && isNamed(parsed.subject) && isEllipticCurve(parsed.publicKey),
   );
   if (certificate !== undefined && ca !== undefined)
     throw new ProvisioningError(field, "has a certificate and a ca: give the one that the device is known by");
@@ -205,7 +205,7 @@ function parseCertificate(
   return parseDer(field, expected, () => {
     const parsed = new X509Certificate(der);
     // Bytes behind it would make a certificate that equals no other.
-    return parsed.raw.length === der.length && is(parsed) ? der : undefined;
+    return parsed.raw.length === der.length && isNamed(parsed.issuer) && is(parsed) ? der : undefined;
   });
 }
 
@@ -226,6 +226,11 @@ function parseDer<Parsed>(field: string, expected: string, parse: () => Parsed |
   }
   if (parsed === undefined) throw new ProvisioningError(field, `is not ${expected}`);
   return parsed;
+}
+
+/** Issuers, and with them the subjects of CAs, have a name (RFC 5280 §4.1.2.4, §4.1.2.6): X509Certificate has undefined for an empty one, whatever its type says. */
+function isNamed(name: string | undefined): boolean {
+  return !!name;
 }
 
 function isEllipticCurve({ asymmetricKeyType }: KeyObject): boolean {

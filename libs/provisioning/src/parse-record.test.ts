@@ -22,6 +22,17 @@ const NO_CA = Buffer.from(
   "base64",
 );
 
+/** Of a CA (CA:TRUE) whose issuer is "Fleet CA" and whose subject is empty. */
+const NAMELESS_CA = Buffer.from(
+  "MIIBVDCB+6ADAgECAhBRpAWdgpdbMwCFXMtNCe8nMAoGCCqGSM49BAMCMBMxETAPBgNVBAMMCEZsZWV0IENBMB4XDTI2MTEyMjAwMDAwMFoXDTQ5MDEwMTAwMDAwMFowAjEAMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEQ9gSCuW/S56RkgfMgD6/xSh2oiPd39gnmJFVX5XG7XOqx+V4F5e7EvknRGZOmCNTwivntHeWFffqG0w4I/qUAqNCMEAwDwYDVR0TAQH/BAUwAwEB/zAOBgNVHQ8BAf8EBAMCAQYwHQYDVR0OBBYEFLA1H5gp3IQvtCKko5/Ppk6zmC56MAoGCCqGSM49BAMCA0gAMEUCICynwfaitCEmBWUxDQvsxkYddpJMQ8DG3dWFbVujAWchAiEAmRrg4MjImqk9iO9sCSnm5Io9Uddh78IPUriqibEzTvg=",
+  "base64",
+);
+/** Of "meter-1", signed by a CA with an empty name. */
+const NAMELESS_ISSUER = Buffer.from(
+  "MIIBZjCCAQygAwIBAgIQdzDq4nQtf2vcQqZKXz7XnzAKBggqhkjOPQQDAjACMQAwHhcNMjYxMTIyMDAwMDAwWhcNNDkwMTAxMDAwMDAwWjASMRAwDgYDVQQDDAdtZXRlci0xMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE90piOvfwWXiJXDJGwFuC/RZRfgtTE4+uU6rD7OM7M7DaRx9c+0YPe5SJ58EmSVuJ5IQ2zOgUJutYYtjKNLSgz6NUMFIwDAYDVR0TAQH/BAIwADAOBgNVHQ8BAf8EBAMCB4AwEwYDVR0lBAwwCgYIKwYBBQUHAwIwHQYDVR0OBBYEFDxnLD/GaRjyrWMTOc1Zv/tWJ8x4MAoGCCqGSM49BAMCA0gAMEUCIBL/ec2obHzYi6l4qt7tkFvsQQ1CI2ElHEtDPxQbPPtpAiEAnWQs9+HWQKdl+86caS0m79ZOHx1DgRIpRoZEKAPaR6w=",
+  "base64",
+);
+
 function encode(record: lwm2m.v1.ProvisioningRecord.$Properties): Uint8Array {
   return lwm2m.v1.ProvisioningRecord.encode(record).finish();
 }
@@ -117,6 +128,16 @@ describe("a device record", () => {
       "a ca that may not sign certificates",
       { ...base, credentials: [{ x509: { ca: NO_CA } }] },
       "credentials[0].x509.ca: is not the X.509v3 certificate of a CA (basicConstraints CA:TRUE)",
+    ],
+    [
+      "a ca without a subject",
+      { ...base, credentials: [{ x509: { ca: NAMELESS_CA } }] },
+      "credentials[0].x509.ca: is not the X.509v3 certificate of a CA (basicConstraints CA:TRUE) with a subject",
+    ],
+    [
+      "a certificate without an issuer",
+      { ...base, credentials: [{ x509: { certificate: NAMELESS_ISSUER } }] },
+      "credentials[0].x509.certificate: is not an X.509v3 certificate with an issuer",
     ],
     [
       "a certificate with bytes behind it",
