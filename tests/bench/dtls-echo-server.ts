@@ -89,6 +89,7 @@ async function start({ devices, computeInPoolAbove }: EchoServerOptions): Promis
     certificate: () => ({ privateKey, chain: [certificate] }),
   };
   const nobody = (): void => undefined;
+  const logger = createLogger("bench", { level: "error", format: "json" });
   const endpoint = await openDtlsEndpoint({
     settings: dtls,
     openSocket: openUdpSocket,
@@ -97,6 +98,7 @@ async function start({ devices, computeInPoolAbove }: EchoServerOptions): Promis
       sealingKeys: SEALING_KEYS,
       trust: serverKeys,
       wallMs,
+      logger,
     }),
     associations: state.associations,
     sealing: deriveAssociationSealing(SEALING_KEYS),
@@ -114,7 +116,7 @@ async function start({ devices, computeInPoolAbove }: EchoServerOptions): Promis
       refused: nobody,
     },
     metrics: createMetrics({ process: false }).register(DTLS_METRICS),
-    logger: createLogger("bench", { level: "error", format: "json" }),
+    logger,
     clock: { wallMs, monotonicMs },
     random: pooledRandom(),
   });

@@ -1,4 +1,5 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject, randomBytes } from "node:crypto";
+import { Certificate, RelativeDistinguishedNames } from "pkijs";
 import { type DeviceCertificate, parseCertificate } from "./certificate.ts";
 import { type CertificateTerms, makeCertificate } from "./make-certificate.ts";
 
@@ -42,4 +43,21 @@ export async function issue(
 /** A CA that signs itself, or below `by`. */
 export function issueCa(commonName: string, terms: Parameters<typeof issue>[1] = {}): Promise<Issued> {
   return issue(commonName, { usage: "ca", ...terms });
+}
+
+/** What a hostile or careless CA may say: a certificate with another content, signed anew. */
+export async function alter(
+  { der }: Pick<Issued, "der">,
+  change: Partial<Certificate>,
+  { privateKey }: Pick<Issued, "privateKey">,
+): Promise<Uint8Array> {
+  const certificate = Certificate.fromBER(Uint8Array.from(der));
+  Object.assign(certificate, change);
+  await certificate.sign(privateKey.toCryptoKey({ name: "ECDSA", namedCurve: "P-256" }, true, ["sign"]), "SHA-256");
+  return new Uint8Array(certificate.toSchema(true).toBER(false));
+}
+
+/** A name without any part. */
+export function noName(): RelativeDistinguishedNames {
+  return new RelativeDistinguishedNames({ typesAndValues: [] });
 }

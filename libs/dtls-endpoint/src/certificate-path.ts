@@ -158,7 +158,7 @@ function refused(alert: AlertDescription, reason: string): Refusal {
   return { type: "refused", alert, reason };
 }
 
-/** X509Certificate prints a name in lines. */
-export function oneLine(name: string): string {
-  return name.replaceAll("\n", ", ");
+/** X509Certificate prints a name in lines, and an empty one, as a subject may be (RFC 5280 §4.1.2.6), as undefined. */
+export function oneLine(name: string | undefined): string {
+  return name?.replaceAll("\n", ", ") ?? "(no name)";
 }

@@ -65,11 +65,12 @@ export function revocationKey(issuer: string, serialHex: string): string {
   return hash("sha256", `${issuer}\n${serial}`, "hex").slice(0, 16);
 }
 
-/** Reads a certificate, DER; undefined when it is none, or has bytes behind it. */
+/** Reads a certificate, DER; undefined when it is none, has bytes behind it, or an issuer without a name (RFC 5280 §4.1.2.4). */
 export function parseCertificate(der: Uint8Array): DeviceCertificate | undefined {
   try {
     const x509 = new X509Certificate(der);
-    if (x509.raw.length !== der.length) return undefined;
+    // An empty name, and one that cannot be printed, is undefined, whatever its type says.
+    if (x509.raw.length !== der.length || !(x509.issuer as string | undefined)) return undefined;
     return describe(x509, Certificate.fromBER(Uint8Array.from(der)));
   } catch {
     // OpenSSL's and pkijs's errors have no common class; whatever they cannot read is no certificate.

@@ -134,6 +134,7 @@ export class EndpointFixture {
         sealingKeys: PROVISIONING_KEYS,
         trust: serverKeys,
         wallMs,
+        logger,
       }),
       associations: this.state.associations,
       sealing: deriveAssociationSealing(PROVISIONING_KEYS),

@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 import { isP256 } from "@ferry/dtls";
 import { type DeviceCertificate, parseCertificate } from "./certificate.ts";
+import { oneLine } from "./certificate-path.ts";
 import { KeyFileError } from "./errors.ts";
 import { RevocationList } from "./revocation-list.ts";
 
@@ -68,7 +69,7 @@ export function parseTrustAnchors(bytes: Buffer): readonly DeviceCertificate[] {
   const leaf = anchors.find(({ isCa }) => !isCa);
   if (leaf !== undefined) {
     throw new KeyFileError(
-      `holds a certificate that may not sign others (${leaf.x509.subject.replaceAll("\n", ", ")}): a single device's is declared with the device, as x509.certificate`,
+      `holds a certificate that may not sign others (${oneLine(leaf.x509.subject)}): a single device's is declared with the device, as x509.certificate`,
     );
   }
   return anchors;

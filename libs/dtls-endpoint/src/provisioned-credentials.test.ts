@@ -14,7 +14,7 @@ import {
 import { MemoryProvisioningStore } from "@ferry/state/memory";
 import { beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 import type { DeviceCertificate } from "./certificate.ts";
-import { type Issued, issue, issueCa, NOW_MS } from "./certificate-fixture.ts";
+import { alter, type Issued, issue, issueCa, NOW_MS, noName } from "./certificate-fixture.ts";
 import { parsePrincipal } from "./principal.ts";
 import { ProvisionedCredentials } from "./provisioned-credentials.ts";
 
@@ -31,6 +31,7 @@ let trusted: DeviceCertificate[];
 let revoked: Set<string>;
 let credentials: ProvisionedCredentials;
 let offset: number;
+let errors: unknown[];
 
 beforeAll(async () => {
   acmeCa = await issueCa("Acme CA");
@@ -43,6 +44,7 @@ beforeEach(() => {
   trusted = [];
   revoked = new Set();
   offset = 0;
+  errors = [];
   credentials = new ProvisionedCredentials({
     inForce: new CredentialsInForce(store, catalogue),
     sealingKeys: KEYS,
@@ -54,6 +56,7 @@ beforeEach(() => {
       hasRevoked: (key) => revoked.has(key),
     },
     wallMs: () => NOW_MS,
+    logger: { error: (...facts: unknown[]) => void errors.push(facts) },
   });
 });
 
@@ -278,9 +281,52 @@ describe("what a device shows", () => {
   it.each<[string, () => Promise<Uint8Array[]>, RegExp]>([
     ["nothing", async () => [], /^42: what the device sent is not an X\.509 certificate/],
     ["bytes", async () => [randomBytes(200)], /^42: /],
+    [
+      "a certificate whose issuer has no name",
+      async () => {
+        const device = await issue("meter-1");
+        return [await alter(device, { issuer: noName() }, device)];
+      },
+      /^42: what the device sent is not an X\.509 certificate/,
+    ],
     ["a certificate with bytes behind it", async () => [Buffer.concat([acmeCa.der, Buffer.alloc(1)])], /^42: /],
   ])("that is %s is refused", async (_, chain, expected) => {
     expect(outcome(await credentials.certificate(await chain()))).toMatch(expected);
+  });
+
+  it("has its name in the alternatives alone, as RFC 5280 allows, and is told of without a name when it is revoked", async () => {
+    await declare("meter-1", [{ x509: { ca: acmeCa.der } }]);
+    const named = await issue("x", { by: acmeCa, dnsNames: ["meter-1"] });
+    const der = await alter(named, { subject: noName() }, acmeCa);
+    expect(outcome(await credentials.certificate([der]))).toBe("X509 default/meter-1");
+    revoked.add(named.parsed.revocationKey);
+    expect(outcome(await credentials.certificate([der]))).toMatch(/^44: the certificate \(no name\) \(serial /);
+  });
+
+  it("may have a CA without a name beside it, which stands for nobody", async () => {
+    await declare("meter-1", [{ x509: { ca: acmeCa.der } }]);
+    const device = await issue("meter-1", { by: acmeCa });
+    const nameless = await alter(acmeCa, { subject: noName() }, acmeCa);
+    expect(outcome(await credentials.certificate([device.der, nameless]))).toBe("X509 default/meter-1");
+    expect(outcome(await credentials.certificate([nameless, nameless]))).toMatch(/^49: /);
+    expect(errors).toEqual([]);
+  });
+
+  it("and makes us stumble ends its handshake, and no more: the log tells of it once a minute", async () => {
+    const stumbling = new ProvisionedCredentials({
+      inForce: {
+        byIdentity: async () => {
+          throw new TypeError("not foreseen");
+        },
+      } as unknown as CredentialsInForce, // What nobody foresees has no fixture.
+      sealingKeys: undefined,
+      trust: { trustAnchors: [], isRevoked: () => false, hasRevoked: () => false },
+      wallMs: () => NOW_MS,
+      logger: { error: (...facts: unknown[]) => void errors.push(facts) },
+    });
+    expect(outcome(await stumbling.rawPublicKey(spki(acmeCa)))).toMatch(/^42: .* cannot be judged/);
+    expect(outcome(await stumbling.certificate([acmeCa.der]))).toMatch(/^42: .* cannot be judged/);
+    expect(errors).toHaveLength(1);
   });
 
   it("beside its own certificate and cannot be read is passed over", async () => {

@@ -10,7 +10,8 @@ import {
   type SealingKeys,
   unsealSecret,
 } from "@ferry/provisioning";
-import type { DeviceRef } from "@ferry/state";
+import type { Logger } from "@ferry/runtime";
+import { type DeviceRef, StateUnavailableError } from "@ferry/state";
 import { type DeviceCertificate, parseCertificate } from "./certificate.ts";
 import {
   findPath,
@@ -32,7 +33,11 @@ export interface ProvisionedCredentialsParts {
   readonly sealingKeys: SealingKeys | undefined;
   readonly trust: Pick<ServerKeys, "trustAnchors" | "isRevoked" | "hasRevoked">;
   readonly wallMs: () => number;
+  readonly logger: Pick<Logger, "error">;
 }
+
+/** What a peer makes us stumble over is told of at most this often, ms: it can do so with each datagram. */
+const FAULT_LOG_MS = 60_000;
 
 type Refused = Extract<Answer, { type: "refused" }>;
 type X509Credential = Extract<DeviceCredential, { type: "x509" }>;
@@ -40,6 +45,7 @@ type X509Credential = Extract<DeviceCredential, { type: "x509" }>;
 /** Who holds a credential, by what is provisioned. */
 export class ProvisionedCredentials implements DeviceCredentials {
   readonly #parts: ProvisionedCredentialsParts;
+  #faultsToldUntilMs = 0;
 
   constructor(parts: ProvisionedCredentialsParts) {
     this.#parts = parts;
@@ -57,7 +63,37 @@ export class ProvisionedCredentials implements DeviceCredentials {
     return { type: "psk", key, principal: principalOf("PSK", holder.device, pskGeneration(key)) };
   }
 
-  async rawPublicKey(publicKey: Uint8Array): Promise<Answer> {
+  rawPublicKey(publicKey: Uint8Array): Promise<Answer> {
+    return this.#tolerant(() => this.#rawPublicKey(publicKey));
+  }
+
+  certificate(chain: readonly Uint8Array[]): Promise<Answer> {
+    return this.#tolerant(() => this.#certificate(chain));
+  }
+
+  /** OpenSSL and pkijs meet bytes of strangers here: whatever they do not foresee must end a handshake, never the process. */
+  async #tolerant(judge: () => Promise<Answer>): Promise<Answer> {
+    try {
+      return await judge();
+    } catch (error) {
+      if (error instanceof StateUnavailableError || error instanceof SealingError) throw error;
+      this.#tell(error);
+      return refused(ALERT.BAD_CERTIFICATE, "the certificate or key cannot be judged: the log has an error about it");
+    }
+  }
+
+  #tell(error: unknown): void {
+    const { logger, wallMs } = this.#parts;
+    const nowMs = wallMs();
+    if (nowMs < this.#faultsToldUntilMs) return;
+    this.#faultsToldUntilMs = nowMs + FAULT_LOG_MS;
+    logger.error(
+      { err: error },
+      "A certificate or key of a peer could not be judged: report this as a defect of Ferry",
+    );
+  }
+
+  async #rawPublicKey(publicKey: Uint8Array): Promise<Answer> {
     const holder = await this.#parts.inForce.byIdentity(publicKeyIdentity(publicKey));
     const isTheirs = holder?.credentials.some(
       (one) => one.type === "rawPublicKey" && isEqual(one.publicKey, publicKey),
@@ -67,7 +103,7 @@ export class ProvisionedCredentials implements DeviceCredentials {
     return { type: "principal", principal: principalOf("RPK", holder.device, publicGeneration(publicKey)) };
   }
 
-  async certificate([own, ...others]: readonly Uint8Array[]): Promise<Answer> {
+  async #certificate([own, ...others]: readonly Uint8Array[]): Promise<Answer> {
     const leaf = own && parseCertificate(own);
     if (own === undefined || leaf === undefined)
       return refused(ALERT.BAD_CERTIFICATE, "what the device sent is not an X.509 certificate, DER");

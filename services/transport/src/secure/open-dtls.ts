@@ -69,6 +69,7 @@ export const openDtlsListener: OpenDtls = async ({
     sealingKeys: keys.provisioning,
     trust: serverKeys,
     wallMs: clock.wallMs,
+    logger,
   });
   return await openDtlsEndpoint({
     ...parts,
