@@ -15,6 +15,11 @@ const CA = Buffer.from(
   "MIIBfDCCASOgAwIBAgIUSstEDUDUSp50qLIOFPyAe9b0sZ0wCgYIKoZIzj0EAwIwEzERMA8GA1UEAwwIRmxlZXQgQ0EwIBcNMjYxMTIzMTY0NzM4WhgPMjEyNjEwMzAxNjQ3MzhaMBMxETAPBgNVBAMMCEZsZWV0IENBMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAECs7e68sG33lXJBkmVxvpDGtterZmHp1UesRgVUVciEZWmc6Ple7CXoLNOP5oYGXWxi7K95OyCcIGMa4Z4UpNtaNTMFEwHQYDVR0OBBYEFEvjIEPvONxa65MLFNc+pAS7qXrFMB8GA1UdIwQYMBaAFEvjIEPvONxa65MLFNc+pAS7qXrFMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDRwAwRAIgPPf3XwVBkanHvBlXEhBaDPIZ4mBV2fPPeqnNyyVMl3QCIDpqotWsnwk9hWP5pxxK1nPNvz51TA9Cw9/qO/sATHlf",
   "base64",
 );
+/** Another one, "Other CA". */
+const OTHER_CA = Buffer.from(
+  "MIIBfTCCASOgAwIBAgIUCBV8zYlH98yIMFES5vkXEbCN9mwwCgYIKoZIzj0EAwIwEzERMA8GA1UEAwwIT3RoZXIgQ0EwIBcNMjYxMTIzMTgxMTAzWhgPMjEyNjEwMzAxODExMDNaMBMxETAPBgNVBAMMCE90aGVyIENBMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE/MwEGTUnuZvUD3fcvpqU3zndxZ4NXCuBKB15SGzx0o1OecuUTaBUi2HH1YV9+TvPWfCfrb4ZW/bmU3ZWvoYPmaNTMFEwHQYDVR0OBBYEFHgDcvg8gJNryew6LpITDgRknnywMB8GA1UdIwQYMBaAFHgDcvg8gJNryew6LpITDgRknnywMA8GA1UdEwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIgXCeE+beec84NE3WdfNjlJFE8Y9Jo57a4gVgG5iyUKNQCIQC0dh6knkLObNaFzCkLfaDsdfgTQ4E+ikodVZDpvUqlVg==",
+  "base64",
+);
 const ISSUER = new X509Certificate(CA).subject;
 const X509: Credential = { x509: { ca: CA } };
 const TRUSTED: Credential = { x509: {} };
@@ -116,6 +121,13 @@ describe("a name in a certificate", () => {
     expect(await tenantsOf("meter-2")).toEqual([]);
     expect(await tenantsOf("meter-1", ["CN=Another CA"])).toEqual([]);
     expect(await tenantsOf("pump-7", ["CN=fleet  ca"])).toEqual(["acme"]);
+  });
+
+  it("is found by the CA that is in force for its fleet, where a declaration with another one was rejected", async () => {
+    await declare("pump-*", [X509], { tenant: "acme" });
+    await declare("pump-*", [{ x509: { ca: OTHER_CA } }], { tenant: "acme", inForce: false });
+    expect(await tenantsOf("pump-7")).toEqual(["acme"]);
+    expect(await tenantsOf("pump-7", [new X509Certificate(OTHER_CA).subject])).toEqual([]);
   });
 
   it("whose exact device says otherwise is not its fleet's", async () => {

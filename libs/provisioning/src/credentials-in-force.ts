@@ -1,7 +1,6 @@
-import { X509Certificate } from "node:crypto";
 import type { CredentialIdentity, DeviceRef, ProvisioningStore, StoredRecord } from "@ferry/state";
 import type { Catalogue } from "./catalogue.ts";
-import { type DeviceCredential, type DeviceDeclaration, patternPrefix } from "./device-declaration.ts";
+import { type DeviceCredential, patternPrefix } from "./device-declaration.ts";
 import { certificateNameIdentity } from "./device-identities.ts";
 import { DEFAULT_TENANT } from "./document.ts";
 import { parseStoredRecord } from "./parse-stored-record.ts";
@@ -22,8 +21,6 @@ type X509Credential = Extract<DeviceCredential, { type: "x509" }>;
 export class CredentialsInForce {
   readonly #store: ProvisioningStore;
   readonly #catalogue: Pick<Catalogue, "fleetOf" | "patternsOf">;
-  /** Names of the CAs of a pattern; undefined for those that the deployment trusts. */
-  readonly #issuers = new WeakMap<DeviceDeclaration, readonly (string | undefined)[]>();
 
   constructor(store: ProvisioningStore, catalogue: Pick<Catalogue, "fleetOf" | "patternsOf">) {
     this.#store = store;
@@ -55,17 +52,11 @@ export class CredentialsInForce {
    */
   async byCertificateName(name: string, issuers: readonly string[]): Promise<readonly CredentialHolder[]> {
     if (name === "" || name.includes("*")) return [];
-    const identities = issuers.map((issuer) => certificateNameIdentity(issuer, name));
-    const exact = await Promise.all(identities.map((identity) => this.#store.deviceByIdentity(identity)));
-    const known = new Set(issuers.map(nameOf));
-    const fleets = this.#catalogue
-      .patternsOf(name)
-      .filter((pattern) => this.#issuersOf(pattern).some((issuer) => issuer !== undefined && known.has(issuer)));
-    const tenants = new Set([
-      DEFAULT_TENANT,
-      ...exact.flatMap((record) => (record === undefined ? [] : [record.tenant])),
-      ...fleets.map(({ tenant }) => tenant),
-    ]);
+    const names = [name, ...new Set(this.#catalogue.patternsOf(name).map(({ endpoint }) => endpoint))];
+    const identities = names.flatMap((text) => issuers.map((issuer) => certificateNameIdentity(issuer, text)));
+    // A pattern's CAs are asked of the store too: what the topic says of them may have been rejected.
+    const declared = await Promise.all(identities.map((identity) => this.#store.deviceByIdentity(identity)));
+    const tenants = new Set([DEFAULT_TENANT, ...declared.flatMap((record) => record?.tenant ?? [])]);
     const holders = await Promise.all(
       [...tenants].map(async (tenant) => {
         const device = { tenant, endpoint: name };
@@ -74,22 +65,6 @@ export class CredentialsInForce {
     );
     return holders.filter(({ credentials }) => credentials.length > 0);
   }
-
-  #issuersOf(pattern: DeviceDeclaration): readonly (string | undefined)[] {
-    const known = this.#issuers.get(pattern);
-    if (known !== undefined) return known;
-    const issuers = pattern.credentials
-      .filter(isX509)
-      .map(({ ca }) => (ca === undefined ? undefined : nameOf(new X509Certificate(ca).subject)));
-    this.#issuers.set(pattern, issuers);
-    return issuers;
-  }
-}
-
-/** A name as it is compared. */
-function nameOf(distinguishedName: string): string {
-  const identity = certificateNameIdentity(distinguishedName, "");
-  return identity.issuerSha256Hex;
 }
 
 function isX509(credential: DeviceCredential): credential is X509Credential {
