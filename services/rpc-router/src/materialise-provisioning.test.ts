@@ -161,6 +161,21 @@ describe("a record that is not valid", () => {
     ]);
   });
 
+  it("is one over which the router itself stumbles, and the next is taken", async () => {
+    const broken: SealingKeys = {
+      current: "",
+      get byId(): never {
+        throw new TypeError("not foreseen");
+      },
+    };
+    materialise(broken);
+    expect(await publish(PROFILE, device("meter-1", [psk("one")]), device("meter-2"))).toEqual([
+      "meter applied",
+      "meter-1 rejected: : cannot be judged: a defect of Ferry, of which the rpc-router's log tells more",
+      "meter-2 applied",
+    ]);
+  });
+
   it("is a dead letter when its key says nothing", async () => {
     materialise();
     await fixture.ports.sender.publish({ topic: TOPICS.provisioning.name, key: "nonsense", value: Uint8Array.of(1) });

@@ -43,14 +43,11 @@ export class ReadModel {
    */
   async put(
     ref: RecordRef,
-    { key, headers, offset }: IncomingRecord,
+    incoming: IncomingRecord,
     value: Uint8Array,
     { requireProfile }: { readonly requireProfile: boolean },
   ): Promise<void> {
-    const contentType = headers[CONTENT_TYPE_HEADER];
-    const record = parseProvisioningRecord(key ?? "", value, contentType);
-    const sealed = sealForStore(record, decodeProvisioningRecord(value, contentType), this.#sealingKeys);
-    const stored = { ...ref, value: lwm2m.v1.ProvisioningRecord.encode(sealed).finish(), offset };
+    const { record, stored } = this.#read(ref, incoming, value);
     switch (record.kind) {
       case "model":
       case "profile":
@@ -77,6 +74,28 @@ export class ReadModel {
     await this.#ports.provisioning.remove(ref);
     if (ref.kind === "device") await this.#endRegistrations(ref, "the device was deleted");
     if (held !== undefined) await this.#changeGenerated(ref, held, undefined);
+  }
+
+  /** Whoever may publish decides these bytes, and they come again at each start: what nobody foresaw of them is rejected too, and told of as ours. */
+  #read(
+    ref: RecordRef,
+    { key, headers, offset }: IncomingRecord,
+    value: Uint8Array,
+  ): { readonly record: ProvisionedRecord; readonly stored: StoredRecord } {
+    try {
+      const contentType = headers[CONTENT_TYPE_HEADER];
+      const record = parseProvisioningRecord(key ?? "", value, contentType);
+      // Keys and certificates are read by this: where that fails, the record must not be in force.
+      if (record.kind === "device") deviceIdentities(record.device, undefined);
+      const sealed = sealForStore(record, decodeProvisioningRecord(value, contentType), this.#sealingKeys);
+      return { record, stored: { ...ref, value: lwm2m.v1.ProvisioningRecord.encode(sealed).finish(), offset } };
+    } catch (error) {
+      if (error instanceof ProvisioningError) throw error;
+      this.#ports.logger.error({ ...ref, offset, err: error }, "A provisioning record could not be judged: a defect");
+      throw new ProvisioningError("", "cannot be judged: a defect of Ferry, of which the rpc-router's log tells more", {
+        cause: error,
+      });
+    }
   }
 
   async #held({ tenant, id }: RecordRef): Promise<Held> {
