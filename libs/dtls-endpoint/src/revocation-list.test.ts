@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { beforeAll, describe, expect, it } from "@jest/globals";
 import { Integer } from "asn1js";
 import fc from "fast-check";
@@ -69,6 +69,16 @@ describe("a revocation list", () => {
     const list = RevocationList.parse(await listOf(impostor, [revoked]));
     expect(list.isRevoked(revoked.parsed, ca.parsed)).toBe(false);
   });
+
+  it.each(["ed25519", "ed448", "x25519"] as const)(
+    "is not of a CA of its name with a key of another kind: %s",
+    async (kind) => {
+      const list = RevocationList.parse(await listOf(ca, [revoked]));
+      const { privateKey } = generateKeyPairSync(kind as "ed25519");
+      const stranger = await issueCa("Fleet CA", { by: ca, privateKey });
+      expect(list.isRevoked(revoked.parsed, stranger.parsed)).toBe(false);
+    },
+  );
 
   it("that is a part, or none, is refused with the reason", async () => {
     const delta = await listOf(ca, [revoked], true);

@@ -1,4 +1,4 @@
-import { verify } from "node:crypto";
+import { type KeyObject, verify } from "node:crypto";
 import { CertificateRevocationList } from "pkijs";
 import { type DeviceCertificate, distinguishedName, revocationKey } from "./certificate.ts";
 import { KeyFileError } from "./errors.ts";
@@ -68,10 +68,19 @@ export class RevocationList {
     if (subject !== this.#issuer) return false;
     const known = this.#verified.get(x509.fingerprint256);
     if (known !== undefined) return known;
-    const { hash, bytes, signature } = this.#signed;
-    const isSigned = verify(hash, bytes, publicKey, signature);
+    const isSigned = this.#isSignedBy(publicKey);
     if (this.#verified.size < MAX_VERIFIED) this.#verified.set(x509.fingerprint256, isSigned);
     return isSigned;
+  }
+
+  #isSignedBy(publicKey: KeyObject): boolean {
+    const { hash, bytes, signature } = this.#signed;
+    try {
+      return verify(hash, bytes, publicKey, signature);
+    } catch {
+      // A stranger may show a CA of this name with any kind of key: one that does not go with the hash, as Ed25519, did not sign.
+      return false;
+    }
   }
 }
 
