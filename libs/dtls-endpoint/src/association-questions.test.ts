@@ -1,5 +1,14 @@
+import { StateUnavailableError } from "@ferry/state";
 import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
-import { EndpointFixture, PSK_KEY, pskCredential, type TestNode, until } from "./endpoint-fixture.ts";
+import {
+  countOf,
+  EndpointFixture,
+  PSK_KEY,
+  pskCredential,
+  type TestClient,
+  type TestNode,
+  until,
+} from "./endpoint-fixture.ts";
 
 const DEVICE = { tenant: "default", endpoint: "meter-1" };
 const PSK = { psk: { identity: "meter-1-psk", key: { plain: PSK_KEY } } };
@@ -72,5 +81,79 @@ describe("a credential that is withdrawn", () => {
     await until(() => two.told.includes("closed closed"));
     expect(two.endpoint.size).toBe(0);
     await until(async () => (await stored()) === undefined);
+  });
+});
+
+describe("an association of a living node", () => {
+  /** A record that the node has received, as somebody on the way has seen it. */
+  async function captured(client: TestClient, node: TestNode): Promise<Uint8Array> {
+    client.sent.length = 0;
+    await client.ask("captured");
+    await client.ask("newer");
+    const [record] = client.sent;
+    expect(node.received.map(({ text }) => text)).toEqual(["captured", "newer"]);
+    return record ?? new Uint8Array(0);
+  }
+
+  it("stays there when a captured record is sent to another one, wherever from: the store does not even hear of it", async () => {
+    const [one, two] = [await fixture.node(1), await fixture.node(2)];
+    const client = await fixture.client(one, pskCredential("meter-1-psk"));
+    await client.connect();
+    const record = await captured(client, one);
+    const before = await stored();
+    await fixture.sendFromElsewhere(two, record);
+    await until(async () => (await countOf(two, 'dropped_total{reason="replay"}')) === 1);
+    expect(await countOf(two, 'take_overs_total{owner="kept"}')).toBe(1);
+    expect([one.endpoint.size, two.endpoint.size, two.told]).toEqual([1, 0, []]);
+    expect(await stored()).toMatchObject({ owner: one.node, stamp: before?.stamp });
+    expect(await client.ask("still here")).toBe("echo still here");
+  });
+
+  it("goes with its device all the same while captured records are sent to the other one", async () => {
+    const [one, two] = [await fixture.node(1), await fixture.node(2)];
+    const client = await fixture.client(one, pskCredential("meter-1-psk"));
+    await client.connect();
+    const record = await captured(client, one);
+    client.moveTo(two);
+    void fixture.sendFromElsewhere(two, record);
+    expect(await client.ask("moved")).toBe("echo moved");
+    expect(await stored()).toMatchObject({ owner: two.node });
+    expect(two.endpoint.peer(two.endpoint.byDevice(DEVICE) ?? "")?.provisional).toBe(false);
+  });
+
+  it("that a third one claims meanwhile comes from there, with all that it has received", async () => {
+    const [one, two, three] = [await fixture.node(1), await fixture.node(2), await fixture.node(3)];
+    const client = await fixture.client(one, pskCredential("meter-1-psk"));
+    await client.connect();
+    const { associations } = fixture.state;
+    const claim = associations.claim.bind(associations);
+    const twice = jest.spyOn(associations, "claim").mockImplementationOnce(async (request) => {
+      client.moveTo(three);
+      await client.ask("to the third");
+      return await claim(request);
+    });
+    client.moveTo(two);
+    client.send("to the second");
+    await until(() => two.told.includes("takenOver"));
+    expect(twice).toHaveBeenCalledTimes(2);
+    expect([one, two, three].map(({ endpoint }) => endpoint.size)).toEqual([0, 1, 0]);
+    expect(two.endpoint.peer(two.endpoint.byDevice(DEVICE) ?? "")?.provisional).toBe(false);
+    expect(await stored()).toMatchObject({ owner: two.node });
+    client.moveTo(two);
+    expect(await client.ask("again")).toBe("echo again");
+  });
+
+  it("is found by the next record when it was released for a claim that failed", async () => {
+    const [one, two] = [await fixture.node(1), await fixture.node(2)];
+    const client = await fixture.client(one, pskCredential("meter-1-psk"));
+    await client.connect();
+    const away = new StateUnavailableError("the store is away");
+    jest.spyOn(fixture.state.associations, "claim").mockRejectedValueOnce(away);
+    client.moveTo(two);
+    client.send("lost");
+    await until(async () => (await countOf(two, 'dropped_total{reason="unknownAssociation"}')) === 1);
+    expect([one.endpoint.size, two.endpoint.size]).toEqual([0, 0]);
+    expect(await client.ask("found")).toBe("echo found");
+    expect(await stored()).toMatchObject({ owner: two.node });
   });
 });

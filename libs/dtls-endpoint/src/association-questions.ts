@@ -107,11 +107,12 @@ export class AssociationQuestions {
   }
 
   /**
-   * Gives the association to this node. The node before, where it lives, tells how far it had received and forgets the association; what a dead one had received
-   * is known only roughly, and then its address is provisional (architecture, §6).
+   * Gives the association to this node. The node that has it, where it lives, is asked first: it keeps what it has newer records of, or forgets it and tells
+   * how far it had received. What a dead one had received is known only roughly, and then the address is provisional (docs/architecture.md). Should the claim
+   * then fail, nobody has the association, and the next record finds it in the store.
    */
-  async #claim({ association: id, principal }: Asked<"claim">): Promise<Answer> {
-    const { associations, credentials, node, settings, wallMs, metrics } = this.#parts;
+  async #claim({ association: id, principal, sequence }: Asked<"claim">): Promise<Answer> {
+    const { associations, credentials, askOwner, node, settings, wallMs, metrics } = this.#parts;
     const device = deviceOf(principal);
     if (device === undefined) return NONE;
     const association = { device, id };
@@ -120,18 +121,29 @@ export class AssociationQuestions {
       await associations.remove(association);
       return NONE;
     }
+    const current = await associations.get(device);
+    if (current?.id !== id) return NONE;
+    const asked = this.#isOwn(current.owner) ? undefined : await askOwner(current.owner, association, sequence);
+    if (asked?.type === "kept") {
+      metrics.dtlsTakeOvers.with({ owner: "kept" }).inc();
+      return isMark(asked.mark) ? asked : NONE;
+    }
     const isExact = this.#parts.takeExact(id);
     const claimed = await associations.claim({ association, node, ttlMs: settings.lifetimeMs, nowMs: wallMs() });
     if (claimed.type === "gone") return NONE;
     const { stamp, from, ceiling, previous } = claimed;
     const grant = { stamp, slot: node.slot, from, ceiling };
-    const { owner } = previous;
-    if (owner.slot === node.slot && owner.bootId === node.bootId)
-      return { type: "claimed", grant, mark: isExact ? previous.mark : undefined };
-    const told = await this.#parts.askOwner(owner, association);
-    const mark = told !== undefined && isMark(told) ? told : undefined;
+    if (this.#isOwn(previous.owner)) return { type: "claimed", grant, mark: isExact ? previous.mark : undefined };
+    // Somebody may have claimed it meanwhile, and received more than who was asked; the store has decided that it is ours.
+    const told = previous.stamp === current.stamp ? asked : await askOwner(previous.owner, association, undefined);
+    const mark = told !== undefined && isMark(told.mark) ? told.mark : undefined;
     metrics.dtlsTakeOvers.with({ owner: mark === undefined ? "dead" : "alive" }).inc();
     return { type: "claimed", grant, mark };
+  }
+
+  #isOwn({ slot, bootId }: NodeRef): boolean {
+    const { node } = this.#parts;
+    return slot === node.slot && bootId === node.bootId;
   }
 
   /** A store that was emptied gets back what this node has, and is asked once more. */

@@ -61,6 +61,13 @@ export interface DtlsHandlers {
   refused(handshake: RefusedHandshake): void;
 }
 
+/** What the node that has an association says to one that would have it, and how far it has received. */
+export type OwnerAnswer =
+  /** It has forgotten the association. */
+  | { readonly type: "released"; readonly mark: ReceiveMark }
+  /** It goes on: it has received the record that the other one shows, or a newer one. */
+  | { readonly type: "kept"; readonly mark: ReceiveMark };
+
 /** What an endpoint works with. */
 export interface DtlsEndpointParts {
   readonly settings: DtlsSettings;
@@ -76,10 +83,14 @@ export interface DtlsEndpointParts {
    */
   readonly mayServe: () => boolean;
   /**
-   * Asks the node that had an association for its exact mark, upon which it forgets the association (its `release`). Answers within 200 ms; undefined when that
-   * node is dead or says nothing.
+   * Asks the node that has an association for it (its `release`), for a record with this sequence number. Answers within 200 ms; undefined when that node is
+   * dead, says nothing, or has forgotten the association.
    */
-  readonly askOwner: (owner: NodeRef, association: AssociationRef) => Promise<ReceiveMark | undefined>;
+  readonly askOwner: (
+    owner: NodeRef,
+    association: AssociationRef,
+    sequence: number | undefined,
+  ) => Promise<OwnerAnswer | undefined>;
   readonly on: DtlsHandlers;
   readonly metrics: DtlsMetrics;
   readonly logger: Logger;
@@ -99,8 +110,11 @@ export interface DtlsEndpoint {
   peer(peer: PeerKey): DtlsPeer | undefined;
   /** The association of a device that is in memory here. */
   byDevice(device: DeviceRef): PeerKey | undefined;
-  /** Another node claims the association: forgets it silently, without `closed`, and tells how far it was received; undefined when it is not here. */
-  release(association: AssociationRef): ReceiveMark | undefined;
+  /**
+   * Another node would have the association: forgets it silently, without `closed`, unless the record that the other one shows was received here, or a newer
+   * one. Without a `sequence` it is the other's already. Undefined when it is not here.
+   */
+  release(association: AssociationRef, sequence: number | undefined): OwnerAnswer | undefined;
   /** Ends a device's association, here and in the store, with an alert, so that the device makes a new one. */
   close(device: DeviceRef, alert: "accessDenied" | "closeNotify"): void;
   /** What is provisioned for the device changed: ends its association unless its credential is still the one that it was made with. */

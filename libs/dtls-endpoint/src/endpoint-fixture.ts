@@ -7,7 +7,6 @@ import {
   type DtlsClientOptions,
   type DtlsClientOutput,
   type Established,
-  type ReceiveMark,
   secretKey,
 } from "@ferry/dtls";
 import { lwm2m, provisioningKey } from "@ferry/proto";
@@ -33,7 +32,7 @@ import {
 import type { AssociationRef, NodeRef } from "@ferry/state";
 import { type MemoryState, memoryState } from "@ferry/state/memory";
 import { deriveAssociationSealing } from "./association-sealing.ts";
-import type { DtlsCloseReason, DtlsEndpoint, RefusedHandshake } from "./dtls-endpoint.ts";
+import type { DtlsCloseReason, DtlsEndpoint, OwnerAnswer, RefusedHandshake } from "./dtls-endpoint.ts";
 import { DTLS_METRICS } from "./metrics.ts";
 import { openDtlsEndpoint } from "./open-dtls-endpoint.ts";
 import { ProvisionedCredentials } from "./provisioned-credentials.ts";
@@ -141,7 +140,7 @@ export class EndpointFixture {
       serverKeys,
       node,
       mayServe: () => test.serving,
-      askOwner: async (owner, association) => this.#ask(owner, association),
+      askOwner: async (owner, association, sequence) => this.#ask(owner, association, sequence),
       on: {
         datagram: (bytes, peer) => {
           const text = Buffer.from(bytes).toString();
@@ -166,9 +165,9 @@ export class EndpointFixture {
   }
 
   /** As a node command does it: a living node tells and forgets, a dead one says nothing. */
-  #ask({ bootId }: NodeRef, association: AssociationRef): ReceiveMark | undefined {
+  #ask({ bootId }: NodeRef, association: AssociationRef, sequence: number | undefined): OwnerAnswer | undefined {
     const owner = this.nodes.find(({ node, alive }) => alive && node.bootId === bootId);
-    return owner?.endpoint.release(association);
+    return owner?.endpoint.release(association, sequence);
   }
 
   async client(
@@ -185,6 +184,13 @@ export class EndpointFixture {
     });
     this.clients.push(client);
     return client;
+  }
+
+  /** What somebody on the way sends from an address of his own. */
+  async sendFromElsewhere(server: TestNode, bytes: Uint8Array): Promise<void> {
+    const socket = await openSocket(() => {});
+    socket.send(bytes, `127.0.0.1:${server.endpoint.port}`);
+    await socket.close();
   }
 
   /** Records of a Connection ID that nobody has given out: hex of 8 bytes. */
@@ -206,6 +212,8 @@ export class EndpointFixture {
 /** A device's side, on a socket of its own. */
 export class TestClient {
   readonly outcomes: DtlsClientOutput[] = [];
+  /** Its datagrams. */
+  readonly sent: Uint8Array[] = [];
   readonly #driver: MachineDriver<DtlsClientInput>;
   #socket: UdpSocket;
   #server: string;
@@ -214,8 +222,12 @@ export class TestClient {
     this.#socket = socket;
     this.#server = `127.0.0.1:${port}`;
     this.#driver = driveMachine(new DtlsClient(options), (output) => {
-      if (output.type === "send") this.#socket.send(output.bytes, this.#server);
-      else this.outcomes.push(output);
+      if (output.type !== "send") {
+        this.outcomes.push(output);
+        return;
+      }
+      this.sent.push(Uint8Array.from(output.bytes));
+      this.#socket.send(output.bytes, this.#server);
     });
   }
 

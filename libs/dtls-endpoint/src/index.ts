@@ -7,6 +7,7 @@ export type {
   DtlsEndpointParts,
   DtlsHandlers,
   DtlsPeer,
+  OwnerAnswer,
   RefusedHandshake,
 } from "./dtls-endpoint.ts";
 export { KeyFileError } from "./errors.ts";

@@ -66,8 +66,8 @@ export const DTLS_METRICS = {
   dtlsTakeOvers: {
     type: "counter",
     name: "lwm2m_dtls_take_overs_total",
-    help: "DTLS associations taken over from another node, by whether that node was alive.",
-    labels: { owner: ["alive", "dead"] },
+    help: "DTLS associations taken over from another node, by whether that node was alive; `kept`: it was, and had received that record or a newer one.",
+    labels: { owner: ["alive", "dead", "kept"] },
   },
   dtlsMoves: {
     type: "counter",

@@ -30,7 +30,7 @@ import { type AssociationRef, type DeviceRef, StateUnavailableError } from "@fer
 import { AssociationQuestions } from "./association-questions.ts";
 import { sealAssociation } from "./association-record.ts";
 import { Computations } from "./computations.ts";
-import type { DtlsCloseReason, DtlsEndpoint, DtlsEndpointParts, DtlsPeer } from "./dtls-endpoint.ts";
+import type { DtlsCloseReason, DtlsEndpoint, DtlsEndpointParts, DtlsPeer, OwnerAnswer } from "./dtls-endpoint.ts";
 import { LookupGuard } from "./lookup-guard.ts";
 import { parsePrincipal } from "./principal.ts";
 import { RefusalMemory } from "./refusal-memory.ts";
@@ -174,12 +174,14 @@ class Endpoint implements DtlsEndpoint {
     return id === undefined ? undefined : PREFIX + id;
   }
 
-  release({ device, id }: AssociationRef): ReceiveMark | undefined {
+  release({ device, id }: AssociationRef, sequence: number | undefined): OwnerAnswer | undefined {
     const held = this.#held.get(id);
     const mark = this.#server.snapshot(id)?.association.mark;
     if (held === undefined || mark === undefined || !isSame(held.device, device)) return undefined;
+    // A captured record proves that its device was here, not that it is elsewhere now.
+    if (sequence !== undefined && sequence <= mark.newest && this.#parts.mayServe()) return { type: "kept", mark };
     this.#end(id, undefined);
-    return mark;
+    return { type: "released", mark };
   }
 
   close(device: DeviceRef, alert: "accessDenied" | "closeNotify"): void {

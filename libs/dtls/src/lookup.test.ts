@@ -163,6 +163,37 @@ describe("an association of a living owner", () => {
     expect([talk.takeSent(OTHER_ADDRESS).length, talk.takeSent(peer.address).length]).toEqual([0, 1]);
   });
 
+  it("stays with its owner when that has received what came here, or something newer", () => {
+    const { talk, peer } = elsewhere({ holds: ["claim"] });
+    talk.does({ type: "datagram", address: OTHER_ADDRESS, bytes: peer.data("captured") });
+    expect(talk.asked("claim")).toMatchObject({ sequence: 1 });
+    talk.answer("claim", { type: "kept", mark: markAt(7) });
+    expect(talk.told()).toEqual(["dropped replay"]);
+    expect(talk.server.usage).toEqual(EMPTY_DTLS_SERVER);
+  });
+
+  it("comes with a record that it has not received, whatever was repeated before that", () => {
+    const { talk, peer, sends } = elsewhere({ holds: ["claim"] });
+    for (const text of ["1", "2"]) talk.does({ type: "datagram", address: OTHER_ADDRESS, bytes: peer.data(text) });
+    sends(peer.data("3"));
+    talk.answer("claim", { type: "kept", mark: markAt(2) });
+    expect(talk.asked("claim")).toMatchObject({ sequence: 3 });
+    const grant = { stamp: 2_000_000_000, slot: 2, from: 70_000, ceiling: 71_024 };
+    talk.answer("claim", { type: "claimed", grant, mark: markAt(2) });
+    expect(talk.told()).toEqual(["takenOver", "dropped replay", "dropped replay", "received 3"]);
+  });
+
+  it("is not asked for twice by one record, whatever its owner says", () => {
+    const { talk, peer, sends } = elsewhere({ holds: ["claim"] });
+    sends(peer.data("1"));
+    talk.answer("claim", { type: "kept", mark: { newest: -1, window: new Uint8Array(8) } });
+    expect([talk.told(), talk.askedCount("claim"), talk.server.usage]).toEqual([
+      ["dropped replay"],
+      0,
+      EMPTY_DTLS_SERVER,
+    ]);
+  });
+
   it("is where its owner heard it last", () => {
     const { talk, peer, id, sends } = elsewhere({ holds: ["claim"] });
     sends(peer.data("1"));

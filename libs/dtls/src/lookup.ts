@@ -1,6 +1,6 @@
 import assert from "node:assert";
 import { cidText, LiveAssociation } from "./association.ts";
-import type { Address, AssociationState } from "./association-state.ts";
+import type { Address, AssociationState, ReceiveMark } from "./association-state.ts";
 import { type Context, drop } from "./context.ts";
 import { admit } from "./finish.ts";
 import { type Arrival, Parked } from "./parked.ts";
@@ -41,6 +41,9 @@ export function takeLookupAnswer(context: Context, lookup: Lookup, answer: Answe
       break;
     case "claimed":
       takeClaimed(context, lookup, answer);
+      break;
+    case "kept":
+      takeKept(context, lookup, answer.mark);
       break;
     case "none":
     case "unavailable":
@@ -94,9 +97,13 @@ function takeFound(context: Context, lookup: Lookup, state: AssociationState): v
     receiveParked(context, own, arrivals);
     return;
   }
-  const association = new LiveAssociation(state, context.keys.put(state.suite, state));
+  claim(context, lookup, new LiveAssociation(state, context.keys.put(state.suite, state)));
+}
+
+function claim(context: Context, lookup: Lookup, association: LiveAssociation): void {
   const { client } = context.keys.ready(association);
-  const newer = lookup.parked.arrivals.filter(({ record }) => record.sequence > state.mark.newest);
+  const { newest } = association.window;
+  const newer = lookup.parked.arrivals.filter(({ record }) => record.sequence > newest);
   const trigger = newer.find(({ record }) => client.open(record) !== undefined);
   if (trigger === undefined) {
     for (const arrival of lookup.parked.arrivals) drop(context, newer.includes(arrival) ? "badMac" : "replay");
@@ -106,8 +113,22 @@ function takeFound(context: Context, lookup: Lookup, state: AssociationState): v
   }
   lookup.candidate = { association, trigger };
   const { id, principal } = association;
-  const question = { type: "claim", association: id, principal } as const;
+  const question = { type: "claim", association: id, principal, sequence: trigger.record.sequence } as const;
   lookup.question = context.questions.ask(question, lookup, context.out, context.nowMs);
+}
+
+/**
+ * A living owner has received what came here: somebody repeats records of its. One that is newer than all that it has received may have come meanwhile.
+ */
+function takeKept(context: Context, lookup: Lookup, mark: ReceiveMark): void {
+  const { candidate } = lookup;
+  assert(candidate !== undefined, "what is kept was found");
+  const { association, trigger } = candidate;
+  lookup.candidate = undefined;
+  association.window = ReplayWindow.from(mark);
+  // Whatever the owner says: it is not asked for the same record again.
+  association.window.accept(trigger.record.sequence);
+  claim(context, lookup, association);
 }
 
 /** This node may write. Of a living owner the exact mark came with it, and a record that it had seen is dropped as a replay. */

@@ -10,7 +10,7 @@ const ANSWERS: Readonly<Record<Question["type"], readonly Answer["type"][]>> = {
   session: ["session", "none"],
   store: ["stored", "none"],
   find: ["found", "none"],
-  claim: ["claimed", "none"],
+  claim: ["claimed", "kept", "none"],
   reserve: ["reserved", "none"],
   compute: ["bytes", "verified"],
 };

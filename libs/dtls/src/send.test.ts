@@ -147,7 +147,7 @@ describe("a counter of nonces that is used up", () => {
     expect(Buffer.from(last ?? []).readUIntBE(5, 3)).toBe(2 ** 24 - 1);
     talk.does({ type: "send", association: id, bytes: Buffer.from("waits") });
     expect(peer.receives()).toEqual([]);
-    expect(talk.asked("claim")).toMatchObject({ association: id, principal: "device" });
+    expect(talk.asked("claim")).toMatchObject({ association: id, principal: "device", sequence: undefined });
     const grant = { stamp: 1_900_000_000, slot: 1, from: 2 ** 26 + 65_536, ceiling: 2 ** 26 + 66_560 };
     talk.answer("claim", { type: "claimed", grant, mark: undefined });
     const [record] = peer.receives();

@@ -110,7 +110,8 @@ function askForMore(context: Context, association: LiveAssociation): void {
   if (asked !== undefined || permit === undefined || permit.lacks === "end") return;
   if (permit.lacks === "nonce") {
     association.asked = "claim";
-    context.questions.ask({ type: "claim", association: id, principal }, association, context.out, context.nowMs);
+    const question = { type: "claim", association: id, principal, sequence: undefined } as const;
+    context.questions.ask(question, association, context.out, context.nowMs);
   } else if (permit.isLow) {
     association.asked = "reserve";
     const question = { type: "reserve", association: id, principal, grant: permit.grant } as const;

@@ -33,7 +33,13 @@ export type Question =
   /** An association that this node does not know, by what a record shows. It proves nothing: the record is opened with what comes. */
   | { readonly type: "find"; readonly by: { readonly cid: Uint8Array } | { readonly address: Address } }
   /** A record of the association was opened and is newer than its mark: this node may write from now on. Also asked when a grant's counter is used up. */
-  | { readonly type: "claim"; readonly association: AssociationId; readonly principal: Principal }
+  | {
+      readonly type: "claim";
+      readonly association: AssociationId;
+      readonly principal: Principal;
+      /** Of that record: its owner knows better whether it is newer. Undefined: the association is here already. */
+      readonly sequence: number | undefined;
+    }
   /** More sequence numbers. */
   | {
       readonly type: "reserve";
@@ -78,6 +84,8 @@ export type Answer =
       /** Where a living owner heard it last, if not where the store says. */
       readonly address?: Address;
     }
+  /** A living owner has received that record, or a newer one, and keeps the association: so far it has received. */
+  | { readonly type: "kept"; readonly mark: ReceiveMark }
   | { readonly type: "reserved"; readonly ceiling: number }
   /** A secret, a signature; `undefined` when the operation failed. */
   | { readonly type: "bytes"; readonly bytes: Uint8Array | undefined }

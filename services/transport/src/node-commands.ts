@@ -4,7 +4,7 @@ import { StateUnavailableError, shardOf } from "@ferry/state";
 import type { RpcExecutor } from "./downlink/accept-rpc.ts";
 import { publishStored } from "./lifecycle.ts";
 import type { TransportPorts } from "./ports.ts";
-import { readMark, releaseAssociation } from "./secure/ask-owner.ts";
+import { readOwnerAnswer, releaseAssociation } from "./secure/ask-owner.ts";
 import { recheckDevice } from "./secure/recheck-credentials.ts";
 import { serveWaiting } from "./sleepers.ts";
 
@@ -32,7 +32,8 @@ export function obeyCommand(record: IncomingRecord, rpc: RpcExecutor, ports: Tra
   } else if (command.releaseAssociation) {
     releaseAssociation(command.releaseAssociation, ports);
   } else if (command.associationReleased) {
-    ports.ownerQuestions.answered(command.associationReleased.question ?? 0, readMark(command.associationReleased));
+    const { question } = command.associationReleased;
+    ports.ownerQuestions.answered(question ?? 0, readOwnerAnswer(command.associationReleased));
   } else if (command.workWaits) {
     const device = ports.ownership.byDevice(command.workWaits.tenant ?? "", command.workWaits.endpoint ?? "");
     if (device !== undefined) {
@@ -72,7 +73,7 @@ function forgetAssociation({ tenant, endpoint }: lwm2m.v1.OwnerMoved.$Properties
   const device = { tenant: tenant ?? "", endpoint: endpoint ?? "" };
   const peer = dtls?.byDevice(device);
   const known = peer === undefined ? undefined : dtls?.peer(peer);
-  if (known !== undefined) dtls?.release({ device, id: known.association });
+  if (known !== undefined) dtls?.release({ device, id: known.association }, undefined);
 }
 
 /** A device that is not declared any more, or not so, is not to stay connected. */

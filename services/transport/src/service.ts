@@ -287,7 +287,7 @@ export async function startTransport(
       openSocket,
       node,
       mayServe: () => lease.mayServe(),
-      askOwner: (owner, association) => ownerQuestions.ask(owner, association),
+      askOwner: (owner, association, sequence) => ownerQuestions.ask(owner, association, sequence),
       on: followAssociations(() => ports, later),
       metrics: dtlsMetrics,
       logger,

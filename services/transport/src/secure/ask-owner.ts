@@ -1,4 +1,4 @@
-import type { ReceiveMark } from "@ferry/dtls";
+import type { OwnerAnswer } from "@ferry/dtls-endpoint";
 import { type lwm2m, toSafeNumber } from "@ferry/proto";
 import type { AssociationRef, NodeRef } from "@ferry/state";
 import type { TransportPorts } from "../ports.ts";
@@ -10,11 +10,11 @@ const WORTH_MS = 60_000;
 /** Questions that wait for an answer; beyond it owners count as dead. */
 const MAX_QUESTIONS = 10_000;
 
-/** Asks the nodes that had DTLS associations, by node command, how far they received them; upon which they forget them. */
+/** Asks the nodes that have DTLS associations for them, by node command. */
 export class OwnerQuestions {
   readonly #ports: Pick<TransportPorts, "node" | "records" | "liveSlots" | "clock" | "unpublished">;
   readonly #later: (ms: number, then: () => void) => void;
-  readonly #waiting = new Map<number, (mark: ReceiveMark | undefined) => void>();
+  readonly #waiting = new Map<number, (answer: OwnerAnswer | undefined) => void>();
   #next = 1;
 
   constructor(
@@ -25,14 +25,18 @@ export class OwnerQuestions {
     this.#later = later;
   }
 
-  /** What the owner received; undefined when it is dead, does not answer in time, or has forgotten the association already. */
-  async ask(owner: NodeRef, { device, id }: AssociationRef): Promise<ReceiveMark | undefined> {
+  /** Whether the owner releases the association for a record with this number; undefined when it is dead, does not answer in time, or does not have it any more. */
+  async ask(
+    owner: NodeRef,
+    { device, id }: AssociationRef,
+    sequence: number | undefined,
+  ): Promise<OwnerAnswer | undefined> {
     const { node, records, liveSlots, clock, unpublished } = this.#ports;
     if (owner.bootId === node.bootId || this.#waiting.size >= MAX_QUESTIONS) return undefined;
     if ((await liveSlots.isLive(owner)) !== true) return undefined;
     const question = this.#next;
     this.#next = (this.#next % MAX_QUESTION) + 1;
-    const answered = new Promise<ReceiveMark | undefined>((resolve) => {
+    const answered = new Promise<OwnerAnswer | undefined>((resolve) => {
       this.#waiting.set(question, resolve);
       this.#later(ANSWER_WITHIN_MS, () => this.answered(question, undefined));
     });
@@ -46,6 +50,7 @@ export class OwnerQuestions {
         question,
         replySlot: node.slot,
         replyBootId: node.bootId,
+        ...(sequence === undefined ? {} : { sequence }),
       },
     };
     records.command(owner.slot, command).catch((error: unknown) => {
@@ -56,10 +61,10 @@ export class OwnerQuestions {
   }
 
   /** An answer came, or its time is over. One that is late or unasked changes nothing. */
-  answered(question: number, mark: ReceiveMark | undefined): void {
+  answered(question: number, answer: OwnerAnswer | undefined): void {
     const resolve = this.#waiting.get(question);
     this.#waiting.delete(question);
-    resolve?.(mark);
+    resolve?.(answer);
   }
 }
 
@@ -68,7 +73,7 @@ const MAX_QUESTION = 2 ** 32 - 1;
 /** Bytes of a mark's window. */
 const WINDOW_BYTES = 8;
 
-/** Obeys `ReleaseAssociation`: forgets an association that another node has claimed, and tells it how far it was received here. */
+/** Obeys `ReleaseAssociation`: forgets an association for another node, unless it is more up to date here, and tells how far it was received. */
 export function releaseAssociation(command: lwm2m.v1.ReleaseAssociation.$Properties, ports: TransportPorts): void {
   const {
     tenant,
@@ -77,9 +82,11 @@ export function releaseAssociation(command: lwm2m.v1.ReleaseAssociation.$Propert
     question,
     replySlot,
     replyBootId,
+    sequence,
   } = command as lwm2m.v1.ReleaseAssociation; // Decoded: no field is missing.
-  const mark = ports.dtls?.release({ device: { tenant, endpoint }, id });
-  if (mark !== undefined) {
+  const shown = sequence === null || sequence === undefined ? undefined : toSafeNumber(sequence);
+  const released = ports.dtls?.release({ device: { tenant, endpoint }, id }, shown);
+  if (released?.type === "released") {
     ports.metrics.dtlsReleased.inc();
     const device = ports.ownership.byDevice(tenant, endpoint);
     // What it was asked may still be answered, to the node that has it now, which hands that on.
@@ -88,13 +95,14 @@ export function releaseAssociation(command: lwm2m.v1.ReleaseAssociation.$Propert
   const answer: lwm2m.v1.NodeCommand.$Properties = {
     bootId: replyBootId,
     deadlineMs: ports.clock.wallMs() + WORTH_MS,
-    associationReleased: { question, mark: mark ?? null },
+    associationReleased: { question, mark: released?.mark ?? null, kept: released?.type === "kept" },
   };
   void ports.records.command(replySlot, answer).catch(ports.unpublished);
 }
 
-/** The mark of an answer; undefined when there is none, or it makes no sense. */
-export function readMark({ mark }: lwm2m.v1.AssociationReleased.$Properties): ReceiveMark | undefined {
+/** What an owner answered; undefined when it had nothing, or its answer makes no sense. */
+export function readOwnerAnswer({ mark, kept }: lwm2m.v1.AssociationReleased.$Properties): OwnerAnswer | undefined {
   if (!mark || mark.window?.length !== WINDOW_BYTES) return undefined;
-  return { newest: toSafeNumber(mark.newest), window: mark.window };
+  const received = { newest: toSafeNumber(mark.newest), window: mark.window };
+  return { type: kept ? "kept" : "released", mark: received };
 }

@@ -178,9 +178,20 @@ describe("an association that another node takes over", () => {
   });
 
   it("is asked of the node that had it, which tells how far it was received and forgets it", async () => {
-    expect(await other.listener.takeOver(device.peer, node.listener)).toEqual(MARK);
+    expect(await other.listener.takeOver(device.peer, node.listener)).toEqual({ type: "released", mark: MARK });
     expect(node.listener.size).toBe(0);
     expect(await node.metric("lwm2m_dtls_released_total")).toBe(1);
+  });
+
+  it("stays where it is when that node has received the record that came here: its device is served on", async () => {
+    const association = { device: EP_2, id: device.peer.slice("dtls:".length) };
+    const answer = await other.listener.wiring.askOwner(node.node, association, MARK.newest);
+    expect(answer).toEqual({ type: "kept", mark: MARK });
+    expect(node.listener.size).toBe(1);
+    expect(await node.metric("lwm2m_dtls_released_total")).toBe(0);
+    await ask(system, node, read("r-1"));
+    await until(() => answered("r-1") !== undefined, "the answer");
+    expect(answered("r-1")).toMatchObject({ status: "SUCCESSFUL" });
   });
 
   it("is asked of nobody when that node is dead, and its next life knows nothing of it", async () => {
@@ -189,8 +200,8 @@ describe("an association that another node takes over", () => {
     const again = await startSecureNode(system);
     const association = { device: EP_2, id: device.peer.slice("dtls:".length) };
     expect(again.node.slot).toBe(before.slot);
-    expect(await other.listener.wiring.askOwner(before, association)).toBeUndefined();
-    expect(await other.listener.wiring.askOwner(again.node, association)).toBeUndefined();
+    expect(await other.listener.wiring.askOwner(before, association, 42)).toBeUndefined();
+    expect(await other.listener.wiring.askOwner(again.node, association, 42)).toBeUndefined();
     expect(listener.size).toBe(1); // Nobody told the dead one.
   });
 
@@ -201,7 +212,7 @@ describe("an association that another node takes over", () => {
     const entry = { ...before, name: "killed", address: "", version: "", draining: false, ready: true };
     await system.state.nodes.lease(entry, 10_000);
     const association = { device: EP_2, id: device.peer.slice("dtls:".length) };
-    expect(await other.listener.wiring.askOwner(before, association)).toBeUndefined();
+    expect(await other.listener.wiring.askOwner(before, association, 42)).toBeUndefined();
   });
 
   it("brings its device with it, though nothing came that says so: what waits can be sent from there only", async () => {

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { ReceiveMark } from "@ferry/dtls";
-import type { DtlsCloseReason, DtlsEndpoint, DtlsPeer } from "@ferry/dtls-endpoint";
+import type { DtlsCloseReason, DtlsEndpoint, DtlsPeer, OwnerAnswer } from "@ferry/dtls-endpoint";
 import type { AssociationRef, DeviceRef } from "@ferry/state";
 import type { TransportSettings } from "../config.ts";
 import type { TransportNode } from "../service.ts";
@@ -83,17 +83,17 @@ export class TestListener implements DtlsEndpoint {
     this.wiring.on.closed(peer, reason);
   }
 
-  /** A record of the association came here: its node before is asked for it. Answers what that said. */
-  async takeOver(peer: string, from: TestListener, given: Partial<DtlsPeer> = {}): Promise<ReceiveMark | undefined> {
+  /** A new record of the association came here: its node before is asked for it. Answers what that said. */
+  async takeOver(peer: string, from: TestListener, given: Partial<DtlsPeer> = {}): Promise<OwnerAnswer | undefined> {
     const association = from.associations.get(peer);
     if (association === undefined) throw new TypeError(`${peer} is not there`);
     const { device, association: id } = association.state;
-    const mark = await this.wiring.askOwner(from.wiring.node, { device, id });
+    const answer = await this.wiring.askOwner(from.wiring.node, { device, id }, MARK.newest + 1);
     from.associations.delete(peer);
     this.associations.set(peer, association);
-    association.state = { ...association.state, provisional: mark === undefined, ...given };
+    association.state = { ...association.state, provisional: answer === undefined, ...given };
     this.wiring.on.takenOver(peer);
-    return mark;
+    return answer;
   }
 
   send(bytes: Uint8Array, peer: string): void {
@@ -110,9 +110,12 @@ export class TestListener implements DtlsEndpoint {
     return undefined;
   }
 
-  release({ id }: AssociationRef): ReceiveMark | undefined {
-    const known = this.associations.delete(`dtls:${id}`);
-    return known ? MARK : undefined;
+  release({ id }: AssociationRef, sequence: number | undefined): OwnerAnswer | undefined {
+    const peer = `dtls:${id}`;
+    if (!this.associations.has(peer)) return undefined;
+    if (sequence !== undefined && sequence <= MARK.newest) return { type: "kept", mark: MARK };
+    this.associations.delete(peer);
+    return { type: "released", mark: MARK };
   }
 
   close(device: DeviceRef): void {
