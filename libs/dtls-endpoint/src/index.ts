@@ -16,5 +16,6 @@ export { DTLS_METRICS, type DtlsMetrics } from "./metrics.ts";
 export { openDtlsEndpoint } from "./open-dtls-endpoint.ts";
 export { ProvisionedCredentials, type ProvisionedCredentialsParts } from "./provisioned-credentials.ts";
 export { readAssociationSealing } from "./read-sealing.ts";
+export { RestoredCredentials } from "./restored-credentials.ts";
 export { type FollowKeysOptions, followServerKeys, NO_SERVER_KEYS, type ServerKeys } from "./server-keys.ts";
 export { type DtlsSettings, dtlsSettings } from "./settings.ts";

@@ -283,6 +283,7 @@ export async function startTransport(
       keys: dtlsKeys,
       state,
       catalogue,
+      isRestored: () => storeWatch.isRestored(),
       shutdown,
       openSocket,
       node,

@@ -6,6 +6,7 @@ import {
   NO_SERVER_KEYS,
   openDtlsEndpoint,
   ProvisionedCredentials,
+  RestoredCredentials,
   readAssociationSealing,
 } from "@ferry/dtls-endpoint";
 import { type Catalogue, CredentialsInForce, readSealingKeys, type SealingKeys } from "@ferry/provisioning";
@@ -22,6 +23,8 @@ export interface DtlsWiring
   readonly keys: DtlsKeys;
   readonly state: State;
   readonly catalogue: Catalogue;
+  /** Whether the store has all that Kafka knows of its former life. @throws {StateUnavailableError} */
+  readonly isRestored: () => Promise<boolean>;
   readonly shutdown: Pick<Shutdown, "onStop">;
 }
 
@@ -56,6 +59,7 @@ export const openDtlsListener: OpenDtls = async ({
   keys,
   state,
   catalogue,
+  isRestored,
   shutdown,
   ...parts
 }) => {
@@ -74,7 +78,7 @@ export const openDtlsListener: OpenDtls = async ({
   return await openDtlsEndpoint({
     ...parts,
     settings: dtls,
-    credentials,
+    credentials: new RestoredCredentials(credentials, isRestored),
     associations: state.associations,
     sealing: keys.sealing,
     serverKeys,

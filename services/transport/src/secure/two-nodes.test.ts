@@ -136,3 +136,19 @@ it("A changed key ends the association of its device; the same key once more end
   fleet.handle("ep-2", { type: "update" });
   await holds(async () => (await first.metric('lwm2m_dtls_handshake_failures_total{reason="wrongKey"}')) > 0);
 }, 60_000);
+
+it("A device whose declaration an emptied store does not have yet keeps its association, and goes on with it", async () => {
+  const { devices, provisioning } = system.state;
+  const incarnation = devices.incarnation.bind(devices);
+  devices.incarnation = async () => ({ ...(await incarnation()), restored: false });
+  await provisioning.remove({ kind: "device", tenant: "default", id: "ep-2" });
+  balancer.setBackends([second.dtlsPort ?? 0]);
+  fleet.handle("ep-2", { type: "update" });
+  await holds(async () => (await second.metric('lwm2m_dtls_lookups_total{outcome="found"}')) > 0);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(await system.state.associations.get(EP_2)).toBeDefined();
+  await provisionPskDevice(system, "ep-2", 3);
+  devices.incarnation = incarnation;
+  await holds(async () => (await ownerSlot()) === second.node.slot);
+  expect(fleet.progress).toMatchObject({ handshakes: 1, registrations: 1 });
+}, 60_000);
