@@ -4,6 +4,7 @@ import { isMark, openAssociation, openSession, sealAssociation, sealSession } fr
 import type { AssociationSealing } from "./association-sealing.ts";
 import type { DeviceCredentials } from "./device-credentials.ts";
 import type { DtlsEndpointParts } from "./dtls-endpoint.ts";
+import { LastSessions } from "./last-sessions.ts";
 import type { LookupGuard } from "./lookup-guard.ts";
 import type { DtlsMetrics } from "./metrics.ts";
 import { parsePrincipal } from "./principal.ts";
@@ -33,6 +34,7 @@ const NONE: Answer = { type: "none" };
 /** Answers what the machine asks about identities, sessions and associations. Every method rejects with `StateUnavailableError` when the store is away. */
 export class AssociationQuestions {
   readonly #parts: AssociationQuestionsParts;
+  readonly #lastSessions = new LastSessions();
 
   constructor(parts: AssociationQuestionsParts) {
     this.#parts = parts;
@@ -86,7 +88,11 @@ export class AssociationQuestions {
       return NONE;
     }
     const sealed = session && settings.sessionLifetimeMs > 0 ? sealSession(sealing, session, random) : undefined;
-    if (sealed !== undefined) await associations.putSession(sealed, settings.sessionLifetimeMs);
+    if (sealed !== undefined) {
+      const before = this.#lastSessions.replace(sealed.device, sealed.id);
+      await associations.putSession(sealed, settings.sessionLifetimeMs);
+      if (before !== undefined) await associations.removeSession(before);
+    }
     return { type: "stored" };
   }
 

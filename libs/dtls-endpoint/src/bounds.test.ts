@@ -2,6 +2,7 @@ import { generateKeyPairSync } from "node:crypto";
 import type { Answer, CryptoJob } from "@ferry/dtls";
 import { describe, expect, it } from "@jest/globals";
 import { Computations } from "./computations.ts";
+import { LastSessions, MAX_LAST_SESSIONS } from "./last-sessions.ts";
 import { LookupGuard, MAX_REMEMBERED, REMEMBER_MS } from "./lookup-guard.ts";
 import { MAX_REFUSALS, REFUSAL_MEMORY_MS, RefusalMemory } from "./refusal-memory.ts";
 
@@ -24,6 +25,25 @@ describe("look-ups of what nobody knows", () => {
     expect(guard.admit("0")).toBe("ask");
     expect(guard.admit("1")).toBe("spared");
     expect(guard.admit(`${MAX_REMEMBERED}`)).toBe("spared");
+  });
+});
+
+describe("the last session of a device", () => {
+  const device = (n: number) => ({ tenant: "default", endpoint: `meter-${n}` });
+
+  it("is replaced by the next one, each device's by its own", () => {
+    const sessions = new LastSessions();
+    expect(sessions.replace(device(1), Uint8Array.of(1))).toBeUndefined();
+    expect(sessions.replace(device(2), Uint8Array.of(2))).toBeUndefined();
+    expect(sessions.replace(device(1), Uint8Array.of(3))).toEqual(Uint8Array.of(1));
+    expect(sessions.replace(device(1), Uint8Array.of(4))).toEqual(Uint8Array.of(3));
+  });
+
+  it("is remembered in bounded memory", () => {
+    const sessions = new LastSessions();
+    for (let n = 0; n <= MAX_LAST_SESSIONS; n++) sessions.replace(device(n), Uint8Array.of(1));
+    expect(sessions.replace(device(1), Uint8Array.of(2))).toEqual(Uint8Array.of(1));
+    expect(sessions.replace(device(0), Uint8Array.of(2))).toBeUndefined();
   });
 });
 

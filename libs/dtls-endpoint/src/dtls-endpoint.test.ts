@@ -70,6 +70,16 @@ describe("a device with a pre-shared key", () => {
     expect(two.refused).toMatchObject([{ reason: "wrongKey" }]);
   });
 
+  it("has only the session of its last full handshake", async () => {
+    const node = await fixture.node(1);
+    const client = await fixture.client(node, pskCredential("meter-1-psk"));
+    const [first, second] = [(await client.connect()) as Established, (await client.connect()) as Established];
+    expect(await client.connect(first.session)).toMatchObject({ type: "established", resumed: false });
+    const third = await client.connect(second.session);
+    expect(third).toMatchObject({ type: "established", resumed: false });
+    expect(await client.connect((third as Established).session)).toMatchObject({ resumed: true });
+  });
+
   it("that makes a new association from elsewhere has only that one", async () => {
     const node = await fixture.node(1);
     const client = await fixture.client(node, pskCredential("meter-1-psk"));

@@ -1,5 +1,6 @@
 import type { RateLimit } from "@ferry/profile";
 import { type BucketState, takeToken } from "@ferry/state";
+import { putNewest } from "./put-newest.ts";
 
 /** What was looked up in vain, at most; the oldest is forgotten first. */
 export const MAX_REMEMBERED = 65_536;
@@ -28,13 +29,6 @@ export class LookupGuard {
 
   /** There is nothing of this name. */
   remember(name: string): void {
-    this.#nothing.delete(name);
-    if (this.#nothing.size >= MAX_REMEMBERED) {
-      for (const oldest of this.#nothing.keys()) {
-        this.#nothing.delete(oldest);
-        break;
-      }
-    }
-    this.#nothing.set(name, this.#monotonicMs() + REMEMBER_MS);
+    putNewest(this.#nothing, name, this.#monotonicMs() + REMEMBER_MS, MAX_REMEMBERED);
   }
 }

@@ -1,4 +1,5 @@
 import type { HandshakeFailure } from "@ferry/dtls";
+import { putNewest } from "./put-newest.ts";
 
 /** How long a failure of the same kind is not told again, ms. */
 export const REFUSAL_MEMORY_MS = 600_000;
@@ -20,14 +21,7 @@ export class RefusalMemory {
     const key = `${reason} ${peer}`;
     const nowMs = this.#monotonicMs();
     if ((this.#known.get(key) ?? 0) > nowMs) return false;
-    this.#known.delete(key);
-    if (this.#known.size >= MAX_REFUSALS) {
-      for (const oldest of this.#known.keys()) {
-        this.#known.delete(oldest);
-        break;
-      }
-    }
-    this.#known.set(key, nowMs + REFUSAL_MEMORY_MS);
+    putNewest(this.#known, key, nowMs + REFUSAL_MEMORY_MS, MAX_REFUSALS);
     return true;
   }
 }
