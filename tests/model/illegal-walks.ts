@@ -15,6 +15,8 @@ interface Standing {
    * or the server gave up.
    */
   readonly ways: readonly Way[];
+  /** The server has answered the last hello: before, a client has nothing else to say, and what is said is nobody's. */
+  readonly isGreeted: boolean;
   readonly hasAssociation: boolean;
 }
 
@@ -36,7 +38,7 @@ const LAST_STEPS = 2;
  * as `symbols / output`. It goes all the ways that the machine has.
  */
 export function illegalWalks(machine: MealyMachine, paths: LegalPaths): string[] {
-  const start: Standing = { state: "s0", path: undefined, ways: [], hasAssociation: false };
+  const start: Standing = { state: "s0", path: undefined, ways: [], isGreeted: false, hasAssociation: false };
   const walks = new Map<string, readonly string[]>([[key(start), []]]);
   const illegal: string[] = [];
   const queue = [start];
@@ -55,8 +57,8 @@ export function illegalWalks(machine: MealyMachine, paths: LegalPaths): string[]
   return illegal;
 }
 
-function key({ state, path, ways, hasAssociation }: Standing): string {
-  return `${state} ${path} ${ways.map(nameOf).toSorted()} ${hasAssociation}`;
+function key({ state, path, ways, isGreeted, hasAssociation }: Standing): string {
+  return `${state} ${path} ${ways.map(nameOf).toSorted()} ${isGreeted} ${hasAssociation}`;
 }
 
 function nameOf(way: Way): string {
@@ -66,9 +68,9 @@ function nameOf(way: Way): string {
 /** How far the walk is with one more symbol. */
 function follow(standing: Standing, symbol: ModelSymbol, paths: LegalPaths): Standing {
   const begun = (["established", "resumed"] as const).find((name) => paths[name][0] === symbol);
-  if (begun !== undefined) return { ...standing, path: begun, ways: [[symbol]] };
-  const { path, ways } = standing;
-  if (path === undefined) return standing;
+  if (begun !== undefined) return { ...standing, path: begun, ways: [[symbol]], isGreeted: false };
+  const { path, ways, isGreeted } = standing;
+  if (path === undefined || (!isGreeted && ORDERED.has(symbol))) return standing;
   const steps = paths[path];
   const again = symbol === "HELLO_AGAIN" ? [steps.slice(0, 1)] : [];
   const followed = [...again, ...ways.flatMap((way) => step(way, symbol, steps))];
@@ -80,8 +82,9 @@ function step(way: Way, symbol: ModelSymbol, steps: readonly ModelSymbol[]): Way
   const isInOrder = way.length >= steps.length - LAST_STEPS;
   const wanted = isInOrder ? steps.slice(-LAST_STEPS) : steps.slice(way.length, way.length + 1);
   if (wanted.includes(symbol)) return [way.includes(symbol) ? way : [...way, symbol]];
-  // Behind ChangeCipherSpec what is in the clear is nobody's.
-  return ORDERED.has(symbol) && !way.includes("CHANGE_CIPHER_SPEC") ? [] : [way];
+  // Behind the last message that is due in the clear others are nobody's; but those that the client counts make a Finished that it has yet to send a wrong one.
+  const isCounted = symbol !== "FINISHED_CLEAR" && way.length === steps.length - LAST_STEPS;
+  return ORDERED.has(symbol) && (isCounted || !isInOrder) ? [] : [way];
 }
 
 function isEarned({ path, ways, hasAssociation }: Standing, words: readonly string[], paths: LegalPaths): boolean {
@@ -100,6 +103,7 @@ function settle(standing: Standing, words: readonly string[]): Standing {
   return {
     ...standing,
     ways: isOver ? [] : standing.ways,
+    isGreeted: !isOver && (standing.isGreeted || words.includes("ServerHello")),
     hasAssociation: isMade || (standing.hasAssociation && !isEnded),
   };
 }

@@ -30,7 +30,8 @@ import { transmitFlight } from "./transmit-flight.ts";
 
 /** From here on messages count only if they are protected: what came of them in the clear is forgotten. */
 export function takeChangeCipherSpec(_: Context, handshake: Handshake): HandshakeState {
-  handshake.reassembler = new Reassembler({ nextSequence: handshake.reassembler.nextSequence });
+  handshake.reassembler = new Reassembler({ nextSequence: handshake.nextClientMessage });
+  handshake.inbox.length = 0;
   return "waitFinished";
 }
 

@@ -82,6 +82,16 @@ export const TRANSITIONS: Readonly<Record<Exclude<HandshakeState, "over">, Trans
   waitStored: { takes: "answer", step: takeStored, to: ["over"] },
 };
 
+/**
+ * The client has messages to send in the clear, so that one of them cannot be told from a forgery: it counts, and so does an alert. Before ServerHello the
+ * client has nothing to say, and behind its last message only ChangeCipherSpec.
+ */
+const SPEAKS_IN_THE_CLEAR: ReadonlySet<HandshakeState> = new Set([
+  "waitCertificate",
+  "waitClientKeyExchange",
+  "waitSecret",
+  "waitCertificateVerify",
+]);
 /** The client has sent all that comes before ChangeCipherSpec, so that one is in order: it waits for the answer. */
 const BEFORE_CHANGE_CIPHER_SPEC: ReadonlySet<HandshakeState> = new Set([
   "waitPsk",
@@ -175,9 +185,12 @@ function advance(context: Context, handshake: Handshake): void {
   while (handshake.state !== "over") {
     const transition = TRANSITIONS[handshake.state];
     const message = handshake.inbox[0];
-    if (transition.takes === "answer") return;
+    if (transition.takes === "answer") {
+      // Only CertificateVerify waits for an answer: what else has come is nobody's, and would only fill the memory.
+      handshake.inbox.splice(handshake.state === "waitSecret" ? 1 : 0);
+      return;
+    }
     if (transition.takes === "changeCipherSpec") {
-      if (message !== undefined) throw unexpected(handshake, message);
       if (!handshake.hasParkedChangeCipherSpec) return;
       handshake.hasParkedChangeCipherSpec = false;
       enter(handshake, () => transition.step(context, handshake));
@@ -186,29 +199,24 @@ function advance(context: Context, handshake: Handshake): void {
     }
     if (message === undefined) return;
     handshake.inbox.shift();
+    handshake.nextClientMessage = message.sequence + 1;
     if (message.type !== transition.type) throw unexpected(handshake, message);
     enter(handshake, () => transition.step(context, handshake, message));
   }
 }
 
-/** Behind ChangeCipherSpec nothing counts that is not protected. */
+/** Anybody can write a record in the clear: it counts only where it is the client's turn to (RFC 6347 §4.1.2.7). */
 function takePlaintext(context: Context, handshake: Handshake, { record }: Arrival): void {
-  if (handshake.state === "waitFinished" || handshake.state === "waitStored") {
+  const { state, inbox } = handshake;
+  const isTurn = SPEAKS_IN_THE_CLEAR.has(state) && inbox.length === 0;
+  if (record.type === CONTENT_TYPE.CHANGE_CIPHER_SPEC) {
+    takeChangeCipherSpecRecord(context, handshake, record.fragment);
+  } else if (isTurn && record.type === CONTENT_TYPE.HANDSHAKE) {
+    collect(context, handshake, record.fragment);
+  } else if (isTurn && record.type === CONTENT_TYPE.ALERT) {
+    takeAlert(context, handshake, record.fragment);
+  } else {
     drop(context, record.type === CONTENT_TYPE.ALERT ? "plaintextAlert" : "noHandshake");
-    return;
-  }
-  switch (record.type) {
-    case CONTENT_TYPE.HANDSHAKE:
-      collect(context, handshake, record.fragment);
-      break;
-    case CONTENT_TYPE.CHANGE_CIPHER_SPEC:
-      takeChangeCipherSpecRecord(context, handshake, record.fragment);
-      break;
-    case CONTENT_TYPE.ALERT:
-      takeAlert(context, handshake, record.fragment);
-      break;
-    default:
-      drop(context, "noHandshake");
   }
 }
 
@@ -223,15 +231,6 @@ function collect(context: Context, handshake: Handshake, content: Uint8Array): v
   });
   // What is repeated belongs to the flight that is under way, and is passed over: our own goes again for a repeated hello only.
   if (reassembler.ignored > ignored) drop(context, "badFragment");
-  limitInbox(handshake);
-}
-
-/** While an answer is waited for, CertificateVerify at most can be next; whoever sends more would only fill the memory. */
-function limitInbox(handshake: Handshake): void {
-  const { state, inbox } = handshake;
-  const [, second] = inbox;
-  if (state !== "over" && TRANSITIONS[state].takes === "answer" && second !== undefined)
-    throw unexpected(handshake, second);
 }
 
 /** It has no place in the order of messages, so one that comes too early is not kept: the client sends it again. */
@@ -244,7 +243,7 @@ function takeChangeCipherSpecRecord(context: Context, handshake: Handshake, cont
 /** While the secret is computed, CertificateVerify waits; with certificates it is the last message before ChangeCipherSpec. */
 function isChangeCipherSpecInOrder({ state, inbox }: Handshake): boolean {
   if (state === "waitSecret") return inbox.length === 1 && inbox[0]?.type === HANDSHAKE_TYPE.CERTIFICATE_VERIFY;
-  return inbox.length === 0 && BEFORE_CHANGE_CIPHER_SPEC.has(state);
+  return BEFORE_CHANGE_CIPHER_SPEC.has(state);
 }
 
 /** Before there are keys an alert cannot be authentic; believed, it costs the peer one more try (RFC 6347 §4.1.2.7). */

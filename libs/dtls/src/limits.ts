@@ -13,7 +13,10 @@ export interface DtlsLimits {
   readonly maxHandshakeBytes: number;
   /** A handshake that has not ended after so long is dropped, ms. */
   readonly handshakeTimeoutMs: number;
-  /** One that met a record which does not open with its keys ends after so long, ms: a wrong key, or a forged record before the right one. */
+  /**
+   * One that met a record which does not open with its keys ends after so long, ms: a wrong key, or a forged record before the right one, which a client
+   * of RFC 7925 §11 sends again after 9 s.
+   */
   readonly wrongKeyTimeoutMs: number;
   /** Handshakes that may begin in a second, and at once: a reconnecting fleet must not delay the records of others. */
   readonly handshakesPerSecond: number;
@@ -83,7 +86,7 @@ export const DEFAULT_DTLS_LIMITS: DtlsLimits = {
   maxHandshakesPerNetwork: 1_024,
   maxHandshakeBytes: 64 * 1024 * 1024,
   handshakeTimeoutMs: 75_000,
-  wrongKeyTimeoutMs: 5_000,
+  wrongKeyTimeoutMs: 20_000,
   handshakesPerSecond: 2_000,
   handshakeBurst: 200,
   networkHandshakesPerSecond: 500,

@@ -215,14 +215,14 @@ describe("the order of messages (RFC 5246 §7.3)", () => {
     [
       "Finished in the clear in place of ChangeCipherSpec",
       (peer) => [peer.keyExchange(), peer.finished({ epoch: 0 })],
-      ["handshakeFailed unexpectedMessage"],
-      ALERT.UNEXPECTED_MESSAGE,
+      ["dropped noHandshake"],
+      undefined,
     ],
     [
       "Finished in the clear behind ChangeCipherSpec",
       (peer) => [peer.keyExchange(), peer.changeCipherSpec(), peer.finished({ epoch: 0 })],
-      ["handshakeFailed unexpectedMessage"],
-      ALERT.UNEXPECTED_MESSAGE,
+      ["dropped noHandshake"],
+      undefined,
     ],
     ["Finished without ChangeCipherSpec", (peer) => [peer.keyExchange(), peer.finished()], [], undefined],
     [
@@ -234,8 +234,8 @@ describe("the order of messages (RFC 5246 §7.3)", () => {
     [
       "key exchange twice",
       (peer) => [peer.keyExchange(), peer.keyExchange(encodePskClientKeyExchange(Buffer.from("other")))],
-      ["handshakeFailed unexpectedMessage"],
-      ALERT.UNEXPECTED_MESSAGE,
+      ["dropped noHandshake"],
+      undefined,
     ],
     [
       "a certificate that nobody asked for",
@@ -246,8 +246,8 @@ describe("the order of messages (RFC 5246 §7.3)", () => {
     [
       "CertificateVerify that nobody asked for",
       (peer) => [peer.keyExchange(), peer.certificateVerify()],
-      ["handshakeFailed unexpectedMessage"],
-      ALERT.UNEXPECTED_MESSAGE,
+      ["dropped noHandshake"],
+      undefined,
     ],
     [
       "HelloRequest",
@@ -347,8 +347,19 @@ describe("the order of messages (RFC 5246 §7.3)", () => {
     peer.sends(peer.keyExchange());
     const filler = (): Uint8Array => peer.message(HANDSHAKE_TYPE.CERTIFICATE_VERIFY, new Uint8Array(8000));
     peer.sends(filler()).sends(filler());
-    expect(talk.told()).toEqual(["handshakeFailed unexpectedMessage"]);
-    expect(talk.server.usage).toMatchObject({ handshakes: 0, handshakeBytes: 0, questions: 0 });
+    expect(talk.told()).toEqual(["dropped noHandshake", "dropped noHandshake"]);
+    expect(talk.server.usage.handshakeBytes).toBeLessThan(4000);
+  });
+
+  it("has no room for them either when they came before their time", () => {
+    const talk = new DtlsLockstep({ holds: ["psk"] });
+    const peer = talk.peer().greets();
+    const exchange = peer.keyExchange();
+    peer.sends(peer.message(HANDSHAKE_TYPE.CERTIFICATE_VERIFY, new Uint8Array(8000)));
+    expect(talk.server.usage.handshakeBytes).toBeGreaterThan(8000);
+    peer.sends(exchange);
+    expect([talk.told(), talk.askedCount("psk")]).toEqual([[], 1]);
+    expect(talk.server.usage.handshakeBytes).toBeLessThan(4000);
   });
 
   it("is told by messages, not by datagrams: they may come in any order", () => {

@@ -138,7 +138,6 @@ describe("reassembly (RFC 6347 §4.2.3)", () => {
 
   it.each([
     ["another length", { length: 7, offset: 4, bytes: hex("0202") }],
-    ["another length, and whole", { length: 2, offset: 0, bytes: hex("0202") }],
     ["another type", { type: 16, length: 6, offset: 4, bytes: hex("0202") }],
   ])("the first fragment fixes the message: one with %s is ignored", (_, other) => {
     const reassembler = new Reassembler({ nextSequence: 0 });
@@ -147,6 +146,17 @@ describe("reassembly (RFC 6347 §4.2.3)", () => {
     expect(reassembler.ignored).toBe(1);
     const [first] = reassembler.add(fragment({ length: 6, offset: 4, bytes: hex("0303") }));
     expect(first).toEqual({ type: 11, sequence: 0, body: hex("010101010303") });
+  });
+
+  it.each([
+    ["another length", { type: 11, length: 2, offset: 0, bytes: hex("0202") }],
+    ["another type", { type: 16, length: 6, offset: 0, bytes: hex("020202020202") }],
+    ["the same form", { type: 11, length: 6, offset: 0, bytes: hex("020202020202") }],
+  ])("pieces do not keep the next message out when it comes whole, of %s: they may be forged", (_, whole) => {
+    const reassembler = new Reassembler({ nextSequence: 0 });
+    reassembler.add(fragment({ length: 6, offset: 0, bytes: hex("01010101") }));
+    expect(reassembler.add(fragment(whole))).toEqual([{ type: whole.type, sequence: 0, body: whole.bytes }]);
+    expect([reassembler.keptBytes, reassembler.nextSequence]).toEqual([0, 1]);
   });
 
   it("takes nothing of a record that does not consist of fragments", () => {

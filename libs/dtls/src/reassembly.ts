@@ -30,8 +30,8 @@ interface PartialMessage {
 
 /**
  * Puts handshake messages together from fragments that come in any order, twice and overlapping (RFC 6347 §4.2.3), and gives them out once
- * and in order. The first fragment of a message fixes its type and length; of overlapping fragments the first bytes stay. The work for a
- * fragment is proportional to its own bytes.
+ * and in order. The first fragment of a message fixes its type and length; of overlapping fragments the first bytes stay. But a message that comes whole
+ * when it is next is given out whatever came of it before: a forged piece must not keep it out. The work for a fragment is proportional to its own bytes.
  */
 export class Reassembler {
   readonly #limits: ReassemblyLimits;
@@ -85,12 +85,12 @@ export class Reassembler {
       this.#repeated++;
       return [];
     }
-    const known = this.#partials.get(sequence);
-    if (known === undefined && sequence === this.#nextSequence && isWhole(fragment) && this.#mayHave(fragment)) {
+    if (sequence === this.#nextSequence && isWhole(fragment) && this.#mayHave(fragment)) {
+      this.#partials.delete(sequence);
       this.#advance();
       return [{ type, sequence, body: fragment.fragment }, ...this.#giveOut()];
     }
-    const partial = known ?? this.#begin(fragment);
+    const partial = this.#partials.get(sequence) ?? this.#begin(fragment);
     if (partial === undefined || partial.type !== type || partial.body.length !== length) {
       this.#ignored++;
       return [];

@@ -135,7 +135,7 @@ describe("a session (RFC 5246 §7.3)", () => {
     peer.asksForCookie();
     peer.sends(peer.hello()).reads();
     peer.useMaster(new Uint8Array(48)).sends(peer.changeCipherSpec(), peer.finished());
-    talk.advance(10_000);
+    talk.advance(20_000);
     expect(talk.told()).toEqual(["dropped badMac", "handshakeFailed wrongKey"]);
   });
 
