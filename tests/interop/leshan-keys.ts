@@ -1,7 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type LeshanOptions, ProcessStartError, runProgram } from "@ferry/testing";
+import { runCli } from "@ferry/ferry";
+import { type LeshanOptions, ProcessStartError } from "@ferry/testing";
 import { parse } from "yaml";
 
 /** How devices behind DTLS prove who they are, as registrations tell it. */
@@ -101,7 +102,12 @@ export class LeshanKeys {
   }
 
   async #run(...args: readonly string[]): Promise<string> {
-    const { code, stdout, stderr } = await runProgram("tools/ferry/src/main.ts", ["keys", ...args]);
+    let [stdout, stderr] = ["", ""];
+    const code = await runCli(["keys", ...args], {
+      env: {},
+      stdout: { write: (text) => (stdout += text) },
+      stderr: { write: (text) => (stderr += text) },
+    });
     if (code !== 0) throw new ProcessStartError(`ferry keys ${args.join(" ")} ends with ${code}: ${stderr}`);
     return stdout;
   }
