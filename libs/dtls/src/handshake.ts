@@ -80,8 +80,6 @@ export class Handshake implements Deadline {
   reassembler: Reassembler;
   /** Number of the client's next message: those before it were taken. */
   nextClientMessage: number;
-  /** Number of the client's next message: those before it were taken. */
-  nextClientMessage: number;
   /** Messages that are whole and wait for an answer that must come first. */
   readonly inbox: HandshakeMessage[] = [];
   /** Records of epoch 1 that came early. */
@@ -125,7 +123,6 @@ export class Handshake implements Deadline {
     this.nextRecord = start.record;
     // ServerHello takes the numbers of the hello that it answers (RFC 6347 §4.2.2).
     this.nextMessage = start.helloMessage.sequence;
-    this.nextClientMessage = start.helloMessage.sequence + 1;
     this.nextClientMessage = start.helloMessage.sequence + 1;
     this.reassembler = start.reassembler;
     this.parked = start.parked;
