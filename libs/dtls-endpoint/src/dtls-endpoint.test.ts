@@ -240,6 +240,27 @@ describe("an association", () => {
     one.alive = true;
   });
 
+  it("of which 256 records did not open is told of, and again when it was as many once more", async () => {
+    const node = await fixture.node(1);
+    const client = await fixture.client(node, pskCredential("meter-1-psk"));
+    await client.connect();
+    await client.ask("a");
+    const forged = Buffer.from(client.sent.at(-1) ?? []);
+    forged[forged.length - 1] = (forged.at(-1) ?? 0) ^ 1;
+    forged.writeUIntBE(1_000, 5, 6); // A sequence number that nobody has seen.
+    const warnings = (): string[] => node.logged.filter((line) => line.includes("do not open"));
+    for (let count = 16; count <= 560; count += 16) {
+      await fixture.sendFromElsewhere(node, Buffer.concat(Array.from({ length: 16 }, () => forged)));
+      await until(async () => (await countOf(node, 'dropped_total{reason="badMac"}')) === count);
+      if (count < 256) expect(warnings()).toEqual([]);
+    }
+    expect(warnings().map((line) => JSON.parse(line))).toMatchObject([
+      { tenant: "default", endpoint: "meter-1", failedOpens: 256 },
+      { tenant: "default", endpoint: "meter-1", failedOpens: 512 },
+    ]);
+    expect(await client.ask("b")).toBe("echo b");
+  });
+
   it("without Connection ID goes on at another node when its address is kept", async () => {
     const [one, two] = [await fixture.node(1, { cidLength: 0 }), await fixture.node(2, { cidLength: 0 })];
     const client = await fixture.client(one, pskCredential("meter-1-psk"));

@@ -43,6 +43,9 @@ const ASK_AGAIN_MS = 1_000;
 /** Associations that left memory, of which it is remembered that their mark in the store is exact; the oldest is forgotten first. */
 const MAX_EXACT_MARKS = 65_536;
 
+/** Records of one association that did not open, at which it is told of, and at each doubling from there (RFC 9147 §4.5.3). */
+const WARN_AT_FAILED_OPENS = 256;
+
 const PREFIX = "dtls:";
 
 /** Opens a DTLS listener. @throws {UsageError} its port cannot be bound */
@@ -260,6 +263,7 @@ class Endpoint implements DtlsEndpoint {
         break;
       case "dropped":
         metrics.dtlsDrops.with({ reason: output.reason }).inc();
+        if (output.association !== undefined) this.#warnOfFailedOpens(output.association, output.failedOpens ?? 0);
         break;
     }
   }
@@ -286,6 +290,17 @@ class Endpoint implements DtlsEndpoint {
         this.#tolerate(error);
         give({ type: "unavailable" });
       },
+    );
+  }
+
+  /** Who goes on trying gets no further line before he has tried as often again. */
+  #warnOfFailedOpens(association: AssociationId, failedOpens: number): void {
+    const isPowerOfTwo = (failedOpens & (failedOpens - 1)) === 0;
+    if (failedOpens < WARN_AT_FAILED_OPENS || !isPowerOfTwo) return;
+    const device = this.#held.get(association)?.device;
+    this.#parts.logger.warn(
+      { ...device, association, failedOpens },
+      "Records that name a DTLS association do not open: somebody may be trying to forge one",
     );
   }
 

@@ -50,10 +50,15 @@ describe("records of an association", () => {
 
   it("that do not open are counted and never end it", () => {
     const { talk, peer } = associated();
-    for (let n = 0; n < 200; n++) peer.sends(forged(peer.data("guess")));
-    peer.sends(peer.data("still here"));
-    const event = talk.hears("received");
-    expect(event.association.failedOpens).toBe(200);
+    for (let n = 0; n < 199; n++) peer.sends(forged(peer.data("guess")));
+    talk.told();
+    peer.sends(forged(peer.data("guess")), peer.data("still here"));
+    expect(talk.hears("dropped")).toMatchObject({
+      reason: "badMac",
+      association: expect.any(String),
+      failedOpens: 200,
+    });
+    expect(talk.told()).toEqual(["received still here"]);
     expect(peer.receives()).toEqual([]);
   });
 

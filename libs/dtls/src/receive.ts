@@ -44,7 +44,8 @@ export function open(context: Context, association: LiveAssociation, arrival: Ar
 /** A record that named an association was not authentic. */
 export function countFailedOpen(context: Context, association: LiveAssociation): void {
   association.failedOpens++;
-  context.out.push({ type: "dropped", reason: "badMac", association: association.id });
+  const { id, failedOpens } = association;
+  context.out.push({ type: "dropped", reason: "badMac", association: id, failedOpens });
 }
 
 /** Takes what was opened of one datagram: where the associations are now is decided after all of it (RFC 9146 §6), and told before what they said. */

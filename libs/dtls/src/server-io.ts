@@ -139,8 +139,6 @@ export interface Association {
   readonly provisional: boolean;
   readonly hasCid: boolean;
   readonly createdAtMs: number;
-  /** Records that named it and did not open. */
-  readonly failedOpens: number;
 }
 
 /** What the machine gives back, in the order in which it is to be performed. */
@@ -177,8 +175,9 @@ export type DtlsServerOutput =
   | {
       readonly type: "dropped";
       readonly reason: DtlsDropReason;
-      /** For `badMac`: whose record it pretended to be. Many of one association are somebody's tries. */
+      /** For `badMac`: whose record it pretended to be, and how many have by now. Many are somebody's tries (RFC 9147 §4.5.3). */
       readonly association?: AssociationId;
+      readonly failedOpens?: number;
     };
 
 /** Why an association ended. */
