@@ -56,6 +56,7 @@ export const SETTINGS: DtlsSettings = {
   mtu: 1200,
   maxAssociations: 100,
   maxHandshakes: 100,
+  wrongKeyTimeoutMs: 1_000,
   computeInPoolAbove: 4,
   idleMs: 3_600_000,
   lifetimeMs: 3_600_000,

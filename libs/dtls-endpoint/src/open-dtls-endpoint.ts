@@ -10,6 +10,7 @@ import {
   DtlsServer,
   type DtlsServerInput,
   type DtlsServerOutput,
+  type Principal,
   type Question,
   type QuestionId,
   type ReceiveMark,
@@ -113,6 +114,7 @@ class Endpoint implements DtlsEndpoint {
       limits: {
         maxAssociations: settings.maxAssociations,
         maxHandshakes: settings.maxHandshakes,
+        wrongKeyTimeoutMs: settings.wrongKeyTimeoutMs,
         idleMs: settings.idleMs,
       },
     });
@@ -199,7 +201,11 @@ class Endpoint implements DtlsEndpoint {
   }
 
   async recheckCertificates(tenant: string): Promise<void> {
-    await this.#recheckAll(({ device }) => device.tenant === tenant);
+    await this.#recheckEach(({ device }, principal) => device.tenant === tenant && isCertificate(principal));
+  }
+
+  async recheckAll(): Promise<void> {
+    await this.#recheckEach(() => true);
   }
 
   async writeBack({ tenant, endpoint }: DeviceRef): Promise<void> {
@@ -435,19 +441,28 @@ class Endpoint implements DtlsEndpoint {
     if (this.#server.association(association.id) !== undefined) this.#end(association.id, "closed", "accessDenied");
   }
 
-  async #recheckAll(isMeant: (held: Held) => boolean): Promise<void> {
+  async #recheckEach(isMeant: (held: Held, principal: Principal) => boolean): Promise<void> {
     this.#rechecks++;
-    const meant = [...this.#held].filter(
-      ([id, held]) => isMeant(held) && this.#server.association(id)?.principal.startsWith("X509\n"),
-    );
-    await this.#atATime(meant, ([, { device }]) => this.#recheckHeld(device));
+    const meant = [...this.#held].filter(([id, held]) => {
+      const association = this.#server.association(id);
+      return association !== undefined && isMeant(held, association.principal);
+    });
+    await this.#atATime(meant, async ([, { device }]) => {
+      try {
+        await this.#recheckHeld(device);
+      } catch (error) {
+        // One key that cannot be opened keeps nobody from looking at the others.
+        if (!(error instanceof SealingError)) throw error;
+        this.#tolerate(error);
+      }
+    });
   }
 
   /** Certificates may be revoked now, or their CAs trusted no more. */
   async #recheckAfterReload(): Promise<void> {
     while (!this.#stopped.signal.aborted) {
       try {
-        await this.#recheckAll(() => true);
+        await this.#recheckEach((_, principal) => isCertificate(principal));
         return;
       } catch (error) {
         this.#tolerate(error);
@@ -536,6 +551,10 @@ function describe(association: Association): DtlsPeer | undefined {
     hasCid,
     createdAtMs,
   };
+}
+
+function isCertificate(principal: Principal): boolean {
+  return principal.startsWith("X509\n");
 }
 
 function idOf(peer: PeerKey): AssociationId {

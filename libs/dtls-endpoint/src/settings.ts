@@ -29,6 +29,7 @@ export interface DtlsSettings {
   readonly mtu: number;
   readonly maxAssociations: number;
   readonly maxHandshakes: number;
+  readonly wrongKeyTimeoutMs: number;
   readonly computeInPoolAbove: number;
   readonly idleMs: number;
   readonly lifetimeMs: number;
@@ -87,6 +88,9 @@ export const dtlsSettings: Section<DtlsSettings> = section<DtlsSettings>(
     ),
     maxHandshakes: integer(4_096, { min: 1 }).describe(
       "Handshakes under way, after their cookie; beyond it the oldest gives way.",
+    ),
+    wrongKeyTimeoutMs: duration("20s").describe(
+      "After which a handshake ends whose last message does not open: the key is wrong, or the message was forged and the right one comes yet.",
     ),
     computeInPoolAbove: integer(4, { min: 0 }).describe(
       "Signatures and key agreements that are computed in place in one turn of the event loop; more go to the thread pool, so that they do not hold up other devices.",
