@@ -14,6 +14,7 @@ const { dtls: DTLS } = TRANSPORT_CONFIG.load({
   env: {
     LWM2M_DTLS_HOST: "127.0.0.1",
     LWM2M_DTLS_PORT: "0",
+    LWM2M_DTLS_WRONG_KEY_TIMEOUT: "1s",
     LWM2M_DTLS_SEALING_KEY: Buffer.alloc(32, 9).toString("base64"),
   },
 });
