@@ -144,6 +144,8 @@ export class EndpointFixture {
       askOwner: async (owner, association, sequence) => this.#ask(owner, association, sequence),
       on: {
         datagram: (bytes, peer) => {
+          // The transport does not hear whom it does not know.
+          if (endpoint.peer(peer) === undefined) return;
           const text = Buffer.from(bytes).toString();
           received.push({ text, peer });
           endpoint.send(Buffer.from(`echo ${text}`), peer);

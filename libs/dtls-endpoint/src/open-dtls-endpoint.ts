@@ -68,9 +68,9 @@ export async function openDtlsEndpoint(parts: DtlsEndpointParts): Promise<DtlsEn
 /** What this node knows of an association beside the machine. */
 interface Held {
   readonly device: DeviceRef;
-  /** Of the grant that it writes by. */
-  stamp: number;
-  ceiling: number;
+  readonly association: Association;
+  /** What it writes by; undefined when it was over before it was heard of here, as when a goodbye came with it. */
+  grant: Pick<WriteGrant, "stamp" | "ceiling"> | undefined;
   /** Marks that were given to the store, and whether the last of them is there. */
   marks: number;
   isMarkStored: boolean;
@@ -169,9 +169,8 @@ class Endpoint implements DtlsEndpoint {
   }
 
   peer(peer: PeerKey): DtlsPeer | undefined {
-    const id = idOf(peer);
-    const association = this.#held.has(id) ? this.#server.association(id) : undefined;
-    return association && describe(association);
+    const held = this.#held.get(idOf(peer));
+    return held && describe(held.association);
   }
 
   byDevice({ tenant, endpoint }: DeviceRef): PeerKey | undefined {
@@ -319,11 +318,11 @@ class Endpoint implements DtlsEndpoint {
   #hold(association: Association, isMarkStored: boolean): void {
     const { id, principal } = association;
     const device = parsePrincipal(principal)?.device;
+    if (device === undefined) return;
     const grant = this.#server.snapshot(id)?.grant;
-    if (device === undefined || grant === undefined) return; // It is over already.
     const key = deviceKey(device.tenant, device.endpoint);
     const before = this.#byDevice.get(key);
-    this.#held.set(id, { device, stamp: grant.stamp, ceiling: grant.ceiling, marks: 0, isMarkStored });
+    this.#held.set(id, { device, association, grant, marks: 0, isMarkStored });
     this.#byDevice.set(key, id);
     if (before === undefined || before === id) return;
     // The machine knows only that of the same address to be over.
@@ -331,9 +330,9 @@ class Endpoint implements DtlsEndpoint {
     this.#end(before, undefined);
   }
 
-  #regrant(id: AssociationId, { stamp, ceiling }: WriteGrant): void {
+  #regrant(id: AssociationId, grant: WriteGrant): void {
     const held = this.#held.get(id);
-    if (held !== undefined) Object.assign(held, { stamp, ceiling });
+    if (held !== undefined) held.grant = grant;
   }
 
   /** Ends an association here. `reason`: what is told; nobody is when it is undefined. */
@@ -395,7 +394,9 @@ class Endpoint implements DtlsEndpoint {
 
   async #putMark(id: AssociationId, held: Held, mark: ReceiveMark, address: string): Promise<void> {
     const { associations, node, settings } = this.#parts;
-    const { device, stamp, ceiling } = held;
+    const { device, grant } = held;
+    if (grant === undefined) return;
+    const { stamp, ceiling } = grant;
     const hold = { association: { device, id }, node, stamp, ceiling, ttlMs: settings.lifetimeMs };
     held.marks++;
     held.isMarkStored = false;

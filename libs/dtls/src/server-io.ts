@@ -129,7 +129,7 @@ export interface AssociationSnapshot {
   readonly grant: WriteGrant;
 }
 
-/** An association as the machine has it now: a live view, not to be kept beyond the event. */
+/** An association as the machine has it now: a live view, to be kept until its `closed` was performed and no longer. */
 export interface Association {
   readonly id: AssociationId;
   readonly principal: Principal;
