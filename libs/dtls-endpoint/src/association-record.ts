@@ -10,6 +10,7 @@ import {
 } from "@ferry/dtls";
 import type { NodeRef, StoredAssociation, StoredSession } from "@ferry/state";
 import { type AssociationSealing, open, seal } from "./association-sealing.ts";
+import { MAX_GENERATION_BYTES } from "./credential-generation.ts";
 import { formatPrincipal, type ProvenIdentity, parsePrincipal } from "./principal.ts";
 
 type Random = (size: number) => Uint8Array;
@@ -30,8 +31,6 @@ const WINDOW_BYTES = 8;
 const MAX_SEQUENCE = 2 ** 48 - 1;
 /** `[` IPv6 `]:65535`, with room for a zone. */
 const MAX_ADDRESS_BYTES = 80;
-/** See credential-generation.ts. */
-const MAX_GENERATION_BYTES = 64;
 const MASTER_SECRET_BYTES = 48;
 const SESSION_ID_BYTES = 32;
 

@@ -120,6 +120,15 @@ describe("a device's certificate", () => {
     }
   });
 
+  it("is looked for in revocation lists only when its chain leads to an anchor: lists are large", async () => {
+    const impostor = await issueCa("Plant CA");
+    const isRevoked: PathTerms["isRevoked"] = () => {
+      throw new TypeError("a list was verified for a stranger");
+    };
+    const stranger = await issue("meter-1", { by: impostor });
+    expect(judge(stranger, [impostor], { isRevoked })).toEqual(refusal(ALERT.UNKNOWN_CA, /./));
+  });
+
   it("is not when it is for servers", async () => {
     expect(judge(await issue("meter-1", { by: root, usage: "server" }), [])).toEqual(
       refusal(ALERT.UNSUPPORTED_CERTIFICATE, /is not for clients: .*clientAuth/),

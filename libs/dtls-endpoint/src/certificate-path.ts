@@ -1,5 +1,5 @@
 import { ALERT, type AlertDescription } from "@ferry/dtls";
-import type { DeviceCertificate } from "./certificate.ts";
+import { type DeviceCertificate, revocationKey } from "./certificate.ts";
 
 /** CAs between a device's certificate and the trust anchor. */
 export const MAX_INTERMEDIATES = 4;
@@ -13,7 +13,12 @@ export interface Refusal {
 
 /** Whether a chain leads to a trust anchor. */
 export type PathVerdict =
-  | { readonly type: "trusted"; readonly anchor: DeviceCertificate }
+  | {
+      readonly type: "trusted";
+      readonly anchor: DeviceCertificate;
+      /** What each certificate on the path is known by where it is revoked: the device's own first. */
+      readonly revocationKeys: readonly string[];
+    }
   /** `isSigned`: an anchor stands behind it all the same, so it is known whose it is; it is out of its time, revoked, or for something else. */
   | (Refusal & { readonly isSigned: boolean });
 
@@ -37,9 +42,9 @@ export function findPath(leaf: DeviceCertificate, terms: PathTerms): PathVerdict
   const search: Search = { ...terms, verified: new Map(), isLenient: false };
   const intermediates = terms.intermediates.slice(0, MAX_INTERMEDIATES);
   const verdict = problemOf(leaf, terms.nowMs, "the device's certificate") ?? purposeOf(leaf);
-  const found = verdict ?? follow(leaf, intermediates, 0, search);
+  const found = verdict ?? follow([leaf], intermediates, search);
   if (found.type === "trusted") return found;
-  const isSigned = follow(leaf, intermediates, 0, { ...search, isLenient: true }).type === "trusted";
+  const isSigned = follow([leaf], intermediates, { ...search, isLenient: true }).type === "trusted";
   return { ...found, isSigned };
 }
 
@@ -76,18 +81,23 @@ export function problemOf(
   );
 }
 
-/** Depth first; each intermediate is used once, so that there is an end. `below`: CAs between the device's certificate and this one, itself included. */
+/** Depth first; each intermediate is used once, so that there is an end. `path`: from the device's certificate to the last CA, whose signer is looked for. */
 function follow(
-  certificate: DeviceCertificate,
+  path: readonly [DeviceCertificate, ...DeviceCertificate[]],
   unused: readonly DeviceCertificate[],
-  below: number,
   terms: Search,
 ): Extract<PathVerdict, { type: "trusted" }> | Refusal {
+  const certificate = path.at(-1) ?? path[0];
+  const below = path.length - 1;
   let refusal: Refusal | undefined;
   for (const anchor of terms.anchors) {
     const verdict = step(certificate, anchor, below, terms);
-    if (verdict === "signed") return { type: "trusted", anchor };
-    if (verdict !== "notSigned") refusal ??= verdict;
+    if (verdict === "notSigned") continue;
+    const links = linksOf([...path, anchor]);
+    const problem = verdict === "signed" ? revocationIn(links, terms) : verdict;
+    if (problem === undefined)
+      return { type: "trusted", anchor, revocationKeys: links.map(([one, issuer]) => revocationKey(one, issuer)) };
+    refusal ??= problem;
   }
   for (const issuer of unused) {
     const verdict = step(certificate, issuer, below, terms);
@@ -97,7 +107,7 @@ function follow(
       continue;
     }
     const rest = unused.filter((one) => one !== issuer);
-    const further = follow(issuer, rest, below + 1, terms);
+    const further = follow([...path, issuer], rest, terms);
     if (further.type === "trusted") return further;
     refusal ??= further;
   }
@@ -115,7 +125,7 @@ function step(
   certificate: DeviceCertificate,
   issuer: DeviceCertificate,
   below: number,
-  { nowMs, isRevoked, verified, isLenient }: Search,
+  { nowMs, verified, isLenient }: Search,
 ): "signed" | "notSigned" | Refusal {
   // checkIssued compares names and key identifiers; the signature decides.
   if (!certificate.x509.checkIssued(issuer.x509) || !verifies(certificate, issuer, verified)) return "notSigned";
@@ -128,12 +138,27 @@ function step(
   if (isLenient) return "signed";
   if (issuer.pathLength !== undefined && below > issuer.pathLength)
     return refused(ALERT.BAD_CERTIFICATE, `${name} allows ${issuer.pathLength} CAs below it, here are ${below}`);
-  if (isRevoked(certificate, issuer))
-    return refused(
-      ALERT.CERTIFICATE_REVOKED,
-      `the certificate ${oneLine(certificate.x509.subject)} (serial ${certificate.x509.serialNumber}) is revoked by ${oneLine(issuer.x509.subject)}`,
-    );
   return problemOf(issuer, nowMs, name) ?? "signed";
+}
+
+type Link = readonly [certificate: DeviceCertificate, issuer: DeviceCertificate];
+
+function linksOf(path: readonly DeviceCertificate[]): readonly Link[] {
+  return path.flatMap((issuer, index) => {
+    const certificate = path[index - 1];
+    return certificate === undefined ? [] : [[certificate, issuer] as const];
+  });
+}
+
+/** Behind signatures that lead to an anchor: lists are large, and whoever has no CA must not make us verify them. */
+function revocationIn(links: readonly Link[], { isRevoked, isLenient }: Search): Refusal | undefined {
+  const revoked = isLenient ? undefined : links.find(([certificate, issuer]) => isRevoked(certificate, issuer));
+  if (revoked === undefined) return undefined;
+  const [{ x509 }, issuer] = revoked;
+  return refused(
+    ALERT.CERTIFICATE_REVOKED,
+    `the certificate ${oneLine(x509.subject)} (serial ${x509.serialNumber}) is revoked by ${oneLine(issuer.x509.subject)}`,
+  );
 }
 
 function verifies(certificate: DeviceCertificate, issuer: DeviceCertificate, verified: Map<string, boolean>): boolean {

@@ -31,6 +31,11 @@ const MAX_NAME_BYTES = 255;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
 const CONTROL_CHARACTER = /[\u0000-\u001f\u007f]/;
 
+const HASH_DIGITS = 12;
+/** RFC 5280 §4.1.2.2: 20 bytes. */
+const MAX_SERIAL_DIGITS = 40;
+export const MAX_REVOCATION_KEY_DIGITS: number = 2 * HASH_DIGITS + MAX_SERIAL_DIGITS;
+
 /** A certificate and what X509Certificate does not tell of it. */
 export interface DeviceCertificate {
   readonly x509: X509Certificate;
@@ -48,8 +53,8 @@ export interface DeviceCertificate {
   readonly unknownCritical: readonly string[];
   /** As {@link distinguishedName} has it. */
   readonly subject: string;
-  /** What a revocation list and an association know it by. */
-  readonly revocationKey: string;
+  /** As {@link serialText} has it. */
+  readonly serial: string;
 }
 
 /** A name as revocation lists and certificates are compared by: types and values, without case and surplus white space (RFC 5280 §7.1). */
@@ -59,19 +64,47 @@ export function distinguishedName({ typesAndValues }: RelativeDistinguishedNames
     .join("\n");
 }
 
-/** Names a certificate by its issuer, as {@link distinguishedName} has it, and its serial number: 16 hex digits. */
-export function revocationKey(issuer: string, serialHex: string): string {
-  const serial = serialHex.toLowerCase().replace(/^0+(?=.)/, "");
-  return hash("sha256", `${issuer}\n${serial}`, "hex").slice(0, 16);
+/** A serial number in hex, without leading zeros: the content of an INTEGER. */
+export function serialText(content: Uint8Array): string {
+  const hex = Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString("hex");
+  return hex.replace(/^0+(?=.)/, "");
 }
 
-/** Reads a certificate, DER; undefined when it is none, has bytes behind it, or an issuer without a name (RFC 5280 §4.1.2.4). */
+/** A name as {@link distinguishedName} has it. */
+export function nameHash(name: string): string {
+  return hash("sha256", name, "hex").slice(0, HASH_DIGITS);
+}
+
+export function keyHash(publicKey: KeyObject): string {
+  return hash("sha256", publicKey.export({ format: "der", type: "spki" }), "hex").slice(0, HASH_DIGITS);
+}
+
+/**
+ * What an association knows a certificate by that leads to its CA, so that a list can end it: hashes of its issuer's name and key, for CAs of different
+ * tenants may have one name, and its serial number. Hex digits, at most {@link MAX_REVOCATION_KEY_DIGITS}.
+ */
+export function revocationKey({ serial }: DeviceCertificate, issuer: DeviceCertificate): string {
+  return nameHash(issuer.subject) + keyHash(issuer.publicKey) + serial;
+}
+
+/** The parts of a {@link revocationKey}. */
+export function parseRevocationKey(key: string): {
+  readonly issuerName: string;
+  readonly issuerKey: string;
+  readonly serial: string;
+} {
+  const [name, end] = [HASH_DIGITS, 2 * HASH_DIGITS];
+  return { issuerName: key.slice(0, name), issuerKey: key.slice(name, end), serial: key.slice(end) };
+}
+
+/** Reads a certificate, DER; undefined when it is none, has bytes behind it, an issuer without a name, or a serial number that is too long (RFC 5280 §4.1.2). */
 export function parseCertificate(der: Uint8Array): DeviceCertificate | undefined {
   try {
     const x509 = new X509Certificate(der);
     // An empty name, and one that cannot be printed, is undefined, whatever its type says.
     if (x509.raw.length !== der.length || !(x509.issuer as string | undefined)) return undefined;
-    return describe(x509, Certificate.fromBER(Uint8Array.from(der)));
+    const described = describe(x509, Certificate.fromBER(Uint8Array.from(der)));
+    return described.serial.length <= MAX_SERIAL_DIGITS ? described : undefined;
   } catch {
     // OpenSSL's and pkijs's errors have no common class; whatever they cannot read is no certificate.
     return undefined;
@@ -94,7 +127,7 @@ function describe(x509: X509Certificate, certificate: Certificate): DeviceCertif
       .filter(({ critical, extnID }) => critical && !UNDERSTOOD.includes(extnID))
       .map(({ extnID }) => extnID),
     subject: distinguishedName(certificate.subject),
-    revocationKey: revocationKey(distinguishedName(certificate.issuer), x509.serialNumber),
+    serial: serialText(certificate.serialNumber.valueBlock.valueHexView),
   };
 }
 

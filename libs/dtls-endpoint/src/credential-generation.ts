@@ -1,5 +1,7 @@
 import { hash } from "node:crypto";
 import { hmacSha256, secretKey } from "@ferry/dtls";
+import { MAX_REVOCATION_KEY_DIGITS } from "./certificate.ts";
+import { MAX_INTERMEDIATES } from "./certificate-path.ts";
 
 const DIGITS = 16;
 
@@ -13,15 +15,18 @@ export function publicGeneration(der: Uint8Array): string {
   return hash("sha256", der, "hex").slice(0, DIGITS);
 }
 
-/** A certificate that a CA signed: the CA, and what its revocation is known by. */
-export function issuedGeneration(ca: Uint8Array, certificateKey: string): string {
-  return `${publicGeneration(ca)}.${certificateKey}`;
+/** A certificate that a CA signed: the CA, and what the revocation of it and of each CA in between is known by. */
+export function issuedGeneration(ca: Uint8Array, revocationKeys: readonly string[]): string {
+  return `${publicGeneration(ca)}.${revocationKeys.join(",")}`;
 }
 
 /** The two parts of {@link issuedGeneration}; without a dot it is another kind. */
 export function parseIssuedGeneration(
   generation: string,
-): { readonly ca: string; readonly certificateKey: string } | undefined {
-  const [ca, certificateKey, ...more] = generation.split(".");
-  return ca && certificateKey && more.length === 0 ? { ca, certificateKey } : undefined;
+): { readonly ca: string; readonly revocationKeys: readonly string[] } | undefined {
+  const [ca, keys, ...more] = generation.split(".");
+  return ca && keys && more.length === 0 ? { ca, revocationKeys: keys.split(",") } : undefined;
 }
+
+/** Longest of all: that of a certificate with as many CAs in between as there may be. */
+export const MAX_GENERATION_BYTES: number = DIGITS + (1 + MAX_INTERMEDIATES) * (1 + MAX_REVOCATION_KEY_DIGITS);

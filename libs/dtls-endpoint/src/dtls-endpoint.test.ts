@@ -1,16 +1,9 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { ALERT, type Established } from "@ferry/dtls";
-import { afterEach, beforeAll, beforeEach, describe, expect, it, jest } from "@jest/globals";
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
+import { revocationKey } from "./certificate.ts";
 import { type Issued, issue, issueCa } from "./certificate-fixture.ts";
-import {
-  countOf,
-  EndpointFixture,
-  newPrivateKey,
-  PSK_KEY,
-  pskCredential,
-  type TestNode,
-  until,
-} from "./endpoint-fixture.ts";
+import { countOf, EndpointFixture, newPrivateKey, PSK_KEY, pskCredential, until } from "./endpoint-fixture.ts";
 import { NO_SERVER_KEYS, type ServerKeys } from "./server-keys.ts";
 
 const DAY_MS = 86_400_000;
@@ -25,10 +18,7 @@ beforeEach(async () => {
   await fixture.declare("meter-1", [PSK]);
 });
 
-afterEach(async () => {
-  jest.restoreAllMocks();
-  await fixture.stop();
-});
+afterEach(() => fixture.stop());
 
 const peerOf = (id: string | undefined): string => `dtls:${id}`;
 const stored = () => fixture.state.associations.get(DEVICE);
@@ -117,61 +107,6 @@ describe("a device with a pre-shared key", () => {
   });
 });
 
-describe("a device that says its last words and goodbye while the store is still asked", () => {
-  /** Nothing of `step` is answered before all that was sent has come. */
-  async function hold(step: "put" | "claim"): Promise<() => void> {
-    const { associations } = fixture.state;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const inner = associations[step].bind(associations) as (...request: unknown[]) => Promise<never>;
-    jest.spyOn(associations, step).mockImplementation(async (...request: unknown[]) => {
-      await promise;
-      return inner(...request);
-    });
-    return resolve;
-  }
-
-  /** What comes after it on the same socket was looked at: all of before is there. */
-  async function allIsThere(node: TestNode): Promise<void> {
-    const before = await countOf(node, 'lookups_total{outcome="none"}');
-    await fixture.sendForged(node, ["0001020304050607"]);
-    await until(async () => (await countOf(node, 'lookups_total{outcome="none"}')) > before);
-  }
-
-  it("after a resumed handshake is heard, and is forgotten here and in the store", async () => {
-    const node = await fixture.node(1);
-    const client = await fixture.client(node, pskCredential("meter-1-psk"));
-    const { session } = (await client.connect()) as Established;
-    const release = await hold("put");
-    await client.connect(session);
-    client.send("last words");
-    client.close();
-    await allIsThere(node);
-    release();
-    await until(() => node.told.includes("closed closed"));
-    expect(node.told).toEqual(["established", "closed replaced", "established", "closed closed"]);
-    expect(node.received).toMatchObject([{ text: "last words" }]);
-    await until(async () => (await stored()) === undefined);
-    expect([node.endpoint.size, node.endpoint.byDevice(DEVICE)]).toEqual([0, undefined]);
-  });
-
-  it("to another node is heard there, and is forgotten there and in the store", async () => {
-    const [one, two] = [await fixture.node(1), await fixture.node(2)];
-    const client = await fixture.client(one, pskCredential("meter-1-psk"));
-    await client.connect();
-    const release = await hold("claim");
-    client.moveTo(two);
-    client.send("last words");
-    client.close();
-    await allIsThere(two);
-    release();
-    await until(() => two.told.includes("closed closed"));
-    expect(two.told).toEqual(["takenOver", "closed closed"]);
-    expect(two.received).toMatchObject([{ text: "last words" }]);
-    await until(async () => (await stored()) === undefined);
-    expect(two.endpoint.size).toBe(0);
-  });
-});
-
 describe("a device with a key pair", () => {
   const server = { rawKey: newPrivateKey(), issued: undefined as Issued | undefined };
   let ca: Issued;
@@ -193,7 +128,7 @@ describe("a device with a key pair", () => {
       ...NO_SERVER_KEYS,
       rawPublicKey: { privateKey: rawKey, publicKey: publicKey(rawKey) },
       certificate: () => issued && { privateKey: issued.privateKey, chain: [issued.der] },
-      isRevoked: ({ revocationKey }) => revoked.has(revocationKey),
+      isRevoked: (certificate, issuer) => revoked.has(revocationKey(certificate, issuer)),
       hasRevoked: (key) => revoked.has(key),
       onChange: (listener) => {
         listeners.add(listener);
@@ -235,7 +170,7 @@ describe("a device with a key pair", () => {
     expect(await client.connect()).toMatchObject({ type: "established" });
     const name = { tenant: "acme", endpoint: "pump-7" };
     expect(node.endpoint.peer(node.endpoint.byDevice(name) ?? "")).toMatchObject({ securityMode: "X509" });
-    keys.revoked.add(device.parsed.revocationKey);
+    keys.revoked.add(revocationKey(device.parsed, ca.parsed));
     keys.reload();
     await until(() => client.outcomes.some(({ type }) => type === "closed"));
     expect(node.told).toEqual(["established", "closed closed"]);

@@ -84,12 +84,12 @@ function parseCertificates(bytes: Buffer): readonly DeviceCertificate[] {
   });
 }
 
-/** Reads a revocation list. @throws {KeyFileError} */
-export function parseRevocationList(bytes: Buffer): RevocationList {
+/** Reads a revocation list; `known` is answered when it is from the same bytes. @throws {KeyFileError} */
+export function parseRevocationList(bytes: Buffer, known?: RevocationList): RevocationList {
   const [der, ...more] = derBlocks(bytes, "X509 CRL");
   if (der === undefined || more.length > 0)
     throw new KeyFileError(`holds ${1 + more.length} revocation lists: give each a file of its own`);
-  return RevocationList.parse(der);
+  return known?.isFrom(der) ? known : RevocationList.parse(der);
 }
 
 /** The PEM blocks of a kind, or the bytes themselves as DER. */

@@ -110,7 +110,8 @@ export async function readKeyFolder(
       names.filter((file) => REVOCATION_LIST.test(file)),
       (file) => file,
       before.revocationLists,
-      async (file) => parseRevocationList(await load(file, MAX_REVOCATION_LIST_BYTES)),
+      async (file) =>
+        parseRevocationList(await load(file, MAX_REVOCATION_LIST_BYTES), before.revocationLists.get(file)),
     ),
   };
   return { keys, problems };

@@ -13,7 +13,7 @@ import {
 } from "@ferry/provisioning";
 import { MemoryProvisioningStore } from "@ferry/state/memory";
 import { beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
-import type { DeviceCertificate } from "./certificate.ts";
+import { type DeviceCertificate, revocationKey } from "./certificate.ts";
 import { alter, type Issued, issue, issueCa, NOW_MS, noName } from "./certificate-fixture.ts";
 import { parsePrincipal } from "./principal.ts";
 import { ProvisionedCredentials } from "./provisioned-credentials.ts";
@@ -52,7 +52,7 @@ beforeEach(() => {
       get trustAnchors() {
         return trusted;
       },
-      isRevoked: ({ revocationKey }) => revoked.has(revocationKey),
+      isRevoked: (certificate, issuer) => revoked.has(revocationKey(certificate, issuer)),
       hasRevoked: (key) => revoked.has(key),
     },
     wallMs: () => NOW_MS,
@@ -235,7 +235,7 @@ describe("a certificate of a CA", () => {
     const device = await issue("meter-1", { by: line });
     expect(outcome(await show(device, line))).toBe("X509 default/meter-1");
     expect(outcome(await show(device))).toMatch(/^48: /);
-    revoked.add(device.parsed.revocationKey);
+    revoked.add(revocationKey(device.parsed, line.parsed));
     const answer = await show(device, line);
     expect(outcome(answer)).toMatch(/^44: the certificate CN=meter-1 \(serial [0-9A-F]+\) is revoked by CN=Line CA/);
     expect(answer).toMatchObject({ principal: expect.stringContaining("meter-1") });
@@ -269,10 +269,22 @@ describe("a certificate of a CA", () => {
     const device = await issue("meter-1", { by: acmeCa });
     const principal = principalOf(await show(device));
     expect(await credentials.isCurrent(principal)).toBe(true);
-    revoked.add(device.parsed.revocationKey);
+    revoked.add(revocationKey(device.parsed, acmeCa.parsed));
     expect(await credentials.isCurrent(principal)).toBe(false);
     revoked.clear();
     await declare("meter-*", [{ x509: { ca: otherCa.der } }]);
+    expect(await credentials.isCurrent(principal)).toBe(false);
+  });
+});
+
+describe("a CA in between that is revoked", () => {
+  it("ends what was made with a certificate below it", async () => {
+    await declare("meter-*", [{ x509: { ca: acmeCa.der } }]);
+    const plant = await issueCa("Plant CA", { by: acmeCa });
+    const line = await issueCa("Line CA", { by: plant });
+    const principal = principalOf(await show(await issue("meter-1", { by: line }), line, plant));
+    expect(await credentials.isCurrent(principal)).toBe(true);
+    revoked.add(revocationKey(plant.parsed, acmeCa.parsed));
     expect(await credentials.isCurrent(principal)).toBe(false);
   });
 });
@@ -299,7 +311,7 @@ describe("what a device shows", () => {
     const named = await issue("x", { by: acmeCa, dnsNames: ["meter-1"] });
     const der = await alter(named, { subject: noName() }, acmeCa);
     expect(outcome(await credentials.certificate([der]))).toBe("X509 default/meter-1");
-    revoked.add(named.parsed.revocationKey);
+    revoked.add(revocationKey(named.parsed, acmeCa.parsed));
     expect(outcome(await credentials.certificate([der]))).toMatch(/^44: the certificate \(no name\) \(serial /);
   });
 

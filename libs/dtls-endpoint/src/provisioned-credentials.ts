@@ -141,7 +141,8 @@ export class ProvisionedCredentials implements DeviceCredentials {
       const trusted = judged.filter(({ verdict }) => verdict.type === "trusted");
       const [first, ...more] = trusted;
       if (first?.verdict.type === "trusted" && more.length === 0) {
-        const generation = issuedGeneration(first.verdict.anchor.x509.raw, leaf.revocationKey);
+        const { anchor, revocationKeys } = first.verdict;
+        const generation = issuedGeneration(anchor.x509.raw, revocationKeys);
         return { type: "principal", principal: principalOf("X509", first.holder.device, generation) };
       }
       if (more.length > 0)
@@ -180,7 +181,7 @@ export class ProvisionedCredentials implements DeviceCredentials {
     if (identity === undefined) return false;
     const { securityMode, device, generation } = identity;
     const issued = parseIssuedGeneration(generation);
-    if (issued !== undefined && this.#parts.trust.hasRevoked(issued.certificateKey)) return false;
+    if (issued?.revocationKeys.some((key) => this.#parts.trust.hasRevoked(key))) return false;
     const credentials = await this.#parts.inForce.of(device);
     return credentials
       .flatMap((credential) => this.#generationsOf(securityMode, credential, device))

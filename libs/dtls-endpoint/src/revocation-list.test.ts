@@ -1,11 +1,12 @@
-import { generateKeyPairSync, randomBytes } from "node:crypto";
+import { generateKeyPairSync, randomBytes, sign } from "node:crypto";
 import { beforeAll, describe, expect, it } from "@jest/globals";
 import { Integer } from "asn1js";
 import fc from "fast-check";
 import { Certificate, CertificateRevocationList, Extensions, RevokedCertificate, Time } from "pkijs";
-import { parseCertificate } from "./certificate.ts";
+import { parseCertificate, revocationKey } from "./certificate.ts";
 import { type Issued, issue, issueCa, NOW_MS } from "./certificate-fixture.ts";
 import { KeyFileError } from "./errors.ts";
+import { parseRevocationList } from "./key-files.ts";
 import { extension } from "./make-certificate.ts";
 import { RevocationList } from "./revocation-list.ts";
 
@@ -56,18 +57,65 @@ async function listOf(signer: Issued, certificates: readonly Issued[], critical 
   return new Uint8Array(list.toSchema(true).toBER(false));
 }
 
+/** A list of the serial numbers below `count`: pkijs writes lists, but not as many. */
+async function manyOf(count: number): Promise<Uint8Array> {
+  const list = CertificateRevocationList.fromBER(Uint8Array.from(await listOf(ca, [])));
+  const date = Buffer.from(new Time({ value: new Date(NOW_MS) }).toSchema().toBER(false));
+  const entries = Array.from({ length: count }, (_, serial) => {
+    const number = Buffer.from([2, 4, 0, serial >> 16, serial >> 8, serial & 0xff]);
+    return Buffer.concat([Buffer.from([0x30, number.length + date.length]), number, date]);
+  });
+  const fields = Buffer.from(list.tbsView.subarray(list.tbsView[1] === 0x81 ? 3 : 2, -2)); // Without the empty list at its end.
+  const signed = sequence(Buffer.concat([fields, sequence(Buffer.concat(entries))]));
+  const signature = sign("sha256", signed, ca.privateKey);
+  const algorithm = Buffer.from(list.signatureAlgorithm.toSchema().toBER(false));
+  const bits = Buffer.concat([Buffer.from([3, signature.length + 1, 0]), signature]);
+  return sequence(Buffer.concat([signed, algorithm, bits]));
+}
+
+function sequence(content: Buffer): Buffer {
+  const header = Buffer.alloc(6, 0x30);
+  header[1] = 0x84;
+  header.writeUInt32BE(content.length, 2);
+  return Buffer.concat([header, content]);
+}
+
 describe("a revocation list", () => {
   it("has what its CA took back, by issuer and serial number", async () => {
     const list = RevocationList.parse(await listOf(ca, [revoked]));
     expect(list.isRevoked(revoked.parsed, ca.parsed)).toBe(true);
     expect(list.isRevoked(good.parsed, ca.parsed)).toBe(false);
-    expect(list.hasKey(revoked.parsed.revocationKey)).toBe(true);
+    expect(list.hasKey(revocationKey(revoked.parsed, ca.parsed))).toBe(true);
     expect(list.nextUpdateMs).toBe(NOW_MS + 1000);
   });
 
   it("that another CA of the same name has signed takes nothing back", async () => {
     const list = RevocationList.parse(await listOf(impostor, [revoked]));
     expect(list.isRevoked(revoked.parsed, ca.parsed)).toBe(false);
+  });
+
+  it("ends what it takes back of its own CA, and of one of its name only until that is known not to have signed it", async () => {
+    const list = RevocationList.parse(await listOf(ca, [revoked]));
+    const key = revocationKey(revoked.parsed, impostor.parsed);
+    expect(list.hasKey(key)).toBe(true);
+    expect(list.isRevoked(revoked.parsed, impostor.parsed)).toBe(false);
+    expect(list.hasKey(key)).toBe(false);
+    expect(list.isRevoked(revoked.parsed, ca.parsed)).toBe(true);
+    expect(list.hasKey(revocationKey(revoked.parsed, ca.parsed))).toBe(true);
+    expect(list.hasKey(revocationKey(good.parsed, ca.parsed))).toBe(false);
+    const other = await issueCa("Other CA");
+    expect(list.hasKey(revocationKey(revoked.parsed, other.parsed))).toBe(false);
+  });
+
+  it("may have a hundred thousand certificates, and is not read again from the same bytes", async () => {
+    const count = 100_000;
+    const bytes = Buffer.from(await manyOf(count));
+    const list = parseRevocationList(bytes);
+    expect(list.size).toBe(count);
+    expect(list.isOf(ca.parsed)).toBe(true);
+    expect(list.hasKey(`${revocationKey(good.parsed, ca.parsed).slice(0, 24)}1869f`)).toBe(true);
+    expect(parseRevocationList(Buffer.from(bytes), list)).toBe(list);
+    expect(parseRevocationList(Buffer.from(await listOf(ca, [])), list).size).toBe(0);
   });
 
   it.each(["ed25519", "ed448", "x25519"] as const)(

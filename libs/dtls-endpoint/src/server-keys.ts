@@ -14,7 +14,7 @@ export interface ServerKeys extends ServerIdentity {
   /** Whether a list of this issuer has the certificate. */
   isRevoked(certificate: DeviceCertificate, issuer: DeviceCertificate): boolean;
   /** Whether a list has what was accepted before, by its `revocationKey`. */
-  hasRevoked(revocationKey: string): boolean;
+  hasRevoked(key: string): boolean;
   /** Tells when the folder was read anew; returns how to stop that. */
   onChange(listener: () => void): () => void;
   stop(): void;
@@ -111,7 +111,7 @@ function identityOf(current: () => KeyFolder, listeners: Set<() => void>, stop: 
     },
     isRevoked: (certificate, issuer) =>
       [...current().revocationLists.values()].some((list) => list.isRevoked(certificate, issuer)),
-    hasRevoked: (revocationKey) => [...current().revocationLists.values()].some((list) => list.hasKey(revocationKey)),
+    hasRevoked: (key) => [...current().revocationLists.values()].some((list) => list.hasKey(key)),
     onChange(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);
