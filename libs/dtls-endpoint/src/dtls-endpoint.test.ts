@@ -1,9 +1,17 @@
 import { createPublicKey, type KeyObject } from "node:crypto";
 import { ALERT, type Established } from "@ferry/dtls";
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
+import { afterEach, beforeAll, beforeEach, describe, expect, it, jest } from "@jest/globals";
 import { revocationKey } from "./certificate.ts";
 import { type Issued, issue, issueCa } from "./certificate-fixture.ts";
-import { countOf, EndpointFixture, newPrivateKey, PSK_KEY, pskCredential, until } from "./endpoint-fixture.ts";
+import {
+  countOf,
+  EndpointFixture,
+  newPrivateKey,
+  PSK_KEY,
+  pskCredential,
+  type TestNode,
+  until,
+} from "./endpoint-fixture.ts";
 import { NO_SERVER_KEYS, type ServerKeys } from "./server-keys.ts";
 
 const DAY_MS = 86_400_000;
@@ -18,7 +26,10 @@ beforeEach(async () => {
   await fixture.declare("meter-1", [PSK]);
 });
 
-afterEach(() => fixture.stop());
+afterEach(async () => {
+  jest.restoreAllMocks();
+  await fixture.stop();
+});
 
 const peerOf = (id: string | undefined): string => `dtls:${id}`;
 const stored = () => fixture.state.associations.get(DEVICE);
@@ -104,6 +115,61 @@ describe("a device with a pre-shared key", () => {
     await until(() => node.told.includes("closed closed"));
     expect(await stored()).toBeUndefined();
     expect(node.endpoint.byDevice(DEVICE)).toBeUndefined();
+  });
+});
+
+describe("a device that says its last words and goodbye while the store is still asked", () => {
+  /** Nothing of `step` is answered before all that was sent has come. */
+  async function hold(step: "put" | "claim"): Promise<() => void> {
+    const { associations } = fixture.state;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const inner = associations[step].bind(associations) as (...request: unknown[]) => Promise<never>;
+    jest.spyOn(associations, step).mockImplementation(async (...request: unknown[]) => {
+      await promise;
+      return inner(...request);
+    });
+    return resolve;
+  }
+
+  /** What comes after it on the same socket was looked at: all of before is there. */
+  async function allIsThere(node: TestNode): Promise<void> {
+    const before = await countOf(node, 'lookups_total{outcome="none"}');
+    await fixture.sendForged(node, ["0001020304050607"]);
+    await until(async () => (await countOf(node, 'lookups_total{outcome="none"}')) > before);
+  }
+
+  it("after a resumed handshake is heard, and is forgotten here and in the store", async () => {
+    const node = await fixture.node(1);
+    const client = await fixture.client(node, pskCredential("meter-1-psk"));
+    const { session } = (await client.connect()) as Established;
+    const release = await hold("put");
+    await client.connect(session);
+    client.send("last words");
+    client.close();
+    await allIsThere(node);
+    release();
+    await until(() => node.told.includes("closed closed"));
+    expect(node.told).toEqual(["established", "closed replaced", "established", "closed closed"]);
+    expect(node.received).toMatchObject([{ text: "last words" }]);
+    await until(async () => (await stored()) === undefined);
+    expect([node.endpoint.size, node.endpoint.byDevice(DEVICE)]).toEqual([0, undefined]);
+  });
+
+  it("to another node is heard there, and is forgotten there and in the store", async () => {
+    const [one, two] = [await fixture.node(1), await fixture.node(2)];
+    const client = await fixture.client(one, pskCredential("meter-1-psk"));
+    await client.connect();
+    const release = await hold("claim");
+    client.moveTo(two);
+    client.send("last words");
+    client.close();
+    await allIsThere(two);
+    release();
+    await until(() => two.told.includes("closed closed"));
+    expect(two.told).toEqual(["takenOver", "closed closed"]);
+    expect(two.received).toMatchObject([{ text: "last words" }]);
+    await until(async () => (await stored()) === undefined);
+    expect(two.endpoint.size).toBe(0);
   });
 });
 
