@@ -1,3 +1,5 @@
+import { randomBytes } from "node:crypto";
+import { parseSealingKeys, sealSecret } from "@ferry/provisioning";
 import { StateUnavailableError } from "@ferry/state";
 import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
 import {
@@ -156,4 +158,17 @@ describe("an association of a living node", () => {
     expect(await client.ask("found")).toBe("echo found");
     expect(await stored()).toMatchObject({ owner: two.node });
   });
+});
+
+it("Of all devices whose credentials changed the associations end when all are looked at, also beside one whose key cannot be opened", async () => {
+  const node = await fixture.node(1);
+  await fixture.declare("meter-2", [{ psk: { identity: "meter-2-psk", key: { plain: PSK_KEY } } }]);
+  for (const name of ["meter-2", "meter-1"]) await (await fixture.client(node, pskCredential(`${name}-psk`))).connect();
+  const others = parseSealingKeys(Buffer.alloc(32, 4).toString("base64"));
+  const sealed = sealSecret(others, PSK_KEY, "default/meter-2", randomBytes);
+  await fixture.declare("meter-2", [{ psk: { identity: "meter-2-psk", key: { sealed } } }]);
+  await fixture.declare("meter-1", [OTHER_PSK]);
+  await node.endpoint.recheckAll();
+  expect(node.endpoint.byDevice({ tenant: "default", endpoint: "meter-2" })).toBeDefined();
+  expect(node.endpoint.byDevice(DEVICE)).toBeUndefined();
 });

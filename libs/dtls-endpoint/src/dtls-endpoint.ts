@@ -121,6 +121,8 @@ export interface DtlsEndpoint {
   recheck(device: DeviceRef): Promise<void>;
   /** A fleet's declaration changed: the same for all devices of a tenant that have shown a certificate. */
   recheckCertificates(tenant: string): Promise<void>;
+  /** So many devices changed that all associations here are looked at. */
+  recheckAll(): Promise<void>;
   /** Puts a device's association back into a store that was emptied. */
   writeBack(device: DeviceRef): Promise<void>;
   /** Forgets all associations silently: this node cannot prove any more that they are its own. */

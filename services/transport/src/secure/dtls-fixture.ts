@@ -131,6 +131,10 @@ export class TestListener implements DtlsEndpoint {
     this.rechecked.push(`fleet ${tenant}`);
   }
 
+  async recheckAll(): Promise<void> {
+    this.rechecked.push("all");
+  }
+
   async writeBack({ endpoint }: DeviceRef): Promise<void> {
     this.writtenBack.push(endpoint);
   }

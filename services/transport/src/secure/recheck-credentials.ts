@@ -1,6 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type CatalogueChange, patternPrefix, SealingError } from "@ferry/provisioning";
-import type { Logger } from "@ferry/runtime";
 import { type DeviceRef, StateUnavailableError } from "@ferry/state";
 import type { TransportPorts } from "../ports.ts";
 
@@ -15,12 +14,12 @@ export async function recheckDevice(
   device: DeviceRef,
   { dtls, logger }: Pick<TransportPorts, "dtls" | "logger">,
 ): Promise<void> {
-  await dtls?.recheck(device).catch((error: unknown) => leave(device, error, logger));
-}
-
-function leave(device: Partial<DeviceRef>, error: unknown, logger: Logger): void {
-  if (!(error instanceof SealingError)) throw error;
-  logger.warn({ ...device, reason: error.message }, "Whether a DTLS association may go on cannot be told");
+  try {
+    await dtls?.recheck(device);
+  } catch (error) {
+    if (!(error instanceof SealingError)) throw error;
+    logger.warn({ ...device, reason: error.message }, "Whether a DTLS association may go on cannot be told");
+  }
 }
 
 /** What is to be looked at again, and from which offset of the topic on the store tells the truth about it. */
@@ -29,14 +28,21 @@ interface Due {
   readonly recheck: () => Promise<void>;
 }
 
+/** Changes of devices without an association here that are remembered one by one; of more of them all associations are looked at. */
+const MAX_DUE_DEVICES = 65_536;
+
+/** What is looked at, by whose word, and what is told of it. */
+export type RecheckPorts = Pick<TransportPorts, "catalogue" | "provisioning" | "dtls" | "stateEpisode" | "logger">;
+
 /**
  * A device, or the credential that was generated for it, changed: its association ends here unless it was made with what is in force now; of a pattern those
  * of its tenant that showed a certificate are looked at. An equal declaration once more ends nothing.
  *
- * The topic is ahead of the store, which says what is in force: it is waited for. Returns how to stop.
+ * The topic is ahead of the store, which says what is in force: it is waited for. Until then a device without an association here may make one, or bring one,
+ * with what the store still has: it is looked at just so. Returns how to stop.
  */
-export function recheckCredentials(ports: TransportPorts): () => void {
-  const rechecks = new Rechecks(ports);
+export function recheckCredentials(ports: RecheckPorts, maxDueDevices: number = MAX_DUE_DEVICES): () => void {
+  const rechecks = new Rechecks(ports, maxDueDevices);
   const leave = ports.catalogue.onChange((change) => rechecks.note(change));
   return () => {
     leave();
@@ -44,29 +50,32 @@ export function recheckCredentials(ports: TransportPorts): () => void {
   };
 }
 
-/** At most one for each association here, and for each tenant. */
+const ALL = "";
+
+/** At most one for each association here, for each tenant, for each of some devices more, and for all. */
 class Rechecks {
-  readonly #ports: TransportPorts;
+  readonly #ports: RecheckPorts;
+  readonly #maxDueDevices: number;
   readonly #due = new Map<string, Due>();
   readonly #stopped = new AbortController();
   #isRunning = false;
 
-  constructor(ports: TransportPorts) {
+  constructor(ports: RecheckPorts, maxDueDevices: number) {
     this.#ports = ports;
+    this.#maxDueDevices = maxDueDevices;
   }
 
   note({ kind, tenant, id, offset = 0 }: CatalogueChange): void {
-    const { dtls, logger } = this.#ports;
+    const { dtls } = this.#ports;
     if (dtls === undefined || (kind !== "device" && kind !== "credential")) return;
     const device = { tenant, endpoint: id };
+    const name = `${tenant}/${id}`;
     if (patternPrefix(id) !== undefined)
-      this.#due.set(tenant, {
-        offset,
-        recheck: () => dtls.recheckCertificates(tenant).catch((error: unknown) => leave({ tenant }, error, logger)),
-      });
-    else if (dtls.byDevice(device) !== undefined)
-      this.#due.set(`${tenant}/${id}`, { offset, recheck: () => recheckDevice(device, this.#ports) });
-    if (this.#due.size > 0 && !this.#isRunning) void this.#run();
+      this.#due.set(tenant, { offset, recheck: () => dtls.recheckCertificates(tenant) });
+    else if (this.#due.has(name) || this.#due.size < this.#maxDueDevices || dtls.byDevice(device) !== undefined)
+      this.#due.set(name, { offset, recheck: () => recheckDevice(device, this.#ports) });
+    else this.#due.set(ALL, { offset, recheck: () => dtls.recheckAll() });
+    if (!this.#isRunning) void this.#run();
   }
 
   stop(): void {
