@@ -487,16 +487,15 @@ describe.each(SECURITIES)("Leshan's client over $over", (security) => {
           expect(await ask("WriteAttributes", { id, attributes: { pmin: 1, pmax: 2 } })).toMatchObject(CHANGED);
           expect(await ask("Observe", { id })).toMatchObject({ result: "CONTENT" });
         }
-        for (const key of ["voltage", "current"]) {
-          for (let notification = 0; notification < 2; notification++) {
-            await expectRecord(
-              telemetry,
-              async () => {},
-              ({ source, samples }) =>
-                source === "VALUE_SOURCE_NOTIFY" && (samples as { key: string }[]).some((sample) => sample.key === key),
-            );
-          }
-        }
+        const isOf =
+          (key: string) =>
+          (value: StreamRecord["value"]): boolean =>
+            value.source === "VALUE_SOURCE_NOTIFY" &&
+            (value.samples as { key: string }[]).some((one) => one.key === key);
+        const notifiedTwice = async (key: string): Promise<void> => {
+          for (let times = 0; times < 2; times++) await expectRecord(telemetry, async () => {}, isOf(key));
+        };
+        await Promise.all(["voltage", "current"].map(notifiedTwice));
       });
 
       it("LightweightM2M-1.1-int-302: ObserveCancel, by id or by key, has the next notification reset, and no other follows", async () => {
