@@ -1,7 +1,14 @@
-import { type Answer, type AssociationId, computeInPool, type Principal, type Question } from "@ferry/dtls";
-import type { AssociationStore, DeviceRef, NodeRef } from "@ferry/state";
+import {
+  type Answer,
+  type AssociationId,
+  computeInPool,
+  type Principal,
+  type Question,
+  type WriteGrant,
+} from "@ferry/dtls";
+import type { AssociationStore, DeviceRef, NodeRef, StoredAssociation } from "@ferry/state";
 import { isMark, openAssociation, openSession, sealAssociation, sealSession } from "./association-record.ts";
-import type { AssociationSealing } from "./association-sealing.ts";
+import { type AssociationSealing, isSealedByCurrent } from "./association-sealing.ts";
 import type { DeviceCredentials } from "./device-credentials.ts";
 import type { DtlsEndpointParts } from "./dtls-endpoint.ts";
 import { LastSessions } from "./last-sessions.ts";
@@ -139,12 +146,22 @@ export class AssociationQuestions {
     if (claimed.type === "gone") return NONE;
     const { stamp, from, ceiling, previous } = claimed;
     const grant = { stamp, slot: node.slot, from, ceiling };
+    await this.#sealAnew(previous, grant);
     if (this.#isOwn(previous.owner)) return { type: "claimed", grant, mark: isExact ? previous.mark : undefined };
     // Somebody may have claimed it meanwhile, and received more than who was asked; the store has decided that it is ours.
     const told = previous.stamp === current.stamp ? asked : await askOwner(previous.owner, association, undefined);
     const mark = told !== undefined && isMark(told.mark) ? told.mark : undefined;
     metrics.dtlsTakeOvers.with({ owner: mark === undefined ? "dead" : "alive" }).inc();
     return { type: "claimed", grant, mark };
+  }
+
+  /** After a sealing key was rotated: the one before can go once all that was not heard since has lapsed. */
+  async #sealAnew(stored: StoredAssociation, grant: WriteGrant): Promise<void> {
+    const { associations, sealing, node, settings, random } = this.#parts;
+    if (isSealedByCurrent(sealing, stored.sealed)) return;
+    const association = openAssociation(sealing, stored);
+    const sealed = association && sealAssociation(sealing, association, { node, grant }, random);
+    if (sealed !== undefined) await associations.restore(sealed, settings.lifetimeMs);
   }
 
   #isOwn({ slot, bootId }: NodeRef): boolean {

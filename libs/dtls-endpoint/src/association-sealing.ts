@@ -74,6 +74,11 @@ export function seal(
   ]);
 }
 
+/** Whether it was sealed under the current key: what was not is sealed anew while the key before is still there. */
+export function isSealedByCurrent({ current }: AssociationSealing, sealed: Uint8Array): boolean {
+  return Buffer.from(sealed.subarray(1, NONCE_AT)).toString("hex") === current;
+}
+
 /** Opens what was sealed; undefined when it was changed, belongs elsewhere, or was sealed with a key that is not among ours. */
 export function open({ byId }: AssociationSealing, { kind, context, bytes }: Sealable): Uint8Array | undefined {
   if (bytes.length < SEALING_BYTES || bytes[0] !== VERSION) return undefined;

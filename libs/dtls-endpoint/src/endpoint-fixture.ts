@@ -31,7 +31,7 @@ import {
 } from "@ferry/runtime";
 import type { AssociationRef, NodeRef } from "@ferry/state";
 import { type MemoryState, memoryState } from "@ferry/state/memory";
-import { deriveAssociationSealing } from "./association-sealing.ts";
+import { type AssociationSealing, deriveAssociationSealing } from "./association-sealing.ts";
 import type { DtlsCloseReason, DtlsEndpoint, OwnerAnswer, RefusedHandshake } from "./dtls-endpoint.ts";
 import { DTLS_METRICS } from "./metrics.ts";
 import { openDtlsEndpoint } from "./open-dtls-endpoint.ts";
@@ -112,7 +112,10 @@ export class EndpointFixture {
   async node(
     slot: number,
     settings: Partial<DtlsSettings> = {},
-    { serverKeys = NO_SERVER_KEYS }: { readonly serverKeys?: ServerKeys } = {},
+    {
+      serverKeys = NO_SERVER_KEYS,
+      sealing = deriveAssociationSealing(PROVISIONING_KEYS),
+    }: { readonly serverKeys?: ServerKeys; readonly sealing?: AssociationSealing } = {},
   ): Promise<TestNode> {
     const logged: string[] = [];
     const logger: Logger = createLogger(
@@ -137,7 +140,7 @@ export class EndpointFixture {
         logger,
       }),
       associations: this.state.associations,
-      sealing: deriveAssociationSealing(PROVISIONING_KEYS),
+      sealing,
       serverKeys,
       node,
       mayServe: () => test.serving,

@@ -108,7 +108,7 @@ export const dtlsSettings: Section<DtlsSettings> = section<DtlsSettings>(
     sealingKey: secret()
       .optional()
       .describe(
-        "Keys that associations are sealed with in Redis, the same on all nodes: 32 bytes of Base64 a line, the newest first. `ferry keys generate sealing` makes one.",
+        "Keys that associations are sealed with in Redis, the same on all nodes: 32 bytes of Base64 a line; the first one seals, all open. `ferry keys generate sealing` makes one.",
       ),
   },
   { check: checkDtls },

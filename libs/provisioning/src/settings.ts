@@ -11,7 +11,7 @@ export const provisioningSettings: Section<ProvisioningSettings> = section<Provi
   sealingKey: secret()
     .optional()
     .describe(
-      "Keys that secrets are sealed with before they lie in Redis, and opened with when a device connects: 32 bytes of Base64 a line (`openssl rand -base64 32`), the newest first. Without one, devices with a PSK are rejected.",
+      "Keys that secrets are sealed with before they lie in Redis, and opened with when a device connects: 32 bytes of Base64 a line (`openssl rand -base64 32`); the first one seals, all open. Without one, devices with a PSK are rejected.",
     ),
 });
 

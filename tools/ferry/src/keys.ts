@@ -83,7 +83,7 @@ function generateSealing(terminal: Terminal): Command {
     hint(terminal, [
       `The same file for all processes: LWM2M_DTLS_SEALING_KEY_FILE=${path} (transport), or PROVISIONING_SEALING_KEY_FILE=${path} (rpc-router, transport, ferry apply)`,
       `In Kubernetes: kubectl create secret generic ferry-sealing --from-file=${path}`,
-      "To rotate a key, put the new line above the old one; the old one can go when nothing is sealed with it any more.",
+      "To rotate a key, add the new line below the old one and restart all processes, then move it above and restart all; the old one can go when nothing is sealed with it any more.",
     ]);
   });
 }
