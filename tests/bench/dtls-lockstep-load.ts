@@ -12,6 +12,7 @@ import {
   type DtlsClientInput,
   type DtlsClientOptions,
   type DtlsClientOutput,
+  type DtlsLimits,
   DtlsServer,
   type DtlsServerInput,
   type DtlsServerOutput,
@@ -28,12 +29,15 @@ import {
   type ServerMaterial,
 } from "./dtls-devices.ts";
 
+const UNBOUNDED = 1_000_000_000;
 /** Nothing is refused because it comes too fast: what is measured is what one costs. */
-const NO_RATES = {
-  handshakesPerSecond: Number.MAX_SAFE_INTEGER,
-  handshakeBurst: Number.MAX_SAFE_INTEGER,
-  networkHandshakesPerSecond: Number.MAX_SAFE_INTEGER,
-  networkHandshakeBurst: Number.MAX_SAFE_INTEGER,
+const NO_RATES: Partial<DtlsLimits> = {
+  handshakesPerSecond: UNBOUNDED,
+  handshakeBurst: UNBOUNDED,
+  networkHandshakesPerSecond: UNBOUNDED,
+  networkHandshakeBurst: UNBOUNDED,
+  wideNetworkHandshakesPerSecond: UNBOUNDED,
+  wideNetworkHandshakeBurst: UNBOUNDED,
   maxHandshakesPerNetwork: DEFAULT_DTLS_LIMITS.maxHandshakes,
 };
 /** A small notification. */
@@ -148,6 +152,9 @@ export class DtlsLockstepLoad {
         return this.#follow(client, client.client.handle({ type: "datagram", bytes }, this.#nowMs));
       });
     }
+    const lost = clients.filter(({ client }) => client.state !== "established").length;
+    if (lost > 0)
+      throw new TypeError(`${lost} of ${clients.length} clients have no association: a limit of the server?`);
     this.#nowMs += 1;
     return this.#serverUs / clients.length;
   }
