@@ -16,7 +16,6 @@ type Secured = Pick<LeshanOptions, "psk" | "rpk" | "x509">;
 
 const MODES = ["PSK", "RPK", "X509"] as const;
 const DAY_MS = 86_400_000;
-/** What is promised for a wrong key is silence: a handshake ends by its time. */
 const PATIENCE_MS = 15_000;
 
 /** libcoap's client takes a key as text. */
@@ -49,8 +48,11 @@ let progress: Recording;
 beforeAll(async () => {
   keys = await LeshanKeys.make();
   stops.push(() => keys.remove());
-  // The same failure again from the same host is told on this level only.
-  const transportEnv = { LWM2M_DTLS_KEYS: keys.serverFolder, LOG_LEVEL: "debug" };
+  const transportEnv = {
+    LWM2M_DTLS_KEYS: keys.serverFolder,
+    LWM2M_DTLS_WRONG_KEY_TIMEOUT: "1s",
+    LOG_LEVEL: "debug", // The same failure again from the same host is told on this level only.
+  };
   system = await System.start({ name: "leshan-dtls", transportEnv });
   stops.push(() => system.stop());
   transport = await system.run("transport", "transport-0");
