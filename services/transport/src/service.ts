@@ -308,7 +308,6 @@ export async function startTransport(
   const stopRechecking = recheckCredentials(ports);
   const sweeper = new Sweeper(ports, delay);
   const everySecond = setInterval(() => {
-    lease.mayServe();
     ports.gaps.report(ports);
     if (busEpisode.lasting && values.bufferedRecords === 0) busEpisode.healed();
   }, SECOND_MS);

@@ -1,7 +1,7 @@
 import { MemoryNodeDirectory } from "@ferry/state/memory";
 import { FakeClock } from "@ferry/testing";
 import { describe, expect, it } from "@jest/globals";
-import { SlotLease } from "./slot-lease.ts";
+import { SlotLease, type SlotLeaseParts } from "./slot-lease.ts";
 
 const LEASE_MS = 10_000;
 
@@ -15,7 +15,7 @@ class Fixture {
   /** Waiting moves the clock on. */
   readonly delay = async (ms: number): Promise<void> => this.clock.advance(ms);
 
-  async take(bootId: string, slot?: number): Promise<SlotLease> {
+  async take(bootId: string, slot?: number, change: Partial<SlotLeaseParts> = {}): Promise<SlotLease> {
     const lease = await SlotLease.take(
       {
         nodes: this.nodes,
@@ -28,6 +28,7 @@ class Fixture {
         onUnavailable: () => {},
         onAvailable: () => {},
         delay: this.delay,
+        ...change,
       },
       () => this.waits++,
       new AbortController().signal,
@@ -118,5 +119,50 @@ describe("a node may serve", () => {
     expect(lease.mayServe()).toBe(false);
     await lease.announce({ ready: true });
     expect(lease.mayServe()).toBe(true);
+  });
+
+  it("not by a renewal that was asked for before it was held up: its slot may have been lost since", async () => {
+    const fixture = new Fixture();
+    const lease = await fixture.take("a");
+    const { nodes } = fixture;
+    const renew = nodes.renew.bind(nodes);
+    const asked = Promise.withResolvers<void>();
+    nodes.renew = async (...request) => {
+      const ours = await renew(...request);
+      await asked.promise;
+      return ours;
+    };
+    const announced = lease.announce({ ready: true });
+    fixture.clock.advance(5_001);
+    expect(lease.mayServe()).toBe(false);
+    asked.resolve();
+    await announced;
+    expect(lease.mayServe()).toBe(false);
+    await lease.announce({ ready: true });
+    expect(lease.mayServe()).toBe(true);
+  });
+
+  it("though nobody asks, and however seldom its slot is renewed: it looks for itself", async () => {
+    const fixture = new Fixture();
+    const sleepers = new Set<{ readonly untilMs: number; readonly wake: () => void }>();
+    const delay = (ms: number, signal: AbortSignal): Promise<void> =>
+      new Promise((resolve) => {
+        sleepers.add({ untilMs: fixture.clock.now() + ms, wake: resolve });
+        signal.addEventListener("abort", () => resolve());
+      });
+    const lease = await fixture.take("a", 7, { leaseMs: 60_000, delay });
+    lease.start();
+    for (let second = 1; second <= 100; second++) {
+      fixture.clock.advance(1_000);
+      for (const sleeper of sleepers) {
+        if (sleeper.untilMs > fixture.clock.now()) continue;
+        sleepers.delete(sleeper);
+        sleeper.wake();
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(fixture.lost).toEqual([]);
+    expect(await fixture.nodes.get(7)).toMatchObject({ bootId: "a" });
+    await lease.stop();
   });
 });

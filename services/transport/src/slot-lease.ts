@@ -6,6 +6,8 @@ import { StateUnavailableError } from "@ferry/state";
 const RENEWALS = 3.3;
 /** A node that was stopped, or starved, for so long may have lost its slot without knowing. */
 const CLOCK_GAP_MS = 5_000;
+/** How often this node looks whether it was stopped. */
+const LOOK_MS = 1_000;
 
 /** What the lease needs from the world. */
 export interface SlotLeaseParts {
@@ -32,9 +34,11 @@ export class SlotLease {
   #entry: NodeEntry;
   /** When this process was last seen to run, monotonic ms. */
   #seenMs: number;
-  /** The slot may have gone to another node, until a renewal shows that it has not. */
-  #isInDoubt = false;
-  #loop: Promise<void> = Promise.resolve();
+  /** How often this process was held up: the slot may then have gone to another node, until a renewal that began later shows that it has not. */
+  #gaps = 0;
+  /** Gaps of which the slot is known to have outlived them. */
+  #outlived = 0;
+  #loops: Promise<unknown> = Promise.resolve();
 
   private constructor(parts: SlotLeaseParts, entry: NodeEntry) {
     this.#parts = parts;
@@ -78,28 +82,28 @@ export class SlotLease {
   }
 
   start(): void {
-    this.#loop = this.#keep();
+    this.#loops = Promise.all([this.#keep(), this.#look()]);
   }
 
   /**
-   * Whether this node may speak for its devices; asked every second at least, for that is how a gap is seen. False once it was stopped for so long that others may have taken them, until its slot has been renewed; `onLost`
-   * is called by then, so that ownership is discarded before anything is sent.
+   * Whether this node may speak for its devices. False once it was stopped for so long that others may have taken them, until a renewal of its slot that began
+   * after that has succeeded; `onLost` is called by then, so that ownership is discarded before anything is sent.
    */
   mayServe(): boolean {
     const nowMs = this.#parts.monotonicMs();
     const gapMs = nowMs - this.#seenMs;
     this.#seenMs = nowMs;
     if (gapMs > CLOCK_GAP_MS) {
-      this.#isInDoubt = true;
+      this.#gaps++;
       this.#parts.onLost(`this process was held up for ${Math.round(gapMs)} ms`);
     }
-    return !this.#isInDoubt;
+    return this.#outlived === this.#gaps;
   }
 
   /** Gives the slot back. */
   async stop(): Promise<void> {
     this.#stopped.abort();
-    await this.#loop;
+    await this.#loops;
     try {
       await this.#parts.nodes.release(this.#entry);
     } catch (error) {
@@ -117,12 +121,22 @@ export class SlotLease {
     }
   }
 
+  /** A gap shows only to who looks more often, also while the store does not answer a renewal, and while nothing comes from devices. */
+  async #look(): Promise<void> {
+    while (!this.#stopped.signal.aborted) {
+      this.mayServe();
+      await this.#parts.delay(LOOK_MS, this.#stopped.signal);
+    }
+  }
+
   async #renew(): Promise<void> {
     const { nodes, leaseMs, onAvailable, onUnavailable, onLost, isStoreLost } = this.#parts;
+    // What the store answers is of a time after these gaps only.
+    const gaps = this.#gaps;
     try {
       const ours = await nodes.renew(this.#entry, leaseMs);
       onAvailable();
-      if (ours) this.#isInDoubt = false;
+      if (ours) this.#outlived = Math.max(this.#outlived, gaps);
       // Asked each time, so that a store which fell back by seconds shows.
       const storeLost = await isStoreLost();
       if (ours) return;
@@ -131,7 +145,7 @@ export class SlotLease {
       // Tokens, commands and epochs carry the slot: two nodes with one cannot both serve. This process ends; its next life takes a free slot, or waits.
       assert(retaken !== undefined, `slot ${slot} was not renewed in time and is another node's now`);
       this.#entry = retaken;
-      this.#isInDoubt = false;
+      this.#outlived = Math.max(this.#outlived, gaps);
       // An emptied store forgot the lease with all else: what is in memory is then all that is left.
       if (!storeLost) onLost(`the lease of slot ${slot} had lapsed`);
     } catch (error) {
