@@ -179,6 +179,20 @@ describe("sealing keys", () => {
   });
 });
 
+describe("what was opened", () => {
+  it("shows neither its keys nor its master secret to whoever prints it", () => {
+    const opened = [openAssociation(SEALING, store(EXAMPLE)), openSession(SEALING, storeSession(SESSION))];
+    const printed = `${inspect(opened, { depth: 9, breakLength: 1e9 })}${JSON.stringify(opened)}`;
+    for (const secret of [EXAMPLE.server.key, EXAMPLE.client.key, SESSION.masterSecret]) {
+      const list = [...secret.subarray(0, 6)];
+      expect(printed).not.toContain(list.join(", "));
+      expect(printed).not.toContain(list.map((byte, index) => `"${index}":${byte}`).join(","));
+      expect(printed).not.toContain(Buffer.from(secret).toString("hex").match(/../g)?.slice(0, 6).join(" "));
+      expect(printed).not.toContain(JSON.stringify([...secret]).slice(1, -1));
+    }
+  });
+});
+
 function aeadKeys(): Pick<AssociationState, "server" | "client"> {
   const keys = () => ({ key: randomBytes(16), salt: randomBytes(4), macKey: new Uint8Array(0) });
   return { server: keys(), client: keys() };
@@ -187,8 +201,9 @@ function aeadKeys(): Pick<AssociationState, "server" | "client"> {
 /** Bytes as hex: an empty Buffer and an empty array are one. */
 function comparable(value: unknown): unknown {
   return JSON.parse(
-    JSON.stringify(value ?? null, (_, one) =>
-      one instanceof Uint8Array || one?.type === "Buffer" ? Buffer.from(one.data ?? one).toString("hex") : one,
-    ),
+    JSON.stringify(value ?? null, function (this: Record<string, unknown>, key, one) {
+      const before = this[key]; // A Buffer and secret bytes turn into something else first.
+      return before instanceof Uint8Array ? Buffer.from(before).toString("hex") : one;
+    }),
   );
 }

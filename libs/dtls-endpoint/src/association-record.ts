@@ -5,6 +5,7 @@ import {
   cipherSuite,
   type DirectionKeys,
   type ReceiveMark,
+  SecretBytes,
   type SessionState,
   type WriteGrant,
 } from "@ferry/dtls";
@@ -76,6 +77,7 @@ export function openAssociation(sealing: AssociationSealing, stored: StoredAssoc
   const { id, device, securityMode, suite, cid, createdAtMs, mark, address } = stored;
   const bytes = open(sealing, { kind: "association", context: associationContext(stored), bytes: stored.sealed });
   const secrets = bytes && decodeSecrets(bytes, suite);
+  bytes?.fill(0);
   if (secrets === undefined) return undefined;
   const { generation, ...state } = secrets;
   return {
@@ -138,7 +140,7 @@ function decodeSecrets(bytes: Uint8Array, suiteId: number): Secrets | undefined 
   const server = takeKeys(reader, suite);
   const client = takeKeys(reader, suite);
   const hasPeerCid = (flags & HAS_PEER_CID) !== 0;
-  const peerCid = hasPeerCid ? reader.take(reader.take(1)?.[0] ?? MAX_CID_BYTES + 1) : undefined;
+  const peerCid = hasPeerCid ? reader.copy(reader.take(1)?.[0] ?? MAX_CID_BYTES + 1) : undefined;
   const generation = reader.rest();
   if (server === undefined || client === undefined || (hasPeerCid && peerCid === undefined)) return undefined;
   if (generation.length === 0 || generation.length > MAX_GENERATION_BYTES) return undefined;
@@ -156,7 +158,8 @@ function decodeSecrets(bytes: Uint8Array, suiteId: number): Secrets | undefined 
 function takeKeys(reader: Cursor, { cipher }: CipherSuite): DirectionKeys | undefined {
   const { keyBytes, saltBytes, macKeyBytes } = CIPHERS[cipher];
   const [key, salt, macKey] = [reader.take(keyBytes), reader.take(saltBytes), reader.take(macKeyBytes)];
-  return key && salt && macKey && { key, salt, macKey };
+  if (key === undefined || salt === undefined || macKey === undefined) return undefined;
+  return { key: SecretBytes.copyOf(key), salt: SecretBytes.copyOf(salt), macKey: SecretBytes.copyOf(macKey) };
 }
 
 /** A session as the store has it; `undefined` when its principal is none of ours. All is sealed but whose it is. */
@@ -181,7 +184,9 @@ export function sealSession(
 export function openSession(sealing: AssociationSealing, stored: StoredSession): SessionState | undefined {
   if (stored.id.length !== SESSION_ID_BYTES) return undefined;
   const bytes = open(sealing, { kind: "session", context: sessionContext(stored), bytes: stored.sealed });
-  return bytes && decodeSession(bytes, stored);
+  const session = bytes && decodeSession(bytes, stored);
+  bytes?.fill(0);
+  return session;
 }
 
 function sessionContext({ id, device }: Pick<StoredSession, "id" | "device">): string {
@@ -221,7 +226,7 @@ function decodeSession(bytes: Uint8Array, { id, device }: StoredSession): Sessio
   return {
     id,
     suite: (high << 8) | low,
-    masterSecret,
+    masterSecret: SecretBytes.copyOf(masterSecret),
     encryptThenMac: flags === ENCRYPT_THEN_MAC,
     serverName: name.length === 0 ? undefined : Buffer.from(name).toString(),
     principal: formatPrincipal({ securityMode, device, generation: Buffer.from(generation).toString() }),
@@ -243,6 +248,11 @@ class Cursor {
     const taken = this.#bytes.subarray(this.#at, end);
     this.#at = end;
     return taken;
+  }
+
+  copy(size: number): Uint8Array | undefined {
+    const taken = this.take(size);
+    return taken && Uint8Array.from(taken);
   }
 
   rest(): Uint8Array {

@@ -1,4 +1,5 @@
 import { createPublicKey, type KeyObject, randomBytes } from "node:crypto";
+import { inspect } from "node:util";
 import type { Answer } from "@ferry/dtls";
 import { lwm2m, provisioningKey } from "@ferry/proto";
 import {
@@ -104,6 +105,7 @@ describe("a pre-shared key", () => {
     const answer = await ask("one");
     expect(outcome(answer)).toBe("PSK default/meter-1");
     expect(answer).toMatchObject({ type: "psk", key: KEY });
+    expect(inspect(answer)).toContain("key: [secret]");
     for (const stranger of ["two", "One", "one\0", "", Buffer.from([0xff, 0xfe]), "\ufeffone"])
       expect(await ask(stranger)).toEqual({ type: "none" });
   });

@@ -1,5 +1,5 @@
 import { isUtf8 } from "node:buffer";
-import { ALERT, type Answer } from "@ferry/dtls";
+import { ALERT, type Answer, SecretBytes } from "@ferry/dtls";
 import { deviceKey } from "@ferry/proto";
 import {
   type CredentialHolder,
@@ -60,7 +60,11 @@ export class ProvisionedCredentials implements DeviceCredentials {
     const credential = holder?.credentials.find((one) => one.type === "psk" && one.identity === text);
     if (holder === undefined || credential?.type !== "psk") return { type: "none" };
     const key = this.#keyOf(credential, holder.device);
-    return { type: "psk", key, principal: principalOf("PSK", holder.device, pskGeneration(key)) };
+    return {
+      type: "psk",
+      key: SecretBytes.copyOf(key),
+      principal: principalOf("PSK", holder.device, pskGeneration(key)),
+    };
   }
 
   rawPublicKey(publicKey: Uint8Array): Promise<Answer> {

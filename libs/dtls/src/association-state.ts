@@ -15,7 +15,7 @@ export interface ReceiveMark {
   readonly window: Uint8Array;
 }
 
-/** Keys of one direction (RFC 5246 §6.3). */
+/** Keys of one direction (RFC 5246 §6.3); made here they are `SecretBytes`, which nobody sees who prints them. */
 export interface DirectionKeys {
   /** 16 bytes. */
   readonly key: Uint8Array;

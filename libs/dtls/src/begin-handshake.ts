@@ -28,6 +28,7 @@ import {
   usesConnectionId,
   usesEncryptThenMac,
 } from "./hello.ts";
+import { eraseKeys } from "./key-ring.ts";
 import { expandKeys, verifyData } from "./key-schedule.ts";
 import { encodeCertificate, encodeRawPublicKey } from "./messages/certificate.ts";
 import { ECDSA_SIGN, encodeCertificateRequest } from "./messages/certificate-request.ts";
@@ -39,6 +40,7 @@ import { encodeEcdheServerKeyExchange, signedParameters } from "./messages/serve
 import { ECDSA_SHA256 } from "./messages/signature.ts";
 import { DTLS_1_2 } from "./record.ts";
 import { NOTHING_RECEIVED } from "./replay-window.ts";
+import { SecretBytes } from "./secret-bytes.ts";
 import type { Answer } from "./server-io.ts";
 import { Transcript } from "./transcript.ts";
 import { WritePermit } from "./write-permit.ts";
@@ -129,7 +131,7 @@ export function takeSignature(context: Context, handshake: Handshake, answer: An
 function resume(context: Context, handshake: Handshake, session: SessionState): HandshakeState {
   const suite = cipherSuite(session.suite) as CipherSuite; // `mayResume` has looked.
   handshake.principal = session.principal;
-  handshake.masterSecret = Uint8Array.from(session.masterSecret);
+  handshake.masterSecret = SecretBytes.copyOf(session.masterSecret);
   sayHello(context, handshake, { suite, choice: undefined, sessionId: session.id });
   makeAssociation(context, handshake, session.principal);
   handshake.flight?.addChangeCipherSpec();
@@ -206,7 +208,6 @@ export function makeAssociation(context: Context, handshake: Handshake, principa
   const association = new LiveAssociation(state, keys.put(suite.id, made));
   const stamp = Math.floor(state.createdAtMs / 1000);
   association.permit = new WritePermit({ stamp, slot: options.slot, from: 0, ceiling: FIRST_SEQUENCES }, options.nonce);
-  for (const { key, salt, macKey } of [made.client, made.server])
-    for (const bytes of [key, salt, macKey]) bytes.fill(0);
+  eraseKeys(made);
   handshake.association = association;
 }

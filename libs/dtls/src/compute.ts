@@ -1,5 +1,6 @@
 import { diffieHellman, sign, verify } from "node:crypto";
 import { isStrictDer } from "./ecdsa-signature.ts";
+import { SecretBytes } from "./secret-bytes.ts";
 import type { Answer, CryptoJob } from "./server-io.ts";
 
 const HASH = "sha256";
@@ -21,7 +22,7 @@ export function compute(job: CryptoJob): Answer {
           valid: isStrictDer(job.signature) && verify(HASH, job.data, job.key, job.signature),
         };
       case "deriveSecret":
-        return { type: "bytes", bytes: diffieHellman(job) };
+        return secret(diffieHellman(job));
     }
   } catch {
     // OpenSSL's errors have no common class; whatever it does not like about a key of the peer is the peer's fault.
@@ -46,7 +47,7 @@ export async function computeInPool(job: CryptoJob): Promise<Answer> {
           verify(HASH, job.data, job.key, job.signature, (error, valid) => answer(error, { type: "verified", valid }));
           return;
         case "deriveSecret":
-          diffieHellman(job, (error, bytes) => answer(error, { type: "bytes", bytes }));
+          diffieHellman(job, (error, bytes) => resolve(error === null ? secret(bytes) : FAILED));
           return;
       }
     } catch {
@@ -54,6 +55,10 @@ export async function computeInPool(job: CryptoJob): Promise<Answer> {
       resolve(failed(job));
     }
   });
+}
+
+function secret(bytes: Uint8Array): Answer {
+  return { type: "bytes", bytes: SecretBytes.take(bytes) };
 }
 
 function failed(job: CryptoJob): Answer {

@@ -25,6 +25,7 @@ import { decodeFinished, encodeFinished } from "./messages/finished.ts";
 import { HANDSHAKE_TYPE, type HandshakeMessage } from "./messages/handshake-header.ts";
 import { Reassembler } from "./reassembly.ts";
 import { receiveParked } from "./receive.ts";
+import { SecretBytes } from "./secret-bytes.ts";
 import type { Answer } from "./server-io.ts";
 import { transmitFlight } from "./transmit-flight.ts";
 
@@ -131,7 +132,7 @@ function newSession(handshake: Handshake): SessionState | undefined {
   const { sessionId: id, isResumed, suite, encryptThenMac } = termsOf(handshake);
   const { principal } = handshake;
   if (isResumed || id.length === 0 || principal === undefined) return undefined;
-  const masterSecret = Uint8Array.from(masterSecretOf(handshake));
+  const masterSecret = SecretBytes.copyOf(masterSecretOf(handshake));
   const { serverName } = handshake.offer.extensions;
   return { id, suite: suite.id, masterSecret, encryptThenMac, serverName, principal };
 }

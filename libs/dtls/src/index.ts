@@ -120,6 +120,7 @@ export {
 export { makeProtection, type Protection, type SealInput } from "./record-protection.ts";
 export { NOTHING_RECEIVED, ReplayWindow } from "./replay-window.ts";
 export { DEFAULT_RETRANSMISSION, type RetransmissionSchedule, retransmissionDelayMs } from "./retransmission.ts";
+export { SecretBytes } from "./secret-bytes.ts";
 export { DtlsServer, type DtlsServerUsage } from "./server.ts";
 export type {
   Answer,

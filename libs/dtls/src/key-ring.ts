@@ -6,6 +6,7 @@ import { CIPHERS, cipherSuite } from "./cipher-suite.ts";
 import { KeySlab } from "./key-slab.ts";
 import { oldestBeyond } from "./oldest-beyond.ts";
 import { makeProtection, type Protection } from "./record-protection.ts";
+import { SecretBytes } from "./secret-bytes.ts";
 
 /** Keys of an association that are ready to use. */
 export interface ReadyKeys {
@@ -73,12 +74,14 @@ export class KeyRing {
     const { peerCid, encryptThenMac } = association;
     const suite = cipherSuite(association.suite);
     assert(suite !== undefined, `an association has a suite that is spoken here, not ${association.suite}`);
-    const { client, server } = this.read(association);
-    return {
-      client: makeProtection(suite, client, encryptThenMac, this.#random),
-      server: makeProtection(suite, server, encryptThenMac, this.#random),
+    const keys = this.read(association);
+    const ready = {
+      client: makeProtection(suite, keys.client, encryptThenMac, this.#random),
+      server: makeProtection(suite, keys.server, encryptThenMac, this.#random),
       peerCid: peerCid === undefined || peerCid === "" ? undefined : cidBytes(peerCid),
     };
+    eraseKeys(keys);
+    return ready;
   }
 
   #slab(cipher: AnyCipher): KeySlab {
@@ -90,6 +93,11 @@ export class KeyRing {
     }
     return slab;
   }
+}
+
+/** Overwrites a copy that is of no use any more. */
+export function eraseKeys({ client, server }: Keys): void {
+  for (const { key, salt, macKey } of [client, server]) for (const bytes of [key, salt, macKey]) bytes.fill(0);
 }
 
 function cipherOf(suite: number): AnyCipher {
@@ -104,5 +112,9 @@ function slotBytes({ keyBytes, saltBytes, macKeyBytes }: AnyCipher): number {
 
 function split({ keyBytes, saltBytes }: AnyCipher, bytes: Uint8Array): DirectionKeys {
   const macAt = keyBytes + saltBytes;
-  return { key: bytes.slice(0, keyBytes), salt: bytes.slice(keyBytes, macAt), macKey: bytes.slice(macAt) };
+  return {
+    key: SecretBytes.copyOf(bytes.subarray(0, keyBytes)),
+    salt: SecretBytes.copyOf(bytes.subarray(keyBytes, macAt)),
+    macKey: SecretBytes.copyOf(bytes.subarray(macAt)),
+  };
 }

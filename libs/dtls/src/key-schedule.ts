@@ -2,6 +2,7 @@ import type { DirectionKeys } from "./association-state.ts";
 import { CIPHERS, type CipherSuite } from "./cipher-suite.ts";
 import { secretKey } from "./hmac.ts";
 import { prf } from "./prf.ts";
+import { SecretBytes } from "./secret-bytes.ts";
 
 /** RFC 5246 §8.1. */
 const MASTER_SECRET_BYTES = 48;
@@ -25,13 +26,14 @@ export function pskPremasterSecret(psk: Uint8Array): Uint8Array {
 }
 
 /** The 48 bytes of a master secret without the extension of RFC 7627 (RFC 5246 §8.1); both randoms are 32 bytes. */
-export function masterSecret(premaster: Uint8Array, clientRandom: Uint8Array, serverRandom: Uint8Array): Uint8Array {
-  return prf(secretKey(premaster), "master secret", concat(clientRandom, serverRandom), MASTER_SECRET_BYTES);
+export function masterSecret(premaster: Uint8Array, clientRandom: Uint8Array, serverRandom: Uint8Array): SecretBytes {
+  const seed = concat(clientRandom, serverRandom);
+  return SecretBytes.take(prf(secretKey(premaster), "master secret", seed, MASTER_SECRET_BYTES));
 }
 
 /** The 48 bytes of an extended master secret; `sessionHash` is the SHA-256 of all messages up to ClientKeyExchange (RFC 7627 §4). */
-export function extendedMasterSecret(premaster: Uint8Array, sessionHash: Uint8Array): Uint8Array {
-  return prf(secretKey(premaster), "extended master secret", sessionHash, MASTER_SECRET_BYTES);
+export function extendedMasterSecret(premaster: Uint8Array, sessionHash: Uint8Array): SecretBytes {
+  return SecretBytes.take(prf(secretKey(premaster), "extended master secret", sessionHash, MASTER_SECRET_BYTES));
 }
 
 /** What client and server write with (RFC 5246 §6.3): MAC keys, then keys, then salts, the client's first. */
@@ -46,14 +48,13 @@ export function expandKeys(
   const block = prf(secretKey(master), "key expansion", concat(serverRandom, clientRandom), length);
   let at = 0;
   // Copies, so that nobody who keeps a key keeps the others with it.
-  const take = (size: number): Uint8Array => {
+  const take = (size: number): SecretBytes => {
     at += size;
-    return block.slice(at - size, at);
+    return SecretBytes.take(block.subarray(at - size, at));
   };
   const macKeys = [take(macKeyBytes), take(macKeyBytes)] as const;
   const keys = [take(keyBytes), take(keyBytes)] as const;
   const salts = [take(saltBytes), take(saltBytes)] as const;
-  block.fill(0);
   return {
     client: { key: keys[0], salt: salts[0], macKey: macKeys[0] },
     server: { key: keys[1], salt: salts[1], macKey: macKeys[1] },
