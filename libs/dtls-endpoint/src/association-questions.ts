@@ -30,8 +30,8 @@ export interface AssociationQuestionsParts {
   readonly random: (size: number) => Uint8Array;
   /** Puts what this node has back into a store that was emptied; false when it has it not any more. */
   readonly restore: (association: AssociationId) => Promise<boolean>;
-  /** Whether this node had the association last and stored exactly how far it was received. Answered once: after the next claim it is true no more. */
-  readonly takeExact: (association: AssociationId) => boolean;
+  /** Stamp under which this node had the association last and stored exactly how far it was received. Answered once: after the next claim it holds no more. */
+  readonly takeExact: (association: AssociationId) => number | undefined;
 }
 
 type Asked<Type extends Question["type"]> = Extract<Question, { readonly type: Type }>;
@@ -141,13 +141,14 @@ export class AssociationQuestions {
       metrics.dtlsTakeOvers.with({ owner: "kept" }).inc();
       return isMark(asked.mark) ? asked : NONE;
     }
-    const isExact = this.#parts.takeExact(id);
+    const exactStamp = this.#parts.takeExact(id);
     const claimed = await associations.claim({ association, node, ttlMs: settings.lifetimeMs, nowMs: wallMs() });
     if (claimed.type === "gone") return NONE;
     const { stamp, from, ceiling, previous } = claimed;
     const grant = { stamp, slot: node.slot, from, ceiling };
     await this.#sealAnew(previous, grant);
-    if (this.#isOwn(previous.owner)) return { type: "claimed", grant, mark: isExact ? previous.mark : undefined };
+    if (this.#isOwn(previous.owner))
+      return { type: "claimed", grant, mark: exactStamp === previous.stamp ? previous.mark : undefined };
     // Somebody may have claimed it meanwhile, and received more than who was asked; the store has decided that it is ours.
     const told = previous.stamp === current.stamp ? asked : await askOwner(previous.owner, association, undefined);
     const mark = told !== undefined && isMark(told.mark) ? told.mark : undefined;

@@ -34,6 +34,7 @@ import { Computations } from "./computations.ts";
 import type { DtlsCloseReason, DtlsEndpoint, DtlsEndpointParts, DtlsPeer, OwnerAnswer } from "./dtls-endpoint.ts";
 import { LookupGuard } from "./lookup-guard.ts";
 import { parsePrincipal } from "./principal.ts";
+import { putNewest } from "./put-newest.ts";
 import { RefusalMemory } from "./refusal-memory.ts";
 import type { DtlsSettings } from "./settings.ts";
 
@@ -89,7 +90,8 @@ class Endpoint implements DtlsEndpoint {
   readonly #byDevice = new Map<string, AssociationId>();
   /** Why an association is about to be closed from here; undefined: nobody is told. */
   readonly #closing = new Map<AssociationId, DtlsCloseReason | undefined>();
-  readonly #exactMarks = new Set<AssociationId>();
+  /** Stamps under which the mark in the store is exact, by association. */
+  readonly #exactMarks = new Map<AssociationId, number>();
   /** How often credentials were looked at again. */
   #rechecks = 0;
   readonly #stopped = new AbortController();
@@ -128,7 +130,7 @@ class Endpoint implements DtlsEndpoint {
       guard: new LookupGuard(parseRateLimit(settings.lookups) ?? [], clock.monotonicMs),
       wallMs: clock.wallMs,
       restore: (id) => this.#restore(id),
-      takeExact: (id) => this.#exactMarks.delete(id),
+      takeExact: (id) => this.#takeExact(id),
     });
     this.#computations = new Computations({
       inPlaceAtMost: settings.computeInPoolAbove,
@@ -322,6 +324,7 @@ class Endpoint implements DtlsEndpoint {
     const grant = this.#server.snapshot(id)?.grant;
     const key = deviceKey(device.tenant, device.endpoint);
     const before = this.#byDevice.get(key);
+    this.#exactMarks.delete(id); // More is received from now on.
     this.#held.set(id, { device, association, grant, marks: 0, isMarkStored });
     this.#byDevice.set(key, id);
     if (before === undefined || before === id) return;
@@ -351,7 +354,7 @@ class Endpoint implements DtlsEndpoint {
     this.#closing.delete(id);
     const held = this.#forget(id);
     if (held === undefined || reason === undefined) return;
-    if (reason === "idle" && held.isMarkStored) this.#noteExact(id);
+    if (reason === "idle" && held.isMarkStored) this.#noteExact(id, held);
     if (reason === "closed") this.#background(() => this.#parts.associations.remove({ device: held.device, id }));
     this.#parts.on.closed(PREFIX + id, reason);
   }
@@ -406,17 +409,17 @@ class Endpoint implements DtlsEndpoint {
     if (type === "stale") this.#end(id, "lost");
     if (type !== "done" || turn !== held.marks) return;
     held.isMarkStored = true;
-    if (!this.#held.has(id)) this.#noteExact(id);
+    if (!this.#held.has(id)) this.#noteExact(id, held);
   }
 
-  #noteExact(id: AssociationId): void {
-    if (this.#exactMarks.size >= MAX_EXACT_MARKS) {
-      for (const oldest of this.#exactMarks) {
-        this.#exactMarks.delete(oldest);
-        break;
-      }
-    }
-    this.#exactMarks.add(id);
+  #noteExact(id: AssociationId, { grant }: Held): void {
+    if (grant !== undefined) putNewest(this.#exactMarks, id, grant.stamp, MAX_EXACT_MARKS);
+  }
+
+  #takeExact(id: AssociationId): number | undefined {
+    const stamp = this.#exactMarks.get(id);
+    this.#exactMarks.delete(id);
+    return stamp;
   }
 
   /** Puts an association back into the store; false when it is not here any more, or another node's. */

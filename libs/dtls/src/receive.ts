@@ -81,7 +81,8 @@ export function receiveParked(context: Context, association: LiveAssociation, ar
 function noteHeard(context: Context, association: LiveAssociation, opened: readonly Opened[]): void {
   context.associations.heard(association, context.nowMs);
   const newer = opened.filter((record) => record.isNewer);
-  countForMark(context, association, newer.length);
+  // Also what came late: a mark is exact only with its window.
+  countForMark(context, association, opened.length);
   const latest = newer.at(-1);
   if (latest !== undefined && latest.address !== association.address) move(context, association, latest);
   const { probation } = association;

@@ -197,6 +197,19 @@ describe("associations", () => {
     expect(talk.server.deadlineMs).toBeUndefined();
   });
 
+  it("leave memory with a mark that has what came late in it", () => {
+    const talk = limited({ markMs: 1_000 });
+    const peer = talk.peer().associates();
+    const late = peer.data("late");
+    peer.sends(peer.data("x"));
+    talk.advance(1_000);
+    const { window } = talk.hears("mark").mark;
+    peer.sends(late);
+    talk.advance(3_600_000);
+    expect(talk.hears("mark").mark.window).not.toEqual(window);
+    expect(talk.told().at(-1)).toBe("closed idle");
+  });
+
   it("have their keys ready only while they are busy", () => {
     const talk = limited({ maxReadyKeys: 3 });
     const peers = Array.from({ length: 10 }, (_, n) => talk.peer({ address: `192.0.2.${n}:1` }).associates());
