@@ -10,22 +10,27 @@ export function pskGeneration(key: Uint8Array): string {
   return hmacSha256(secretKey(key), Buffer.from("ferry credential")).toString("hex").slice(0, DIGITS);
 }
 
-/** Names a raw public key, a pinned certificate, or the CA of a fleet: by its DER. */
+/** Names a raw public key or a pinned certificate: by its DER. */
 export function publicGeneration(der: Uint8Array): string {
   return hash("sha256", der, "hex").slice(0, DIGITS);
 }
 
-/** A certificate that a CA signed: the CA, and what the revocation of it and of each CA in between is known by. */
-export function issuedGeneration(ca: Uint8Array, revocationKeys: readonly string[]): string {
-  return `${publicGeneration(ca)}.${revocationKeys.join(",")}`;
+/** Names the CA of a fleet; the dot tells it from a pinned certificate of the same DER, which is another credential. */
+export function caGeneration(der: Uint8Array): string {
+  return `${publicGeneration(der)}.`;
 }
 
-/** The two parts of {@link issuedGeneration}; without a dot it is another kind. */
+/** A certificate that a CA signed: the CA, and what the revocation of it and of each CA in between is known by. */
+export function issuedGeneration(ca: Uint8Array, revocationKeys: readonly string[]): string {
+  return caGeneration(ca) + revocationKeys.join(",");
+}
+
+/** The two parts of {@link issuedGeneration}, the first as {@link caGeneration}; without a dot it is another kind. */
 export function parseIssuedGeneration(
   generation: string,
 ): { readonly ca: string; readonly revocationKeys: readonly string[] } | undefined {
   const [ca, keys, ...more] = generation.split(".");
-  return ca && keys && more.length === 0 ? { ca, revocationKeys: keys.split(",") } : undefined;
+  return ca && keys && more.length === 0 ? { ca: `${ca}.`, revocationKeys: keys.split(",") } : undefined;
 }
 
 /** Longest of all: that of a certificate with as many CAs in between as there may be. */

@@ -14,8 +14,10 @@ import {
 } from "@ferry/provisioning";
 import { MemoryProvisioningStore } from "@ferry/state/memory";
 import { beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
+import { BasicConstraints } from "pkijs";
 import { type DeviceCertificate, revocationKey } from "./certificate.ts";
 import { alter, type Issued, issue, issueCa, NOW_MS, noName } from "./certificate-fixture.ts";
+import { extension } from "./make-certificate.ts";
 import { parsePrincipal } from "./principal.ts";
 import { ProvisionedCredentials } from "./provisioned-credentials.ts";
 
@@ -23,6 +25,8 @@ type Credential = lwm2m.v1.Credential.$Properties;
 
 const KEYS = parseSealingKeys(Buffer.alloc(32, 3).toString("base64"));
 const KEY = Buffer.alloc(16, 1);
+/** Of a CA, without a key usage that would keep it from signing a handshake. */
+const BASIC_CONSTRAINTS = extension("2.5.29.19", new BasicConstraints({ cA: true }).toSchema().toBER(false), true);
 
 let acmeCa: Issued;
 let otherCa: Issued;
@@ -276,6 +280,20 @@ describe("a certificate of a CA", () => {
     revoked.clear();
     await declare("meter-*", [{ x509: { ca: otherCa.der } }]);
     expect(await credentials.isCurrent(principal)).toBe(false);
+  });
+});
+
+describe("a certificate that is declared as a CA instead of as the device's own, or the other way round", () => {
+  it("is another credential, though it is the same bytes", async () => {
+    const own = await issueCa("meter-1", { replace: [BASIC_CONSTRAINTS] });
+    const below = await issue("meter-1", { by: own });
+    await declare("meter-1", [{ x509: { certificate: own.der } }]);
+    const pinned = principalOf(await show(own));
+    await declare("meter-1", [{ x509: { ca: own.der } }]);
+    const issued = principalOf(await show(below));
+    expect(await Promise.all([pinned, issued].map((one) => credentials.isCurrent(one)))).toEqual([false, true]);
+    await declare("meter-1", [{ x509: { certificate: own.der } }]);
+    expect(await Promise.all([pinned, issued].map((one) => credentials.isCurrent(one)))).toEqual([true, false]);
   });
 });
 

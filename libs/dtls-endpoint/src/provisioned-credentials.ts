@@ -21,7 +21,13 @@ import {
   type PathVerdict,
   problemOf,
 } from "./certificate-path.ts";
-import { issuedGeneration, parseIssuedGeneration, pskGeneration, publicGeneration } from "./credential-generation.ts";
+import {
+  caGeneration,
+  issuedGeneration,
+  parseIssuedGeneration,
+  pskGeneration,
+  publicGeneration,
+} from "./credential-generation.ts";
 import type { DeviceCredentials } from "./device-credentials.ts";
 import { formatPrincipal, parsePrincipal, type SecurityMode } from "./principal.ts";
 import type { ServerKeys } from "./server-keys.ts";
@@ -198,8 +204,8 @@ export class ProvisionedCredentials implements DeviceCredentials {
     if (credential.type === "rawPublicKey" && mode === "RPK") return [publicGeneration(credential.publicKey)];
     if (credential.type !== "x509" || mode !== "X509") return [];
     if (credential.certificate !== undefined) return [publicGeneration(credential.certificate)];
-    if (credential.ca !== undefined) return [publicGeneration(credential.ca)];
-    return this.#parts.trust.trustAnchors.map(({ x509 }) => publicGeneration(x509.raw));
+    if (credential.ca !== undefined) return [caGeneration(credential.ca)];
+    return this.#parts.trust.trustAnchors.map(({ x509 }) => caGeneration(x509.raw));
   }
 
   #keyOf({ key }: Extract<DeviceCredential, { type: "psk" }>, { tenant, endpoint }: DeviceRef): Uint8Array {
