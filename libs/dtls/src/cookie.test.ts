@@ -6,7 +6,10 @@ import type { ClientHello } from "./messages/client-hello.ts";
 const ADDRESS = "192.0.2.1:5684";
 const [key, otherKey] = [1, 2].map((byte) => secretKey(new Uint8Array(32).fill(byte)));
 if (key === undefined || otherKey === undefined) throw new TypeError("two keys");
-const cookies = new Cookies({ keys: [key] });
+/** Of a node whose clock shows this. */
+const cookiesAt = (ms: number, keys = [key]): Cookies => new Cookies({ keys, wallMs: () => ms });
+const NOON_MS = Date.UTC(2026, 0, 1, 12);
+const cookies = cookiesAt(NOON_MS);
 
 const HELLO: ClientHello = {
   version: 0xfefd,
@@ -23,7 +26,7 @@ describe("cookies (RFC 6347 §4.2.1)", () => {
   it("hold for the hello that they were made for, and leave the machine without memory of it", () => {
     expect(cookies.make(ADDRESS, HELLO)).toHaveLength(16);
     expect(cookies.verify(ADDRESS, answered())).toBe(true);
-    expect(new Cookies({ keys: [key] }).verify(ADDRESS, answered())).toBe(true);
+    expect(cookiesAt(NOON_MS).verify(ADDRESS, answered())).toBe(true);
   });
 
   it("hold whatever the extensions are: wolfSSL 5.9.4 changes them between its hellos", () => {
@@ -70,10 +73,24 @@ describe("cookies (RFC 6347 §4.2.1)", () => {
     expect(cookies.verify(ADDRESS.slice(0, -2), moved)).toBe(false);
   });
 
+  it.each([
+    [0, true],
+    [59_999, true],
+    // The client repeats its hello for about a minute.
+    [119_999, true],
+    [120_000, false],
+    [86_400_000, false],
+    // A node whose clock is behind.
+    [-5_000, true],
+    [-60_001, false],
+  ])("hold for a minute or two, on every node: after %d ms %p", (afterMs, holds) => {
+    expect(cookiesAt(NOON_MS + afterMs).verify(ADDRESS, answered())).toBe(holds);
+  });
+
   it("made by any of the keys hold, new ones are made by the first", () => {
-    const rotated = new Cookies({ keys: [otherKey, key] });
+    const rotated = cookiesAt(NOON_MS, [otherKey, key]);
     expect(rotated.verify(ADDRESS, answered())).toBe(true);
     expect(cookies.verify(ADDRESS, { ...HELLO, cookie: rotated.make(ADDRESS, HELLO) })).toBe(false);
-    expect(new Cookies({ keys: [otherKey] }).verify(ADDRESS, answered())).toBe(false);
+    expect(cookiesAt(NOON_MS, [otherKey]).verify(ADDRESS, answered())).toBe(false);
   });
 });

@@ -72,7 +72,7 @@ export class DtlsServer implements Machine<DtlsServerInput, DtlsServerOutput> {
       options,
       limits,
       deadlines,
-      cookies: new Cookies({ keys: options.cookieKeys }),
+      cookies: new Cookies({ keys: options.cookieKeys, wallMs: options.wallMs }),
       keys: new KeyRing({ random: options.random, maxReady: limits.maxReadyKeys }),
       questions: new Questions<Waiter>(limits, deadlines),
       associations: new AssociationTable(),
