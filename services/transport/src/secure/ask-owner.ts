@@ -3,24 +3,26 @@ import { type lwm2m, toSafeNumber } from "@ferry/proto";
 import type { AssociationRef, NodeRef } from "@ferry/state";
 import type { TransportPorts } from "../ports.ts";
 
-/** How long the owner of an association may take to answer, ms: records of the device wait meanwhile. */
+/** How long the owner of an association may take to answer, and the store to say whether it lives, ms: records of the device wait meanwhile. */
 const ANSWER_WITHIN_MS = 200;
 /** How long the owner may be told to forget it, ms: somebody else has it, however late that is heard. */
 const WORTH_MS = 60_000;
 /** Questions that wait for an answer; beyond it owners count as dead. */
 const MAX_QUESTIONS = 10_000;
 
+/** What is asked by. */
+export interface OwnerQuestionsPorts extends Pick<TransportPorts, "node" | "liveSlots" | "clock" | "unpublished"> {
+  readonly records: Pick<TransportPorts["records"], "command">;
+}
+
 /** Asks the nodes that have DTLS associations for them, by node command. */
 export class OwnerQuestions {
-  readonly #ports: Pick<TransportPorts, "node" | "records" | "liveSlots" | "clock" | "unpublished">;
+  readonly #ports: OwnerQuestionsPorts;
   readonly #later: (ms: number, then: () => void) => void;
   readonly #waiting = new Map<number, (answer: OwnerAnswer | undefined) => void>();
   #next = 1;
 
-  constructor(
-    ports: Pick<TransportPorts, "node" | "records" | "liveSlots" | "clock" | "unpublished">,
-    later: (ms: number, then: () => void) => void,
-  ) {
+  constructor(ports: OwnerQuestionsPorts, later: (ms: number, then: () => void) => void) {
     this.#ports = ports;
     this.#later = later;
   }
@@ -31,33 +33,41 @@ export class OwnerQuestions {
     { device, id }: AssociationRef,
     sequence: number | undefined,
   ): Promise<OwnerAnswer | undefined> {
-    const { node, records, liveSlots, clock, unpublished } = this.#ports;
+    const { node } = this.#ports;
     if (owner.bootId === node.bootId || this.#waiting.size >= MAX_QUESTIONS) return undefined;
-    if ((await liveSlots.isLive(owner)) !== true) return undefined;
     const question = this.#next;
     this.#next = (this.#next % MAX_QUESTION) + 1;
     const answered = new Promise<OwnerAnswer | undefined>((resolve) => {
       this.#waiting.set(question, resolve);
       this.#later(ANSWER_WITHIN_MS, () => this.answered(question, undefined));
     });
-    const command: lwm2m.v1.NodeCommand.$Properties = {
-      bootId: owner.bootId,
-      deadlineMs: clock.wallMs() + WORTH_MS,
-      releaseAssociation: {
-        tenant: device.tenant,
-        endpoint: device.endpoint,
-        association: id,
-        question,
-        replySlot: node.slot,
-        replyBootId: node.bootId,
-        ...(sequence === undefined ? {} : { sequence }),
-      },
-    };
-    records.command(owner.slot, command).catch((error: unknown) => {
-      unpublished(error);
-      this.answered(question, undefined);
+    void this.#command(owner, {
+      tenant: device.tenant,
+      endpoint: device.endpoint,
+      association: id,
+      question,
+      replySlot: node.slot,
+      replyBootId: node.bootId,
+      ...(sequence === undefined ? {} : { sequence }),
     });
-    return answered;
+    return await answered;
+  }
+
+  /** Also when the time is over: a living owner is to forget the association. */
+  async #command(
+    owner: NodeRef,
+    releaseAssociation: lwm2m.v1.ReleaseAssociation.$Properties & { readonly question: number },
+  ): Promise<void> {
+    const { records, liveSlots, clock, unpublished } = this.#ports;
+    try {
+      const isLive = await liveSlots.isLive(owner);
+      const deadlineMs = clock.wallMs() + WORTH_MS;
+      if (isLive) await records.command(owner.slot, { bootId: owner.bootId, deadlineMs, releaseAssociation });
+      else this.answered(releaseAssociation.question, undefined);
+    } catch (error) {
+      unpublished(error);
+      this.answered(releaseAssociation.question, undefined);
+    }
   }
 
   /** An answer came, or its time is over. One that is late or unasked changes nothing. */
