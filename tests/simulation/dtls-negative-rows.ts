@@ -461,6 +461,21 @@ export const NEGATIVE_ROWS: readonly NegativeRow[] = [
     },
   },
   {
+    attack: "Two captured records, replayed to a second node when the owner is dead, newer than the stored mark",
+    happens:
+      "taken once more, and the second confirms the address: what waits for the device is sent there, unread, until its next record from home takes it back",
+    told: ["takenOver", "received one", "confirmed", "received two", "moved", "received home"],
+    answered: [],
+    play: (talk) => {
+      const { talk: second, device, serves } = secondNode(talk);
+      const caught = [device.data("one"), device.data("two")];
+      device.sends(...caught);
+      for (const bytes of caught) from(second, ELSEWHERE, bytes);
+      from(second, device.address, device.data("home"));
+      return { talk: second, device, serves };
+    },
+  },
+  {
     attack: "The same, not newer than the stored mark",
     happens: "dropped, and the association is not claimed",
     told: ["dropped replay"],
