@@ -111,9 +111,15 @@ export class AssociationQuestions {
       metrics.dtlsLookups.with({ outcome: admitted }).inc();
       return admitted === "spared" ? NONE : { type: "unavailable" };
     }
-    const stored = await ("cid" in by ? associations.findByCid(by.cid) : associations.findByAddress(by.address));
-    const association = stored && openAssociation(sealing, stored);
-    metrics.dtlsLookups.with({ outcome: association ? "found" : stored ? "damaged" : "none" }).inc();
+    let outcome: "found" | "damaged" | "none" | "unavailable" = "unavailable";
+    let association: AssociationState | undefined;
+    try {
+      const stored = await ("cid" in by ? associations.findByCid(by.cid) : associations.findByAddress(by.address));
+      association = stored && openAssociation(sealing, stored);
+      outcome = association ? "found" : stored ? "damaged" : "none";
+    } finally {
+      metrics.dtlsLookups.with({ outcome }).inc();
+    }
     if (association !== undefined) return { type: "found", association };
     guard.remember(name);
     return NONE;

@@ -284,7 +284,7 @@ class Endpoint implements DtlsEndpoint {
     const rechecks = this.#rechecks;
     void this.#questions.answer(question).then(
       (answer) => {
-        this.#storeEpisode.healed();
+        if (!STORELESS.has(answer.type)) this.#storeEpisode.healed();
         if (answer.type === "psk") this.#sealingEpisode.healed();
         if (question.type === "reserve" && answer.type === "reserved")
           this.#regrant(question.association, { ...question.grant, ceiling: answer.ceiling });
@@ -509,6 +509,9 @@ class Endpoint implements DtlsEndpoint {
     else logger.debug({ ...device, address, reason, detail }, "A DTLS handshake failed again");
   }
 }
+
+/** Answers that may be given without asking the store, and so say nothing of it. */
+const STORELESS: ReadonlySet<Answer["type"]> = new Set(["none", "refused", "unavailable"]);
 
 const CLOSE_REASONS: Readonly<Record<CloseReason, DtlsCloseReason>> = {
   closeNotify: "closed",
