@@ -19,6 +19,8 @@ const X509: ClientCredential = {
   chain: [DTLS_KEYS.deviceCertificate],
   server: ANCHORED,
 };
+/** Of the first message in a plaintext record: behind the record's header, type and length. */
+const MESSAGE_SEQUENCE_LOW_BYTE = 13 + 1 + 3 + 1;
 const CREDENTIALS = { psk: [PSK], ecdheEcdsa: [RPK, X509] };
 /** Every suite with every credential that it takes. */
 const WAYS = [...CIPHER_SUITES.values()].flatMap(({ id, name, keyExchange }) =>
@@ -334,6 +336,17 @@ describe("a handshake", () => {
         expect(device.events.at(-1)?.type).toMatch(/^(established|failed|closed)$/);
       }),
     );
+  });
+
+  it("ends once Finished has come, also with a message left behind it by an answer to a changed hello", () => {
+    const { talk, device } = conversation({ credential: PSK });
+    let count = 0;
+    talk.onDatagram = (bytes) => {
+      if (count++ === 0) bytes[MESSAGE_SEQUENCE_LOW_BYTE] = 4;
+    };
+    device.handle({ type: "connect" });
+    talk.runUntil(() => device.client.state !== "connecting", 120_000);
+    expect(device.events).toMatchObject([{ type: "established" }]);
   });
 
   it("of which a datagram was changed on its way ends as it should, or fails: never otherwise", () => {

@@ -194,7 +194,10 @@ export class DtlsClient implements Machine<DtlsClientInput, DtlsClientOutput> {
     const { handshake, reassembler } = connecting;
     const repeatedBefore = reassembler.repeated;
     const messages = reassembler.add(content);
-    const outputs = messages.flatMap((message) => this.#message(connecting, message, epoch, nowMs));
+    // Finished is the last: what a stray datagram left behind it belongs to no handshake.
+    const outputs = messages.flatMap((message) =>
+      handshake === this.#connecting?.handshake ? this.#message(connecting, message, epoch, nowMs) : [],
+    );
     const isRepeated = messages.length === 0 && reassembler.repeated > repeatedBefore;
     if (isRepeated && handshake === this.#connecting?.handshake) outputs.push(...this.#repeat(connecting, nowMs));
     return outputs;
