@@ -1,4 +1,5 @@
 import { lwm2m, type ProvisioningKind, provisioningKey } from "@ferry/proto";
+import { StateUnavailableError } from "@ferry/state";
 import { MemoryProvisioningStore } from "@ferry/state/memory";
 import { beforeEach, describe, expect, it } from "@jest/globals";
 import { Catalogue, type CatalogueChange, type ProvenDevice } from "./catalogue.ts";
@@ -25,6 +26,7 @@ let offset: number;
 
 beforeEach(async () => {
   store = new MemoryProvisioningStore();
+  await store.setPosition(1_000);
   catalogue = new Catalogue(store);
   offset = 0;
   putProfile("default", "meter");
@@ -150,6 +152,17 @@ describe("admission without security", () => {
       type: "refused",
       reason: 'the pattern "meter-1*" serves "meter-17" only with security',
     });
+    expect(await catalogue.admit("meter-2")).toMatchObject({ type: "admitted" });
+  });
+
+  it("does not tell whether a fleet is served while an emptied store lacks a longer pattern: that may ask for security", async () => {
+    store = new MemoryProvisioningStore();
+    catalogue = new Catalogue(store);
+    putProfile("default", "meter");
+    await putDevice("meter-*");
+    await putDevice("meter-1*", [CA]);
+    await store.remove({ kind: "device", tenant: "default", id: "meter-1*" });
+    await expect(catalogue.admit("meter-17")).rejects.toThrow(StateUnavailableError);
     expect(await catalogue.admit("meter-2")).toMatchObject({ type: "admitted" });
   });
 

@@ -29,8 +29,9 @@ let catalogue: Catalogue;
 let credentials: CredentialsInForce;
 let offset: number;
 
-beforeEach(() => {
+beforeEach(async () => {
   store = new MemoryProvisioningStore();
+  await store.setPosition(1_000);
   catalogue = new Catalogue(store);
   credentials = new CredentialsInForce(store, catalogue);
   offset = 0;
