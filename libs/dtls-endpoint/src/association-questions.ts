@@ -1,6 +1,7 @@
 import {
   type Answer,
   type AssociationId,
+  type AssociationState,
   computeInPool,
   type Principal,
   type Question,
