@@ -255,6 +255,18 @@ describe("a device with a key pair", () => {
     ]);
   });
 
+  it("of a stranger is looked for only as often as the setting says", async () => {
+    const node = await fixture.node(1, { lookups: "1:1000" }, { serverKeys: serverKeys() });
+    const { privateKey, der } = await issue("pump-7", REAL_TIME);
+    const trust = { type: "trustAnchor", certificate: ca.der } as const;
+    const credential = { type: "certificate", privateKey, chain: [der], server: trust } as const;
+    expect(await (await fixture.client(node, credential)).connect()).toMatchObject({ alert: ALERT.UNKNOWN_CA });
+    const second = await fixture.client(node, credential);
+    void second.connect(); // Waits for an answer that does not come.
+    await until(async () => (await countOf(node, 'lookups_total{outcome="limited"}')) >= 1);
+    expect(second.outcomes).toEqual([]);
+  });
+
   it("finds a server without keys to have none for it", async () => {
     const node = await fixture.node(1);
     const trust = { type: "trustAnchor", certificate: ca.der } as const;

@@ -32,6 +32,7 @@ import { AssociationQuestions } from "./association-questions.ts";
 import { sealAssociation } from "./association-record.ts";
 import { Computations } from "./computations.ts";
 import type { DtlsCloseReason, DtlsEndpoint, DtlsEndpointParts, DtlsPeer, OwnerAnswer } from "./dtls-endpoint.ts";
+import { LimitedCredentials } from "./limited-credentials.ts";
 import { LookupGuard } from "./lookup-guard.ts";
 import { parsePrincipal } from "./principal.ts";
 import { putNewest } from "./put-newest.ts";
@@ -125,9 +126,11 @@ class Endpoint implements DtlsEndpoint {
       (output) => this.#perform(output),
       clock.monotonicMs,
     );
+    const lookups = parseRateLimit(settings.lookups) ?? [];
     this.#questions = new AssociationQuestions({
       ...parts,
-      guard: new LookupGuard(parseRateLimit(settings.lookups) ?? [], clock.monotonicMs),
+      credentials: new LimitedCredentials(parts.credentials, lookups, clock.monotonicMs, metrics),
+      guard: new LookupGuard(lookups, clock.monotonicMs),
       wallMs: clock.wallMs,
       restore: (id) => this.#restore(id),
       takeExact: (id) => this.#takeExact(id),

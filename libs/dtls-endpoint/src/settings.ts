@@ -103,7 +103,7 @@ export const dtlsSettings: Section<DtlsSettings> = section<DtlsSettings>(
     ),
     sessionLifetimeMs: duration("1d").describe("How long a device may resume a session; 0 for never."),
     lookups: text("2000:1").describe(
-      "Records of unknown associations that may ask Redis, per node, as `capacity:seconds[,capacity:seconds]`; empty for no limit. Beyond it such records are dropped.",
+      "Records of unknown associations that may ask Redis, per node, as `capacity:seconds[,capacity:seconds]`; empty for no limit. Beyond it such records are dropped. Certificates that are nobody's have as much for themselves.",
     ),
     sealingKey: secret()
       .optional()
