@@ -133,6 +133,7 @@ export class AssociationQuestions {
    */
   async #claim({ association: id, principal, sequence }: Asked<"claim">): Promise<Answer> {
     const { associations, credentials, askOwner, node, settings, wallMs, metrics } = this.#parts;
+    this.#parts.guard.proven(); // Only a record that was opened is claimed for.
     const device = deviceOf(principal);
     if (device === undefined) return NONE;
     const association = { device, id };

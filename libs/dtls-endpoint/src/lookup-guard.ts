@@ -1,5 +1,5 @@
 import type { RateLimit } from "@ferry/profile";
-import { type BucketState, takeToken } from "@ferry/state";
+import { type BucketState, takeToken, takeTokens } from "@ferry/state";
 import { putNewest } from "./put-newest.ts";
 
 /** What was looked up in vain, at most; the oldest is forgotten first. */
@@ -25,6 +25,11 @@ export class LookupGuard {
     const nowMs = this.#monotonicMs();
     if ((this.#nothing.get(name) ?? 0) > nowMs) return "spared";
     return takeToken(this.#limit, this.#bucket, nowMs) === 0 ? "ask" : "limited";
+  }
+
+  /** A record proved to be of what was found: its device has its look-up for nothing, whatever strangers guess. That something was found proves nothing yet. */
+  proven(): void {
+    takeTokens(this.#limit, this.#bucket, -1, this.#monotonicMs());
   }
 
   /** There is nothing of this name. */
