@@ -4,7 +4,7 @@ import { describe, expect, it } from "@jest/globals";
 import { Computations } from "./computations.ts";
 import { LastSessions, MAX_LAST_SESSIONS } from "./last-sessions.ts";
 import { LookupGuard, MAX_REMEMBERED, REMEMBER_MS } from "./lookup-guard.ts";
-import { MAX_REFUSALS, REFUSAL_MEMORY_MS, RefusalMemory } from "./refusal-memory.ts";
+import { MAX_REFUSALS, REFUSAL_MEMORY_MS, RefusalMemory, STRANGERS_LIMIT } from "./refusal-memory.ts";
 
 describe("look-ups of what nobody knows", () => {
   it("take a token each, and none where it is known that there is nothing", () => {
@@ -17,6 +17,14 @@ describe("look-ups of what nobody knows", () => {
     expect([guard.admit("a"), guard.admit("c"), guard.admit("d")]).toEqual(["spared", "ask", "ask"]);
     nowMs = REMEMBER_MS;
     expect(guard.admit("a")).toBe("ask");
+  });
+
+  it("cost nothing where a record proves to be of what was found", () => {
+    const guard = new LookupGuard([{ capacity: 1, periodMs: 1000 }], () => 0);
+    expect([guard.admit("a"), guard.admit("b")]).toEqual(["ask", "limited"]);
+    guard.proven();
+    guard.proven();
+    expect([guard.admit("b"), guard.admit("c")]).toEqual(["ask", "limited"]);
   });
 
   it("are remembered in bounded memory, the oldest is forgotten first", () => {
@@ -48,22 +56,39 @@ describe("the last session of a device", () => {
 });
 
 describe("failures of handshakes", () => {
-  it("are news once for each peer and reason in a while", () => {
+  const device = (n: number) => ({ tenant: "default", endpoint: `meter-${n}` });
+
+  it("are news once for each device and reason in a while", () => {
     let nowMs = 0;
     const memory = new RefusalMemory(() => nowMs);
-    expect(memory.note("meter-1", "wrongKey")).toBe(true);
-    expect(memory.note("meter-1", "wrongKey")).toBe(false);
-    expect(memory.note("meter-1", "timeout")).toBe(true);
-    expect(memory.note("meter-2", "wrongKey")).toBe(true);
+    expect(memory.note(device(1), "wrongKey")).toBe(true);
+    expect(memory.note(device(1), "wrongKey")).toBe(false);
+    expect(memory.note(device(1), "timeout")).toBe(true);
+    expect(memory.note(device(2), "wrongKey")).toBe(true);
     nowMs = REFUSAL_MEMORY_MS;
-    expect(memory.note("meter-1", "wrongKey")).toBe(true);
+    expect(memory.note(device(1), "wrongKey")).toBe(true);
+  });
+
+  it("of a peer that nobody knows are news once for its network, which has many addresses", () => {
+    const memory = new RefusalMemory(() => 0);
+    expect(memory.noteStranger("[2001:db8:0:1::1]:5684", "timeout")).toBe(true);
+    expect(memory.noteStranger("[2001:db8:0:2::7]:5684", "timeout")).toBe(false);
+    expect(memory.noteStranger("192.0.2.1:5684", "timeout")).toBe(true);
+    expect(memory.noteStranger("192.0.2.200:1", "timeout")).toBe(false);
+  });
+
+  it("of peers that nobody knows are told only so often, and take nothing from devices", () => {
+    const memory = new RefusalMemory(() => 0);
+    const told = Array.from({ length: 1000 }, (_, n) => memory.noteStranger(`10.${n >> 8}.${n & 0xff}.1:1`, "timeout"));
+    expect(told.filter(Boolean)).toHaveLength(STRANGERS_LIMIT[0]?.capacity ?? 0);
+    expect(memory.note(device(1), "timeout")).toBe(true);
   });
 
   it("are remembered in bounded memory", () => {
     const memory = new RefusalMemory(() => 0);
-    for (let n = 0; n <= MAX_REFUSALS; n++) memory.note(`${n}`, "timeout");
-    expect(memory.note("0", "timeout")).toBe(true);
-    expect(memory.note(`${MAX_REFUSALS}`, "timeout")).toBe(false);
+    for (let n = 0; n <= MAX_REFUSALS; n++) memory.note(device(n), "timeout");
+    expect(memory.note(device(0), "timeout")).toBe(true);
+    expect(memory.note(device(MAX_REFUSALS), "timeout")).toBe(false);
   });
 });
 

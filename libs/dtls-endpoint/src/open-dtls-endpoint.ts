@@ -506,9 +506,9 @@ class Endpoint implements DtlsEndpoint {
     const { metrics, on, logger } = this.#parts;
     metrics.dtlsHandshakeFailures.with({ reason }).inc();
     const device = principal === undefined ? undefined : parsePrincipal(principal)?.device;
-    const peer = device === undefined ? hostOf(address) : deviceKey(device.tenant, device.endpoint);
+    const isNews = device ? this.#refusals.note(device, reason) : this.#refusals.noteStranger(address, reason);
     const handshake = { device, address, reason, detail };
-    if (this.#refusals.note(peer, reason)) on.refused(handshake);
+    if (isNews) on.refused(handshake);
     else logger.debug({ ...device, address, reason, detail }, "A DTLS handshake failed again");
   }
 }
@@ -569,10 +569,6 @@ function isCertificate(principal: Principal): boolean {
 
 function idOf(peer: PeerKey): AssociationId {
   return peer.startsWith(PREFIX) ? peer.slice(PREFIX.length) : "";
-}
-
-function hostOf(address: string): string {
-  return address.slice(0, address.lastIndexOf(":"));
 }
 
 function isSame(a: DeviceRef, b: DeviceRef): boolean {

@@ -104,6 +104,7 @@ export {
   signedParameters,
 } from "./messages/server-key-exchange.ts";
 export { ECDSA_SHA256, type Signature } from "./messages/signature.ts";
+export { networkOf } from "./network.ts";
 export { prf } from "./prf.ts";
 export { DEFAULT_REASSEMBLY_LIMITS, MAX_MESSAGE_BYTES, Reassembler, type ReassemblyLimits } from "./reassembly.ts";
 export {
