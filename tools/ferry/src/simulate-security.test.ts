@@ -66,6 +66,13 @@ describe("ferry simulate secures its devices", () => {
     });
   });
 
+  it("by a shared key that lies in a file, so that it is on no command line", async () => {
+    const file = join(folder, "psk-key");
+    writeFileSync(file, `${KEY}\n`);
+    const credential = (await secured("--security", "psk", "--psk-key-file", file))?.credential;
+    expect(credential?.type === "psk" && credential.key.export().toString("hex")).toBe(KEY);
+  });
+
   it("by raw public keys, each device having its own, the same in every run, as its documents declare", async () => {
     const given = ["--security", "rpk", "--trust", serverKey];
     const credential = (await secured(...given))?.credential;
@@ -105,7 +112,10 @@ describe("ferry simulate secures its devices", () => {
   });
 
   it.each([
-    [["psk"], "--security psk needs --psk-key, the key of the devices in hex"],
+    [["psk"], "--security psk needs --psk-key-file or --psk-key, the key of the devices in hex"],
+    [["psk", "--psk-key", KEY, "--psk-key-file", nonsense], "give one of --psk-key and --psk-key-file"],
+    [["psk", "--psk-key-file", nonsense], "--psk-key-file is not a key: give 32, 64 or 128 characters of hex"],
+    [["psk", "--psk-key-file", "/nowhere"], "--psk-key-file /nowhere cannot be read"],
     [["psk", "--psk-key", "0011"], "--psk-key is not a key: give 32, 64 or 128 characters of hex, 0-9 and a-f"],
     [
       ["psk", "--psk-key", `x${KEY.slice(1)}`],

@@ -11,6 +11,8 @@ export interface SecurityOptions {
   readonly security: (typeof MODES)[number];
   /** Hex. */
   readonly pskKey?: string;
+  /** A file of hex: what is on a command line, other users of the machine may read. */
+  readonly pskKeyFile?: string;
   readonly keySeed: string;
   /** A file. */
   readonly trust?: string;
@@ -28,6 +30,7 @@ export function securityOptions(command: Command): Command {
   return command
     .addOption(new Option("--security <mode>", "how devices prove who they are").choices(MODES).default("nosec"))
     .option("--psk-key <hex>", "psk: the key of every device; the identity is the endpoint name")
+    .option("--psk-key-file <file>", "psk: a file with that key, which others of this machine then cannot read")
     .option(
       "--key-seed <text>",
       "rpk, x509: what the key of each device is made from, with its endpoint name",
@@ -161,11 +164,16 @@ async function makeDeviceCertificate(endpoint: string, privateKey: KeyObject, si
 }
 
 /** A key that is wrong is not repeated: it is a secret all the same. */
-function pskKeyOf({ pskKey }: SecurityOptions): Buffer {
-  if (pskKey === undefined) throw new UsageError("--security psk needs --psk-key, the key of the devices in hex");
-  const key = Buffer.from(pskKey, "hex");
-  if (key.length * 2 !== pskKey.length || !PSK_KEY_BYTES.includes(key.length)) {
-    throw new UsageError("--psk-key is not a key: give 32, 64 or 128 characters of hex, 0-9 and a-f");
+function pskKeyOf({ pskKey, pskKeyFile }: SecurityOptions): Buffer {
+  if (pskKey !== undefined && pskKeyFile !== undefined)
+    throw new UsageError("give one of --psk-key and --psk-key-file");
+  const hex = pskKeyFile === undefined ? pskKey : readText(pskKeyFile, "--psk-key-file").trim();
+  if (hex === undefined)
+    throw new UsageError("--security psk needs --psk-key-file or --psk-key, the key of the devices in hex");
+  const key = Buffer.from(hex, "hex");
+  if (key.length * 2 !== hex.length || !PSK_KEY_BYTES.includes(key.length)) {
+    const option = pskKeyFile === undefined ? "--psk-key" : "--psk-key-file";
+    throw new UsageError(`${option} is not a key: give 32, 64 or 128 characters of hex, 0-9 and a-f`);
   }
   return key;
 }
@@ -174,7 +182,7 @@ function readTrust({ security, trust: file }: SecurityOptions): ServerTrust {
   if (file === undefined) {
     throw new UsageError(`--security ${security} needs --trust, a PEM file of the server's public key or certificate`);
   }
-  const pem = readPem(file);
+  const pem = readText(file, "--trust");
   try {
     if (pem.includes("BEGIN CERTIFICATE")) return { type: "trustAnchor", certificate: new X509Certificate(pem).raw };
     return { type: "publicKey", publicKey: createPublicKey(pem).export({ type: "spki", format: "der" }) };
@@ -183,11 +191,11 @@ function readTrust({ security, trust: file }: SecurityOptions): ServerTrust {
   }
 }
 
-function readPem(file: string): string {
+function readText(file: string, option: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    throw new UsageError(`--trust ${file} cannot be read: ${Error.isError(error) ? error.message : error}`, {
+    throw new UsageError(`${option} ${file} cannot be read: ${Error.isError(error) ? error.message : error}`, {
       cause: error,
     });
   }
