@@ -5,7 +5,15 @@ import { startUdpBalancer, type UdpBalancer } from "@ferry/testing";
 import { afterEach, beforeEach, expect, it } from "@jest/globals";
 import { TRANSPORT_CONFIG } from "../config.ts";
 import { ask, collectAnswers, type FinalAnswer } from "../rpc-fixture.ts";
-import { memorySystem, provision, provisionPskDevice, type System, startNode, stopAll } from "../transport-fixture.ts";
+import {
+  collect,
+  memorySystem,
+  provision,
+  provisionPskDevice,
+  type System,
+  startNode,
+  stopAll,
+} from "../transport-fixture.ts";
 import { openDtlsListener } from "./open-dtls.ts";
 
 const EP_2 = { tenant: "default", endpoint: "ep-2" };
@@ -36,6 +44,7 @@ beforeEach(async () => {
   first = await startNode(system, { dtls: DTLS }, openDtlsListener);
   second = await startNode(system, { dtls: DTLS }, openDtlsListener);
   answers = collectAnswers(system);
+  const attributes = collect(system.bus, TOPICS.attributes);
   balancer = await startUdpBalancer({ backends: [first.dtlsPort ?? 0] });
   fleet = await startFleet({
     server: { host: "127.0.0.1", port: balancer.port },
@@ -47,6 +56,8 @@ beforeEach(async () => {
     }),
   });
   await holds(async () => fleet.progress.observations === 1 && (await ownerSlot()) === first.node.slot);
+  // The profile's Read is answered: nothing more comes from the device by itself.
+  await holds(async () => attributes.length > 0);
 });
 afterEach(async () => {
   await fleet.stop(0);
