@@ -1,5 +1,5 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject, X509Certificate } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DTLS_METRICS, followServerKeys, type ServerKeys } from "@ferry/dtls-endpoint";
@@ -63,6 +63,24 @@ describe("keys generate server", () => {
     expect(certificate.subject).toBe("CN=a.example.org");
     expect(certificate.checkHost("b")).toBe("b");
   });
+
+  it("leaves nothing behind when a file of several cannot be written", async () => {
+    symlinkSync(at("nowhere/server.crt"), at("server.crt"));
+    expect(await keys("generate", "server", "--x509", "--out", folder)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`cannot write to ${folder}`),
+    });
+    expect(readdirSync(folder)).toEqual(["server.crt"]);
+  });
+
+  it.each(["Dtls", "dtls_keys", "a\nkind: Pod", "-a", "a..b", "a".repeat(254), ""])(
+    "makes no Secret of a name that Kubernetes does not take: %j",
+    async (name) => {
+      const { code, stdout, stderr } = await keys("generate", "server", "--rpk", "--kubernetes-secret", name);
+      expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+      expect(stderr).toContain("is not the name of a Secret: lower-case letters, digits");
+    },
+  );
 
   it("never overwrites: it writes all or nothing", async () => {
     await keys("generate", "server", "--rpk", "--out", folder);

@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseSealingKeys, SealingError } from "@ferry/provisioning";
 import { UsageError } from "@ferry/runtime";
@@ -157,6 +157,16 @@ function checkHost(name: string): string {
   return name;
 }
 
+/** A DNS subdomain, as Kubernetes names objects (RFC 1123). */
+const SECRET_NAME = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
+
+function checkSecretName(name: string): string {
+  if (SECRET_NAME.test(name)) return name;
+  throw new UsageError(
+    `--kubernetes-secret ${JSON.stringify(name)} is not the name of a Secret: lower-case letters, digits, "-" and ".", at most 253`,
+  );
+}
+
 function certificateTerms({ days, ca }: Pick<CertificateOptions, "days" | "ca">): {
   readonly days: number;
   readonly signer: Signer | undefined;
@@ -186,21 +196,24 @@ async function put(
   terminal: Terminal,
 ): Promise<void> {
   if (kubernetesSecret !== undefined) {
-    terminal.stdout.write((await material()).formatSecret(kubernetesSecret, files));
+    terminal.stdout.write((await material()).formatSecret(checkSecretName(kubernetesSecret), files));
     return;
   }
   const there = files.map(({ name }) => join(out, name)).find((path) => existsSync(path));
   if (there !== undefined)
     throw new UsageError(`${there} is there already and is not overwritten: move it away, or choose another --out`);
+  const written: string[] = [];
   try {
     mkdirSync(out, { recursive: true, mode: 0o700 });
     for (const { name, content } of files) {
       writeFileSync(join(out, name), content, { mode: 0o600, flag: "wx" });
-      terminal.stdout.write(`${join(out, name)}\n`);
+      written.push(join(out, name));
     }
   } catch (error) {
+    for (const path of written) rmSync(path, { force: true });
     throw new UsageError(`cannot write to ${out}: ${(error as Error).message}`, { cause: error });
   }
+  for (const path of written) terminal.stdout.write(`${path}\n`);
 }
 
 function hint({ stderr }: Terminal, lines: readonly string[]): void {
