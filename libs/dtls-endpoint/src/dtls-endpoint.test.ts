@@ -380,14 +380,6 @@ describe("an association", () => {
     expect(await stored()).toBeUndefined();
   });
 
-  it("is closed where it is only in the store, too", async () => {
-    const [one, two] = [await fixture.node(1), await fixture.node(2)];
-    const client = await fixture.client(one, pskCredential("meter-1-psk"));
-    await client.connect();
-    two.endpoint.close(DEVICE, "accessDenied");
-    await until(async () => (await stored()) === undefined);
-  });
-
   it("that was evicted comes back from the store, and nothing is taken twice", async () => {
     const node = await fixture.node(1, { maxAssociations: 1 });
     await fixture.declare("meter-2", [{ psk: { identity: "two", key: { plain: PSK_KEY } } }]);

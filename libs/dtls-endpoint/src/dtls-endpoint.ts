@@ -57,7 +57,7 @@ export interface DtlsHandlers {
   /** A provisional address is none any more. */
   confirmed(peer: PeerKey): void;
   closed(peer: PeerKey, reason: DtlsCloseReason): void;
-  /** At most once per device (or address, where the device is not known) and reason in a while: `REFUSAL_MEMORY_MS`. */
+  /** At most once per device (or network, where the device is not known) and reason in a while: `REFUSAL_MEMORY_MS`. */
   refused(handshake: RefusedHandshake): void;
 }
 
@@ -115,8 +115,6 @@ export interface DtlsEndpoint {
    * one. Without a `sequence` it is the other's already. Undefined when it is not here.
    */
   release(association: AssociationRef, sequence: number | undefined): OwnerAnswer | undefined;
-  /** Ends a device's association, here and in the store, with an alert, so that the device makes a new one. */
-  close(device: DeviceRef, alert: "accessDenied" | "closeNotify"): void;
   /** What is provisioned for the device changed: ends its association unless its credential is still the one that it was made with. */
   recheck(device: DeviceRef): Promise<void>;
   /** A fleet's declaration changed: the same for all devices of a tenant that have shown a certificate. */

@@ -193,12 +193,6 @@ class Endpoint implements DtlsEndpoint {
     return { type: "released", mark };
   }
 
-  close(device: DeviceRef, alert: "accessDenied" | "closeNotify"): void {
-    const id = this.#byDevice.get(deviceKey(device.tenant, device.endpoint));
-    if (id !== undefined) this.#end(id, "closed", alert);
-    else this.#background(() => this.#removeStored(device));
-  }
-
   async recheck(device: DeviceRef): Promise<void> {
     this.#rechecks++;
     await this.#recheckHeld(device);
@@ -342,7 +336,7 @@ class Endpoint implements DtlsEndpoint {
   }
 
   /** Ends an association here. `reason`: what is told; nobody is when it is undefined. */
-  #end(id: AssociationId, reason: DtlsCloseReason | undefined, alert?: "accessDenied" | "closeNotify"): void {
+  #end(id: AssociationId, reason: DtlsCloseReason | undefined, alert?: "accessDenied"): void {
     if (this.#server.association(id) === undefined) {
       this.#forget(id);
       return;
@@ -369,12 +363,6 @@ class Endpoint implements DtlsEndpoint {
     const key = deviceKey(held.device.tenant, held.device.endpoint);
     if (this.#byDevice.get(key) === id) this.#byDevice.delete(key);
     return held;
-  }
-
-  async #removeStored(device: DeviceRef): Promise<void> {
-    const { associations } = this.#parts;
-    const stored = await associations.get(device);
-    if (stored !== undefined) await associations.remove({ device, id: stored.id });
   }
 
   #noteMark({ id, address }: Association, mark: ReceiveMark): void {

@@ -118,11 +118,6 @@ export class TestListener implements DtlsEndpoint {
     return { type: "released", mark: MARK };
   }
 
-  close(device: DeviceRef): void {
-    const peer = this.byDevice(device);
-    if (peer !== undefined) this.end(peer, "closed");
-  }
-
   async recheck({ endpoint }: DeviceRef): Promise<void> {
     this.rechecked.push(endpoint);
   }
