@@ -94,10 +94,14 @@ export class SimulatedFerry {
     const connections = { bus: this.#bus, state: this.#state };
     await startRpcRouter(RPC_ROUTER_CONFIG.load({ env: common }), this.#runtime("rpc-router"), connections);
     await publishRecords(this.#bus, documents, { timeoutMs: 60_000 });
-    await startTransport(TRANSPORT_CONFIG.load({ env: { ...common, LWM2M_DTLS_ENABLED: "false", ...env } }), this.#runtime("transport"), {
-      ...connections,
-      openSocket: async (options) => this.#openSocket(options),
-    });
+    await startTransport(
+      TRANSPORT_CONFIG.load({ env: { ...common, LWM2M_DTLS_ENABLED: "false", ...env } }),
+      this.#runtime("transport"),
+      {
+        ...connections,
+        openSocket: async (options) => this.#openSocket(options),
+      },
+    );
     this.#bus.subscribe({
       type: "reader",
       topic: TOPICS.rpcResponse.name,

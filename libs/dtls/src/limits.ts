@@ -24,15 +24,15 @@ export interface DtlsLimits {
   /** Of them, from one network. */
   readonly networkHandshakesPerSecond: number;
   readonly networkHandshakeBurst: number;
-  /** Computations that were asked for and not answered; further ones wait. */
-  readonly maxComputations: number;
-  /** Computations that wait for their turn; with more, no handshake with certificates begins. */
   /** Of them, from IPv6 networks beside each other: the first 48 bits. */
   readonly wideNetworkHandshakesPerSecond: number;
   readonly wideNetworkHandshakeBurst: number;
   /** Up to here a network, 24 or 48 bits, is quiet: it goes before others, for which a part of `handshakeBurst` is out of reach. */
   readonly quietHandshakesPerSecond: number;
   readonly quietHandshakeBurst: number;
+  /** Computations that were asked for and not answered; further ones wait. */
+  readonly maxComputations: number;
+  /** Computations that wait for their turn; with more, no handshake with certificates begins. */
   readonly maxWaitingComputations: number;
 
   /** A Connection ID of a peer, bytes; a longer one is not agreed to. */
@@ -91,13 +91,13 @@ export const DEFAULT_DTLS_LIMITS: DtlsLimits = {
   handshakeBurst: 200,
   networkHandshakesPerSecond: 500,
   networkHandshakeBurst: 100,
-  maxComputations: 64,
-  maxWaitingComputations: 1_000,
-  maxPeerCidBytes: 32,
   wideNetworkHandshakesPerSecond: 1_000,
   wideNetworkHandshakeBurst: 200,
   quietHandshakesPerSecond: 10,
   quietHandshakeBurst: 20,
+  maxComputations: 64,
+  maxWaitingComputations: 1_000,
+  maxPeerCidBytes: 32,
   maxParkedHandshakeRecords: 4,
   maxParkedHandshakeBytes: 2 * 1024,
   maxParkedRecords: 8,
