@@ -33,6 +33,8 @@ export class Restoring {
   readonly #pace: Pace;
   readonly #over = new AbortController();
   #isNeedless = false;
+  /** The store could not be asked, or knew less than it should: it may have been lost once more. */
+  #isDoubtful = false;
   #records = 0;
   #changes = 0;
 
@@ -80,7 +82,8 @@ export class Restoring {
    * @throws {DOMException} AbortError: restoring is over
    */
   async put(what: "device" | "request" | "value", source: Source, restore: () => Promise<Restored>): Promise<void> {
-    if (this.#records > 0 && this.#records % CONFIRM_EVERY === 0) await this.confirm();
+    if (this.#isDoubtful || (this.#records > 0 && this.#records % CONFIRM_EVERY === 0)) await this.confirm();
+    this.#isDoubtful = false;
     this.#records += 1;
     await this.#pace.step(this.signal);
     const outcome = await this.#tryPut(what, source, restore);
@@ -98,7 +101,8 @@ export class Restoring {
       const outcome = await restore();
       if (outcome !== "damaged") return outcome;
     } catch (error) {
-      if (isOutage(error) || this.signal.aborted) throw error;
+      this.#isDoubtful = isOutage(error);
+      if (this.#isDoubtful || this.signal.aborted) throw error;
       err = error;
     }
     this.ports.logger.error({ err, topic, partition, offset, key }, `the record of a ${what} is passed over`);
