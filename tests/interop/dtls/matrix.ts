@@ -173,7 +173,7 @@ export const CLIENTS: Readonly<Record<ClientId, ClientFacts>> = {
   mbedtls: {
     name: "Mbed TLS",
     version: "3.6.5",
-    from: "source in a crate of crates.io",
+    from: "source in a Rust crate",
     extendedMasterSecret: true,
     encryptThenMac: true,
     lacks: without("no raw public keys", ...RPK_CELLS),
@@ -224,7 +224,7 @@ export const NIGHTLY_CLIENTS: Readonly<Record<NightlyClientId, ClientFacts>> = {
   openssl4: {
     name: "OpenSSL 4 s_client",
     version: "OpenSSL 4.0.3",
-    from: "source in a crate of crates.io",
+    from: "source in a Rust crate",
     extendedMasterSecret: true,
     encryptThenMac: true,
     lacks: { ...NO_CID },
@@ -232,7 +232,7 @@ export const NIGHTLY_CLIENTS: Readonly<Record<NightlyClientId, ClientFacts>> = {
   wolfssl: {
     name: "wolfSSL",
     version: "5.9.4",
-    from: "source in a crate of crates.io",
+    from: "source in a Rust crate",
     extendedMasterSecret: true,
     encryptThenMac: true,
     lacks: {},
