@@ -270,9 +270,14 @@ export class TestClient {
   async ask(text: string): Promise<string> {
     const before = this.outcomes.length;
     this.send(text);
-    await until(() => this.outcomes.slice(before).some(({ type }) => type === "received"));
-    const answer = this.outcomes.slice(before).find((output) => output.type === "received");
-    return Buffer.from(answer?.bytes ?? []).toString();
+    let answer: string | undefined;
+    await until(() => {
+      const received = this.outcomes.slice(before).flatMap((one) => (one.type === "received" ? [one.bytes] : []));
+      // The echo of something before it may come meanwhile.
+      answer = received.map((bytes) => Buffer.from(bytes).toString()).find((one) => one.endsWith(text));
+      return answer !== undefined;
+    });
+    return answer ?? "";
   }
 
   close(): void {
