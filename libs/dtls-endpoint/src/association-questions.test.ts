@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { parseSealingKeys, sealSecret } from "@ferry/provisioning";
-import { StateUnavailableError } from "@ferry/state";
+import { StateUnavailableError, type StoredAssociation } from "@ferry/state";
 import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
 import {
   countOf,
@@ -28,7 +28,12 @@ afterEach(async () => {
   await fixture.stop();
 });
 
+const ANY: unknown = expect.anything();
 const stored = () => fixture.state.associations.get(DEVICE);
+
+async function storedNow(): Promise<StoredAssociation> {
+  return (await stored()) as StoredAssociation; // The device has one.
+}
 
 describe("a credential that is withdrawn", () => {
   /** All nodes are told of it while no association of the device is in memory yet. */
@@ -143,6 +148,51 @@ describe("an association of a living node", () => {
     expect(await stored()).toMatchObject({ owner: two.node });
     client.moveTo(two);
     expect(await client.ask("again")).toBe("echo again");
+  });
+
+  it("stays when it is asked for by the stamp of an earlier claim, as a command does that comes late or twice", async () => {
+    const [one, two] = [await fixture.node(1), await fixture.node(2)];
+    const client = await fixture.client(one, pskCredential("meter-1-psk"));
+    await client.connect();
+    const first = await storedNow();
+    client.moveTo(two);
+    await client.ask("to the second");
+    client.moveTo(one);
+    await client.ask("and back");
+    expect((await storedNow()).stamp).toBeGreaterThan(first.stamp);
+    for (const sequence of [undefined, 1_000]) expect(one.endpoint.release(first, sequence)).toBeUndefined();
+    expect(one.endpoint.release(first, 0)).toMatchObject({ type: "kept" }); // What it has received is news to nobody.
+    expect(one.endpoint.size).toBe(1);
+    expect(one.endpoint.release(await storedNow(), 1_000)).toMatchObject({ type: "released", mark: { window: ANY } });
+    expect(one.endpoint.size).toBe(0);
+  });
+
+  it("that its node claims anew while it is asked for goes all the same, with all that it has received", async () => {
+    const [one, two] = [await fixture.node(1), await fixture.node(2)];
+    const client = await fixture.client(one, pskCredential("meter-1-psk"));
+    await client.connect();
+    const first = await storedNow();
+    client.moveTo(two);
+    await client.ask("to the second");
+    client.moveTo(one);
+    await client.ask("and back");
+    // The second reads it as it was before.
+    jest.spyOn(fixture.state.associations, "get").mockResolvedValueOnce(first);
+    client.moveTo(two);
+    expect(await client.ask("to the second once more")).toBe("echo to the second once more");
+    expect([one.endpoint.size, two.endpoint.size]).toEqual([0, 1]);
+    expect(two.endpoint.peer(two.endpoint.byDevice(DEVICE) ?? "")?.provisional).toBe(false);
+    expect(await countOf(two, 'take_overs_total{owner="alive"}')).toBe(2);
+  });
+
+  it("that is held under an older stamp than the store has goes, but does not count as received up to there", async () => {
+    const one = await fixture.node(1);
+    const client = await fixture.client(one, pskCredential("meter-1-psk"));
+    await client.connect();
+    const association = await storedNow();
+    const later = { ...association, stamp: association.stamp + 1 };
+    expect(one.endpoint.release(later, 1_000)).toEqual({ type: "released", mark: undefined });
+    expect(one.endpoint.size).toBe(0);
   });
 
   it("is found by the next record when it was released for a claim that failed", async () => {

@@ -144,7 +144,7 @@ export class AssociationQuestions {
     }
     const current = await associations.get(device);
     if (current?.id !== id) return NONE;
-    const asked = this.#isOwn(current.owner) ? undefined : await askOwner(current.owner, association, sequence);
+    const asked = this.#isOwn(current.owner) ? undefined : await askOwner(current, sequence);
     if (asked?.type === "kept") {
       metrics.dtlsTakeOvers.with({ owner: "kept" }).inc();
       return isMark(asked.mark) ? asked : NONE;
@@ -158,8 +158,8 @@ export class AssociationQuestions {
     if (this.#isOwn(previous.owner))
       return { type: "claimed", grant, mark: exactStamp === previous.stamp ? previous.mark : undefined };
     // Somebody may have claimed it meanwhile, and received more than who was asked; the store has decided that it is ours.
-    const told = previous.stamp === current.stamp ? asked : await askOwner(previous.owner, association, undefined);
-    const mark = told !== undefined && isMark(told.mark) ? told.mark : undefined;
+    const told = previous.stamp === current.stamp ? asked : await askOwner(previous, undefined);
+    const mark = told?.mark !== undefined && isMark(told.mark) ? told.mark : undefined;
     metrics.dtlsTakeOvers.with({ owner: mark === undefined ? "dead" : "alive" }).inc();
     return { type: "claimed", grant, mark };
   }

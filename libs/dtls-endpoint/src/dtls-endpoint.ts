@@ -1,6 +1,6 @@
 import type { HandshakeFailure, ReceiveMark } from "@ferry/dtls";
 import type { Clock, Logger, openUdpSocket, PeerKey } from "@ferry/runtime";
-import type { AssociationRef, AssociationStore, DeviceRef, NodeRef } from "@ferry/state";
+import type { AssociationStore, DeviceRef, NodeRef, StoredAssociation } from "@ferry/state";
 import type { AssociationSealing } from "./association-sealing.ts";
 import type { DeviceCredentials } from "./device-credentials.ts";
 import type { DtlsMetrics } from "./metrics.ts";
@@ -61,10 +61,13 @@ export interface DtlsHandlers {
   refused(handshake: RefusedHandshake): void;
 }
 
+/** An association, who has it, and since which claim: what is asked of an owner is void for what it claims later. */
+export type OwnedAssociation = Pick<StoredAssociation, "device" | "id" | "owner" | "stamp">;
+
 /** What the node that has an association says to one that would have it, and how far it has received. */
 export type OwnerAnswer =
-  /** It has forgotten the association. */
-  | { readonly type: "released"; readonly mark: ReceiveMark }
+  /** It has forgotten the association. Without a mark it held it under an older stamp: what was received since is not known there. */
+  | { readonly type: "released"; readonly mark: ReceiveMark | undefined }
   /** It goes on: it has received the record that the other one shows, or a newer one. */
   | { readonly type: "kept"; readonly mark: ReceiveMark };
 
@@ -84,13 +87,9 @@ export interface DtlsEndpointParts {
   readonly mayServe: () => boolean;
   /**
    * Asks the node that has an association for it (its `release`), for a record with this sequence number. Answers within 200 ms; undefined when that node is
-   * dead, says nothing, or has forgotten the association.
+   * dead, says nothing, has forgotten the association, or has claimed it anew since.
    */
-  readonly askOwner: (
-    owner: NodeRef,
-    association: AssociationRef,
-    sequence: number | undefined,
-  ) => Promise<OwnerAnswer | undefined>;
+  readonly askOwner: (association: OwnedAssociation, sequence: number | undefined) => Promise<OwnerAnswer | undefined>;
   readonly on: DtlsHandlers;
   readonly metrics: DtlsMetrics;
   readonly logger: Logger;
@@ -112,9 +111,12 @@ export interface DtlsEndpoint {
   byDevice(device: DeviceRef): PeerKey | undefined;
   /**
    * Another node would have the association: forgets it silently, without `closed`, unless the record that the other one shows was received here, or a newer
-   * one. Without a `sequence` it is the other's already. Undefined when it is not here.
+   * one. Without a `sequence` it is the other's already.
+   *
+   * `stamp`: of the claim that made this node the owner, as the other one read it. Undefined when the association is not here, or was claimed here since: then
+   * it stays.
    */
-  release(association: AssociationRef, sequence: number | undefined): OwnerAnswer | undefined;
+  release(association: Omit<OwnedAssociation, "owner">, sequence: number | undefined): OwnerAnswer | undefined;
   /** What is provisioned for the device changed: ends its association unless its credential is still the one that it was made with. */
   recheck(device: DeviceRef): Promise<void>;
   /** A fleet's declaration changed: the same for all devices of a tenant that have shown a certificate. */

@@ -29,10 +29,16 @@ import {
   type UdpSocket,
   wallMs,
 } from "@ferry/runtime";
-import type { AssociationRef, NodeRef } from "@ferry/state";
+import type { NodeRef } from "@ferry/state";
 import { type MemoryState, memoryState } from "@ferry/state/memory";
 import { type AssociationSealing, deriveAssociationSealing } from "./association-sealing.ts";
-import type { DtlsCloseReason, DtlsEndpoint, OwnerAnswer, RefusedHandshake } from "./dtls-endpoint.ts";
+import type {
+  DtlsCloseReason,
+  DtlsEndpoint,
+  OwnedAssociation,
+  OwnerAnswer,
+  RefusedHandshake,
+} from "./dtls-endpoint.ts";
 import { DTLS_METRICS } from "./metrics.ts";
 import { openDtlsEndpoint } from "./open-dtls-endpoint.ts";
 import { ProvisionedCredentials } from "./provisioned-credentials.ts";
@@ -144,7 +150,7 @@ export class EndpointFixture {
       serverKeys,
       node,
       mayServe: () => test.serving,
-      askOwner: async (owner, association, sequence) => this.#ask(owner, association, sequence),
+      askOwner: async (association, sequence) => this.#ask(association, sequence),
       on: {
         datagram: (bytes, peer) => {
           // The transport does not hear whom it does not know.
@@ -171,8 +177,8 @@ export class EndpointFixture {
   }
 
   /** As a node command does it: a living node tells and forgets, a dead one says nothing. */
-  #ask({ bootId }: NodeRef, association: AssociationRef, sequence: number | undefined): OwnerAnswer | undefined {
-    const owner = this.nodes.find(({ node, alive }) => alive && node.bootId === bootId);
+  #ask(association: OwnedAssociation, sequence: number | undefined): OwnerAnswer | undefined {
+    const owner = this.nodes.find(({ node, alive }) => alive && node.bootId === association.owner.bootId);
     return owner?.endpoint.release(association, sequence);
   }
 

@@ -7,6 +7,7 @@ export type {
   DtlsEndpointParts,
   DtlsHandlers,
   DtlsPeer,
+  OwnedAssociation,
   OwnerAnswer,
   RefusedHandshake,
 } from "./dtls-endpoint.ts";

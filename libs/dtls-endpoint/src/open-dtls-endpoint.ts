@@ -27,11 +27,18 @@ import {
   type PeerKey,
   type UdpSocket,
 } from "@ferry/runtime";
-import { type AssociationRef, type DeviceRef, StateUnavailableError } from "@ferry/state";
+import { type DeviceRef, StateUnavailableError } from "@ferry/state";
 import { AssociationQuestions } from "./association-questions.ts";
 import { sealAssociation } from "./association-record.ts";
 import { Computations } from "./computations.ts";
-import type { DtlsCloseReason, DtlsEndpoint, DtlsEndpointParts, DtlsPeer, OwnerAnswer } from "./dtls-endpoint.ts";
+import type {
+  DtlsCloseReason,
+  DtlsEndpoint,
+  DtlsEndpointParts,
+  DtlsPeer,
+  OwnedAssociation,
+  OwnerAnswer,
+} from "./dtls-endpoint.ts";
 import { LimitedCredentials } from "./limited-credentials.ts";
 import { LookupGuard } from "./lookup-guard.ts";
 import { parsePrincipal } from "./principal.ts";
@@ -183,14 +190,21 @@ class Endpoint implements DtlsEndpoint {
     return id === undefined ? undefined : PREFIX + id;
   }
 
-  release({ device, id }: AssociationRef, sequence: number | undefined): OwnerAnswer | undefined {
+  release(
+    { device, id, stamp }: Omit<OwnedAssociation, "owner">,
+    sequence: number | undefined,
+  ): OwnerAnswer | undefined {
     const held = this.#held.get(id);
-    const mark = this.#server.snapshot(id)?.association.mark;
-    if (held === undefined || mark === undefined || !isSame(held.device, device)) return undefined;
+    const snapshot = this.#server.snapshot(id);
+    if (held === undefined || snapshot === undefined || !isSame(held.device, device)) return undefined;
+    const { grant, association } = snapshot;
+    const { mark } = association;
     // A captured record proves that its device was here, not that it is elsewhere now.
     if (sequence !== undefined && sequence <= mark.newest && this.#parts.mayServe()) return { type: "kept", mark };
+    // Asked late, or once more: who asks has lost it since, or will be told by its own claim whom to ask.
+    if (grant.stamp > stamp) return undefined;
     this.#end(id, undefined);
-    return { type: "released", mark };
+    return { type: "released", mark: grant.stamp === stamp ? mark : undefined };
   }
 
   async recheck(device: DeviceRef): Promise<void> {

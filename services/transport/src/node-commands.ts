@@ -73,7 +73,8 @@ function forgetAssociation({ tenant, endpoint }: lwm2m.v1.OwnerMoved.$Properties
   const device = { tenant: tenant ?? "", endpoint: endpoint ?? "" };
   const peer = dtls?.byDevice(device);
   const known = peer === undefined ? undefined : dtls?.peer(peer);
-  if (known !== undefined) dtls?.release({ device, id: known.association }, undefined);
+  // By its epoch the device was claimed there after it was here; of the association's stamps nothing is known.
+  if (known !== undefined) dtls?.release({ device, id: known.association, stamp: Number.POSITIVE_INFINITY }, undefined);
 }
 
 /** A device that is not declared any more, or not so, is not to stay connected. */

@@ -288,7 +288,7 @@ export async function startTransport(
       openSocket,
       node,
       mayServe: () => lease.mayServe(),
-      askOwner: (owner, association, sequence) => ownerQuestions.ask(owner, association, sequence),
+      askOwner: (association, sequence) => ownerQuestions.ask(association, sequence),
       on: followAssociations(() => ports, later),
       metrics: dtlsMetrics,
       logger,

@@ -17,8 +17,8 @@ it("An owner has 200 ms to answer, and the store that says whether it lives is w
     },
     (ms, then) => void timers.push({ ms, then }),
   );
-  const association = { device: { tenant: "default", endpoint: "ep-2" }, id: "a" };
-  const answer = questions.ask({ slot: 2, bootId: "asked" }, association, 7);
+  const owner = { slot: 2, bootId: "asked" };
+  const answer = questions.ask({ device: { tenant: "default", endpoint: "ep-2" }, id: "a", owner, stamp: 1 }, 7);
   expect(timers.map(({ ms }) => ms)).toEqual([200]);
   timers[0]?.then();
   expect(await answer).toBeUndefined();

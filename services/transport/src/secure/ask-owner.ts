@@ -1,11 +1,11 @@
-import type { OwnerAnswer } from "@ferry/dtls-endpoint";
+import type { OwnedAssociation, OwnerAnswer } from "@ferry/dtls-endpoint";
 import { type lwm2m, toSafeNumber } from "@ferry/proto";
-import type { AssociationRef, NodeRef } from "@ferry/state";
+import type { NodeRef } from "@ferry/state";
 import type { TransportPorts } from "../ports.ts";
 
 /** How long the owner of an association may take to answer, and the store to say whether it lives, ms: records of the device wait meanwhile. */
 const ANSWER_WITHIN_MS = 200;
-/** How long the owner may be told to forget it, ms: somebody else has it, however late that is heard. */
+/** How long the owner may be told to forget it, ms: somebody else has it, however late that is heard, unless the owner has claimed it since. */
 const WORTH_MS = 60_000;
 /** Questions that wait for an answer; beyond it owners count as dead. */
 const MAX_QUESTIONS = 10_000;
@@ -27,10 +27,9 @@ export class OwnerQuestions {
     this.#later = later;
   }
 
-  /** Whether the owner releases the association for a record with this number; undefined when it is dead, does not answer in time, or does not have it any more. */
+  /** Whether the owner releases the association for a record with this number; undefined when it is dead, does not answer in time, or does not have it so any more. */
   async ask(
-    owner: NodeRef,
-    { device, id }: AssociationRef,
+    { device, id, owner, stamp }: OwnedAssociation,
     sequence: number | undefined,
   ): Promise<OwnerAnswer | undefined> {
     const { node } = this.#ports;
@@ -48,6 +47,7 @@ export class OwnerQuestions {
       question,
       replySlot: node.slot,
       replyBootId: node.bootId,
+      stamp,
       ...(sequence === undefined ? {} : { sequence }),
     });
     return await answered;
@@ -83,7 +83,7 @@ const MAX_QUESTION = 2 ** 32 - 1;
 /** Bytes of a mark's window. */
 const WINDOW_BYTES = 8;
 
-/** Obeys `ReleaseAssociation`: forgets an association for another node, unless it is more up to date here, and tells how far it was received. */
+/** Obeys `ReleaseAssociation`: forgets an association for another node, unless it is more up to date here or was claimed since, and tells how far it was received. */
 export function releaseAssociation(command: lwm2m.v1.ReleaseAssociation.$Properties, ports: TransportPorts): void {
   const {
     tenant,
@@ -93,9 +93,10 @@ export function releaseAssociation(command: lwm2m.v1.ReleaseAssociation.$Propert
     replySlot,
     replyBootId,
     sequence,
+    stamp,
   } = command as lwm2m.v1.ReleaseAssociation; // Decoded: no field is missing.
   const shown = sequence === null || sequence === undefined ? undefined : toSafeNumber(sequence);
-  const released = ports.dtls?.release({ device: { tenant, endpoint }, id }, shown);
+  const released = ports.dtls?.release({ device: { tenant, endpoint }, id, stamp }, shown);
   if (released?.type === "released") {
     ports.metrics.dtlsReleased.inc();
     const device = ports.ownership.byDevice(tenant, endpoint);

@@ -1,6 +1,8 @@
 import { CODE, formatCode, uriPath } from "@ferry/coap";
+import type { OwnedAssociation } from "@ferry/dtls-endpoint";
 import { CONTENT_TYPE, encodeMessage, lwm2m, TOPICS } from "@ferry/proto";
 import { SealingError } from "@ferry/provisioning";
+import type { NodeRef } from "@ferry/state";
 import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
 import { ask, collectAnswers, type FinalAnswer } from "../rpc-fixture.ts";
 import {
@@ -16,7 +18,7 @@ import {
   type TestDevice,
   until,
 } from "../transport-fixture.ts";
-import { MARK, SecureDevice, type SecureNode, startSecureNode } from "./dtls-fixture.ts";
+import { MARK, SecureDevice, type SecureNode, STAMP, startSecureNode } from "./dtls-fixture.ts";
 
 afterEach(async () => {
   jest.restoreAllMocks();
@@ -177,6 +179,13 @@ describe("an association that another node takes over", () => {
     other = await startSecureNode(system);
   });
 
+  const heldBy = (owner: NodeRef, stamp = STAMP): OwnedAssociation => ({
+    device: EP_2,
+    id: device.peer.slice("dtls:".length),
+    owner,
+    stamp,
+  });
+
   it("is asked of the node that had it, which tells how far it was received and forgets it", async () => {
     expect(await other.listener.takeOver(device.peer, node.listener)).toEqual({ type: "released", mark: MARK });
     expect(node.listener.size).toBe(0);
@@ -184,8 +193,7 @@ describe("an association that another node takes over", () => {
   });
 
   it("stays where it is when that node has received the record that came here: its device is served on", async () => {
-    const association = { device: EP_2, id: device.peer.slice("dtls:".length) };
-    const answer = await other.listener.wiring.askOwner(node.node, association, MARK.newest);
+    const answer = await other.listener.wiring.askOwner(heldBy(node.node), MARK.newest);
     expect(answer).toEqual({ type: "kept", mark: MARK });
     expect(node.listener.size).toBe(1);
     expect(await node.metric("lwm2m_dtls_released_total")).toBe(0);
@@ -194,14 +202,23 @@ describe("an association that another node takes over", () => {
     expect(answered("r-1")).toMatchObject({ status: "SUCCESSFUL" });
   });
 
+  it("stays where it was claimed since the claim that is asked about: a command that came late takes nothing", async () => {
+    expect(await other.listener.wiring.askOwner(heldBy(node.node, STAMP - 1), undefined)).toBeUndefined();
+    expect(node.listener.size).toBe(1);
+    expect(await node.metric("lwm2m_dtls_released_total")).toBe(0);
+    expect(await other.listener.wiring.askOwner(heldBy(node.node), undefined)).toEqual({
+      type: "released",
+      mark: MARK,
+    });
+  });
+
   it("is asked of nobody when that node is dead, and its next life knows nothing of it", async () => {
     const { node: before, listener } = node;
     await node.stop();
     const again = await startSecureNode(system);
-    const association = { device: EP_2, id: device.peer.slice("dtls:".length) };
     expect(again.node.slot).toBe(before.slot);
-    expect(await other.listener.wiring.askOwner(before, association, 42)).toBeUndefined();
-    expect(await other.listener.wiring.askOwner(again.node, association, 42)).toBeUndefined();
+    expect(await other.listener.wiring.askOwner(heldBy(before), 42)).toBeUndefined();
+    expect(await other.listener.wiring.askOwner(heldBy(again.node), 42)).toBeUndefined();
     expect(listener.size).toBe(1); // Nobody told the dead one.
   });
 
@@ -211,8 +228,7 @@ describe("an association that another node takes over", () => {
     // Its lease is there still, as that of a node which was killed.
     const entry = { ...before, name: "killed", address: "", version: "", draining: false, ready: true };
     await system.state.nodes.lease(entry, 10_000);
-    const association = { device: EP_2, id: device.peer.slice("dtls:".length) };
-    expect(await other.listener.wiring.askOwner(before, association, 42)).toBeUndefined();
+    expect(await other.listener.wiring.askOwner(heldBy(before), 42)).toBeUndefined();
   });
 
   it("brings its device with it, though nothing came that says so: what waits can be sent from there only", async () => {

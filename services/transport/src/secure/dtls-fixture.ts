@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { ReceiveMark } from "@ferry/dtls";
-import type { DtlsCloseReason, DtlsEndpoint, DtlsPeer, OwnerAnswer } from "@ferry/dtls-endpoint";
-import type { AssociationRef, DeviceRef } from "@ferry/state";
+import type { DtlsCloseReason, DtlsEndpoint, DtlsPeer, OwnedAssociation, OwnerAnswer } from "@ferry/dtls-endpoint";
+import type { DeviceRef } from "@ferry/state";
 import type { TransportSettings } from "../config.ts";
 import type { TransportNode } from "../service.ts";
 import { answerAsMeter, type System, startNode, TestDevice } from "../transport-fixture.ts";
@@ -88,7 +88,7 @@ export class TestListener implements DtlsEndpoint {
     const association = from.associations.get(peer);
     if (association === undefined) throw new TypeError(`${peer} is not there`);
     const { device, association: id } = association.state;
-    const answer = await this.wiring.askOwner(from.wiring.node, { device, id }, MARK.newest + 1);
+    const answer = await this.wiring.askOwner({ device, id, owner: from.wiring.node, stamp: STAMP }, MARK.newest + 1);
     from.associations.delete(peer);
     this.associations.set(peer, association);
     association.state = { ...association.state, provisional: answer === undefined, ...given };
@@ -110,10 +110,11 @@ export class TestListener implements DtlsEndpoint {
     return undefined;
   }
 
-  release({ id }: AssociationRef, sequence: number | undefined): OwnerAnswer | undefined {
+  release({ id, stamp }: Omit<OwnedAssociation, "owner">, sequence: number | undefined): OwnerAnswer | undefined {
     const peer = `dtls:${id}`;
     if (!this.associations.has(peer)) return undefined;
     if (sequence !== undefined && sequence <= MARK.newest) return { type: "kept", mark: MARK };
+    if (stamp < STAMP) return undefined;
     this.associations.delete(peer);
     return { type: "released", mark: MARK };
   }
@@ -148,6 +149,9 @@ export class TestListener implements DtlsEndpoint {
 
 /** What a listener received of any association. */
 export const MARK: ReceiveMark = { newest: 41, window: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8) };
+
+/** Under which listeners hold all associations. */
+export const STAMP = 1_900_000_000;
 
 /** A node with a DTLS listener. */
 export type SecureNode = Awaited<ReturnType<typeof startNode>> & { readonly listener: TestListener };
