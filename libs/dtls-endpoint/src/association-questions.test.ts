@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { parseSealingKeys, sealSecret } from "@ferry/provisioning";
-import { StateUnavailableError, type StoredAssociation } from "@ferry/state";
+import { SEQUENCE_BLOCK, StateUnavailableError, type StoredAssociation } from "@ferry/state";
 import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
 import {
   countOf,
@@ -207,6 +207,75 @@ describe("an association of a living node", () => {
     expect([one.endpoint.size, two.endpoint.size]).toEqual([0, 0]);
     expect(await client.ask("found")).toBe("echo found");
     expect(await stored()).toMatchObject({ owner: two.node });
+  });
+});
+
+describe("a claim whose answer was lost", () => {
+  /** The store gives the association to whoever claims it next, and nobody hears of it. */
+  function loseAnswer(): void {
+    const { associations } = fixture.state;
+    const claim = associations.claim.bind(associations);
+    jest.spyOn(associations, "claim").mockImplementationOnce(async (request) => {
+      await claim(request);
+      throw new StateUnavailableError("the answer was lost");
+    });
+  }
+
+  /** The device moves to a node, whose claim it is; the node has nothing then, and is the owner by the store. */
+  async function claimInVain(client: TestClient, node: TestNode): Promise<StoredAssociation> {
+    const before = await countOf(node, 'dropped_total{reason="unknownAssociation"}');
+    loseAnswer();
+    client.moveTo(node);
+    client.send("lost");
+    await until(async () => (await countOf(node, 'dropped_total{reason="unknownAssociation"}')) > before);
+    expect(node.endpoint.byDevice(DEVICE)).toBeUndefined();
+    const association = await storedNow();
+    expect(association.owner).toEqual(node.node);
+    return association;
+  }
+
+  const peerAt = (node: TestNode) => node.endpoint.peer(node.endpoint.byDevice(DEVICE) ?? "");
+
+  it("is made once more for the next record, beyond all that the lost one gave, and nobody takes the stored mark for exact", async () => {
+    const [one, two] = [await fixture.node(1), await fixture.node(2)];
+    const client = await fixture.client(one, pskCredential("meter-1-psk"));
+    await client.connect();
+    const lost = await claimInVain(client, two);
+    await client.rebind();
+    expect(await client.ask("found")).toBe("echo found");
+    const { owner, stamp, sendCeiling } = await storedNow();
+    expect(owner).toEqual(two.node);
+    expect(stamp).toBeGreaterThan(lost.stamp);
+    expect(sendCeiling).toBeGreaterThanOrEqual(lost.sendCeiling + SEQUENCE_BLOCK);
+    expect(peerAt(two)).toMatchObject({ provisional: true });
+  });
+
+  it("makes its node as good as dead for the next one", async () => {
+    const [one, two, three] = [await fixture.node(1), await fixture.node(2), await fixture.node(3)];
+    const client = await fixture.client(one, pskCredential("meter-1-psk"));
+    await client.connect();
+    const lost = await claimInVain(client, two);
+    expect(two.endpoint.release(lost, 1_000)).toBeUndefined();
+    await client.rebind();
+    client.moveTo(three);
+    expect(await client.ask("found")).toBe("echo found");
+    expect(await countOf(three, 'take_overs_total{owner="dead"}')).toBe(1);
+    expect(await countOf(three, 'take_overs_total{owner="alive"}')).toBe(0);
+    expect(peerAt(three)).toMatchObject({ provisional: true });
+    expect((await storedNow()).stamp).toBeGreaterThan(lost.stamp);
+  });
+
+  it("ends that the stored mark was exact for the node that had stored it", async () => {
+    const one = await fixture.node(1, { maxAssociations: 1 });
+    await fixture.declare("meter-2", [{ psk: { identity: "meter-2-psk", key: { plain: PSK_KEY } } }]);
+    const client = await fixture.client(one, pskCredential("meter-1-psk"));
+    await client.connect();
+    await (await fixture.client(one, pskCredential("meter-2-psk"))).connect(); // There is no room for both.
+    await until(() => one.endpoint.byDevice(DEVICE) === undefined);
+    await claimInVain(client, one);
+    await client.rebind();
+    expect(await client.ask("found")).toBe("echo found");
+    expect(peerAt(one)).toMatchObject({ provisional: true });
   });
 });
 
