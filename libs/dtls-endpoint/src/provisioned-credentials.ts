@@ -29,6 +29,7 @@ import {
   publicGeneration,
 } from "./credential-generation.ts";
 import type { DeviceCredentials } from "./device-credentials.ts";
+import { ParsedAuthorities } from "./parsed-authorities.ts";
 import { formatPrincipal, parsePrincipal, type SecurityMode } from "./principal.ts";
 import type { ServerKeys } from "./server-keys.ts";
 
@@ -51,6 +52,7 @@ type X509Credential = Extract<DeviceCredential, { type: "x509" }>;
 /** Who holds a credential, by what is provisioned. */
 export class ProvisionedCredentials implements DeviceCredentials {
   readonly #parts: ProvisionedCredentialsParts;
+  readonly #authorities = new ParsedAuthorities();
   #faultsToldUntilMs = 0;
 
   constructor(parts: ProvisionedCredentialsParts) {
@@ -180,7 +182,7 @@ export class ProvisionedCredentials implements DeviceCredentials {
   #anchorsOf(credentials: readonly DeviceCredential[]): readonly DeviceCertificate[] {
     return credentials.filter(isIssued).flatMap(({ ca }) => {
       if (ca === undefined) return this.#parts.trust.trustAnchors;
-      const parsed = parseCertificate(ca);
+      const parsed = this.#authorities.get(ca);
       return parsed === undefined ? [] : [parsed];
     });
   }

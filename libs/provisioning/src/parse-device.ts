@@ -1,4 +1,4 @@
-import { createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
+import { createPublicKey, hash, type KeyObject, X509Certificate } from "node:crypto";
 import { type PowerOverride, ProfileError, parsePowerOverride, toPowerForm } from "@ferry/profile";
 import type { lwm2m } from "@ferry/proto";
 import {
@@ -20,6 +20,8 @@ const MAX_LABEL_BYTES = 255;
 const MAX_PSK_IDENTITY_BYTES = 128;
 /** Keys and certificates of elliptic curves are far smaller. */
 const MAX_DER_BYTES = 8192;
+/** Keys and certificates of which it is remembered that they are what is expected; the one that was asked for longest ago is forgotten first. */
+const MAX_KNOWN_DER = 4096;
 /** A sealed PSK key of 64 bytes, its tag, and room for another cipher. */
 const MAX_SEALED_BYTES = 256;
 
@@ -163,17 +165,17 @@ export function checkPskKey(key: Uint8Array, field: string): void {
 }
 
 function parseRawPublicKey({ publicKey }: lwm2m.v1.RawPublicKey.$Properties, field: string): DeviceCredential {
-  const der = checkDer(publicKey, `${field}.publicKey`);
-  return parseDer(
+  const der = checkDer(
+    publicKey,
     `${field}.publicKey`,
     "a SubjectPublicKeyInfo (RFC 7250) of the elliptic curve P-256 (prime256v1), DER",
-    () => {
-      const key = createPublicKey({ key: Buffer.from(der), format: "der", type: "spki" });
+    (bytes) => {
+      const key = createPublicKey({ key: Buffer.from(bytes), format: "der", type: "spki" });
       // Devices show the one encoding of their key, byte for byte.
-      const isCanonical = key.export({ format: "der", type: "spki" }).equals(der);
-      return isP256(key) && isCanonical ? { type: "rawPublicKey", publicKey: der } : undefined;
+      return isP256(key) && key.export({ format: "der", type: "spki" }).equals(bytes);
     },
   );
+  return { type: "rawPublicKey", publicKey: der };
 }
 
 function parseX509(x509: lwm2m.v1.X509.$Properties, field: string): DeviceCredential {
@@ -201,31 +203,44 @@ function parseCertificate(
   is: (certificate: X509Certificate) => boolean,
 ): Uint8Array | undefined {
   if (!bytes?.length) return undefined;
-  const der = checkDer(bytes, field);
-  return parseDer(field, expected, () => {
+  return checkDer(bytes, field, expected, (der) => {
     const parsed = new X509Certificate(der);
     // Bytes behind it would make a certificate that equals no other.
-    return parsed.raw.length === der.length && isNamed(parsed.issuer) && is(parsed) ? der : undefined;
+    return parsed.raw.length === der.length && isNamed(parsed.issuer) && is(parsed);
   });
 }
 
-function checkDer(bytes: Uint8Array | null | undefined, field: string): Uint8Array {
+function checkDer(
+  bytes: Uint8Array | null | undefined,
+  field: string,
+  expected: string,
+  is: (der: Uint8Array) => boolean,
+): Uint8Array {
   if (!bytes?.length) throw new ProvisioningError(field, "is missing");
   if (bytes.length > MAX_DER_BYTES)
     throw new ProvisioningError(field, `has ${bytes.length} bytes, at most ${MAX_DER_BYTES} are possible`);
+  const known = `${hash("sha256", bytes, "base64")} ${expected}`;
+  if (!KNOWN_DER.delete(known)) judgeDer(field, expected, () => is(bytes));
+  KNOWN_DER.add(known);
+  for (const oldest of KNOWN_DER) {
+    if (KNOWN_DER.size <= MAX_KNOWN_DER) break;
+    KNOWN_DER.delete(oldest);
+  }
   return bytes;
 }
 
+/** What was as expected before: OpenSSL takes a tenth of a millisecond for each, and stored records are parsed again at each handshake. */
+const KNOWN_DER = new Set<string>();
+
 /** node:crypto throws many classes at bad DER; all mean the same to who provisions. */
-function parseDer<Parsed>(field: string, expected: string, parse: () => Parsed | undefined): Parsed {
-  let parsed: Parsed | undefined;
+function judgeDer(field: string, expected: string, is: () => boolean): void {
+  let isExpected = false;
   try {
-    parsed = parse();
+    isExpected = is();
   } catch (cause) {
     throw new ProvisioningError(field, `is not ${expected}`, { cause });
   }
-  if (parsed === undefined) throw new ProvisioningError(field, `is not ${expected}`);
-  return parsed;
+  if (!isExpected) throw new ProvisioningError(field, `is not ${expected}`);
 }
 
 /** Issuers, and with them the subjects of CAs, have a name (RFC 5280 §4.1.2.4, §4.1.2.6): X509Certificate has undefined for an empty one, whatever its type says. */

@@ -1,0 +1,24 @@
+import { hash } from "node:crypto";
+import { type DeviceCertificate, parseCertificate } from "./certificate.ts";
+
+/** CAs that are kept parsed; the one that was asked for longest ago is forgotten first. */
+const MAX_AUTHORITIES = 256;
+
+/** The CAs that declarations name, parsed once: a fleet has few, each handshake needs one, and parsing it takes longer than all other work for a handshake. */
+export class ParsedAuthorities {
+  readonly #byDigest = new Map<string, DeviceCertificate>();
+
+  /** `der`: a certificate; undefined when it is none. */
+  get(der: Uint8Array): DeviceCertificate | undefined {
+    const digest = hash("sha256", der, "base64");
+    const parsed = this.#byDigest.get(digest) ?? parseCertificate(der);
+    if (parsed === undefined) return undefined;
+    this.#byDigest.delete(digest);
+    this.#byDigest.set(digest, parsed);
+    for (const oldest of this.#byDigest.keys()) {
+      if (this.#byDigest.size <= MAX_AUTHORITIES) break;
+      this.#byDigest.delete(oldest);
+    }
+    return parsed;
+  }
+}
