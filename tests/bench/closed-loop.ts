@@ -23,19 +23,20 @@ export async function closedLoop<Device>(
   { window = WINDOW, pauseMs = 0 }: { readonly window?: number; readonly pauseMs?: number } = {},
 ): Promise<LoopResult> {
   const latencies: number[] = [];
+  const workers = Math.min(window, over.length);
   let failed = 0;
-  let next = 0;
   const work = async (worker: number): Promise<void> => {
-    // A worker has devices of its own, so that no two meet at one.
-    for (let device = worker; next < count; device = device + window < over.length ? device + window : worker) {
-      next += 1;
+    // A worker has devices of its own, so that no two meet at one; and so many exchanges, so that a fast one leaves no device of a slow one out.
+    let device = worker;
+    for (let exchange = worker; exchange < count; exchange += workers) {
       const sentMs = performance.now();
       if (!(await operation(over[device] as Device))) failed += 1; // Below `over.length`.
       latencies.push(performance.now() - sentMs);
+      device = device + workers < over.length ? device + workers : worker;
       if (pauseMs > 0) await sleep(pauseMs);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(window, over.length) }, (_, worker) => work(worker)));
+  await Promise.all(Array.from({ length: workers }, (_, worker) => work(worker)));
   return { failed, ...quantiles(latencies) };
 }
 
