@@ -80,7 +80,7 @@ export const dtlsSettings: Section<DtlsSettings> = section<DtlsSettings>(
       "Whether devices without extended master secret (RFC 7627) are served; they never resume sessions.",
     ),
     nonce: choice(["stamped", "sequence"], "stamped").describe(
-      "Explicit nonce of the records that we send. `stamped` never repeats, even if Redis loses data; `sequence` is for a device that insists on the record's sequence number: a Redis that falls back to an older copy then repeats nonces, which gives away what was sent.",
+      "Explicit nonce of the records that we send. `stamped` never repeats, even if Redis loses data; `sequence` is for a device that insists on the record's sequence number: a Redis that falls back to an older copy may then repeat nonces, which gives away what was sent.",
     ),
     mtu: integer(1200, { min: 576, max: 1452 }).describe("Largest UDP payload that we send in a handshake, bytes."),
     maxAssociations: integer(200_000, { min: 1 }).describe(

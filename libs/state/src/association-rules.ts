@@ -5,6 +5,7 @@ import {
   MAX_STAMP_LEAD_S,
   SEQUENCE_BLOCK,
   SEQUENCE_GAP,
+  SEQUENCES_PER_SECOND,
   type StoredAssociation,
 } from "./association-store.ts";
 import type { NodeRef } from "./device-store.ts";
@@ -38,10 +39,11 @@ export function decideClaim(
   node: NodeRef,
   clockS: number,
 ): { readonly association: StoredAssociation; readonly from: number } | undefined {
-  const from = current.sendCeiling + SEQUENCE_GAP;
+  const stamp = Math.max(clockS, current.stamp + 1);
+  const ageS = stamp - Math.floor(current.createdAtMs / 1000);
+  const from = Math.max(current.sendCeiling + SEQUENCE_GAP, ageS * SEQUENCES_PER_SECOND);
   const sendCeiling = from + SEQUENCE_BLOCK;
   if (current.stamp > clockS + MAX_STAMP_LEAD_S || sendCeiling > MAX_SEQUENCE) return undefined;
-  const stamp = Math.max(clockS, current.stamp + 1);
   return { association: { ...current, owner: node, stamp, sendCeiling }, from };
 }
 

@@ -98,7 +98,13 @@ export type ClaimAssociationOutcome =
 /** Sequence numbers that an owner reserves at a time. */
 export const SEQUENCE_BLOCK = 1024;
 /** What is left out after a take-over: the owner before may have sent beyond what was stored. */
-export const SEQUENCE_GAP = 65_536;
+export const SEQUENCE_GAP = 1024;
+/**
+ * An association's numbers grow by no more in a second of its stamps: that of a claim, with its gap and block, and those of 2048 records. A claim begins
+ * beyond as many for each second since the handshake, so that it is beyond all that was given when the store fell back to an older copy, however old: the
+ * peer drops what comes under numbers that it knows (RFC 6347 §4.1.2.6). All are used up after two thousand years.
+ */
+export const SEQUENCES_PER_SECOND: number = SEQUENCE_GAP + 3 * SEQUENCE_BLOCK;
 /** A stored stamp further ahead of the clock ends the association, s. */
 export const MAX_STAMP_LEAD_S = 86_400;
 /** No record sequence number is beyond it (RFC 6347 §4.1: 48 bits): who comes there ends the association. */
@@ -127,7 +133,10 @@ export interface AssociationStore {
   findByCid(cid: Uint8Array): Promise<StoredAssociation | undefined>;
   /** The association whose device was last heard at this address; a hint. */
   findByAddress(address: string): Promise<StoredAssociation | undefined>;
-  /** Gives the association to a node: stamp := max(clock in seconds, stored + 1), numbers from the stored ceiling plus `SEQUENCE_GAP`. */
+  /**
+   * Gives the association to a node: stamp := max(clock in seconds, stored + 1), numbers from the stored ceiling plus `SEQUENCE_GAP`, or, where that is later,
+   * from `SEQUENCES_PER_SECOND` for each second from its handshake to the stamp.
+   */
   claim(request: ClaimAssociationRequest): Promise<ClaimAssociationOutcome>;
   /** Gives its owner the `SEQUENCE_BLOCK` numbers behind its ceiling; `gone`, and ended, when there are no more. */
   reserve(hold: AssociationHold): Promise<{ readonly type: "reserved"; readonly ceiling: number } | AssociationLost>;

@@ -11,7 +11,13 @@ export type {
   StoredMark,
   StoredSession,
 } from "./association-store.ts";
-export { MAX_SEQUENCE, MAX_STAMP_LEAD_S, SEQUENCE_BLOCK, SEQUENCE_GAP } from "./association-store.ts";
+export {
+  MAX_SEQUENCE,
+  MAX_STAMP_LEAD_S,
+  SEQUENCE_BLOCK,
+  SEQUENCE_GAP,
+  SEQUENCES_PER_SECOND,
+} from "./association-store.ts";
 export type { BudgetGrant, BudgetStore } from "./budget.ts";
 export {
   type AcceptOutcome,

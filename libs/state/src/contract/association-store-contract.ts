@@ -10,6 +10,7 @@ import {
   MAX_STAMP_LEAD_S,
   SEQUENCE_BLOCK,
   SEQUENCE_GAP,
+  SEQUENCES_PER_SECOND,
   type StoredAssociation,
   type StoredSession,
 } from "../association-store.ts";
@@ -147,6 +148,52 @@ export function describeAssociationStore(name: string, open: () => Promise<Assoc
         const ceiling = from + SEQUENCE_BLOCK;
         expect(await claim(previous, b, 1)).toEqual({ type: "claimed", stamp: nowS(), from, ceiling, previous });
         expect(await store.get(device)).toEqual({ ...previous, owner: b, stamp: nowS(), sendCeiling: ceiling });
+      });
+
+      it("Begins no earlier than so many numbers a second since the handshake", async () => {
+        const aged = { createdAtMs: nowMs - HOUR_MS, stamp: nowS() - 100 };
+        const from = 3_600 * SEQUENCES_PER_SECOND;
+        expect(await claimed(await put(aged), b)).toMatchObject({
+          stamp: nowS(),
+          from,
+          ceiling: from + SEQUENCE_BLOCK,
+        });
+        const beyond = await put({ ...aged, sendCeiling: from });
+        expect(await claimed(beyond, b)).toMatchObject({ from: from + SEQUENCE_GAP });
+        const ahead = await put({ createdAtMs: nowMs + HOUR_MS });
+        expect(await claimed(ahead, b)).toMatchObject({ from: ahead.sendCeiling + SEQUENCE_GAP });
+      });
+
+      it("Begins beyond all that was given since the copy that the store fell back to, whatever that is", async () => {
+        const second = fc.record({ claims: fc.boolean(), node: fc.constantFrom(...NODES), reserves: fc.nat(2) });
+        const life = fc.array(second, { minLength: 1, maxLength: 12 });
+        await fc.assert(
+          fc.asyncProperty(life, fc.nat(), async (seconds, at) => {
+            device = newDevice();
+            let held = await put();
+            const copies = [held];
+            for (const { claims, node, reserves } of seconds) {
+              nowMs += 1_000;
+              if (claims) {
+                const { stamp, ceiling } = await claimed(held, node);
+                held = { ...held, owner: node, stamp, sendCeiling: ceiling };
+              }
+              for (let i = 0; i < reserves; i++) {
+                const reserved = await store.reserve(holdOf(held));
+                if (reserved.type === "reserved") held = { ...held, sendCeiling: reserved.ceiling };
+              }
+              copies.push(held);
+            }
+            await lose();
+            const copy = copies[at % copies.length] as StoredAssociation; // There is one at least.
+            await store.restore(copy, HOUR_MS);
+            nowMs += 1_000;
+            const { from, stamp } = await claimed(copy, b);
+            expect(from).toBeGreaterThanOrEqual(held.sendCeiling);
+            expect(stamp).toBeGreaterThan(held.stamp);
+          }),
+          { numRuns: 50 },
+        );
       });
 
       it("No stamp comes twice, whoever claims in one second", async () => {

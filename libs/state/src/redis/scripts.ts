@@ -1,6 +1,12 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { MAX_SEQUENCE, MAX_STAMP_LEAD_S, SEQUENCE_BLOCK, SEQUENCE_GAP } from "../association-store.ts";
+import {
+  MAX_SEQUENCE,
+  MAX_STAMP_LEAD_S,
+  SEQUENCE_BLOCK,
+  SEQUENCE_GAP,
+  SEQUENCES_PER_SECOND,
+} from "../association-store.ts";
 import { EXPIRY_GRACE_MS } from "../device-store.ts";
 import { EXPIRED_REASON } from "../lifecycle.ts";
 import {
@@ -89,7 +95,7 @@ export function waitingPrelude(outboxMaxEntries: number): string {
 /** What the steps on a device's DTLS association share: names, limits and `association.lua`. */
 export function associationPrelude(): string {
   const { ASSOCIATION, BAD } = SHARD_KEYS;
-  const limits = { QUARANTINE_MS, MAX_STAMP_LEAD_S, MAX_SEQUENCE, SEQUENCE_GAP, SEQUENCE_BLOCK };
+  const limits = { QUARANTINE_MS, MAX_STAMP_LEAD_S, MAX_SEQUENCE, SEQUENCE_GAP, SEQUENCE_BLOCK, SEQUENCES_PER_SECOND };
   return constants({ ASSOCIATION, BAD, ...limits }) + source("association");
 }
 

@@ -4,13 +4,13 @@ local a = load(name)
 if not a or a.id ~= id then return reply("gone") end
 
 local now = math.floor(math.max(tonumber(given), clock()) / 1000)
-local from = a.ceiling + SEQUENCE_GAP
+local stamp = math.max(now, a.stamp + 1, tonumber(after) + 1)
+local from = math.max(a.ceiling + SEQUENCE_GAP, (stamp - math.floor(a.created / 1000)) * SEQUENCES_PER_SECOND)
 local ceiling = from + SEQUENCE_BLOCK
 if a.stamp > now + MAX_STAMP_LEAD_S or ceiling > MAX_SEQUENCE then
   forget(name)
   return reply("gone")
 end
 local previous = a.packed
-a.slot, a.boot, a.ceiling = tonumber(slot), boot, ceiling
-a.stamp = math.max(now, a.stamp + 1, tonumber(after) + 1)
+a.slot, a.boot, a.stamp, a.ceiling = tonumber(slot), boot, stamp, ceiling
 return reply("claimed", keep(name, a, tonumber(ttl)), a.stamp, from, ceiling, previous)
