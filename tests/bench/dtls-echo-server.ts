@@ -82,6 +82,8 @@ async function start({ devices, computeInPoolAbove }: EchoServerOptions): Promis
     await declare(endpoint, { rawPublicKey: { publicKey: publicKeyOf(endpoint) } });
   }
 
+  await state.provisioning.setPosition(offset);
+
   const { privateKey, publicKey, certificate } = await makeServerMaterial();
   const serverKeys = {
     ...NO_SERVER_KEYS,

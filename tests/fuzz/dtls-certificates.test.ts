@@ -51,6 +51,7 @@ class Fuzzer {
     if (endpoint.endsWith("*")) this.#catalogue.put(parsed);
     const record = { kind: "device", tenant: "default", id: endpoint, value, offset: 0 } as const;
     await this.#store.put(record, deviceIdentities(parsed.device, undefined));
+    await this.#store.setPosition(record.offset);
   }
 
   async show(chain: readonly Uint8Array[]): Promise<void> {

@@ -91,6 +91,8 @@ export class EndpointFixture {
   readonly catalogue: Catalogue = new Catalogue(this.state.provisioning);
   readonly nodes: TestNode[] = [];
   readonly clients: TestClient[] = [];
+  /** What the nodes take for the time, ms since 1970. */
+  wallMs: () => number = wallMs;
   #offset = 0;
 
   /** Declares a device as the materialiser stores it: pre-shared keys sealed. */
@@ -113,6 +115,7 @@ export class EndpointFixture {
     const record = { kind: "device", tenant, id: endpoint, value, offset: this.#offset++ } as const;
     const outcome = await this.state.provisioning.put(record, deviceIdentities(parsed.device, undefined));
     if (outcome.type !== "stored") throw new TypeError(`${endpoint} is not stored: ${outcome.type}`);
+    await this.state.provisioning.setPosition(record.offset);
   }
 
   async node(
@@ -142,7 +145,7 @@ export class EndpointFixture {
         inForce: new CredentialsInForce(this.state.provisioning, this.catalogue),
         sealingKeys: PROVISIONING_KEYS,
         trust: serverKeys,
-        wallMs,
+        wallMs: () => this.wallMs(),
         logger,
       }),
       associations: this.state.associations,
@@ -168,7 +171,7 @@ export class EndpointFixture {
       },
       metrics: registry.register(DTLS_METRICS),
       logger,
-      clock: { wallMs, monotonicMs },
+      clock: { wallMs: () => this.wallMs(), monotonicMs },
       random: randomBytes,
     });
     const made: TestNode = Object.assign(test, { endpoint });

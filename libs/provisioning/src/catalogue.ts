@@ -2,8 +2,9 @@ import { ModelRegistry, type ObjectModel } from "@ferry/lwm2m";
 import { loadCoreModels } from "@ferry/lwm2m/core-models";
 import type { DeviceProfile } from "@ferry/profile";
 import { deviceKey, type ProvisioningKind } from "@ferry/proto";
-import { type DeviceRef, type ProvisioningStore, StateUnavailableError, type StoredRecord } from "@ferry/state";
+import type { DeviceRef, ProvisioningStore, StoredRecord } from "@ferry/state";
 import { type DeviceCredential, type DeviceDeclaration, patternPrefix } from "./device-declaration.ts";
+import { fleetRecord } from "./fleet.ts";
 import { modelId, modelTenant, type ProvisionedRecord, SYSTEM_TENANT } from "./parse-record.ts";
 import { parseStoredRecord } from "./parse-stored-record.ts";
 
@@ -114,25 +115,12 @@ export class Catalogue {
     return this.#admitBy(record, endpoint);
   }
 
-  /**
-   * The pattern that decides about a device without a record of its own: the longest of its tenant that is in force, whatever its credentials. By two
-   * of them a name could be served with security and without it.
-   *
-   * @throws {StateUnavailableError} the store does not have a longer one, and not because it was rejected: it was emptied, and is being filled
-   */
-  async fleetOf({ tenant, endpoint }: DeviceRef): Promise<StoredRecord | undefined> {
-    let isMissing = false;
-    let record: StoredRecord | undefined;
-    for (const prefix of this.#prefixesOf(endpoint)) {
-      const declaration = this.#patterns.get(prefix)?.get(tenant);
-      if (declaration === undefined) continue;
-      record = await this.#store.get("device", tenant, declaration.endpoint);
-      if (record !== undefined) break;
-      isMissing = true;
-    }
-    if (isMissing && (await this.#store.position()) === undefined)
-      throw new StateUnavailableError("Redis was emptied: what is provisioned is not in it again yet");
-    return record;
+  /** See {@link fleetRecord}; only patterns that were declared are asked for. @throws {StateUnavailableError} the store is being filled */
+  fleetOf(device: DeviceRef): Promise<StoredRecord | undefined> {
+    const prefixes = this.#prefixesOf(device.endpoint).filter((prefix) =>
+      this.#patterns.get(prefix)?.has(device.tenant),
+    );
+    return fleetRecord(device, this.#store, prefixes);
   }
 
   /** Patterns that an endpoint matches, of all tenants, the longest first. Whether one is in force, the store knows. */

@@ -28,7 +28,7 @@ let fixture: RouterFixture;
 let stopped: AbortController;
 
 beforeEach(async () => {
-  fixture = new RouterFixture();
+  fixture = new RouterFixture({ provisioned: false });
   stopped = new AbortController();
   await fixture.start();
 });

@@ -1,5 +1,5 @@
-import { parseStoredRecord } from "@ferry/provisioning";
-import type { DeviceRef, ProvisioningStore, StoredRecord } from "@ferry/state";
+import { fleetRecord, parseStoredRecord } from "@ferry/provisioning";
+import type { DeviceRef, ProvisioningStore } from "@ferry/state";
 import type { RouterPorts } from "./ports.ts";
 
 /** Whether somebody declared the device: by its name, by a credential, or by a pattern that its name fits. */
@@ -9,23 +9,13 @@ export async function isProvisioned(device: DeviceRef, { provisioning }: RouterP
     provisioning.get("device", tenant, endpoint),
     provisioning.get("credential", tenant, endpoint),
   ]);
-  return record !== undefined || credential !== undefined || (await patternOf(device, provisioning)) !== undefined;
+  return record !== undefined || credential !== undefined || (await fleetRecord(device, provisioning)) !== undefined;
 }
 
 /** Name of the profile that a device will have when it registers, by its declaration; undefined when nobody declared it. */
 export async function declaredProfile(device: DeviceRef, provisioning: ProvisioningStore): Promise<string | undefined> {
   const exact = await provisioning.get("device", device.tenant, device.endpoint);
-  const stored = exact ?? (await patternOf(device, provisioning));
+  const stored = exact ?? (await fleetRecord(device, provisioning));
   const record = stored && parseStoredRecord(stored);
   return record?.kind === "device" ? record.device.profile : undefined;
-}
-
-/** The pattern with the longest literal prefix that the device's name fits. */
-async function patternOf(
-  { tenant, endpoint }: DeviceRef,
-  provisioning: ProvisioningStore,
-): Promise<StoredRecord | undefined> {
-  const patterns = Array.from({ length: endpoint.length + 1 }, (_, length) => `${endpoint.slice(0, length)}*`);
-  const records = await Promise.all(patterns.map((pattern) => provisioning.get("device", tenant, pattern)));
-  return records.findLast((record) => record !== undefined);
 }

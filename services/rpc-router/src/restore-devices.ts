@@ -2,7 +2,6 @@ import { handleTable, type IncomingRecord, type TableIndex } from "@ferry/bus";
 import { CONTENT_TYPE_HEADER, decodeMessage, provisioningKey, TOPICS, toSafeNumber } from "@ferry/proto";
 import { Catalogue, ProvisioningError, parseProvisioningRecord, patternPrefix } from "@ferry/provisioning";
 import {
-  type DeviceRef,
   type Epoch,
   epochSlot,
   fromWireObservation,
@@ -13,8 +12,6 @@ import {
   shardOf,
 } from "@ferry/state";
 import { endRegistration } from "./end-registration.ts";
-import type { RouterPorts } from "./ports.ts";
-import { isProvisioned } from "./provisioned.ts";
 import type { Restored, Restoring } from "./restoring.ts";
 
 /**
@@ -49,7 +46,7 @@ async function restoreDevice(
     nowMs,
   });
   // Asked afterwards: who deletes it from now on finds its registration.
-  if (await isAdmitted(registration, catalogue, ports)) return type;
+  if (await isAdmitted(registration, catalogue)) return type;
   await restoring.confirm(); // Provisioning that was lost once more admits nobody.
   await endRegistration(registration, "the device was deleted, or its credential withdrawn", ports);
   return "ended";
@@ -61,14 +58,11 @@ function isWhole({ tenant, endpoint, registrationId }: Registration): boolean {
 }
 
 /** Whether the device could register now, as it did. */
-async function isAdmitted(
-  { tenant, endpoint, securityMode }: Registration,
-  catalogue: Catalogue,
-  ports: RouterPorts,
-): Promise<boolean> {
-  const device: DeviceRef = { tenant, endpoint };
-  if (securityMode !== "NO_SEC") return isProvisioned(device, ports);
-  const admission = await catalogue.admit(endpoint);
+async function isAdmitted({ tenant, endpoint, securityMode }: Registration, catalogue: Catalogue): Promise<boolean> {
+  const admission =
+    securityMode === "NO_SEC"
+      ? await catalogue.admit(endpoint)
+      : await catalogue.admitProven({ tenant, endpoint, securityMode });
   return admission.type === "admitted" && admission.tenant === tenant;
 }
 

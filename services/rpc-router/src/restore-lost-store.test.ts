@@ -95,7 +95,7 @@ function lastState(requestId: string): lwm2m.v1.RpcStateRecord | undefined {
 /** Puts a device on record. */
 async function recordDevice(
   endpoint: string,
-  { generation = 1_000, json = false, observed = "/3/0/9" } = {},
+  { generation = 1_000, json = false, observed = "/3/0/9", securityMode = "NO_SEC" } = {},
 ): Promise<lwm2m.v1.DeviceStateRecord.$Properties> {
   const random = (size: number): Uint8Array => new Uint8Array(size).fill(generation % 251);
   const shard = shardOf("default", endpoint);
@@ -111,7 +111,7 @@ async function recordDevice(
       bindingMode: "U",
       objectLinks: "</3/0>",
       profile: "meter",
-      securityMode: "NO_SEC",
+      securityMode,
       peer: "192.0.2.1:5683",
       expiresAtMs: 1,
     },
@@ -369,6 +369,16 @@ describe("devices of a lost store", () => {
       nowMs: fixture.nowMs,
     });
     expect(swept).toMatchObject({ outbox: [{ kind: "lifecycle", device: METER }] });
+  });
+
+  it("that proved who they are stay while what is provisioned has a credential of that kind, and end otherwise", async () => {
+    await provision("device", "meter-2*", {
+      device: { endpoint: "meter-2*", profile: "meter", credentials: [{ x509: {} }] },
+    });
+    await recordDevice("meter-1", { securityMode: "X509" });
+    await recordDevice("meter-2", { securityMode: "X509" });
+    await restore();
+    expect([await deviceState("meter-1"), await deviceState("meter-2")]).toMatchObject([undefined, METER_2]);
   });
 
   it("whose record is damaged are passed over", async () => {

@@ -30,8 +30,11 @@ export class RouterFixture {
   readonly deadLetters: { readonly key: string | null; readonly reason: string | undefined }[] = [];
   readonly statuses: lwm2m.v1.ProvisioningStatusRecord[] = [];
 
-  /** `lost`: its Redis is one that was emptied. */
-  constructor({ lost = false }: { readonly lost?: boolean } = {}) {
+  readonly #isProvisioned: boolean;
+
+  /** `lost`: its Redis is one that was emptied. `provisioned`: it has all that is provisioned. */
+  constructor({ lost = false, provisioned = !lost }: { readonly lost?: boolean; readonly provisioned?: boolean } = {}) {
+    this.#isProvisioned = provisioned;
     this.devices = new MemoryDeviceStore({ now: () => this.nowMs, lost });
     const logger = createLogger("test", { level: "silent", format: "json" });
     this.ports = {
@@ -58,6 +61,7 @@ export class RouterFixture {
   }
 
   async start(): Promise<void> {
+    if (this.#isProvisioned) await this.provisioning.setPosition(0);
     await this.bus.ensureTopics(Object.values(TOPICS), "create");
     this.#collect("rpcResponse", ({ value, headers }) => {
       if (headers["content-type"] === CONTENT_TYPE.json)

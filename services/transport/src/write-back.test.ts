@@ -59,6 +59,7 @@ async function provisioned(
   declared: readonly ProvisioningDocument["body"][],
 ): Promise<Catalogue> {
   const store = new MemoryProvisioningStore();
+  await store.setPosition(1);
   const catalogue = new Catalogue(store);
   const put = async (kind: "profile" | "device", id: string, body: ProvisioningDocument["body"]): Promise<void> => {
     const value = lwm2m.v1.ProvisioningRecord.encode({ tenant: "default", id, ...body }).finish();
