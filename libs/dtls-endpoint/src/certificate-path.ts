@@ -18,6 +18,8 @@ export type PathVerdict =
       readonly anchor: DeviceCertificate;
       /** What each certificate on the path is known by where it is revoked: the device's own first. */
       readonly revocationKeys: readonly string[];
+      /** When the first certificate of the path is over, ms since 1970. */
+      readonly validUntilMs: number;
     }
   /** `isSigned`: an anchor stands behind it all the same, so it is known whose it is; it is out of its time, revoked, or for something else. */
   | (Refusal & { readonly isSigned: boolean });
@@ -96,7 +98,12 @@ function follow(
     const links = linksOf([...path, anchor]);
     const problem = verdict === "signed" ? revocationIn(links, terms) : verdict;
     if (problem === undefined)
-      return { type: "trusted", anchor, revocationKeys: links.map(([one, issuer]) => revocationKey(one, issuer)) };
+      return {
+        type: "trusted",
+        anchor,
+        revocationKeys: links.map(([one, issuer]) => revocationKey(one, issuer)),
+        validUntilMs: Math.min(...[...path, anchor].map(({ x509 }) => x509.validToDate.getTime())),
+      };
     refusal ??= problem;
   }
   for (const issuer of unused) {

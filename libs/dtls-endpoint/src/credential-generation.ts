@@ -33,5 +33,23 @@ export function parseIssuedGeneration(
   return ca && keys && more.length === 0 ? { ca: `${ca}.`, revocationKeys: keys.split(",") } : undefined;
 }
 
+/** The generation of a credential that is over at a time, ms since 1970: the last certificate of RFC 5280 (year 9999, §4.1.2.5) needs 8 digits. */
+export function limitedGeneration(generation: string, validUntilMs: number): string {
+  return `${generation}@${Math.floor(validUntilMs / 1000).toString(36)}`;
+}
+
+const VALIDITY_DIGITS = 8;
+
+/** The two parts of {@link limitedGeneration}; `validUntilMs` is infinite for a credential that is never over. */
+export function parseLimitedGeneration(generation: string): {
+  readonly generation: string;
+  readonly validUntilMs: number;
+} {
+  const at = generation.lastIndexOf("@");
+  if (at < 0) return { generation, validUntilMs: Number.POSITIVE_INFINITY };
+  return { generation: generation.slice(0, at), validUntilMs: Number.parseInt(generation.slice(at + 1), 36) * 1000 };
+}
+
 /** Longest of all: that of a certificate with as many CAs in between as there may be. */
-export const MAX_GENERATION_BYTES: number = DIGITS + (1 + MAX_INTERMEDIATES) * (1 + MAX_REVOCATION_KEY_DIGITS);
+export const MAX_GENERATION_BYTES: number =
+  DIGITS + (1 + MAX_INTERMEDIATES) * (1 + MAX_REVOCATION_KEY_DIGITS) + 1 + VALIDITY_DIGITS;

@@ -242,6 +242,33 @@ describe("a device with a key pair", () => {
     expect(node.told).toEqual(["established", "closed closed"]);
   });
 
+  it.each(["the device", "the server"])(
+    "is served until its certificate expires, whoever speaks next: %s",
+    async (speaker) => {
+      await fixture.declare("pump-*", [{ x509: { ca: ca.der } }]);
+      const device = await issue("pump-7", { by: ca, ...REAL_TIME });
+      const node = await fixture.node(1, {}, { serverKeys: serverKeys() });
+      const credential = {
+        type: "certificate",
+        privateKey: device.privateKey,
+        chain: [device.der],
+        server: { type: "trustAnchor", certificate: ca.der },
+      } as const;
+      const client = await fixture.client(node, credential);
+      await client.connect();
+      expect(await client.ask("a")).toBe("echo a");
+      const name = { tenant: "default", endpoint: "pump-7" };
+      fixture.wallMs = () => device.parsed.x509.validToDate.getTime() + 1;
+      if (speaker === "the device") client.send("b");
+      else node.endpoint.send(Buffer.from("b"), node.endpoint.byDevice(name) ?? "");
+      await until(() => client.outcomes.some(({ type }) => type === "closed"));
+      expect(node.told).toEqual(["established", "closed closed"]);
+      expect(node.received).toHaveLength(1);
+      await until(async () => (await fixture.state.associations.get(name)) === undefined);
+      expect(await client.connect()).toMatchObject({ type: "failed", alert: ALERT.CERTIFICATE_EXPIRED });
+    },
+  );
+
   it("is told by an alert that its certificate is not accepted, and the reason goes to people only", async () => {
     await fixture.declare("pump-*", [{ x509: { ca: ca.der } }]);
     const stranger = await issue("pump-7", REAL_TIME);

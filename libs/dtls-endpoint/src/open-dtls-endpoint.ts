@@ -31,6 +31,7 @@ import { type DeviceRef, StateUnavailableError } from "@ferry/state";
 import { AssociationQuestions } from "./association-questions.ts";
 import { sealAssociation } from "./association-record.ts";
 import { Computations } from "./computations.ts";
+import { parseLimitedGeneration } from "./credential-generation.ts";
 import type {
   DtlsCloseReason,
   DtlsEndpoint,
@@ -78,6 +79,8 @@ export async function openDtlsEndpoint(parts: DtlsEndpointParts): Promise<DtlsEn
 interface Held {
   readonly device: DeviceRef;
   readonly association: Association;
+  /** When a certificate that it was made by is over, ms since 1970. */
+  readonly validUntilMs: number;
   /** What it writes by; undefined when it was over before it was heard of here, as when a goodbye came with it. */
   grant: Pick<WriteGrant, "stamp" | "ceiling"> | undefined;
   /** Marks that were given to the store, and whether the last of them is there. */
@@ -177,7 +180,7 @@ class Endpoint implements DtlsEndpoint {
   }
 
   send(bytes: Uint8Array, peer: PeerKey): void {
-    this.#driver.handle({ type: "send", association: idOf(peer), bytes });
+    if (!this.#endOverdue(idOf(peer))) this.#driver.handle({ type: "send", association: idOf(peer), bytes });
   }
 
   peer(peer: PeerKey): DtlsPeer | undefined {
@@ -251,6 +254,7 @@ class Endpoint implements DtlsEndpoint {
         this.#answer(output.id, output.question);
         break;
       case "received":
+        if (this.#endOverdue(output.association.id)) break;
         on.datagram(output.bytes, PREFIX + output.association.id);
         break;
       case "established":
@@ -328,15 +332,25 @@ class Endpoint implements DtlsEndpoint {
     if (device !== undefined) this.#background(() => this.#recheckHeld(device));
   }
 
+  /** Ends an association whose certificate is over: nothing passes in either direction after its notAfter (RFC 5280 §4.1.2.5). True when it did. */
+  #endOverdue(id: AssociationId): boolean {
+    const held = this.#held.get(id);
+    if (held === undefined || this.#parts.clock.wallMs() <= held.validUntilMs) return false;
+    this.#end(id, "closed", "accessDenied");
+    return true;
+  }
+
   #hold(association: Association, isMarkStored: boolean): void {
     const { id, principal } = association;
-    const device = parsePrincipal(principal)?.device;
-    if (device === undefined) return;
+    const identity = parsePrincipal(principal);
+    if (identity === undefined) return;
+    const { device, generation } = identity;
+    const { validUntilMs } = parseLimitedGeneration(generation);
     const grant = this.#server.snapshot(id)?.grant;
     const key = deviceKey(device.tenant, device.endpoint);
     const before = this.#byDevice.get(key);
     this.#exactMarks.delete(id); // More is received from now on.
-    this.#held.set(id, { device, association, grant, marks: 0, isMarkStored });
+    this.#held.set(id, { device, association, validUntilMs, grant, marks: 0, isMarkStored });
     this.#byDevice.set(key, id);
     if (before === undefined || before === id) return;
     // The machine knows only that of the same address to be over.

@@ -37,14 +37,17 @@ let revoked: Set<string>;
 let credentials: ProvisionedCredentials;
 let offset: number;
 let errors: unknown[];
+let nowMs: number;
 
 beforeAll(async () => {
   acmeCa = await issueCa("Acme CA");
   otherCa = await issueCa("Other CA");
 });
 
-beforeEach(() => {
+beforeEach(async () => {
   store = new MemoryProvisioningStore();
+  await store.setPosition(1_000);
+  nowMs = NOW_MS;
   catalogue = new Catalogue(store);
   trusted = [];
   revoked = new Set();
@@ -60,7 +63,7 @@ beforeEach(() => {
       isRevoked: (certificate, issuer) => revoked.has(revocationKey(certificate, issuer)),
       hasRevoked: (key) => revoked.has(key),
     },
-    wallMs: () => NOW_MS,
+    wallMs: () => nowMs,
     logger: { error: (...facts: unknown[]) => void errors.push(facts) },
   });
 });
@@ -170,6 +173,17 @@ describe("a pinned certificate", () => {
     expect(outcome(await show(renewed))).toMatch(/^48: no device or pattern for "some name"/);
   });
 
+  it("proves nothing any more when it has expired since", async () => {
+    const notAfterMs = NOW_MS + 60_000;
+    const device = await issue("meter-1", { notAfterMs });
+    await declare("meter-1", [{ x509: { certificate: device.der } }]);
+    const principal = principalOf(await show(device));
+    nowMs = notAfterMs;
+    expect(await credentials.isCurrent(principal)).toBe(true);
+    nowMs = notAfterMs + 1;
+    expect(await credentials.isCurrent(principal)).toBe(false);
+  });
+
   it("is refused when it has expired, and it is known whose it was", async () => {
     const device = await issue("meter-1", { notAfterMs: NOW_MS - 1000 });
     await declare("meter-1", [{ x509: { certificate: device.der } }]);
@@ -267,6 +281,17 @@ describe("a certificate of a CA", () => {
     expect(parsePrincipal(principal)).toMatchObject({ device: { tenant: "default", endpoint: "valve-1" } });
     expect(await credentials.isCurrent(principal)).toBe(true);
     trusted = [acmeCa.parsed];
+    expect(await credentials.isCurrent(principal)).toBe(false);
+  });
+
+  it("holds until the first certificate of its path expires", async () => {
+    const notAfterMs = NOW_MS + 60_000;
+    const line = await issueCa("Line CA", { by: acmeCa, notAfterMs });
+    await declare("meter-*", [{ x509: { ca: acmeCa.der } }]);
+    const principal = principalOf(await show(await issue("meter-1", { by: line }), line));
+    nowMs = notAfterMs;
+    expect(await credentials.isCurrent(principal)).toBe(true);
+    nowMs = notAfterMs + 1;
     expect(await credentials.isCurrent(principal)).toBe(false);
   });
 

@@ -24,7 +24,9 @@ import {
 import {
   caGeneration,
   issuedGeneration,
+  limitedGeneration,
   parseIssuedGeneration,
+  parseLimitedGeneration,
   pskGeneration,
   publicGeneration,
 } from "./credential-generation.ts";
@@ -135,7 +137,8 @@ export class ProvisionedCredentials implements DeviceCredentials {
       (one) => one.type === "x509" && one.certificate !== undefined && isEqual(one.certificate, leaf.x509.raw),
     );
     if (holder === undefined || !isTheirs) return undefined;
-    const principal = principalOf("X509", holder.device, publicGeneration(leaf.x509.raw));
+    const generation = limitedGeneration(publicGeneration(leaf.x509.raw), leaf.x509.validToDate.getTime());
+    const principal = principalOf("X509", holder.device, generation);
     const problem = problemOf(leaf, this.#parts.wallMs(), "the device's certificate");
     return problem === undefined ? { type: "principal", principal } : { ...problem, principal };
   }
@@ -153,8 +156,8 @@ export class ProvisionedCredentials implements DeviceCredentials {
       const trusted = judged.filter(({ verdict }) => verdict.type === "trusted");
       const [first, ...more] = trusted;
       if (first?.verdict.type === "trusted" && more.length === 0) {
-        const { anchor, revocationKeys } = first.verdict;
-        const generation = issuedGeneration(anchor.x509.raw, revocationKeys);
+        const { anchor, revocationKeys, validUntilMs } = first.verdict;
+        const generation = limitedGeneration(issuedGeneration(anchor.x509.raw, revocationKeys), validUntilMs);
         return { type: "principal", principal: principalOf("X509", first.holder.device, generation) };
       }
       if (more.length > 0)
@@ -191,7 +194,10 @@ export class ProvisionedCredentials implements DeviceCredentials {
   async isCurrent(principal: string): Promise<boolean> {
     const identity = parsePrincipal(principal);
     if (identity === undefined) return false;
-    const { securityMode, device, generation } = identity;
+    const { securityMode, device } = identity;
+    const { generation, validUntilMs } = parseLimitedGeneration(identity.generation);
+    // A date that cannot be read is NaN, and not to come.
+    if (!(this.#parts.wallMs() <= validUntilMs)) return false;
     const issued = parseIssuedGeneration(generation);
     if (issued?.revocationKeys.some((key) => this.#parts.trust.hasRevoked(key))) return false;
     const credentials = await this.#parts.inForce.of(device);
