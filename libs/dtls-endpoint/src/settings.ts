@@ -96,7 +96,7 @@ export const dtlsSettings: Section<DtlsSettings> = section<DtlsSettings>(
       "Signatures and key agreements that are computed in place in one turn of the event loop; more go to the thread pool, so that they do not hold up other devices.",
     ),
     idleMs: duration("1h", { min: "1m" }).describe(
-      "After which silence an association leaves memory; it stays in the store.",
+      "After which silence an association leaves memory; it stays in the store. Until its next message the device is then out of reach, whatever `LWM2M_REACHABILITY_MODE` says: where devices are to be asked at any time, make it longer than their lifetime.",
     ),
     lifetimeMs: duration("7d", { min: "1m" }).describe(
       "After which silence an association leaves the store; the device then needs a handshake.",

@@ -82,7 +82,7 @@ export interface ReachSettings {
 
 const reachSettings: Section<ReachSettings> = section<ReachSettings>("LWM2M_REACHABILITY", {
   mode: choice(["flow", "vip"], "flow").describe(
-    "`flow`: only for a while after a device's last datagram. `vip`: always, because all nodes send from the balancer's address or devices reach nodes directly.",
+    "`flow`: only for a while after a device's last datagram. `vip`: always, because all nodes send from the balancer's address or devices reach nodes directly. A device with DTLS is out of reach in both while its association is in no node's memory (`LWM2M_DTLS_IDLE`): what is asked of it then waits for its next message, or is answered as for any device out of reach.",
   ),
   singleExchangeWindowMs: duration("25s").describe(
     "How long after a flow whose datagrams span less than 2 s a device can be reached.",

@@ -26,6 +26,7 @@ afterEach(async () => {
 });
 
 const EP_2 = { tenant: "default", endpoint: "ep-2" };
+const VIP = { reachability: { mode: "vip", singleExchangeWindowMs: 25_000, flowWindowMs: 110_000 } } as const;
 const ELSEWHERE = "203.0.113.9:1024";
 
 let system: System;
@@ -38,7 +39,7 @@ beforeEach(async () => {
   system = memorySystem();
   await provision(system);
   await provisionPskDevice(system, "ep-2", 2);
-  node = await startSecureNode(system);
+  node = await startSecureNode(system, VIP);
   answers = collectAnswers(system);
   device = await SecureDevice.connect(node, "ep-2");
   location = locationOf(await register(device, "ep-2"));
@@ -76,19 +77,22 @@ async function age(): Promise<void> {
 const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 150));
 
 describe("a device whose association is gone", () => {
-  it("is out of reach until it comes back: requests wait, and go where it is then", async () => {
-    node.listener.end(device.peer, "closed");
-    await ask(system, node, read("r-1"));
-    await pause();
-    expect(answered("r-1")).toBeUndefined();
+  it.each(["closed", "idle", "lost"] as const)(
+    "is out of reach until it comes back (%s), also where devices are reached at any time: requests wait, and go where it is then",
+    async (reason) => {
+      node.listener.end(device.peer, reason);
+      await ask(system, node, read("r-1"));
+      await pause();
+      expect(answered("r-1")).toBeUndefined();
 
-    device.handshake(node, "ep-2");
-    await pause();
-    expect(answered("r-1")).toBeUndefined(); // A handshake is no sign that it listens.
-    await device.request(CODE.POST, location, []);
-    await until(() => answered("r-1") !== undefined, "the answer");
-    expect(answered("r-1")).toMatchObject({ status: "SUCCESSFUL", result: "CONTENT" });
-  });
+      device.handshake(node, "ep-2");
+      await pause();
+      expect(answered("r-1")).toBeUndefined(); // A handshake is no sign that it listens.
+      await device.request(CODE.POST, location, []);
+      await until(() => answered("r-1") !== undefined, "the answer");
+      expect(answered("r-1")).toMatchObject({ status: "SUCCESSFUL", result: "CONTENT" });
+    },
+  );
 
   it("C63: is not connected, for a Read that does not wait", async () => {
     node.listener.end(device.peer, "closed");
