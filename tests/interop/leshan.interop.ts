@@ -932,11 +932,11 @@ describe("Leshan's client at the end of a registration", () => {
   it("a device that falls silent expires when its lifetime and the grace are over", async () => {
     const silent = await start("leshan", inTheClear, { lifetimeS: 2 });
     await expectRecord(lifecycle, () => silent.waitFor("registered"), isEvent("REGISTERED"));
-    // The other node may have the lease of the shard, for 30 s.
-    const value = await expectRecord(lifecycle, () => silent.stop(), isEvent("EXPIRED"), 75_000);
+    // Lifetime and grace take 3 s; the shard's node comes by once in 10, and may find it another's that just did.
+    const value = await expectRecord(lifecycle, () => silent.stop(), isEvent("EXPIRED"), 40_000);
     expect(value).toMatchObject({ registration: { lifetimeS: 2 } });
     await expectDevice(undefined);
-  }, 100_000);
+  }, 60_000);
 });
 
 describe("what Kafka holds in the end", () => {

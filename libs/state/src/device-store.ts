@@ -363,6 +363,8 @@ export interface SweepRequest {
   /** How long after its lifetime a registration is ended, ms: 247 000, so that a late retransmission still finds it. */
   readonly graceMs: number;
   readonly limit: number;
+  /** How long the shard is this node's from now on, ms; `SWEEP_LEASE_MS` when absent. */
+  readonly leaseMs?: number;
   readonly nowMs: number;
 }
 

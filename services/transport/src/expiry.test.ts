@@ -42,17 +42,18 @@ it("A node sweeps its share in each round, and comes by every other shard within
     [7, 8],
     [63, 64],
   ] as const) {
-    const rounds = Array.from({ length: 8 }, (_, round) => new Set(shardsOfRound(turn, nodes, round)));
+    const rounds = Array.from({ length: 8 }, (_, round) => shardsOfRound(turn, nodes, round));
     for (let shard = 0; shard < SHARDS; shard++) {
-      const swept = rounds.filter((shards) => shards.has(shard)).length;
-      expect(swept).toBe(shard % nodes === turn ? 8 : 1);
+      const swept = rounds.flatMap((shards) => shards.find((one) => one.shard === shard) ?? []);
+      const own = shard % nodes === turn;
+      expect(swept).toEqual(Array.from({ length: own ? 8 : 1 }, () => ({ shard, own })));
     }
   }
 });
 
 it("A node comes by every shard within eight rounds, also when its turn and their number change from round to round", () => {
   const rounds = Array.from({ length: 8 }, (_, round) => shardsOfRound(0, 2 + (round % 2), round));
-  expect(new Set(rounds.flat()).size).toBe(SHARDS);
+  expect(new Set(rounds.flat().map(({ shard }) => shard)).size).toBe(SHARDS);
 });
 
 it("Nothing expires in a store that is not restored: it may lack what its devices prolonged", async () => {

@@ -15,6 +15,8 @@ import { forgetElsewhere } from "./take-over.ts";
 const ROUND_MS = 10_000;
 /** Of the shards of the others a node comes by each in one of so many rounds: one that dies again and again, sooner than a round is over, must not leave its own to nobody. */
 const OTHERS_EVERY = 8;
+/** Who comes by another's shard has it for so long, ms: long enough to publish what its outbox holds, and over when its node comes. */
+const VISIT_LEASE_MS = 2_000;
 /** Shards per step, so that a round is spread evenly. */
 const STEP = 32;
 /** Outbox entries younger than this belong to the node that wrote them, ms. */
@@ -24,14 +26,21 @@ const LIMIT = 200;
 /** How soon a store that is away, or not restored, is looked at again, ms. */
 const RETRY_MS = 1_000;
 
+/** A shard that a node sweeps. */
+export interface SweptShard {
+  readonly shard: number;
+  /** Whether it is the node's own, or another's that it comes by. */
+  readonly own: boolean;
+}
+
 /**
  * The shards that a node sweeps in a round, ascending: every n-th of n live nodes, and of the others' those whose round it is, however many live. What two nodes come by at once, the leases settle.
  *
  * `turn`: the place of the node among them, from 0.
  */
-export function shardsOfRound(turn: number, nodes: number, round: number): readonly number[] {
-  const all = Array.from({ length: SHARDS }, (_, shard) => shard);
-  return all.filter((shard) => shard % nodes === turn || (shard + round) % OTHERS_EVERY === 0);
+export function shardsOfRound(turn: number, nodes: number, round: number): readonly SweptShard[] {
+  const all = Array.from({ length: SHARDS }, (_, shard) => ({ shard, own: shard % nodes === turn }));
+  return all.filter(({ shard, own }) => own || (shard + round) % OTHERS_EVERY === 0);
 }
 
 /**
@@ -69,7 +78,7 @@ export class Sweeper {
         const shards = await this.#shards(round);
         for (let at = 0; at < shards.length && !signal.aborted; at += STEP) {
           await this.#untilRestored(signal);
-          await Promise.all(shards.slice(at, at + STEP).map((shard) => this.#sweep(shard)));
+          await Promise.all(shards.slice(at, at + STEP).map((swept) => this.#sweep(swept)));
           await this.#delay((ROUND_MS * STEP) / shards.length, signal);
         }
         round += 1;
@@ -86,12 +95,12 @@ export class Sweeper {
     while (!(signal.aborted || (await storeWatch.isRestored()))) await this.#delay(RETRY_MS, signal);
   }
 
-  async #shards(round: number): Promise<readonly number[]> {
+  async #shards(round: number): Promise<readonly SweptShard[]> {
     const slots = (await this.#ports.nodes.list()).map(({ slot }) => slot).sort((a, b) => a - b);
     return shardsOfRound(Math.max(0, slots.indexOf(this.#ports.node.slot)), Math.max(1, slots.length), round);
   }
 
-  async #sweep(shard: number): Promise<void> {
+  async #sweep({ shard, own }: SweptShard): Promise<void> {
     const { devices, node, clock, settings } = this.#ports;
     for (let more = true; more && !this.#stopped.signal.aborted; ) {
       const swept = await devices.sweep({
@@ -100,6 +109,7 @@ export class Sweeper {
         outboxAgeMs: OUTBOX_AGE_MS,
         graceMs: Math.min(settings.expiryGraceMs, EXPIRY_GRACE_MS),
         limit: LIMIT,
+        ...(own ? {} : { leaseMs: VISIT_LEASE_MS }),
         nowMs: clock.wallMs(),
       });
       if (swept.type === "leased") return;

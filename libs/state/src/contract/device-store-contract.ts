@@ -687,6 +687,17 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
         expect(await sweep(device, { node: a })).toEqual({ type: "leased" });
       });
 
+      it("A node that only comes by has the shard for as long as it says", async () => {
+        const device = newDevice();
+        await register(device);
+        expect(await sweep(device, { node: b, leaseMs: 2_000 })).toMatchObject({ type: "swept" });
+        pass(1_999);
+        expect(await sweep(device, { node: a })).toEqual({ type: "leased" });
+        pass(1);
+        expect(await sweep(device, { node: a })).toMatchObject({ type: "swept" });
+        expect(await sweep(device, { node: b, leaseMs: 2_000 })).toEqual({ type: "leased" });
+      });
+
       it("A sweep does at most as much as it is asked for and says that there is more", async () => {
         const device = newDevice();
         const { state } = await register(device);

@@ -443,7 +443,7 @@ export class MemoryDeviceStore implements DeviceStore {
     if (shard === undefined) return NOTHING_SWEPT;
     const nowMs = this.#time(request.nowMs);
     if (shard.lease.bootId !== request.node.bootId && nowMs < shard.lease.untilMs) return { type: "leased" };
-    shard.lease = { bootId: request.node.bootId, untilMs: nowMs + SWEEP_LEASE_MS };
+    shard.lease = { bootId: request.node.bootId, untilMs: nowMs + (request.leaseMs ?? SWEEP_LEASE_MS) };
 
     forgetLapsed(shard, nowMs);
     const old = shard.outbox.filter(({ atMs }) => atMs <= nowMs - request.outboxAgeMs);

@@ -47,7 +47,7 @@ import type {
   WaitingRequest,
 } from "../device-store.ts";
 import { StoredValueError } from "../errors.ts";
-import { OUTBOX_MAX_ENTRIES } from "../limits.ts";
+import { OUTBOX_MAX_ENTRIES, SWEEP_LEASE_MS } from "../limits.ts";
 import { registrationIdShard } from "../registration-id.ts";
 import { SHARDS, shardOf } from "../shard.ts";
 import { parseToken } from "../token.ts";
@@ -436,8 +436,9 @@ export class RedisDeviceStore implements DeviceStore {
   }
 
   async sweep(request: SweepRequest): Promise<SweepOutcome> {
-    const { shard, node, nowMs, outboxAgeMs, graceMs, limit } = request;
-    const [type, old, ended, more] = await this.#run("sweep", shard, node.bootId, nowMs, outboxAgeMs, graceMs, limit);
+    const { shard, node, nowMs, outboxAgeMs, graceMs, limit, leaseMs = SWEEP_LEASE_MS } = request;
+    const terms = [nowMs, outboxAgeMs, graceMs, limit, leaseMs];
+    const [type, old, ended, more] = await this.#run("sweep", shard, node.bootId, ...terms);
     if (type === "leased") return { type };
     const unreadable: string[] = [];
     const parse = (entries: ScriptReply | undefined): StoredEntry[] =>

@@ -19,7 +19,6 @@ import {
   PAGE_MAX_BYTES,
   QUARANTINE_MS,
   REGISTER_MEMORY_MS,
-  SWEEP_LEASE_MS,
 } from "../limits.ts";
 import type { RedisConnection } from "./connection.ts";
 import { RESTORED_SUFFIX, SHARD_KEYS } from "./keys.ts";
@@ -75,7 +74,6 @@ export function devicePrelude(outboxMaxEntries: number): string {
     DESIRED_MEMORY_MS,
     ENDED_MEMORY_MS,
     MAX_DESIRED_VALUES,
-    SWEEP_LEASE_MS,
     MESSAGE_ID_JUMP,
     QUARANTINE_MS,
     EXPIRY_GRACE_MS,

@@ -1,11 +1,11 @@
 -- Ends what lapsed and hands over the outbox, if no other live node sweeps the shard. The lease is checked in the step that acts
 -- under it, so a node that lost it unawares does nothing.
-local boot, given, age, grace, limit = unpack(ARGV)
+local boot, given, age, grace, limit, lease = unpack(ARGV)
 local now = clock(given)
 limit = tonumber(limit)
 local holder, held_until = string.match(redis.call("GET", key(LEASE)) or "", "^(.*) (%d+)$")
 if holder and holder ~= boot and now < tonumber(held_until) then return reply("leased") end
-local lapses = string.format("%.0f", now + SWEEP_LEASE_MS)
+local lapses = string.format("%.0f", now + lease)
 redis.call("SET", key(LEASE), boot .. " " .. lapses, "PXAT", lapses)
 
 local old = redis.call("XRANGE", key(OUTBOX), "-", string.format("%.0f", now - age), "COUNT", limit + 1)
