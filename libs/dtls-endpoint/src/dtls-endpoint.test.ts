@@ -185,6 +185,15 @@ describe("a device with a key pair", () => {
   const publicKey = (privateKey: KeyObject): Buffer =>
     createPublicKey(privateKey.export({ format: "pem", type: "pkcs8" })).export({ format: "der", type: "spki" });
 
+  /** What a device shows that trusts the fleet's CA. */
+  const certified = ({ privateKey, der }: Issued) =>
+    ({
+      type: "certificate",
+      privateKey,
+      chain: [der],
+      server: { type: "trustAnchor", certificate: ca.der },
+    }) as const;
+
   /** Its keys change under it, as when a folder is read anew. */
   function serverKeys(): ServerKeys & { revoked: Set<string>; reload(): void } {
     const { issued, rawKey } = server;
@@ -226,13 +235,7 @@ describe("a device with a key pair", () => {
     const device = await issue("pump-7", { by: ca, ...REAL_TIME });
     const keys = serverKeys();
     const node = await fixture.node(1, {}, { serverKeys: keys });
-    const credential = {
-      type: "certificate",
-      privateKey: device.privateKey,
-      chain: [device.der],
-      server: { type: "trustAnchor", certificate: ca.der },
-    } as const;
-    const client = await fixture.client(node, credential);
+    const client = await fixture.client(node, certified(device));
     expect(await client.connect()).toMatchObject({ type: "established" });
     const name = { tenant: "acme", endpoint: "pump-7" };
     expect(node.endpoint.peer(node.endpoint.byDevice(name) ?? "")).toMatchObject({ securityMode: "X509" });
@@ -248,13 +251,7 @@ describe("a device with a key pair", () => {
       await fixture.declare("pump-*", [{ x509: { ca: ca.der } }]);
       const device = await issue("pump-7", { by: ca, ...REAL_TIME });
       const node = await fixture.node(1, {}, { serverKeys: serverKeys() });
-      const credential = {
-        type: "certificate",
-        privateKey: device.privateKey,
-        chain: [device.der],
-        server: { type: "trustAnchor", certificate: ca.der },
-      } as const;
-      const client = await fixture.client(node, credential);
+      const client = await fixture.client(node, certified(device));
       await client.connect();
       expect(await client.ask("a")).toBe("echo a");
       const name = { tenant: "default", endpoint: "pump-7" };
@@ -273,9 +270,7 @@ describe("a device with a key pair", () => {
     await fixture.declare("pump-*", [{ x509: { ca: ca.der } }]);
     const stranger = await issue("pump-7", REAL_TIME);
     const node = await fixture.node(1, {}, { serverKeys: serverKeys() });
-    const { privateKey, der } = stranger;
-    const trust = { type: "trustAnchor", certificate: ca.der } as const;
-    const client = await fixture.client(node, { type: "certificate", privateKey, chain: [der], server: trust });
+    const client = await fixture.client(node, certified(stranger));
     expect(await client.connect()).toMatchObject({ type: "failed", alert: ALERT.UNKNOWN_CA });
     expect(node.refused).toMatchObject([
       { reason: "unauthorized", device: undefined, detail: expect.stringMatching(/declare x509 with that ca/) },
@@ -284,9 +279,7 @@ describe("a device with a key pair", () => {
 
   it("of a stranger is looked for only as often as the setting says", async () => {
     const node = await fixture.node(1, { lookups: "1:1000" }, { serverKeys: serverKeys() });
-    const { privateKey, der } = await issue("pump-7", REAL_TIME);
-    const trust = { type: "trustAnchor", certificate: ca.der } as const;
-    const credential = { type: "certificate", privateKey, chain: [der], server: trust } as const;
+    const credential = certified(await issue("pump-7", REAL_TIME));
     expect(await (await fixture.client(node, credential)).connect()).toMatchObject({ alert: ALERT.UNKNOWN_CA });
     const second = await fixture.client(node, credential);
     second.begin();
@@ -296,9 +289,7 @@ describe("a device with a key pair", () => {
 
   it("finds a server without keys to have none for it", async () => {
     const node = await fixture.node(1);
-    const trust = { type: "trustAnchor", certificate: ca.der } as const;
-    const { privateKey, der } = await issue("pump-7", REAL_TIME);
-    const client = await fixture.client(node, { type: "certificate", privateKey, chain: [der], server: trust });
+    const client = await fixture.client(node, certified(await issue("pump-7", REAL_TIME)));
     expect(await client.connect()).toMatchObject({ type: "failed", alert: ALERT.HANDSHAKE_FAILURE });
     expect(node.refused).toMatchObject([{ reason: "noCommonParameters" }]);
   });
