@@ -2,6 +2,7 @@ import {
   type AssociationHold,
   type AssociationLost,
   MAX_SEQUENCE,
+  MAX_SEQUENCE_JUMP,
   MAX_STAMP_LEAD_S,
   SEQUENCE_BLOCK,
   SEQUENCE_GAP,
@@ -41,7 +42,8 @@ export function decideClaim(
 ): { readonly association: StoredAssociation; readonly from: number } | undefined {
   const stamp = Math.max(clockS, current.stamp + 1);
   const ageS = stamp - Math.floor(current.createdAtMs / 1000);
-  const from = Math.max(current.sendCeiling + SEQUENCE_GAP, ageS * SEQUENCES_PER_SECOND);
+  const byTime = ageS * SEQUENCES_PER_SECOND - current.sendCeiling;
+  const from = current.sendCeiling + Math.max(SEQUENCE_GAP, Math.min(byTime, MAX_SEQUENCE_JUMP));
   const sendCeiling = from + SEQUENCE_BLOCK;
   if (current.stamp > clockS + MAX_STAMP_LEAD_S || sendCeiling > MAX_SEQUENCE) return undefined;
   return { association: { ...current, owner: node, stamp, sendCeiling }, from };

@@ -102,9 +102,14 @@ export const SEQUENCE_GAP = 1024;
 /**
  * An association's numbers grow by no more in a second of its stamps: that of a claim, with its gap and block, and those of 2048 records. A claim begins
  * beyond as many for each second since the handshake, so that it is beyond all that was given when the store fell back to an older copy, however old: the
- * peer drops what comes under numbers that it knows (RFC 6347 §4.1.2.6). All are used up after two thousand years.
+ * peer drops what comes under numbers that it knows (RFC 6347 §4.1.2.6).
  */
 export const SEQUENCES_PER_SECOND: number = SEQUENCE_GAP + 3 * SEQUENCE_BLOCK;
+/**
+ * A claim goes no further beyond the stored ceiling for the time that passed. wolfSSL 5.9 drops for good what comes 2^32 or more numbers beyond the last that
+ * it received ("way too far in the future"); at 2^31 one claim may go unheard.
+ */
+export const MAX_SEQUENCE_JUMP = 2_147_483_648;
 /** A stored stamp further ahead of the clock ends the association, s. */
 export const MAX_STAMP_LEAD_S = 86_400;
 /** No record sequence number is beyond it (RFC 6347 §4.1: 48 bits): who comes there ends the association. */
@@ -135,7 +140,7 @@ export interface AssociationStore {
   findByAddress(address: string): Promise<StoredAssociation | undefined>;
   /**
    * Gives the association to a node: stamp := max(clock in seconds, stored + 1), numbers from the stored ceiling plus `SEQUENCE_GAP`, or, where that is later,
-   * from `SEQUENCES_PER_SECOND` for each second from its handshake to the stamp.
+   * from `SEQUENCES_PER_SECOND` for each second from its handshake to the stamp, but at most `MAX_SEQUENCE_JUMP` beyond the stored ceiling.
    */
   claim(request: ClaimAssociationRequest): Promise<ClaimAssociationOutcome>;
   /** Gives its owner the `SEQUENCE_BLOCK` numbers behind its ceiling; `gone`, and ended, when there are no more. */

@@ -13,6 +13,7 @@ export type {
 } from "./association-store.ts";
 export {
   MAX_SEQUENCE,
+  MAX_SEQUENCE_JUMP,
   MAX_STAMP_LEAD_S,
   SEQUENCE_BLOCK,
   SEQUENCE_GAP,

@@ -7,6 +7,7 @@ import {
   type AssociationStore,
   type ClaimAssociationOutcome,
   MAX_SEQUENCE,
+  MAX_SEQUENCE_JUMP,
   MAX_STAMP_LEAD_S,
   SEQUENCE_BLOCK,
   SEQUENCE_GAP,
@@ -162,6 +163,12 @@ export function describeAssociationStore(name: string, open: () => Promise<Assoc
         expect(await claimed(beyond, b)).toMatchObject({ from: from + SEQUENCE_GAP });
         const ahead = await put({ createdAtMs: nowMs + HOUR_MS });
         expect(await claimed(ahead, b)).toMatchObject({ from: ahead.sendCeiling + SEQUENCE_GAP });
+      });
+
+      it("Goes no further at once than every client follows, however long nobody claimed it", async () => {
+        const old = await put({ createdAtMs: nowMs - 1_000 * HOUR_MS, stamp: nowS() - 100 });
+        const from = old.sendCeiling + MAX_SEQUENCE_JUMP;
+        expect(await claimed(old, b)).toMatchObject({ from, ceiling: from + SEQUENCE_BLOCK });
       });
 
       it("Begins beyond all that was given since the copy that the store fell back to, whatever that is", async () => {

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import {
   MAX_SEQUENCE,
+  MAX_SEQUENCE_JUMP,
   MAX_STAMP_LEAD_S,
   SEQUENCE_BLOCK,
   SEQUENCE_GAP,
@@ -93,7 +94,15 @@ export function waitingPrelude(outboxMaxEntries: number): string {
 /** What the steps on a device's DTLS association share: names, limits and `association.lua`. */
 export function associationPrelude(): string {
   const { ASSOCIATION, BAD } = SHARD_KEYS;
-  const limits = { QUARANTINE_MS, MAX_STAMP_LEAD_S, MAX_SEQUENCE, SEQUENCE_GAP, SEQUENCE_BLOCK, SEQUENCES_PER_SECOND };
+  const limits = {
+    QUARANTINE_MS,
+    MAX_STAMP_LEAD_S,
+    MAX_SEQUENCE,
+    MAX_SEQUENCE_JUMP,
+    SEQUENCE_GAP,
+    SEQUENCE_BLOCK,
+    SEQUENCES_PER_SECOND,
+  };
   return constants({ ASSOCIATION, BAD, ...limits }) + source("association");
 }
 

@@ -5,7 +5,8 @@ if not a or a.id ~= id then return reply("gone") end
 
 local now = math.floor(math.max(tonumber(given), clock()) / 1000)
 local stamp = math.max(now, a.stamp + 1, tonumber(after) + 1)
-local from = math.max(a.ceiling + SEQUENCE_GAP, (stamp - math.floor(a.created / 1000)) * SEQUENCES_PER_SECOND)
+local by_time = (stamp - math.floor(a.created / 1000)) * SEQUENCES_PER_SECOND - a.ceiling
+local from = a.ceiling + math.max(SEQUENCE_GAP, math.min(by_time, MAX_SEQUENCE_JUMP))
 local ceiling = from + SEQUENCE_BLOCK
 if a.stamp > now + MAX_STAMP_LEAD_S or ceiling > MAX_SEQUENCE then
   forget(name)
