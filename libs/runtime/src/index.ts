@@ -1,5 +1,13 @@
 export { type AwaitTopicsOptions, awaitTopics } from "./await-topics.ts";
 export { type Clock, monotonicMs, wallMs } from "./clock.ts";
+export {
+  type CoapHandlers,
+  type CoapResult,
+  CoapServer,
+  type IncomingNotification,
+  type IncomingRequest,
+  type OutgoingRequest,
+} from "./coap-server.ts";
 export { connectBus, connectState, type State } from "./connect.ts";
 
 export { type Config, type ConfigSource, defineConfig, type SettingRow } from "./define-config.ts";
@@ -57,6 +65,7 @@ export {
   stateSettings,
 } from "./settings.ts";
 export { createShutdown, type Shutdown } from "./shutdown.ts";
+export { SlotLease, type SlotLeaseParts } from "./slot-lease.ts";
 export { STORE_METRICS } from "./store-metrics.ts";
 export {
   driveMachine,

@@ -1,5 +1,5 @@
 import { encodeMessage, MESSAGE_TYPE } from "@ferry/coap";
-import type { IncomingNotification } from "./coap-server.ts";
+import type { IncomingNotification } from "@ferry/runtime";
 import type { TransportPorts } from "./ports.ts";
 
 /** A response that is older than this helps nobody, ms. */

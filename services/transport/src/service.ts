@@ -9,6 +9,7 @@ import { Catalogue, followProvisioning } from "@ferry/provisioning";
 import {
   armFailpoint,
   awaitTopics,
+  CoapServer,
   createEpisode,
   driveMachine,
   type Episode,
@@ -18,12 +19,12 @@ import {
   pooledRandom,
   requestedSlot,
   type ServiceRuntime,
+  SlotLease,
   type State,
   UsageError,
   wallMs,
 } from "@ferry/runtime";
 import { type NodeRef, StateUnavailableError } from "@ferry/state";
-import { CoapServer } from "./coap-server.ts";
 import type { TransportSettings } from "./config.ts";
 import { RpcExecutor } from "./downlink/accept-rpc.ts";
 import { FetchAgain } from "./downlink/fetch-again.ts";
@@ -46,7 +47,6 @@ import { type OpenDtls, openDtlsListener, readDtlsKeys } from "./secure/open-dtl
 import { recheckCredentials } from "./secure/recheck-credentials.ts";
 import { ServingCache } from "./serving.ts";
 import { mayServe, Sleepers, serveWaiting } from "./sleepers.ts";
-import { SlotLease } from "./slot-lease.ts";
 import { isDtlsPeer } from "./source.ts";
 import { StoreWatch } from "./store-watch.ts";
 import { TakeOver } from "./take-over.ts";

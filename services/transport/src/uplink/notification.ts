@@ -3,8 +3,8 @@ import { CODE, codeClass, isFresher, OPTION, readUintOption } from "@ferry/coap"
 import { COMPOSITE_FORMATS, formatContentFormat, toCoapRequest, UndecodableContentError } from "@ferry/lwm2m";
 import { readOf } from "@ferry/profile";
 import { lwm2m } from "@ferry/proto";
+import type { IncomingNotification } from "@ferry/runtime";
 import { eventId, parseToken, TOKEN_KIND } from "@ferry/state";
-import type { IncomingNotification } from "../coap-server.ts";
 import { decodeReported, type Reported, reportedFormat } from "../decode-reported.ts";
 import { tokenFor } from "../downlink/perform.ts";
 import { confirm, isUnsettled, reconcile } from "../downlink/reconcile.ts";

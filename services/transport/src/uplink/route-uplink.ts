@@ -1,7 +1,7 @@
 import { CODE } from "@ferry/coap";
 import { parseUplink, type Uplink } from "@ferry/lwm2m";
+import type { IncomingRequest } from "@ferry/runtime";
 import { registrationIdShard, StateUnavailableError } from "@ferry/state";
-import type { IncomingRequest } from "../coap-server.ts";
 import type { TransportPorts } from "../ports.ts";
 import { provenDevice, sourceOf } from "../source.ts";
 import { deregister } from "./deregister.ts";

@@ -1,4 +1,4 @@
-import type { IncomingRequest } from "../coap-server.ts";
+import type { IncomingRequest } from "@ferry/runtime";
 import type { Source } from "../source.ts";
 
 /** A request of a device, with where it came from. */
