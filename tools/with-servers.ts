@@ -1,6 +1,7 @@
 /** Runs a command with one Kafka broker for all tests: `node tools/with-servers.ts COMMAND …`. A broker of FERRY_TEST_KAFKA is used as it is. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { join } from "node:path";
 import { type KafkaProcess, MissingToolError, startKafka } from "@ferry/testing";
 
 const [command, ...args] = process.argv.slice(2);
@@ -9,10 +10,13 @@ if (command === undefined) {
   process.exit(2);
 }
 
+/** Tests start hundreds of processes: a node is up in 0.4 s of computing rather than 0.7 with what others have compiled. */
+const NODE_COMPILE_CACHE = join(import.meta.dirname, "../node_modules/.cache/node");
+
 const kafka = await startOrExplain();
 const child = spawn(command, args, {
   stdio: "inherit",
-  env: { ...process.env, ...(kafka && { FERRY_TEST_KAFKA: kafka.bootstrapServers.join(",") }) },
+  env: { NODE_COMPILE_CACHE, ...process.env, ...(kafka && { FERRY_TEST_KAFKA: kafka.bootstrapServers.join(",") }) },
 });
 // The terminal sends Ctrl-C to the command too: wait for its end, then stop the broker.
 process.on("SIGINT", () => {});

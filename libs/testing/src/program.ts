@@ -23,11 +23,11 @@ export class Program {
   readonly ended: Promise<Ended>;
   readonly #child: ChildProcess;
 
-  /** `script` is a path from the root of the repository. Of our own environment it gets only `PATH`. */
+  /** `script` is a path from the root of the repository. Of our own environment it gets only `PATH` and `NODE_COMPILE_CACHE`. */
   constructor(script: string, args: readonly string[] = [], env: Readonly<Record<string, string>> = {}) {
     const child = spawn(process.execPath, [join(ROOT, script), ...args], {
       cwd: ROOT,
-      env: { PATH: process.env.PATH, ...env },
+      env: { PATH: process.env.PATH, NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
