@@ -45,7 +45,8 @@ describe("standalone over DTLS", () => {
   const KEY = "7365637265742d6f662d612d64656d6f";
 
   it("serves a device with a pre-shared key, shows how it is connected, and tells of one with another key", async () => {
-    const standalone = new Program(MAIN, [], { ...PORTS, LWM2M_APPLY: "examples/quickstart,examples/dtls" });
+    const env = { LWM2M_APPLY: "examples/quickstart,examples/dtls", LWM2M_DTLS_WRONG_KEY_TIMEOUT: "2s" };
+    const standalone = new Program(MAIN, [], { ...PORTS, ...env });
     const [, port = "", url = ""] = await standalone.prints(/and (\d+) \(DTLS\); HTTP API at (\S+)\n/);
     const simulate = (key: string): Program => {
       const secured = ["--endpoint", "secure-demo", "--security", "psk", "--psk-key", key];
