@@ -29,7 +29,7 @@ const MEMORY_AT = [1_000, 20_000];
 /** Rounds are gone through with the transport log and without. */
 const BLOCKS = 2;
 const REST_MS = 5_000;
-const LIMIT_MS = 15 * 60_000;
+const LIMIT_MS = 40 * 60_000;
 const MIB = 1024 * 1024;
 
 /** What the transport may take for one: CPU, µs. */
