@@ -52,7 +52,7 @@ const TENANT = "default";
 const CERTIFIED = "bench-x509-*";
 
 async function start({ devices, computeInPoolAbove }: EchoServerOptions): Promise<ServerPorts> {
-  const { dtls } = defineConfig({ dtls: dtlsSettings }).load({
+  const { dtls } = defineConfig({ dtls: dtlsSettings("LWM2M_DTLS", 5686) }).load({
     env: {
       LWM2M_DTLS_HOST: "127.0.0.1",
       LWM2M_DTLS_PORT: "0",
