@@ -245,8 +245,8 @@ describe("a device with a key pair", () => {
     expect(node.told).toEqual(["established", "closed closed"]);
   });
 
-  it.each(["the device", "the server"])(
-    "is served until its certificate expires, whoever speaks next: %s",
+  it.each(["the device", "the server", "the server to a device that has moved"])(
+    "is served until its certificate expires, whoever speaks next, and whatever else is in the datagram: %s",
     async (speaker) => {
       await fixture.declare("pump-*", [{ x509: { ca: ca.der } }]);
       const device = await issue("pump-7", { by: ca, ...REAL_TIME });
@@ -256,10 +256,16 @@ describe("a device with a key pair", () => {
       expect(await client.ask("a")).toBe("echo a");
       const name = { tenant: "default", endpoint: "pump-7" };
       fixture.wallMs = () => device.parsed.x509.validToDate.getTime() + 1;
-      if (speaker === "the device") client.send("b");
-      else node.endpoint.send(Buffer.from("b"), node.endpoint.byDevice(name) ?? "");
+      if (speaker === "the server") node.endpoint.send(Buffer.from("b"), node.endpoint.byDevice(name) ?? "");
+      else {
+        if (speaker !== "the device") {
+          node.waiting.push("b");
+          await client.rebind();
+        }
+        client.sendTogether(["b", "c", "d"]);
+      }
       await until(() => client.outcomes.some(({ type }) => type === "closed"));
-      expect(node.told).toEqual(["established", "closed closed"]);
+      expect(node.told.filter((event) => event !== "moved")).toEqual(["established", "closed closed"]);
       expect(node.received).toHaveLength(1);
       await until(async () => (await fixture.state.associations.get(name)) === undefined);
       expect(await client.connect()).toMatchObject({ type: "failed", alert: ALERT.CERTIFICATE_EXPIRED });

@@ -80,6 +80,8 @@ export interface TestNode {
   /** In Prometheus text format. */
   metrics(): Promise<string>;
   readonly logged: string[];
+  /** What is sent to a device once it has moved. */
+  readonly waiting: string[];
   /** Whether it holds its slot. */
   serving: boolean;
   alive: boolean;
@@ -137,7 +139,8 @@ export class EndpointFixture {
     const refused: RefusedHandshake[] = [];
     const received: { text: string; peer: string }[] = [];
     const node = { slot, bootId: randomBytes(8).toString("hex") };
-    const test = { node, told, refused, received, metrics: () => registry.text(), logged, serving: true, alive: true };
+    const heard = { told, refused, received, logged, metrics: () => registry.text() };
+    const test = { node, ...heard, waiting: [] as string[], serving: true, alive: true };
     const endpoint = await openDtlsEndpoint({
       settings: { ...SETTINGS, ...settings },
       openSocket: openUdpSocket,
@@ -156,15 +159,16 @@ export class EndpointFixture {
       askOwner: async (association, sequence) => this.#ask(association, sequence),
       on: {
         datagram: (bytes, peer) => {
-          // The transport does not hear whom it does not know.
-          if (endpoint.peer(peer) === undefined) return;
           const text = Buffer.from(bytes).toString();
           received.push({ text, peer });
           endpoint.send(Buffer.from(`echo ${text}`), peer);
         },
         established: () => void told.push("established"),
         takenOver: () => void told.push("takenOver"),
-        moved: () => void told.push("moved"),
+        moved: (peer) => {
+          told.push("moved");
+          for (const text of test.waiting.splice(0)) endpoint.send(Buffer.from(text), peer);
+        },
         confirmed: () => void told.push("confirmed"),
         closed: (_, reason: DtlsCloseReason) => void told.push(`closed ${reason}`),
         refused: (handshake) => void refused.push(handshake),
@@ -232,6 +236,8 @@ export class TestClient {
   readonly #driver: MachineDriver<DtlsClientInput>;
   #socket: UdpSocket;
   #server: string;
+  /** What is to leave in one datagram. */
+  #corked: Uint8Array[] | undefined;
 
   private constructor(socket: UdpSocket, port: number, options: DtlsClientOptions) {
     this.#socket = socket;
@@ -241,9 +247,14 @@ export class TestClient {
         this.outcomes.push(output);
         return;
       }
-      this.sent.push(Uint8Array.from(output.bytes));
-      this.#socket.send(output.bytes, this.#server);
+      if (this.#corked === undefined) this.#transmit(output.bytes);
+      else this.#corked.push(Uint8Array.from(output.bytes));
     });
+  }
+
+  #transmit(bytes: Uint8Array): void {
+    this.sent.push(Uint8Array.from(bytes));
+    this.#socket.send(bytes, this.#server);
   }
 
   static async open(port: number, options: DtlsClientOptions): Promise<TestClient> {
@@ -273,6 +284,14 @@ export class TestClient {
 
   send(text: string): void {
     this.#driver.handle({ type: "send", bytes: Buffer.from(text) });
+  }
+
+  /** Sends several in one datagram, each in its own record. */
+  sendTogether(texts: readonly string[]): void {
+    this.#corked = [];
+    for (const text of texts) this.send(text);
+    this.#transmit(Buffer.concat(this.#corked));
+    this.#corked = undefined;
   }
 
   /** Sends, and answers what comes back. */

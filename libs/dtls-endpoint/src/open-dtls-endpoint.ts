@@ -254,8 +254,8 @@ class Endpoint implements DtlsEndpoint {
         this.#answer(output.id, output.question);
         break;
       case "received":
-        if (this.#endOverdue(output.association.id)) break;
-        on.datagram(output.bytes, PREFIX + output.association.id);
+        if (this.#held.has(output.association.id) && !this.#endOverdue(output.association.id))
+          on.datagram(output.bytes, PREFIX + output.association.id);
         break;
       case "established":
         metrics.dtlsHandshakes.with({ kind: output.resumed ? "resumed" : "full" }).inc();
@@ -332,8 +332,10 @@ class Endpoint implements DtlsEndpoint {
     if (device !== undefined) this.#background(() => this.#recheckHeld(device));
   }
 
-  /** Ends an association whose certificate is over: nothing passes in either direction after its notAfter (RFC 5280 §4.1.2.5). True when it did. */
+  /** Ends an association whose certificate is over: nothing passes in either direction after its notAfter (RFC 5280 §4.1.2.5). True when it ends, for whatever reason. */
   #endOverdue(id: AssociationId): boolean {
+    // More of its records may be in the datagram by which it ended: their outputs come before `closed`.
+    if (this.#closing.has(id)) return true;
     const held = this.#held.get(id);
     if (held === undefined || this.#parts.clock.wallMs() <= held.validUntilMs) return false;
     this.#end(id, "closed", "accessDenied");
