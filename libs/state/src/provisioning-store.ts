@@ -45,7 +45,7 @@ export interface ProvisioningStore {
   list(kind: StoredRecord["kind"], tenant?: string): Promise<readonly StoredRecord[]>;
   /** The exact device record that owns an identity; patterns are not looked at here. */
   deviceByIdentity(identity: CredentialIdentity): Promise<StoredRecord | undefined>;
-  /** Offset up to which the read model is known to be gap-free; `undefined` when it must be rebuilt from the beginning. */
+  /** Offset up to which the read model is known to be gap-free, -1 of an empty topic; `undefined` when it must be rebuilt from the beginning. */
   position(): Promise<number | undefined>;
   setPosition(offset: number): Promise<void>;
 }

@@ -143,6 +143,8 @@ export function describeProvisioningStore(name: string, open: () => Promise<Prov
 
     it("The position is unknown until set, and after the store was emptied", async () => {
       expect(await store.position()).toBeUndefined();
+      await store.setPosition(-1); // Of an empty topic all is known.
+      expect(await store.position()).toBe(-1);
       await store.setPosition(0);
       expect(await store.position()).toBe(0);
       await store.setPosition(123_456);

@@ -103,7 +103,7 @@ export class RedisProvisioningStore implements ProvisioningStore {
 
   async position(): Promise<number | undefined> {
     const position = await this.#connection.run((client) => client.get(POSITION_KEY));
-    return position === null || !/^\d+$/.test(position) ? undefined : Number(position);
+    return position === null || !/^-?\d+$/.test(position) ? undefined : Number(position);
   }
 
   async setPosition(offset: number): Promise<void> {
