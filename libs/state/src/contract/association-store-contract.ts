@@ -171,6 +171,13 @@ export function describeAssociationStore(name: string, open: () => Promise<Assoc
         expect(await claimed(old, b)).toMatchObject({ from, ceiling: from + SEQUENCE_BLOCK });
       });
 
+      it("Six claims may go unheard: wolfSSL follows to less than 2^32 beyond the last number that it received", async () => {
+        const old = await put({ createdAtMs: nowMs - 1_000 * HOUR_MS, stamp: nowS() - 100 });
+        for (const node of [b, a, b, a, b, a]) await claimed(old, node);
+        const { ceiling } = await claimed(old, b);
+        expect(ceiling - (old.sendCeiling - SEQUENCE_BLOCK)).toBeLessThan(2 ** 32);
+      });
+
       it("Begins beyond all that was given since the copy that the store fell back to, whatever that is", async () => {
         const second = fc.record({ claims: fc.boolean(), node: fc.constantFrom(...NODES), reserves: fc.nat(2) });
         const life = fc.array(second, { minLength: 1, maxLength: 12 });
