@@ -1,7 +1,7 @@
 import { lwm2m, type ProvisioningKind, provisioningKey } from "@ferry/proto";
 import { StateUnavailableError } from "@ferry/state";
 import { MemoryProvisioningStore } from "@ferry/state/memory";
-import { beforeEach, describe, expect, it } from "@jest/globals";
+import { beforeEach, describe, expect, it, jest } from "@jest/globals";
 import { Catalogue, type CatalogueChange, type ProvenDevice } from "./catalogue.ts";
 import { deviceIdentities } from "./device-identities.ts";
 import { parseProvisioningRecord } from "./parse-record.ts";
@@ -63,6 +63,15 @@ async function putDevice(
     { kind: "device", tenant, id: endpoint, value, offset: offset++ },
     deviceIdentities(record.device, undefined),
   );
+}
+
+/** The store has been filled by the time at which it first says so. */
+function filledBeforePosition(fill: () => Promise<void>): void {
+  jest.spyOn(store, "position").mockImplementationOnce(async () => {
+    await Promise.resolve(); // What is asked at the same time, is asked before.
+    await fill();
+    return 1_000;
+  });
 }
 
 describe("admission without security", () => {
@@ -167,6 +176,15 @@ describe("admission without security", () => {
     expect(await catalogue.admit("meter-2")).toMatchObject({ type: "admitted" });
   });
 
+  it("refuses a device whose credential comes into a store that is being filled while it is asked", async () => {
+    await putDevice("meter-*");
+    const value = lwm2m.v1.ProvisioningRecord.encode({ credential: PSK }).finish();
+    filledBeforePosition(async () => {
+      await store.put({ kind: "credential", tenant: "default", id: "meter-1", value, offset: offset++ }, []);
+    });
+    expect(await catalogue.admit("meter-1")).toMatchObject({ type: "refused" });
+  });
+
   it("names the profile that is missing", async () => {
     await putDevice("meter-1", [NO_SEC], "default", "nowhere");
     expect(await catalogue.admit("meter-1")).toEqual({
@@ -198,6 +216,12 @@ describe("admission of a device that has proved who it is", () => {
       profileName: "meter",
       declaration: { endpoint: "meter-1" },
     });
+  });
+
+  it("admits it by its exact record also where that comes into a store that is being filled while it is asked", async () => {
+    await putDevice("meter-*", [CA]);
+    filledBeforePosition(() => putDevice("meter-1", [PSK]));
+    expect(await proven("meter-1")).toMatchObject({ type: "admitted", declaration: { endpoint: "meter-1" } });
   });
 
   it("refuses it when its record has no credential of that kind any more", async () => {

@@ -4,7 +4,7 @@ import type { DeviceProfile } from "@ferry/profile";
 import { deviceKey, type ProvisioningKind } from "@ferry/proto";
 import type { DeviceRef, ProvisioningStore, StoredRecord } from "@ferry/state";
 import { type DeviceCredential, type DeviceDeclaration, patternPrefix } from "./device-declaration.ts";
-import { fleetRecord } from "./fleet.ts";
+import { type DecidingRecords, decidingRecords } from "./fleet.ts";
 import { modelId, modelTenant, type ProvisionedRecord, SYSTEM_TENANT } from "./parse-record.ts";
 import { parseStoredRecord } from "./parse-stored-record.ts";
 
@@ -28,12 +28,8 @@ export type Admission =
   | { readonly type: "refused"; readonly reason: string };
 
 /** What a tenant has for an endpoint. */
-interface TenantSay {
+interface TenantSay extends DecidingRecords {
   readonly tenant: string;
-  /** The pattern that decides, where there is no record of the endpoint itself. */
-  readonly fleet: StoredRecord | undefined;
-  /** Whether it has an exact record of the endpoint, or a credential that was generated for it. */
-  readonly isProvisioned: boolean;
 }
 
 /** What has changed: a model, a profile, a pattern or an exact device. */
@@ -79,7 +75,7 @@ export class Catalogue {
   /**
    * Decides about a Register over NoSec: an exact record wins, then the longest literal prefix.
    *
-   * One round trip to the store, as a rule: whoever may have a say is asked at once.
+   * Two round trips to the store, as a rule: whoever may have a say is asked at once.
    */
   async admit(endpoint: string): Promise<Admission> {
     if (endpoint.includes("*")) return refused(`"${endpoint}" has a *, which only patterns have`);
@@ -87,7 +83,9 @@ export class Catalogue {
     const tenants = new Set(prefixes.flatMap((prefix) => [...(this.#patterns.get(prefix)?.keys() ?? [])]));
     const [[exact, ...owners], says] = await Promise.all([
       Promise.all([endpoint, ...prefixes.map((prefix) => `${prefix}*`)].map((name) => this.#noSecDevice(name))),
-      Promise.all([...tenants].map((tenant) => this.#sayOf({ tenant, endpoint }))),
+      Promise.all(
+        [...tenants].map(async (tenant) => ({ tenant, ...(await this.decidingRecords({ tenant, endpoint })) })),
+      ),
     ]);
     if (exact !== undefined) return this.#admitBy(exact, endpoint);
     const pattern = owners.find((owner) => owner !== undefined && tenants.has(owner.tenant));
@@ -103,11 +101,13 @@ export class Catalogue {
    * That the very credential is in force was decided when it was shown, and is again when what is provisioned changes.
    */
   async admitProven({ tenant, endpoint, securityMode }: ProvenDevice): Promise<Admission> {
-    const [exact, generated] = await Promise.all([
+    const [exact, own] = await Promise.all([
       this.#store.get("device", tenant, endpoint),
       this.#store.get("credential", tenant, endpoint),
     ]);
-    const record = exact ?? (await this.fleetOf({ tenant, endpoint }));
+    const { record, generated } = exact
+      ? { record: exact, generated: own }
+      : await this.decidingRecords({ tenant, endpoint });
     if (record === undefined) return refused(`no device or pattern that serves "${endpoint}" is provisioned`);
     const credentials = [...(parseStoredDevice(record)?.credentials ?? []), ...parseStoredCredential(generated)];
     if (!credentials.some((credential) => modeOf(credential) === securityMode))
@@ -115,12 +115,12 @@ export class Catalogue {
     return this.#admitBy(record, endpoint);
   }
 
-  /** See {@link fleetRecord}; only patterns that were declared are asked for. @throws {StateUnavailableError} the store is being filled */
-  fleetOf(device: DeviceRef): Promise<StoredRecord | undefined> {
+  /** See {@link decidingRecords}; only patterns that were declared are asked for. @throws {StateUnavailableError} the store is being filled */
+  decidingRecords(device: DeviceRef): Promise<DecidingRecords> {
     const prefixes = this.#prefixesOf(device.endpoint).filter((prefix) =>
       this.#patterns.get(prefix)?.has(device.tenant),
     );
-    return fleetRecord(device, this.#store, prefixes);
+    return decidingRecords(device, this.#store, prefixes);
   }
 
   /** Patterns that an endpoint matches, of all tenants, the longest first. Whether one is in force, the store knows. */
@@ -132,21 +132,12 @@ export class Catalogue {
     return this.#store.deviceByIdentity({ type: "noSec", endpoint });
   }
 
-  async #sayOf(device: DeviceRef): Promise<TenantSay> {
-    const { tenant, endpoint } = device;
-    const [fleet, ...own] = await Promise.all([
-      this.fleetOf(device),
-      this.#store.get("device", tenant, endpoint),
-      this.#store.get("credential", tenant, endpoint),
-    ]);
-    return { tenant, fleet, isProvisioned: own.some((record) => record !== undefined) };
-  }
-
-  #admitByPattern(pattern: StoredRecord, endpoint: string, { fleet, isProvisioned }: TenantSay): Admission {
-    if (fleet !== undefined && fleet.id !== pattern.id)
-      return refused(`the pattern "${fleet.id}" serves "${endpoint}" only with security`);
+  #admitByPattern(pattern: StoredRecord, endpoint: string, { record, generated }: TenantSay): Admission {
     // Without a NoSec identity of its own, what is provisioned under the endpoint's name makes it a secure one.
-    if (isProvisioned) return refused(`"${endpoint}" has a secure credential and is not served without security`);
+    if (record?.id === endpoint || generated !== undefined)
+      return refused(`"${endpoint}" has a secure credential and is not served without security`);
+    if (record !== undefined && record.id !== pattern.id)
+      return refused(`the pattern "${record.id}" serves "${endpoint}" only with security`);
     return this.#admitBy(pattern, endpoint);
   }
 

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { lwm2m, provisioningKey } from "@ferry/proto";
 import { MemoryProvisioningStore } from "@ferry/state/memory";
-import { beforeEach, describe, expect, it } from "@jest/globals";
+import { beforeEach, describe, expect, it, jest } from "@jest/globals";
 import { Catalogue } from "./catalogue.ts";
 import { CredentialsInForce } from "./credentials-in-force.ts";
 import { deviceIdentities, identitiesOf, publicKeyIdentity } from "./device-identities.ts";
@@ -62,6 +62,15 @@ async function generate(endpoint: string, credential: Credential) {
   await store.put(record, identitiesOf(parsed.credential, endpoint));
 }
 
+/** The store has been filled by the time at which it first says so. */
+function filledBeforePosition(fill: () => Promise<void>): void {
+  jest.spyOn(store, "position").mockImplementationOnce(async () => {
+    await Promise.resolve(); // What is asked at the same time, is asked before.
+    await fill();
+    return 1_000;
+  });
+}
+
 const tenantsOf = async (name: string, issuers: readonly string[] = [ISSUER]): Promise<string[]> =>
   (await credentials.byCertificateName(name, issuers)).map(({ device }) => device.tenant).sort();
 
@@ -101,6 +110,16 @@ describe("a device", () => {
     await declare("meter-1*", [TRUSTED]);
     expect(await credentials.of(device)).toEqual([{ type: "x509", ca: undefined, certificate: undefined }]);
     expect(await credentials.of({ ...device, tenant: "acme" })).toEqual([]);
+  });
+
+  it("whose record comes into a store that is being filled while it is asked has that, not its fleet's", async () => {
+    const device = { tenant: "default", endpoint: "meter-17" };
+    await declare("meter-*", [X509]);
+    filledBeforePosition(() => declare("meter-17", [psk("declared")]));
+    expect(await credentials.of(device)).toMatchObject([{ identity: "declared" }]);
+    await store.remove({ kind: "device", tenant: "default", id: "meter-17" });
+    filledBeforePosition(() => generate("meter-17", psk("generated")));
+    expect(await credentials.of(device)).toMatchObject([{ identity: "generated" }]);
   });
 
   it("without a record has no certificate when the longest pattern is of devices without security", async () => {

@@ -20,9 +20,9 @@ type X509Credential = Extract<DeviceCredential, { type: "x509" }>;
  */
 export class CredentialsInForce {
   readonly #store: ProvisioningStore;
-  readonly #catalogue: Pick<Catalogue, "fleetOf" | "patternsOf">;
+  readonly #catalogue: Pick<Catalogue, "decidingRecords" | "patternsOf">;
 
-  constructor(store: ProvisioningStore, catalogue: Pick<Catalogue, "fleetOf" | "patternsOf">) {
+  constructor(store: ProvisioningStore, catalogue: Pick<Catalogue, "decidingRecords" | "patternsOf">) {
     this.#store = store;
     this.#catalogue = catalogue;
   }
@@ -43,7 +43,8 @@ export class CredentialsInForce {
       this.#store.get("credential", tenant, endpoint),
     ]);
     if (record !== undefined || generated !== undefined) return inForce(record, generated);
-    return inForce(await this.#catalogue.fleetOf({ tenant, endpoint }), undefined);
+    const deciding = await this.#catalogue.decidingRecords({ tenant, endpoint });
+    return inForce(deciding.record, deciding.generated);
   }
 
   /**

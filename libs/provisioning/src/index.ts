@@ -18,7 +18,7 @@ export {
   ProvisioningTimeoutError,
   SealingError,
 } from "./errors.ts";
-export { fleetRecord } from "./fleet.ts";
+export { decidingRecords } from "./fleet.ts";
 export { type FollowedProvisioning, type FollowOptions, followProvisioning } from "./follow-provisioning.ts";
 export { formatDocument } from "./format-document.ts";
 export { checkPskKey } from "./parse-device.ts";
