@@ -44,6 +44,7 @@ export interface Topics {
   readonly rpcStatus: Topic<lwm2m.v1.RpcStatusRecord.$Properties>;
   readonly rpcState: Topic<lwm2m.v1.RpcStateRecord.$Properties>;
   readonly attributeUpdate: Topic<lwm2m.v1.AttributeUpdate.$Properties>;
+  readonly bootstrap: Topic<lwm2m.v1.BootstrapRecord.$Properties>;
   readonly deviceState: Topic<lwm2m.v1.DeviceStateRecord.$Properties>;
   readonly provisioning: Topic<lwm2m.v1.ProvisioningRecord.$Properties>;
   readonly provisioningStatus: Topic<lwm2m.v1.ProvisioningStatusRecord.$Properties>;
@@ -63,6 +64,7 @@ export const TOPICS: Topics = {
   // That a request was DISPATCHED counts though ACCEPTED follows: long enough to be read by who restores a lost Redis.
   rpcState: topic("lwm2m.rpc.state.v1", "compact", 12, v1.RpcStateRecord, { minCompactionLagMs: HOUR_MS }),
   attributeUpdate: topic("lwm2m.attribute.update.v1", "compact", 12, v1.AttributeUpdate),
+  bootstrap: topic("lwm2m.bootstrap.v1", "delete", 12, v1.BootstrapRecord),
   deviceState: topic("lwm2m.device-state.v1", "compact", 12, v1.DeviceStateRecord),
   provisioning: topic("lwm2m.provisioning.v1", "compact", 1, v1.ProvisioningRecord, { partitionsFixed: true }),
   provisioningStatus: topic("lwm2m.provisioning.status.v1", "delete", 1, v1.ProvisioningStatusRecord),
