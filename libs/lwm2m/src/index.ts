@@ -80,7 +80,7 @@ export {
   pathsOverlap,
   type VersionedPath,
 } from "./path.ts";
-export type { LwM2mVersion } from "./registration-parameters.ts";
+export { isBindingMode, type LwM2mVersion } from "./registration-parameters.ts";
 export { findRepeatedMember } from "./repeated-member.ts";
 export {
   type Deregister,

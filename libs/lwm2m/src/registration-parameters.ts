@@ -97,7 +97,7 @@ export function parseUpdateParameters(query: readonly string[]): UpdateParameter
 }
 
 /** `name=value` or a bare `name`, whose value is then empty. */
-function splitParameters(query: readonly string[]): Map<string, string> {
+export function splitParameters(query: readonly string[]): Map<string, string> {
   if (query.length > MAX_PARAMETERS) throw refused(`${query.length} parameters, at most ${MAX_PARAMETERS} are taken`);
   const parameters = new Map<string, string>();
   for (const parameter of query) {
@@ -109,7 +109,7 @@ function splitParameters(query: readonly string[]): Map<string, string> {
   return parameters;
 }
 
-function take(parameters: Map<string, string>, name: string): string | undefined {
+export function take(parameters: Map<string, string>, name: string): string | undefined {
   const value = parameters.get(name);
   parameters.delete(name);
   return value;
@@ -124,7 +124,7 @@ function parseVersion(text: string | undefined): LwM2mVersion {
   );
 }
 
-function parseEndpoint(text: string | undefined): string | undefined {
+export function parseEndpoint(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
   if (text === "") throw refused("ep is empty");
   const sizeBytes = Buffer.byteLength(text);
@@ -143,14 +143,19 @@ function parseLifetime(text: string | undefined): number | undefined {
 }
 
 function parseBinding(text: string, allowed: string, version: LwM2mVersion | undefined): string {
+  if (isBindingMode(text, allowed)) return text;
+  throw refused(`b ${printable(text)} is no binding mode${version === undefined ? "" : ` of LwM2M ${version}`}`);
+}
+
+/** Whether `text` is a binding mode, also one of `/1/x/7`: letters of those that are allowed, of any version where they are not said. */
+export function isBindingMode(text: string, allowed: string = ALL_BINDING_LETTERS): boolean {
   const letters = [...text];
-  const isBinding =
+  return (
     letters.length > 0 &&
     letters.every((letter) => allowed.includes(letter)) &&
     new Set(letters).size === letters.length &&
-    text !== QUEUE_LETTER;
-  if (isBinding) return text;
-  throw refused(`b ${printable(text)} is no binding mode${version === undefined ? "" : ` of LwM2M ${version}`}`);
+    text !== QUEUE_LETTER
+  );
 }
 
 function parseSmsNumber(text: string | undefined): string | undefined {
@@ -165,6 +170,6 @@ function refused(diagnostic: string): RefusedError {
 /** A diagnostic quotes what was sent, but not all of it. */
 const MAX_QUOTED_CHARACTERS = 40;
 
-function printable(text: string): string {
+export function printable(text: string): string {
   return JSON.stringify(text.slice(0, MAX_QUOTED_CHARACTERS));
 }
