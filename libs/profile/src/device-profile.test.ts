@@ -20,7 +20,9 @@ const TRANSPORT_CONFIGURATION = {
   type: "LWM2M",
   observeAttr: OBSERVE_ATTR,
   bootstrapServerUpdateEnable: true,
-  bootstrap: [{ securityMode: "PSK", bootstrapServerIs: false, shortServerId: 123 }],
+  bootstrap: [
+    { securityMode: "PSK", bootstrapServerIs: false, shortServerId: 123, host: "lwm2m.example.org", port: 5686 },
+  ],
   clientLwM2mSettings: {
     clientOnlyObserveAfterConnect: 2,
     defaultObjectIDVer: "1.0",
@@ -61,8 +63,7 @@ const FERRY = {
   power: { mode: "edrx", cycleMs: 81000, pagingWindowMs: 10000 },
   firmware: { strategy: "url", baseUrl: "coap://lwm2m.example.org:5685" },
   bootstrap: {
-    updateBootstrapServer: true,
-    servers: [{ securityMode: "PSK", bootstrapServerIs: false, shortServerId: 123 }],
+    servers: [{ shortServerId: 123, security: "psk", host: "lwm2m.example.org", port: 5686, minPeriodS: 1 }],
   },
 };
 
@@ -121,7 +122,7 @@ describe("parseDeviceProfile", () => {
       firmwareUpdate: { strategy: "push", baseUrl: undefined },
       softwareUpdate: { strategy: "push", baseUrl: undefined },
       otaInfoInObject19: false,
-      bootstrap: { updateBootstrapServer: false, servers: [] },
+      bootstrap: { servers: [], bootstrapServer: undefined, objects: [] },
     });
   });
 

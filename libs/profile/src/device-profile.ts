@@ -1,4 +1,5 @@
 import type { LwM2mPath, NotificationAttributes } from "@ferry/lwm2m";
+import type { BootstrapSettings } from "./bootstrap-settings.ts";
 import { ProfileError } from "./errors.ts";
 import { parseFerryForm } from "./ferry-form.ts";
 import type { RateLimit } from "./rate-limit.ts";
@@ -88,13 +89,6 @@ export interface UpdateSettings<Strategy> {
   readonly strategy: Strategy;
   /** Base of the package's URL. */
   readonly baseUrl: string | undefined;
-}
-
-/** Server accounts for devices that bootstrap, as the document has them: the bootstrap service validates and uses them. */
-export interface BootstrapSettings {
-  /** Whether `servers` may hold an account of the bootstrap server itself. */
-  readonly updateBootstrapServer: boolean;
-  readonly servers: readonly unknown[];
 }
 
 /**

@@ -2,6 +2,7 @@ import { CONTENT_FORMATS, isObjectVersion } from "@ferry/lwm2m";
 import { z } from "zod";
 import type { DeviceProfile, ProfileEntry } from "./device-profile.ts";
 import { ProfileError } from "./errors.ts";
+import { parseFerryBootstrap } from "./ferry-bootstrap.ts";
 import { durationMs, POWER_FORM, toPowerSettings } from "./power.ts";
 import { ProfileEntries } from "./profile-entries.ts";
 import { parseRateLimit, RATE_LIMIT_FORM } from "./rate-limit.ts";
@@ -64,10 +65,7 @@ const FERRY_FORM = strictObject({
     baseUrl: z.string().optional(),
   }).prefault({}),
   otaInfoInObject19: z.boolean().default(false),
-  bootstrap: strictObject({
-    updateBootstrapServer: z.boolean().default(false),
-    servers: z.array(z.unknown()).default([]),
-  }).prefault({}),
+  bootstrap: z.unknown().prefault({}),
 });
 
 /** Parses the form that people write. @throws {ProfileError} */
@@ -101,7 +99,7 @@ export function parseFerryForm(input: object): DeviceProfile {
     firmwareUpdate: { strategy: form.firmware.strategy, baseUrl: form.firmware.baseUrl },
     softwareUpdate: { strategy: form.software.strategy, baseUrl: form.software.baseUrl },
     otaInfoInObject19: form.otaInfoInObject19,
-    bootstrap: form.bootstrap,
+    bootstrap: parseFerryBootstrap(form.bootstrap, ["bootstrap"]),
   };
 }
 

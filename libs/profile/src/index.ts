@@ -1,3 +1,12 @@
+export type {
+  AccountSecurity,
+  BootstrapObject,
+  BootstrapServerAccount,
+  BootstrapSettings,
+  BootstrapValue,
+  ServerAccount,
+} from "./bootstrap-settings.ts";
+export { parseBase64, readDerText } from "./der-text.ts";
 export {
   accountsToMute,
   type DesiredAttributes,
@@ -12,7 +21,6 @@ export {
   supportsComposite,
 } from "./desired-observations.ts";
 export {
-  type BootstrapSettings,
   type DeviceProfile,
   type ObserveStrategy,
   type PowerSettings,
@@ -34,4 +42,5 @@ export {
   type RateLimit,
   type TokenBucketSize,
 } from "./rate-limit.ts";
+export { pickAddress, type ServerAddress } from "./server-address.ts";
 export { type MappedSample, type MappedValues, type SampleValue, ValueMap, ValueMaps } from "./value-map.ts";

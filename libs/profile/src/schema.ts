@@ -37,6 +37,13 @@ export const LOOSE_ATTRIBUTES: AttributesSchema = z
     Object.fromEntries(Object.entries(attributes).filter(([, value]) => value != null)),
   ) as unknown as AttributesSchema;
 
+/** A whole number of a range, which a refusal says. */
+export function wholeNumber(min: number, max: number): z.ZodType<number, number> {
+  const error = ({ input }: { readonly input?: unknown }): string =>
+    `is ${input === undefined ? "missing:" : "not"} a whole number from ${min} to ${max}`;
+  return z.number({ error }).int({ error }).min(min, { error }).max(max, { error });
+}
+
 /** An object without other members than those of `shape`; a refusal lists them. */
 export function strictObject<Shape extends z.core.$ZodShape>(shape: Shape): z.ZodObject<Shape, z.core.$strict> {
   const known = Object.keys(shape).join(", ");

@@ -3,6 +3,7 @@ import { z } from "zod";
 import type { DeviceProfile, ObserveStrategy } from "./device-profile.ts";
 import { ProfileEntries } from "./profile-entries.ts";
 import { formatField, LOOSE_ATTRIBUTES, MAX_DURATION_MS, parseBySchema } from "./schema.ts";
+import { parseThingsBoardBootstrap } from "./thingsboard-bootstrap.ts";
 
 /** ThingsBoard's observe strategies, by name and by ordinal. */
 const OBSERVE_STRATEGIES: readonly (readonly [name: string, strategy: ObserveStrategy])[] = [
@@ -113,7 +114,10 @@ export function parseThingsBoardForm(input: object): DeviceProfile {
       baseUrl: settings.swUpdateResource,
     },
     otaInfoInObject19: settings.useObject19ForOtaInfo,
-    bootstrap: { updateBootstrapServer: form.bootstrapServerUpdateEnable, servers: form.bootstrap ?? [] },
+    bootstrap: parseThingsBoardBootstrap(form.bootstrap ?? [], form.bootstrapServerUpdateEnable, [
+      ...path,
+      "bootstrap",
+    ]),
   };
 }
 
