@@ -6,8 +6,10 @@ import type { LwM2mNode, LwM2mPath, NotificationAttributes, ResourceValue, Timed
 export type DeviceInput =
   /** A datagram arrived. */
   | { readonly type: "datagram"; readonly peer: PeerKey; readonly bytes: Uint8Array }
-  /** Registers, anew where a registration is held already. */
+  /** Registers, anew where a registration is held already. A device that knows no server yet is bootstrapped first. */
   | { readonly type: "register" }
+  /** Deregisters and asks the bootstrap server; nothing happens without an account of one. */
+  | { readonly type: "bootstrap" }
   /** Sends a registration update now, with a new lifetime where one is given. Nothing happens without a registration. */
   | { readonly type: "update"; readonly lifetimeS?: number }
   /** Deregisters and stays silent until told to register. */
@@ -15,10 +17,14 @@ export type DeviceInput =
   /** Sets a resource, or one instance of a multiple-instance resource, from inside; observers are notified as their attributes say. */
   | { readonly type: "set"; readonly path: LwM2mPath; readonly value: ResourceValue }
   /** Reports unasked (LwM2M Send, OMA LwM2M Core 1.1.1 §6.4.5). */
-  | ({ readonly type: "report" } & Report);
+  | ({ readonly type: "report" } & Report)
+  /** Something else changed what the device holds: observers are notified as their attributes say. */
+  | { readonly type: "changed" }
+  /** The answer to `resolve`; without an address, the name has none now. */
+  | { readonly type: "resolved"; readonly host: string; readonly address: string | undefined };
 
 /** What a simulated device can be told to do. */
-export type DeviceCommand = Exclude<DeviceInput, { readonly type: "datagram" }>;
+export type DeviceCommand = Exclude<DeviceInput, { readonly type: "datagram" | "resolved" | "changed" }>;
 
 /** What a Send carries: what the paths name now, or any values with times of their own (ms since 1970). */
 export type Report = ({ readonly paths: readonly LwM2mPath[] } | { readonly values: readonly TimedValue[] }) & {
@@ -27,7 +33,11 @@ export type Report = ({ readonly paths: readonly LwM2mPath[] } | { readonly valu
 };
 
 /** What a simulated device gives back: datagrams to send, and what happened, in order. */
-export type DeviceOutput = { readonly type: "send"; readonly peer: PeerKey; readonly bytes: Uint8Array } | DeviceEvent;
+export type DeviceOutput =
+  | { readonly type: "send"; readonly peer: PeerKey; readonly bytes: Uint8Array }
+  /** Asks for the address of a server's name; `resolved` answers. */
+  | { readonly type: "resolve"; readonly host: string }
+  | DeviceEvent;
 
 /** What happened to a simulated device. */
 export type DeviceEvent =
@@ -35,15 +45,29 @@ export type DeviceEvent =
   | { readonly type: "registered"; readonly location: string }
   | { readonly type: "updated" }
   | { readonly type: "deregistered" }
+  /** The bootstrap server carried out an operation. */
+  | {
+      readonly type: "bootstrapServed";
+      readonly operation: "discover" | "read" | "write" | "delete";
+      readonly path: LwM2mPath;
+    }
+  /** The bootstrap server said that it is done, and what the device holds now is consistent: the short ids of the servers to register with. */
+  | { readonly type: "bootstrapped"; readonly shortServerIds: readonly number[] }
+  /** The bootstrap server began and did not finish; the device asks again. */
+  | { readonly type: "bootstrapAbandoned" }
+  /** The device is done with the bootstrap server: it no longer repeats its answers. */
+  | { readonly type: "bootstrapLeft" }
+  /** A server's name has no address now; the device asks again a little later. */
+  | { readonly type: "unresolved"; readonly host: string }
   /** The server took what the device reported. */
   | { readonly type: "reported"; readonly values: readonly TimedValue[] }
   /** The device did not send a report, because Mute Send (/1/x/23) is set. */
   | { readonly type: "muted" }
   /** A datagram came while the device slept, and was lost. */
   | { readonly type: "missed" }
-  /** The server answered with an error. A Register is repeated after 5.xx; an Update that the server does not know leads to a Register. */
+  /** The server answered with an error. A Register or Bootstrap-Request is repeated after 5.xx; an Update that the server does not know leads to a Register. */
   | { readonly type: "refused"; readonly uplink: UplinkType; readonly code: number }
-  /** No answer came. A Register or Update leads to a new Register a little later. */
+  /** No answer came. A Register or Update leads to a new Register a little later, a Bootstrap-Request to another one. */
   | { readonly type: "unanswered"; readonly uplink: UplinkType; readonly reason: FailureReason }
   | { readonly type: "observed"; readonly observation: DeviceObservation }
   | { readonly type: "observationEnded"; readonly observation: DeviceObservation; readonly reason: ObservationEnd }
@@ -79,8 +103,11 @@ export type DeviceEvent =
   /** The device refused a request of the server. */
   | { readonly type: "requestRefused"; readonly code: number; readonly diagnostic: string };
 
-/** What a device asks of the server. */
-export type UplinkType = "register" | "update" | "deregister" | "report";
+/** What a device asks of an LwM2M server. */
+export type ServerUplink = "register" | "update" | "deregister" | "report";
+
+/** What a device asks of a server. */
+export type UplinkType = "bootstrap" | ServerUplink;
 
 /** A relation by which the server observes the device. */
 export interface DeviceObservation {

@@ -27,7 +27,7 @@ import {
 } from "@ferry/lwm2m";
 import { beforeEach, describe, expect, it } from "@jest/globals";
 import { SimulatedDevice, type SimulatedDeviceSettings } from "./device.ts";
-import type { DeviceEvent, DeviceInput } from "./device-io.ts";
+import type { DeviceEvent, DeviceInput, DeviceOutput } from "./device-io.ts";
 import { coreObject } from "./objects/core-object.ts";
 import { standardObjects } from "./objects/standard-objects.ts";
 import { seededRandom } from "./seeded-random.ts";
@@ -119,7 +119,8 @@ class Conversation {
     return this.events.filter((it): it is Extract<DeviceEvent, { readonly type: Type }> => it.type === type);
   }
 
-  #fromDevice(output: DeviceEvent | { type: "send"; bytes: Uint8Array }): void {
+  #fromDevice(output: DeviceOutput): void {
+    if (output.type === "resolve") return;
     if (output.type !== "send") this.events.push(output);
     else if (this.reachable) this.serverDoes({ type: "datagram", peer: "device", bytes: output.bytes });
   }

@@ -23,11 +23,13 @@ import {
 import {
   encodeTimedValues,
   flattenNode,
+  isWithin,
   type LwM2mPath,
   type LwM2mVersion,
   type ResourceValue,
   type TimedValue,
 } from "@ferry/lwm2m";
+import { SECURITY, SERVER } from "./bootstrap/account-resources.ts";
 import type {
   DeviceEvent,
   DeviceInput,
@@ -36,7 +38,7 @@ import type {
   ObservationEnd,
   Report,
   SentNotification,
-  UplinkType,
+  ServerUplink,
 } from "./device-io.ts";
 import { type Observing, parseDownlink } from "./downlink.ts";
 import { earliest } from "./earliest.ts";
@@ -75,6 +77,10 @@ export interface SimulatedDeviceSettings {
   readonly contentFormats?: readonly number[];
   /** {@link standardObjects} by default. */
   readonly objects?: readonly SimulatedObject[];
+  /** What the device holds, in place of `objects`, where others hold it too. */
+  readonly tree?: ObjectTree;
+  /** Instance of the Server object (1) that is about this server; 0 by default. */
+  readonly serverInstanceId?: number;
   /** Resources that change by themselves from the first registration on. */
   readonly signals?: readonly Signal[];
   /** What it reports by itself (LwM2M Send) from the first registration on. */
@@ -108,15 +114,6 @@ export interface PeriodicReport {
   readonly format?: number;
 }
 
-const SERVER_OBJECT = 1;
-const LIFETIME: LwM2mPath = [SERVER_OBJECT, 0, 1];
-const DEFAULT_MINIMUM_PERIOD: LwM2mPath = [SERVER_OBJECT, 0, 2];
-const DEFAULT_MAXIMUM_PERIOD: LwM2mPath = [SERVER_OBJECT, 0, 3];
-const DISABLE: LwM2mPath = [SERVER_OBJECT, 0, 4];
-const DISABLE_TIMEOUT: LwM2mPath = [SERVER_OBJECT, 0, 5];
-const REGISTRATION_UPDATE_TRIGGER: LwM2mPath = [SERVER_OBJECT, 0, 8];
-const MUTE_SEND: LwM2mPath = [SERVER_OBJECT, 0, 23];
-
 /** Disable Timeout when the server object names none (OMA LwM2M Core 1.1.1 appendix E.2), s. */
 const DEFAULT_DISABLE_TIMEOUT_S = 86_400;
 
@@ -130,7 +127,7 @@ interface RunningReport {
 
 /** What an exchange of the device's own is about. */
 type OwnExchange =
-  | { readonly type: "uplink"; readonly uplink: UplinkType; readonly values: readonly TimedValue[] }
+  | { readonly type: "uplink"; readonly uplink: ServerUplink; readonly values: readonly TimedValue[] }
   | { readonly type: "notification"; readonly observation: Observation; readonly sent: SentNotification };
 
 /**
@@ -153,6 +150,7 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
   readonly #reports: readonly RunningReport[];
   /** Answers that wait for `responseDelayMs`, in the order in which they are due. */
   readonly #delayed: { readonly dueMs: number; readonly respond: StackInput }[] = [];
+  readonly #serverInstanceId: number;
   #lastExchange = 0;
   #lastNotification = 0;
 
@@ -169,7 +167,8 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
     this.#stack = new CoapStack(stack);
     this.#registration = new RegistrationClient({ endpoint, lwm2mVersion, bindingMode, queueMode, lifetimeS, random });
     this.#radio = new Radio(power);
-    this.#tree = new ObjectTree(settings.objects ?? standardObjects(lifetimeS));
+    this.#tree = settings.tree ?? new ObjectTree(settings.objects ?? standardObjects(lifetimeS));
+    this.#serverInstanceId = settings.serverInstanceId ?? 0;
     const abilities = VERSION_ABILITIES[lwm2mVersion];
     const contentFormats = settings.contentFormats ?? abilities.contentFormats;
     this.#target = { ...abilities, contentFormats, tree: this.#tree, attributes: this.#attributes };
@@ -198,7 +197,8 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
         this.#register(nowMs, out);
         break;
       case "update":
-        if (input.lifetimeS !== undefined) this.#set(LIFETIME, { type: "INTEGER", value: input.lifetimeS });
+        if (input.lifetimeS !== undefined)
+          this.#set(this.#own(SERVER.lifetime), { type: "INTEGER", value: input.lifetimeS });
         this.#update(nowMs, out);
         break;
       case "deregister":
@@ -209,6 +209,13 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
         break;
       case "report":
         this.#report(this.#valuesOf(input), input.format, nowMs, out);
+        break;
+      case "changed":
+        this.#mark([]);
+        break;
+      case "bootstrap":
+      case "resolved":
+        // It knows its server, by address.
         break;
     }
     this.#performDue(nowMs, out);
@@ -339,7 +346,7 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
     out: DeviceOutput[],
   ): void {
     if (values.length === 0 || !this.#registration.registered) return;
-    if (this.#tree.value(MUTE_SEND)?.value === true) {
+    if (this.#tree.value(this.#own(SERVER.muteSend))?.value === true) {
       out.push({ type: "muted" });
       return;
     }
@@ -402,6 +409,7 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
     const formats = contentFormats.length === 1 ? contentFormats[0] : `"${contentFormats.join(" ")}"`;
     const objects = this.#tree
       .list()
+      .filter(({ model }) => model.id !== SECURITY.object)
       .flatMap(({ model, instances }) => [
         { target: `/${model.id}`, attributes: [{ name: "ver", value: model.version }] },
         ...instances.map((id) => ({ target: `/${model.id}/${id}`, attributes: [] })),
@@ -463,7 +471,7 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
     switch (event.type) {
       case "written":
       case "writtenComposite": {
-        const lifetime = this.#tree.value(LIFETIME);
+        const lifetime = this.#tree.value(this.#own(SERVER.lifetime));
         if (lifetime?.type === "INTEGER" && Number(lifetime.value) !== this.#registration.lifetimeS) {
           this.#registration.lifetimeS = Number(lifetime.value);
           this.#update(nowMs, out);
@@ -471,9 +479,9 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
         break;
       }
       case "executed":
-        if (event.path.join() === REGISTRATION_UPDATE_TRIGGER.join()) this.#update(nowMs, out);
-        if (event.path.join() === DISABLE.join()) {
-          const timeoutS = integerOf(this.#tree.value(DISABLE_TIMEOUT)) ?? DEFAULT_DISABLE_TIMEOUT_S;
+        if (this.#isOwn(event.path, SERVER.registrationUpdateTrigger)) this.#update(nowMs, out);
+        if (this.#isOwn(event.path, SERVER.disable)) {
+          const timeoutS = integerOf(this.#tree.value(this.#own(SERVER.disableTimeout))) ?? DEFAULT_DISABLE_TIMEOUT_S;
           this.#deregister(nowMs, out);
           this.#registration.comeBackAt(nowMs + timeoutS * 1000);
         }
@@ -589,8 +597,17 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
   }
 
   #set(path: LwM2mPath, value: ResourceValue): void {
-    if (path.join() === LIFETIME.join()) this.#registration.lifetimeS = Number(value.value);
+    if (this.#isOwn(path, SERVER.lifetime)) this.#registration.lifetimeS = Number(value.value);
     if (this.#tree.set(path, value)) this.#mark(path);
+  }
+
+  /** A resource of the Server instance that is about this server. */
+  #own(resource: number): LwM2mPath {
+    return [SERVER.object, this.#serverInstanceId, resource];
+  }
+
+  #isOwn(path: LwM2mPath, resource: number): boolean {
+    return path.length === 3 && isWithin(path, this.#own(resource));
   }
 
   #mark(path: LwM2mPath): void {
@@ -600,8 +617,8 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
   /** Attributes that hold at a path; the server object names the periods where nothing else does (OMA LwM2M Core 1.1.1 §5.1.2). */
   #attributesOf(path: LwM2mPath): AssignedAttributes {
     const defaults: AssignedAttributes = {
-      pmin: integerOf(this.#tree.value(DEFAULT_MINIMUM_PERIOD)) ?? 0,
-      pmax: integerOf(this.#tree.value(DEFAULT_MAXIMUM_PERIOD)) ?? 0,
+      pmin: integerOf(this.#tree.value(this.#own(SERVER.defaultMinimumPeriod))) ?? 0,
+      pmax: integerOf(this.#tree.value(this.#own(SERVER.defaultMaximumPeriod))) ?? 0,
     };
     return { ...defaults, ...this.#attributes.effective(path) };
   }

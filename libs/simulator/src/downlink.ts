@@ -96,7 +96,10 @@ function checkComposite(path: LwM2mPath, { composites }: Abilities): void {
 }
 
 /** The Content-Format of a request. @throws {RequestRefusedError} the device does not have it */
-export function requireFormat(format: number | undefined, { contentFormats }: Abilities): number {
+export function requireFormat(
+  format: number | undefined,
+  { contentFormats }: Pick<Abilities, "contentFormats">,
+): number {
   if (format !== undefined && contentFormats.includes(format)) return format;
   throw new RequestRefusedError(CODE.UNSUPPORTED_CONTENT_FORMAT, `content format ${format}`, "");
 }
@@ -115,7 +118,8 @@ function observingOf(
   return observe === OBSERVE_DEREGISTER ? { type: "cancelObservation", paths, composite, accept } : undefined;
 }
 
-function parseUriPath(options: readonly CoapOption[]): LwM2mPath {
+/** What the Uri-Path names. @throws {RequestRefusedError} it is no path */
+export function parseUriPath(options: readonly CoapOption[]): LwM2mPath {
   try {
     return parsePath(`/${uriPath(options).join("/")}`);
   } catch (error) {

@@ -1,14 +1,20 @@
+import { lookup } from "node:dns/promises";
+import { isIPv6 } from "node:net";
 import type { Machine } from "@ferry/coap";
 import { driveMachine, type MachineDriver, openUdpSocket, type UdpSocket, wallMs } from "@ferry/runtime";
+import { BootstrappingDevice } from "./bootstrap/bootstrapping-device.ts";
 import { SimulatedDevice, type SimulatedDeviceSettings } from "./device.ts";
 import type { DeviceCommand, DeviceEvent, DeviceInput, DeviceOutput } from "./device-io.ts";
 import { ImpairedMachine, type Impairment } from "./impaired-machine.ts";
+import type { FactoryAccount } from "./objects/security.ts";
 import { type DeviceSecurity, SecuredDevice } from "./secured-device.ts";
 
 export interface FleetMemberOptions {
   /** Asked at the start and at each reboot. */
   readonly device: () => SimulatedDeviceSettings;
   readonly security?: DeviceSecurity;
+  /** Where it is bootstrapped, in place of the server of `device`; `security` is then what the factory gave it for that. */
+  readonly bootstrap?: Omit<FactoryAccount, "credential">;
   readonly impairment?: Impairment;
   /** The address that it sends from. */
   readonly host: string;
@@ -22,7 +28,7 @@ const RECEIVE_BUFFER_BYTES = 64 * 1024;
 export class FleetMember {
   readonly #options: FleetMemberOptions;
   #socket: UdpSocket | undefined;
-  #device: SimulatedDevice;
+  #device: SimulatedDevice | BootstrappingDevice;
   #driver: MachineDriver<DeviceInput>;
 
   constructor(options: FleetMemberOptions) {
@@ -64,18 +70,40 @@ export class FleetMember {
     await this.#socket?.close();
   }
 
-  #switchOn(): [SimulatedDevice, MachineDriver<DeviceInput>] {
-    const { security, impairment, onEvent } = this.#options;
-    const settings = this.#options.device();
-    const device = new SimulatedDevice(settings);
-    const { server, random } = settings;
-    let machine: Machine<DeviceInput, DeviceOutput> = device;
-    if (security !== undefined) machine = new SecuredDevice(machine, { ...security, server, random, wallMs });
-    if (impairment !== undefined) machine = new ImpairedMachine(machine, impairment);
+  #switchOn(): [SimulatedDevice | BootstrappingDevice, MachineDriver<DeviceInput>] {
+    const { impairment, onEvent } = this.#options;
+    const [device, secured] = this.#makeDevice();
+    const machine = impairment === undefined ? secured : new ImpairedMachine(secured, impairment);
     const driver = driveMachine<DeviceInput, DeviceOutput>(machine, (output) => {
       if (output.type === "send") this.#socket?.send(output.bytes, output.peer);
+      else if (output.type === "resolve") void this.#resolve(output.host, driver);
       else onEvent(output);
     });
     return [device, driver];
+  }
+
+  /** The device, and what its datagrams go through. */
+  #makeDevice(): [SimulatedDevice | BootstrappingDevice, Machine<DeviceInput, DeviceOutput>] {
+    const { security, bootstrap } = this.#options;
+    const settings = this.#options.device();
+    if (bootstrap !== undefined) {
+      const { credential, ...links } = security ?? {};
+      const account = credential === undefined ? bootstrap : { ...bootstrap, credential };
+      const device = new BootstrappingDevice({ ...settings, account, security: links, wallMs });
+      return [device, device];
+    }
+    const device = new SimulatedDevice(settings);
+    const { server, random } = settings;
+    return [
+      device,
+      security === undefined ? device : new SecuredDevice(device, { ...security, server, random, wallMs }),
+    ];
+  }
+
+  async #resolve(host: string, driver: MachineDriver<DeviceInput>): Promise<void> {
+    const family = isIPv6(this.#options.host) ? 0 : 4;
+    // A name that cannot be looked up now may be there later: the device asks again.
+    const found = await lookup(host, { family }).catch(() => undefined);
+    driver.handle({ type: "resolved", host, address: found?.address });
   }
 }

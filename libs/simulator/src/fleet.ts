@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { lookup } from "node:dns/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { formatPeerKey } from "@ferry/runtime";
+import { formatServerUri } from "./bootstrap/server-uri.ts";
 import type { SimulatedDeviceSettings } from "./device.ts";
 import type { DeviceCommand, DeviceEvent } from "./device-io.ts";
 import { FleetMember } from "./fleet-member.ts";
@@ -9,6 +10,7 @@ import type { Impairment } from "./impaired-machine.ts";
 import type { DeviceSecurity } from "./secured-device.ts";
 
 export interface FleetOptions {
+  /** The server; with `bootstrap`, the bootstrap server. */
   readonly server: { readonly host: string; readonly port: number };
   readonly count: number;
   /** Endpoint names are this followed by 0, 1, 2 …; `sim-` by default. With one device it is the whole name. */
@@ -22,6 +24,8 @@ export interface FleetOptions {
     endpoint: string,
     index: number,
   ) => DeviceSecurity | undefined | Promise<DeviceSecurity | undefined>;
+  /** Devices come from the factory: they know a bootstrap server only, and register with whom it names. */
+  readonly bootstrap?: FleetBootstrap;
   /** Impairs the link of every device, each by a seed of its own. */
   readonly impairment?: Impairment;
   /** Gives each device a loopback address of its own, 127.16.0.1 upward; the server must be on loopback. */
@@ -29,11 +33,19 @@ export interface FleetOptions {
   readonly onEvent?: (endpoint: string, event: DeviceEvent) => void;
 }
 
+/** How the devices of a fleet are bootstrapped. */
+export interface FleetBootstrap {
+  /** How long a device waits before it asks (Client Hold Off Time), s; 0 by default. */
+  readonly holdOffS?: number;
+}
+
 /** What a fleet did so far; `registered` and `observations` are what holds now. */
 export interface FleetProgress {
   readonly devices: number;
   readonly registered: number;
   readonly observations: number;
+  /** Bootstraps that ended well. */
+  readonly bootstraps: number;
   readonly registrations: number;
   readonly updates: number;
   readonly deregistrations: number;
@@ -60,7 +72,7 @@ export interface Fleet {
   handle(endpoint: string, command: DeviceCommand): void;
   /** Gives a device another source port, as a NAT that rebinds: it notices nothing. */
   rebind(endpoint: string): Promise<void>;
-  /** Switches a device off and on: it forgets its registration, its observations and its DTLS association, and registers. */
+  /** Switches a device off and on: it forgets its registration, its observations, its DTLS association and what a bootstrap gave it, and registers. */
   reboot(endpoint: string): void;
   /** Resolves when all have sent their first Register. */
   readonly started: Promise<void>;
@@ -85,6 +97,14 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     const member = new FleetMember({
       device: () => ({ random: randomBytes, ...options.device?.(index), endpoint: name, server }),
       ...(security === undefined ? {} : { security }),
+      ...(options.bootstrap === undefined
+        ? {}
+        : {
+            bootstrap: {
+              ...options.bootstrap,
+              uri: formatServerUri({ ...options.server, secure: security !== undefined }),
+            },
+          }),
       ...(options.impairment === undefined
         ? {}
         : { impairment: { ...options.impairment, seed: options.impairment.seed + index } }),
@@ -191,6 +211,7 @@ class Tally {
 
   progress(devices: number, registered: number): FleetProgress {
     const served = [
+      "bootstrapServed",
       "read",
       "readComposite",
       "discovered",
@@ -206,6 +227,7 @@ class Tally {
       devices,
       registered,
       observations: this.#of("observed") - this.#of("observationEnded"),
+      bootstraps: this.#of("bootstrapped"),
       registrations: this.#of("registered"),
       updates: this.#of("updated"),
       deregistrations: this.#of("deregistered"),

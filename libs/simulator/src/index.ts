@@ -1,3 +1,5 @@
+export { BootstrappingDevice, type BootstrappingDeviceSettings } from "./bootstrap/bootstrapping-device.ts";
+export { formatServerUri, parseServerUri, type ServerUri } from "./bootstrap/server-uri.ts";
 export { type PeriodicReport, type Signal, SimulatedDevice, type SimulatedDeviceSettings } from "./device.ts";
 export type {
   DeviceCommand,
@@ -8,13 +10,22 @@ export type {
   ObservationEnd,
   Report,
   SentNotification,
+  ServerUplink,
   UplinkType,
 } from "./device-io.ts";
 export { deviceKey } from "./device-keys.ts";
 export { blackBoxDevice } from "./fixtures/black-box-device.ts";
 export type { DeviceFixture } from "./fixtures/device-fixture.ts";
 export { seedDevice } from "./fixtures/seed-device.ts";
-export { type Fleet, type FleetOptions, type FleetProgress, fleetEndpoints, runFleet, startFleet } from "./fleet.ts";
+export {
+  type Fleet,
+  type FleetBootstrap,
+  type FleetOptions,
+  type FleetProgress,
+  fleetEndpoints,
+  runFleet,
+  startFleet,
+} from "./fleet.ts";
 export { ImpairedMachine, type Impairment } from "./impaired-machine.ts";
 export type { SimulatedObject } from "./object-tree.ts";
 export { binaryAppDataObject } from "./objects/binary-app-data.ts";
@@ -23,6 +34,7 @@ export { coreObject, objectOf, type PlainInstance, type PlainValue } from "./obj
 export { deviceObject } from "./objects/device.ts";
 export { firmwareObject } from "./objects/firmware.ts";
 export { locationObject } from "./objects/location.ts";
+export { type FactoryAccount, securityObject } from "./objects/security.ts";
 export { serverObject } from "./objects/server.ts";
 export { standardObjects } from "./objects/standard-objects.ts";
 export { temperatureObject } from "./objects/temperature.ts";

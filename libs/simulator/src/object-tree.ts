@@ -15,6 +15,7 @@ import {
   type ResourceValue,
   type TimedValue,
 } from "@ferry/lwm2m";
+import { SECURITY } from "./bootstrap/account-resources.ts";
 import { badRequest, notAllowed, notFound, RequestRefusedError } from "./errors.ts";
 
 /** An object of a device: its definition and what it holds at first. */
@@ -22,8 +23,6 @@ export interface SimulatedObject {
   readonly model: ObjectModel;
   readonly node: ObjectNode;
 }
-
-const SECURITY_OBJECT = 0;
 
 type Resources = Map<number, ResourceNode>;
 
@@ -35,6 +34,7 @@ interface ObjectEntry {
 /** The objects of a device, with the access rules of their definitions (OMA LwM2M Core 1.1.1 §6.3). Everything that a server asks wrongly throws {@link RequestRefusedError}. */
 export class ObjectTree implements ModelView {
   readonly #objects = new Map<number, ObjectEntry>();
+  #revision = 0;
 
   constructor(objects: readonly SimulatedObject[]) {
     for (const { model, node } of objects) {
@@ -47,7 +47,17 @@ export class ObjectTree implements ModelView {
     return this.#objects.get(objectId)?.model;
   }
 
-  /** Object ids with the ids of their instances, ascending. */
+  /** Grows with each change. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** Ids of the instances of an object, ascending; none of one that is not there. */
+  instanceIds(objectId: number): readonly number[] {
+    return ascending(this.#objects.get(objectId)?.instances ?? new Map()).map(([id]) => id);
+  }
+
+  /** Objects with the ids of their instances, ascending. */
   list(): readonly { readonly model: ObjectModel; readonly instances: readonly number[] }[] {
     return ascending(this.#objects).map(([, { model, instances }]) => ({
       model,
@@ -97,6 +107,7 @@ export class ObjectTree implements ModelView {
       const before = resources.get(path[2] as number); // A resource instance has a path of four.
       if (before === undefined) throw notFound(formatPath(path));
       resources.set(before.id, withInstances(before, [node]));
+      this.#revision++;
       return;
     }
 
@@ -114,6 +125,7 @@ export class ObjectTree implements ModelView {
       const after = merges ? withInstances(before, resource.instances) : multiple ? toMultiple(resource) : resource;
       resources.set(resource.id, after);
     }
+    this.#revision++;
   }
 
   /** Writes single values: all of them, or none when one is refused (OMA LwM2M Core 1.1.1 §6.3.9). */
@@ -149,6 +161,7 @@ export class ObjectTree implements ModelView {
       for (const resource of resources) resourceModel(model, [objectId, id, resource.id]);
     }
     for (const { id, resources } of created) instances.set(id, toMap(resources));
+    this.#revision++;
   }
 
   /** The lowest id that no instance of the object has. */
@@ -164,7 +177,24 @@ export class ObjectTree implements ModelView {
     this.#resources(path);
     if (path.length !== 2 || (model.mandatory && instances.size === 1))
       throw notAllowed(`deleting ${formatPath(path)}`);
-    instances.delete(path[1] as number); // Two levels, checked above.
+    this.remove(model.id, path[1] as number); // Two levels, checked above.
+  }
+
+  /** Puts resources into an instance, which is made when it is not there, whoever may write them: they replace those of before, the others stay. */
+  put(objectId: number, { id, resources }: ObjectInstanceNode): void {
+    const entry = this.#objects.get(objectId);
+    if (entry === undefined) return;
+    const instance: Resources = entry.instances.get(id) ?? new Map();
+    for (const resource of resources) {
+      instance.set(resource.id, entry.model.resources.get(resource.id)?.multiple ? toMultiple(resource) : resource);
+    }
+    entry.instances.set(id, instance);
+    this.#revision++;
+  }
+
+  /** Takes an instance away, whoever may delete it. */
+  remove(objectId: number, instanceId: number): void {
+    if (this.#objects.get(objectId)?.instances.delete(instanceId)) this.#revision++;
   }
 
   /** Paths of the resources of an instance that a server can use: those with a value, and those to write or execute only. */
@@ -193,8 +223,10 @@ export class ObjectTree implements ModelView {
         : withInstances(before ?? { type: "multipleResource", id: resourceId, dataType: value.type, instances: [] }, [
             { type: "resourceInstance", id: resourceInstanceId, value },
           ]);
+    if (isDeepStrictEqual(before, after)) return false;
     resources.set(resourceId, after);
-    return !isDeepStrictEqual(before, after);
+    this.#revision++;
+    return true;
   }
 
   /** The value of a resource with a single value, whoever may read it. */
@@ -214,7 +246,7 @@ export class ObjectTree implements ModelView {
   }
 
   #entry(path: LwM2mPath): ObjectEntry {
-    if (path[0] === SECURITY_OBJECT) throw new RequestRefusedError(CODE.UNAUTHORIZED, "object 0 is for bootstrap only");
+    if (path[0] === SECURITY.object) throw new RequestRefusedError(CODE.UNAUTHORIZED, "object 0 is for bootstrap only");
     const entry = this.#objects.get(path[0] ?? -1);
     if (entry === undefined) throw notFound(formatPath(path));
     return entry;

@@ -24,9 +24,11 @@ import {
   parseAttributes,
   UnencodableContentError,
 } from "@ferry/lwm2m";
+import { SECURITY, SERVER } from "./bootstrap/account-resources.ts";
+import { isBootstrapAccount } from "./bootstrap/accounts.ts";
 import type { DeviceEvent } from "./device-io.ts";
 import { type Abilities, type DeviceOperation, requireFormat } from "./downlink.ts";
-import { badRequest, RequestRefusedError } from "./errors.ts";
+import { badRequest, notAllowed, RequestRefusedError } from "./errors.ts";
 import type { AssignedAttributes, AttributeTable } from "./notification-attributes.ts";
 import type { ObjectTree } from "./object-tree.ts";
 
@@ -103,6 +105,7 @@ export function performDownlink(operation: DeviceOperation, target: Target): Per
     case "execute": {
       const { path } = operation;
       tree.execute(path);
+      expectBootstrapAccount(path, tree);
       return { answer: CHANGED, event: { type: "executed", path, arguments: operation.arguments } };
     }
     case "create": {
@@ -123,12 +126,20 @@ export function performDownlink(operation: DeviceOperation, target: Target): Per
   }
 }
 
+/** A device that holds the Security object can only be sent to a bootstrap server that it has an account of. */
+function expectBootstrapAccount([objectId, , resourceId]: LwM2mPath, tree: ObjectTree): void {
+  if (objectId !== SERVER.object || resourceId !== SERVER.bootstrapTrigger) return;
+  if (tree.object(SECURITY.object) === undefined) return;
+  const accounts = tree.instanceIds(SECURITY.object).filter((id) => isBootstrapAccount(tree, id));
+  if (accounts.length === 0) throw notAllowed("a bootstrap without an account of a bootstrap server");
+}
+
 /** The answer that carries a node, in the format asked for or else the first of the device's that can. @throws {RequestRefusedError} */
 export function contentAnswer(
   node: LwM2mNode,
   path: LwM2mPath,
   accept: number | undefined,
-  { contentFormats }: Target,
+  { contentFormats }: Pick<Abilities, "contentFormats">,
 ): Required<Answer> {
   return encodedAnswer(accept, contentFormats, (format) => encodeContent(format, node, path));
 }

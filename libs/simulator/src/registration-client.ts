@@ -13,11 +13,11 @@ import {
   uintOption,
 } from "@ferry/coap";
 import type { LwM2mVersion } from "@ferry/lwm2m";
-import type { DeviceEvent, UplinkType } from "./device-io.ts";
+import type { DeviceEvent, ServerUplink } from "./device-io.ts";
 
 /** A request to the server, ready to be sent. */
 export interface UplinkRequest {
-  readonly uplink: UplinkType;
+  readonly uplink: ServerUplink;
   readonly code: number;
   readonly options: readonly CoapOption[];
   readonly payload: Uint8Array;
@@ -156,7 +156,7 @@ export class RegistrationClient {
   }
 
   /** An overloaded server is asked again when it said; one that does not know the registration gets a new one; one that refuses it is left alone. */
-  #afterRefusal(uplink: UplinkType, { code, options }: Received, nowMs: number): void {
+  #afterRefusal(uplink: ServerUplink, { code, options }: Received, nowMs: number): void {
     if (uplink !== "register" && uplink !== "update") return;
     if (codeClass(code) === 5) {
       const maxAgeS = readUintOption(options, OPTION.MAX_AGE) ?? DEFAULT_MAX_AGE_S;

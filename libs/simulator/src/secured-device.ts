@@ -71,8 +71,9 @@ export class SecuredDevice implements Machine<DeviceInput, DeviceOutput> {
       if (output.type === "send") return this.#send(output.bytes, nowMs);
       const isTimeout = output.type === "undelivered" && output.reason === "timeout";
       if (output.type === "unanswered" || isTimeout) this.#isSuspect = true;
-      // Nothing will be said until the device registers again.
-      const farewell = output.type === "deregistered" ? this.#client.handle({ type: "close" }, nowMs) : [];
+      // Nothing will be said until the device registers, or is bootstrapped, again.
+      const isLast = output.type === "deregistered" || output.type === "bootstrapLeft";
+      const farewell = isLast ? this.#client.handle({ type: "close" }, nowMs) : [];
       return [output, ...this.#follow(farewell, nowMs)];
     });
   }
