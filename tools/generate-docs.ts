@@ -5,7 +5,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { DTLS_METRICS } from "@ferry/dtls-endpoint";
+import { BOOTSTRAP_DTLS_METRICS, DTLS_METRICS } from "@ferry/dtls-endpoint";
 import { TOPICS, type Topic, type TopicLayout } from "@ferry/proto";
 import { type Config, type MetricTable, STORE_METRICS } from "@ferry/runtime";
 import { CELLS, CLIENTS, type ClientFacts, NIGHTLY_CLIENTS } from "../tests/interop/dtls/matrix.ts";
@@ -74,8 +74,9 @@ Below \`kafka:\` a key may be written as in Kafka's documentation (\`linger.ms\`
 
 function metricsPage(): string {
   const shared: readonly (readonly [string, MetricTable])[] = [
+    ["bootstrap: the DTLS listener", BOOTSTRAP_DTLS_METRICS],
     ["transport: the DTLS listener", DTLS_METRICS],
-    ["transport and rpc-router: the store", STORE_METRICS],
+    ["bootstrap, transport and rpc-router: the store", STORE_METRICS],
   ];
   const sections = [...metrics, ...shared].map(([service, declared]) => {
     const rows = Object.values(declared).map(({ name, type, help, labels = {} }) => [

@@ -13,7 +13,7 @@ export type {
 } from "./dtls-endpoint.ts";
 export { KeyFileError } from "./errors.ts";
 export { type CertificateTerms, makeCertificate } from "./make-certificate.ts";
-export { DTLS_METRICS, type DtlsMetrics } from "./metrics.ts";
+export { BOOTSTRAP_DTLS_METRICS, DTLS_METRICS, type DtlsMetrics } from "./metrics.ts";
 export { openDtlsEndpoint } from "./open-dtls-endpoint.ts";
 export { ProvisionedCredentials, type ProvisionedCredentialsParts } from "./provisioned-credentials.ts";
 export { readAssociationSealing } from "./read-sealing.ts";

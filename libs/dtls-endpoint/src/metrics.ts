@@ -1,6 +1,6 @@
-import type { Registered } from "@ferry/runtime";
+import type { MetricTable, Registered } from "@ferry/runtime";
 
-/** What a DTLS endpoint counts. */
+/** What the DTLS listener of LwM2M servers counts. */
 export const DTLS_METRICS = {
   dtlsHandshakes: {
     type: "counter",
@@ -98,5 +98,18 @@ export const DTLS_METRICS = {
     labels: { outcome: ["loaded", "kept"] },
   },
 } as const;
+
+/** The same of the listener of bootstrap servers, under names of its own: one process can have both. */
+export const BOOTSTRAP_DTLS_METRICS: typeof DTLS_METRICS = renamed(DTLS_METRICS);
+
+/** `lwm2m_dtls_…` becomes `lwm2m_bootstrap_dtls_…`. */
+function renamed<const Table extends MetricTable>(table: Table): Table {
+  return Object.fromEntries(
+    Object.entries(table).map(([key, definition]) => [
+      key,
+      { ...definition, name: definition.name.replace("lwm2m_", "lwm2m_bootstrap_") },
+    ]),
+  ) as unknown as Table; // But for the names all is the same.
+}
 
 export type DtlsMetrics = Registered<typeof DTLS_METRICS>;

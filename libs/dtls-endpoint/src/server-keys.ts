@@ -28,6 +28,8 @@ export interface FollowKeysOptions {
   readonly wallMs: () => number;
   /** How often the folder is looked at, ms; 5 s when not given. */
   readonly lookMs?: number;
+  /** Of the settings, for errors. */
+  readonly envPrefix?: string;
 }
 
 /** Without a folder there are none: only devices with a PSK can connect. */
@@ -43,12 +45,12 @@ export const NO_SERVER_KEYS: ServerKeys = identityOf(
  * @throws {ConfigError} a file cannot be used, a line for each
  */
 export async function followServerKeys(folder: string, options: FollowKeysOptions): Promise<ServerKeys> {
-  const { logger, metrics, wallMs, lookMs = LOOK_MS } = options;
+  const { logger, metrics, wallMs, lookMs = LOOK_MS, envPrefix = "LWM2M_DTLS" } = options;
   // Looked at first: what changes while it is read is read again.
   let state = await folderState(folder);
   const first = await readKeyFolder(folder, EMPTY_FOLDER);
   if (first.problems.length > 0)
-    throw new ConfigError(first.problems.map(({ file, reason }) => `LWM2M_DTLS_KEYS: ${file}: ${reason}`));
+    throw new ConfigError(first.problems.map(({ file, reason }) => `${envPrefix}_KEYS: ${file}: ${reason}`));
   let keys = first.keys;
   tell(keys);
 

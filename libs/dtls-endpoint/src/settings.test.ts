@@ -5,7 +5,7 @@ import { describe, expect, it } from "@jest/globals";
 import { readAssociationSealing } from "./read-sealing.ts";
 import { type DtlsSettings, dtlsSettings, SUITE_NAMES } from "./settings.ts";
 
-const CONFIG = defineConfig<{ readonly dtls: DtlsSettings }>({ dtls: dtlsSettings });
+const CONFIG = defineConfig<{ readonly dtls: DtlsSettings }>({ dtls: dtlsSettings("LWM2M_DTLS", 5686) });
 
 function problemOf(act: () => unknown): string {
   try {

@@ -8,6 +8,7 @@ export {
   type IncomingRequest,
   type OutgoingRequest,
 } from "./coap-server.ts";
+export { type CoapSettings, coapSettings } from "./coap-settings.ts";
 export { connectBus, connectState, type State } from "./connect.ts";
 
 export { type Config, type ConfigSource, defineConfig, type SettingRow } from "./define-config.ts";
