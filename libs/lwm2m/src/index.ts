@@ -6,6 +6,34 @@ export {
   validateAttributes,
 } from "./attributes.ts";
 export {
+  type AccountKeys,
+  securityNode,
+  serverNode,
+  type TargetAccount,
+  type TargetBootstrapAccount,
+  type TargetServerAccount,
+} from "./bootstrap/account-nodes.ts";
+export {
+  type BootstrapDiscovery,
+  hasUnnamedServers,
+  instancesOf,
+  parseBootstrapDiscovery,
+  withShortServerIds,
+} from "./bootstrap/bootstrap-discovery.ts";
+export {
+  type BootstrapOperation,
+  fromBootstrapResponse,
+  isSuccess,
+  toBootstrapRequest,
+} from "./bootstrap/bootstrap-operation.ts";
+export {
+  type BootstrapPackRequest,
+  type BootstrapRequest,
+  type BootstrapUplink,
+  parseBootstrapUplink,
+} from "./bootstrap/bootstrap-uplink.ts";
+export { shortServerIdsOf } from "./bootstrap/short-server-id.ts";
+export {
   assumedCompositeFormat,
   type CompositeNode,
   decodeComposite,

@@ -259,10 +259,8 @@ export function fromCoapResponse(
   nowMs?: number,
   rootPath?: readonly string[],
 ): OperationOutcome {
+  if (codeClass(response.code) !== SUCCESS_CLASS) return outcomeOf(response);
   const code = decimalCode(response.code);
-  if (codeClass(response.code) !== SUCCESS_CLASS) {
-    return response.payload.length === 0 ? { code } : { code, diagnostic: diagnosticOf(response.payload) };
-  }
   if (response.code !== SUCCESS[operation.type]) {
     throw unexpected(response, "code", `unexpected response code ${formatCode(response.code)} for ${operation.type}`);
   }
@@ -297,6 +295,13 @@ export function fromCoapResponse(
 }
 
 const SUCCESS_CLASS = 2;
+
+/** A response by its code, and of a refusal its diagnostic. */
+export function outcomeOf(response: CoapResponse): OperationOutcome {
+  const code = decimalCode(response.code);
+  if (codeClass(response.code) === SUCCESS_CLASS || response.payload.length === 0) return { code };
+  return { code, diagnostic: diagnosticOf(response.payload) };
+}
 
 /** 205 for 2.05. */
 function decimalCode(code: number): number {

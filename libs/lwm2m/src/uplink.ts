@@ -160,7 +160,8 @@ function checkLinks(links: string, lwm2mVersion: LwM2mVersion): void {
   }
 }
 
-function refusing(parse: () => Uplink): Uplink {
+/** What `parse` gives, or the refusal that it throws. */
+export function refusing<T>(parse: () => T): T | Refusal {
   try {
     return parse();
   } catch (error) {
@@ -169,10 +170,10 @@ function refusing(parse: () => Uplink): Uplink {
   }
 }
 
-function notFound(): Refusal {
+export function notFound(): Refusal {
   return { type: "refusal", code: CODE.NOT_FOUND, diagnostic: "no such LwM2M interface" };
 }
 
-function methodNotAllowed(): Refusal {
+export function methodNotAllowed(): Refusal {
   return { type: "refusal", code: CODE.METHOD_NOT_ALLOWED, diagnostic: "method not allowed on this path" };
 }
