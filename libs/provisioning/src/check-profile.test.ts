@@ -10,6 +10,10 @@ import { profileWarnings } from "./profile-warnings.ts";
 const models = new ModelRegistry(loadCoreModels());
 const check = (resources: object, objects: object = {}) =>
   checkProfile(parseDeviceProfile({ resources, objects }), "default", models);
+const bootstrapOf = (objects: object) => ({
+  servers: [{ shortServerId: 1, security: "noSec", host: "lwm2m.example.org", port: 5685 }],
+  objects,
+});
 
 describe("what the models say of a profile", () => {
   it("is nothing while devices can do what it asks", () => {
@@ -62,6 +66,36 @@ describe("what the models say of a profile", () => {
   });
 });
 
+describe("what the models say of objects that a profile has written at bootstrap", () => {
+  const checkObjects = (objects: object) =>
+    checkProfile(parseDeviceProfile({ bootstrap: bootstrapOf(objects) }), "default", models);
+
+  it("is nothing while devices can take them, also what servers can only read", () => {
+    expect(
+      checkObjects({
+        "/2/3": { 0: 3, 1: 0, "2/0": 15, "2/1": 1, 3: 1 },
+        "/3/0": { 0: "Ferry", 13: "2026-11-23T12:00:00Z", 14: "+01:00" },
+        "/5/0": { 0: "cafe" },
+      }),
+    ).toEqual([]);
+  });
+
+  it.each([
+    [
+      { "/40000/0": {} },
+      "bootstrap /40000/0: no model of object 40000 is known: its values cannot be written; apply its XML",
+    ],
+    [{ "/3/1": {} }, "bootstrap /3/1: object 3 (Device) has one instance, 0"],
+    [{ "/3/0": { 99: 1 } }, "bootstrap /3/0/99: object 3 (Device) has no resource 99"],
+    [{ "/3/0": { 4: 1 } }, "bootstrap /3/0/4: Reboot can only be executed: it has no value"],
+    [{ "/2/0": { 2: 15 } }, 'bootstrap /2/0/2: ACL has instances: write each by itself, as "2/0"'],
+    [{ "/2/0": { "3/0": 1 } }, 'bootstrap /2/0/3/0: Access Control Owner has no instances: write it as "3"'],
+    [{ "/2/0": { 3: "me" } }, "bootstrap /2/0/3: Access Control Owner is INTEGER, which this string is not"],
+  ])("names the path and what is wrong: %j", (objects, problem) => {
+    expect(checkObjects(objects)).toEqual([problem]);
+  });
+});
+
 describe("warnings about profiles that are applied", () => {
   const profile = (resources: object): ProvisioningDocument => ({
     kind: "profile",
@@ -92,6 +126,15 @@ describe("warnings about profiles that are applied", () => {
     ]);
     expect(await profileWarnings([own], () => declared(model("default", "R")))).toEqual([
       expect.stringContaining("no model of object 40000 is known"),
+    ]);
+  });
+
+  it("go by models that are declared for what is written at bootstrap too", async () => {
+    const json = JSON.stringify({ bootstrap: bootstrapOf({ "/40000/0": { 1: 0.5 } }) });
+    const written = { ...own, body: { profile: { json } } };
+    expect(await profileWarnings([written], () => declared(model("system", "")))).toEqual([]);
+    expect(await profileWarnings([written], () => declared())).toEqual([
+      expect.stringContaining("bootstrap /40000/0: no model of object 40000 is known"),
     ]);
   });
 

@@ -6,11 +6,12 @@ import {
   type ResourceModel,
 } from "@ferry/lwm2m";
 import type { DeviceProfile, ProfileEntry } from "@ferry/profile";
+import { checkBootstrapObject } from "./check-bootstrap-object.ts";
 
 /** What a profile says that no device can do, as far as the models tell: one sentence each, the path first. A profile is valid all the same: devices may come with models of their own. */
 export function checkProfile(profile: DeviceProfile, tenant: string, models: ModelRegistry): readonly string[] {
   const byObject = Map.groupBy(models.list(tenant), ({ id }) => id);
-  return profile.entries.flatMap((entry) => {
+  const problems = profile.entries.flatMap((entry) => {
     const versions = byObject.get(entry.path[0] as number) ?? []; // No entry names the root.
     const problem = problemOf(
       entry,
@@ -19,6 +20,10 @@ export function checkProfile(profile: DeviceProfile, tenant: string, models: Mod
     );
     return problem === undefined ? [] : [`${entry.id}${entry.key === undefined ? "" : ` (${entry.key})`}: ${problem}`];
   });
+  const bootstrapProblems = profile.bootstrap.objects.flatMap((object) =>
+    checkBootstrapObject(object, byObject.get(object.path[0]) ?? []),
+  );
+  return [...problems, ...bootstrapProblems];
 }
 
 function problemOf(

@@ -48,8 +48,9 @@ function putDeclared(models: ModelRegistry, tenant: string, yaml: string): void 
   }
 }
 
-function namesUnknown({ entries }: DeviceProfile, tenant: string, models: ModelRegistry): boolean {
+function namesUnknown({ entries, bootstrap }: DeviceProfile, tenant: string, models: ModelRegistry): boolean {
   const known = models.list(tenant);
+  if (bootstrap.objects.some(({ path: [objectId] }) => !known.some(({ id }) => id === objectId))) return true;
   return entries.some(
     ({ path: [objectId], version }) =>
       !known.some((model) => model.id === objectId && (version === undefined || version === model.version)),
