@@ -363,7 +363,7 @@ export interface SweepRequest {
   /** How long after its lifetime a registration is ended, ms: 247 000, so that a late retransmission still finds it. */
   readonly graceMs: number;
   readonly limit: number;
-  /** How long the shard is this node's from now on, ms; `SWEEP_LEASE_MS` when absent. */
+  /** How long the shard is this node's from now on, ms, unless it is handed something to publish: then, and when absent, `SWEEP_LEASE_MS`. */
   readonly leaseMs?: number;
   readonly nowMs: number;
 }

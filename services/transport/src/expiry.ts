@@ -15,7 +15,7 @@ import { forgetElsewhere } from "./take-over.ts";
 const ROUND_MS = 10_000;
 /** Of the shards of the others a node comes by each in one of so many rounds: one that dies again and again, sooner than a round is over, must not leave its own to nobody. */
 const OTHERS_EVERY = 8;
-/** Who comes by another's shard has it for so long, ms: long enough to publish what its outbox holds, and over when its node comes. */
+/** Who comes by another's shard and finds nothing to publish has it for so long, ms: over when its node comes. */
 const VISIT_LEASE_MS = 2_000;
 /** Shards per step, so that a round is spread evenly. */
 const STEP = 32;

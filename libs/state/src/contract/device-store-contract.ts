@@ -687,15 +687,32 @@ export function describeDeviceStore(name: string, open: (now: () => number) => P
         expect(await sweep(device, { node: a })).toEqual({ type: "leased" });
       });
 
-      it("A node that only comes by has the shard for as long as it says", async () => {
+      it("A node that only comes by has the shard for as long as it says, and as any when there is something to publish", async () => {
         const device = newDevice();
         await register(device);
-        expect(await sweep(device, { node: b, leaseMs: 2_000 })).toMatchObject({ type: "swept" });
+        const visit = { node: b, leaseMs: 2_000 };
+        expect(await sweep(device, { ...visit, outboxAgeMs: 60_000 })).toMatchObject({ type: "swept", outbox: [] });
         pass(1_999);
         expect(await sweep(device, { node: a })).toEqual({ type: "leased" });
         pass(1);
         expect(await sweep(device, { node: a })).toMatchObject({ type: "swept" });
-        expect(await sweep(device, { node: b, leaseMs: 2_000 })).toEqual({ type: "leased" });
+        expect(await sweep(device, visit)).toEqual({ type: "leased" });
+        pass(SWEEP_LEASE_MS);
+        expect(await sweep(device, visit)).toMatchObject({ type: "swept", outbox: [{ device }] });
+        pass(SWEEP_LEASE_MS - 1);
+        expect(await sweep(device, { node: a })).toEqual({ type: "leased" });
+        pass(1);
+        expect(await sweep(device, visit)).toMatchObject({ type: "swept" });
+      });
+
+      it("A node that comes by when a lifetime is over has the shard as long as any", async () => {
+        const device = newDevice();
+        await register(device);
+        pass(600_000);
+        const visit = { node: b, leaseMs: 2_000, outboxAgeMs: 3_600_000 };
+        expect(await sweep(device, visit)).toMatchObject({ type: "swept", expired: [{ registration: device }] });
+        pass(SWEEP_LEASE_MS - 1);
+        expect(await sweep(device, { node: a })).toEqual({ type: "leased" });
       });
 
       it("A sweep does at most as much as it is asked for and says that there is more", async () => {

@@ -443,8 +443,6 @@ export class MemoryDeviceStore implements DeviceStore {
     if (shard === undefined) return NOTHING_SWEPT;
     const nowMs = this.#time(request.nowMs);
     if (shard.lease.bootId !== request.node.bootId && nowMs < shard.lease.untilMs) return { type: "leased" };
-    shard.lease = { bootId: request.node.bootId, untilMs: nowMs + (request.leaseMs ?? SWEEP_LEASE_MS) };
-
     forgetLapsed(shard, nowMs);
     const old = shard.outbox.filter(({ atMs }) => atMs <= nowMs - request.outboxAgeMs);
     const lapsed = [...shard.devices]
@@ -455,6 +453,10 @@ export class MemoryDeviceStore implements DeviceStore {
       .slice(0, request.limit)
       .map((device) => ({ device, outboxId: this.#endNow(device, "expired", nowMs, EXPIRED_REASON) }));
     const ended = new Set(expired.map(({ outboxId }) => outboxId));
+    const { node, leaseMs = SWEEP_LEASE_MS } = request;
+    // What is handed over takes its time to be published.
+    const handsOver = old.length > 0 || expired.length > 0;
+    shard.lease = { bootId: node.bootId, untilMs: nowMs + (handsOver ? SWEEP_LEASE_MS : leaseMs) };
     return {
       type: "swept",
       expired: expired.map(({ device: { registration, owner } }) => ({ registration, owner })),

@@ -20,6 +20,7 @@ import {
   PAGE_MAX_BYTES,
   QUARANTINE_MS,
   REGISTER_MEMORY_MS,
+  SWEEP_LEASE_MS,
 } from "../limits.ts";
 import type { RedisConnection } from "./connection.ts";
 import { RESTORED_SUFFIX, SHARD_KEYS } from "./keys.ts";
@@ -79,6 +80,7 @@ export function devicePrelude(outboxMaxEntries: number): string {
     QUARANTINE_MS,
     EXPIRY_GRACE_MS,
     EXPIRED_REASON,
+    SWEEP_LEASE_MS,
     OUTBOX_MAX_ENTRIES: outboxMaxEntries,
     BEFORE_LOSS,
     DISPATCHED_BY_NOBODY,

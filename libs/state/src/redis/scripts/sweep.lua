@@ -5,9 +5,6 @@ local now = clock(given)
 limit = tonumber(limit)
 local holder, held_until = string.match(redis.call("GET", key(LEASE)) or "", "^(.*) (%d+)$")
 if holder and holder ~= boot and now < tonumber(held_until) then return reply("leased") end
-local lapses = string.format("%.0f", now + lease)
-redis.call("SET", key(LEASE), boot .. " " .. lapses, "PXAT", lapses)
-
 local old = redis.call("XRANGE", key(OUTBOX), "-", string.format("%.0f", now - age), "COUNT", limit + 1)
 local more = #old > limit
 if more then old[#old] = nil end
@@ -30,4 +27,8 @@ for _, name in ipairs(lapsed) do
     expired[#expired + 1] = { entry, { "k", "expired", "n", name, "v", device.packed, "w", EXPIRED_REASON } }
   end
 end
+-- What is handed over takes its time to be published.
+if #old > 0 or #expired > 0 then lease = SWEEP_LEASE_MS end
+local lapses = string.format("%.0f", now + lease)
+redis.call("SET", key(LEASE), boot .. " " .. lapses, "PXAT", lapses)
 return reply("swept", old, expired, more and 1 or 0)
