@@ -73,7 +73,7 @@ function forgetAssociation({ tenant, endpoint }: lwm2m.v1.OwnerMoved.$Properties
   const device = { tenant: tenant ?? "", endpoint: endpoint ?? "" };
   const peer = dtls?.byDevice(device);
   const known = peer === undefined ? undefined : dtls?.peer(peer);
-  // By its epoch the device was claimed there after it was here; of the association's stamps nothing is known.
+  // The command names no stamp. One that comes late, when the device is back and its association was claimed here anew, ends that too: it costs one more claim.
   if (known !== undefined) dtls?.release({ device, id: known.association, stamp: Number.POSITIVE_INFINITY }, undefined);
 }
 
