@@ -3,10 +3,15 @@ import { loadCoreModels } from "@ferry/lwm2m/core-models";
 import type { DeviceProfile } from "@ferry/profile";
 import { deviceKey, type ProvisioningKind } from "@ferry/proto";
 import type { DeviceRef, ProvisioningStore, StoredRecord } from "@ferry/state";
+import {
+  type CredentialScope,
+  credentialsInForce,
+  generatedCredentials,
+  storedDeclaration,
+} from "./credential-scope.ts";
 import { type DeviceCredential, type DeviceDeclaration, patternPrefix } from "./device-declaration.ts";
 import { type DecidingRecords, decidingRecords } from "./fleet.ts";
 import { modelId, modelTenant, type ProvisionedRecord, SYSTEM_TENANT } from "./parse-record.ts";
-import { parseStoredRecord } from "./parse-stored-record.ts";
 
 /** A device that has proved who it is, and by which kind of credential. */
 export interface ProvenDevice extends DeviceRef {
@@ -77,12 +82,21 @@ export class Catalogue {
    *
    * Two round trips to the store, as a rule: whoever may have a say is asked at once.
    */
-  async admit(endpoint: string): Promise<Admission> {
+  admit(endpoint: string): Promise<Admission> {
+    return this.#admitInTheClear(endpoint, "server");
+  }
+
+  /** Decides about a Bootstrap-Request over NoSec, as {@link admit} does: by `bootstrapServer` of what is declared or, without one, by its credentials. */
+  admitBootstrap(endpoint: string): Promise<Admission> {
+    return this.#admitInTheClear(endpoint, "bootstrap");
+  }
+
+  async #admitInTheClear(endpoint: string, scope: CredentialScope): Promise<Admission> {
     if (endpoint.includes("*")) return refused(`"${endpoint}" has a *, which only patterns have`);
     const prefixes = this.#prefixesOf(endpoint);
     const tenants = new Set(prefixes.flatMap((prefix) => [...(this.#patterns.get(prefix)?.keys() ?? [])]));
     const [[exact, ...owners], says] = await Promise.all([
-      Promise.all([endpoint, ...prefixes.map((prefix) => `${prefix}*`)].map((name) => this.#noSecDevice(name))),
+      Promise.all([endpoint, ...prefixes.map((prefix) => `${prefix}*`)].map((name) => this.#noSecDevice(name, scope))),
       Promise.all(
         [...tenants].map(async (tenant) => ({ tenant, ...(await this.decidingRecords({ tenant, endpoint })) })),
       ),
@@ -91,16 +105,19 @@ export class Catalogue {
     const pattern = owners.find((owner) => owner !== undefined && tenants.has(owner.tenant));
     const say = says.find(({ tenant }) => tenant === pattern?.tenant);
     if (pattern === undefined || say === undefined)
-      return refused(`no device or pattern that serves "${endpoint}" without security is provisioned`);
-    return this.#admitByPattern(pattern, endpoint, say);
+      return refused(`no device or pattern that ${VERBS[scope]} "${endpoint}" without security is provisioned`);
+    return this.#admitByPattern(pattern, endpoint, say, scope);
   }
 
   /**
-   * Decides about a Register of a device that has proved who it is: its exact record, else the longest pattern of its tenant.
+   * Decides about a Register, or a Bootstrap-Request, of a device that has proved who it is: its exact record, else the longest pattern of its tenant.
    *
    * That the very credential is in force was decided when it was shown, and is again when what is provisioned changes.
    */
-  async admitProven({ tenant, endpoint, securityMode }: ProvenDevice): Promise<Admission> {
+  async admitProven(
+    { tenant, endpoint, securityMode }: ProvenDevice,
+    scope: CredentialScope = "server",
+  ): Promise<Admission> {
     const [exact, own] = await Promise.all([
       this.#store.get("device", tenant, endpoint),
       this.#store.get("credential", tenant, endpoint),
@@ -108,8 +125,8 @@ export class Catalogue {
     const { record, generated } = exact
       ? { record: exact, generated: own }
       : await this.decidingRecords({ tenant, endpoint });
-    if (record === undefined) return refused(`no device or pattern that serves "${endpoint}" is provisioned`);
-    const credentials = [...(parseStoredDevice(record)?.credentials ?? []), ...parseStoredCredential(generated)];
+    if (record === undefined) return refused(`no device or pattern that ${VERBS[scope]} "${endpoint}" is provisioned`);
+    const credentials = credentialsInForce(storedDeclaration(record), generatedCredentials(generated), scope);
     if (!credentials.some((credential) => modeOf(credential) === securityMode))
       return refused(`"${endpoint}" has no ${CREDENTIAL_NAME[securityMode]} any more`);
     return this.#admitBy(record, endpoint);
@@ -128,21 +145,38 @@ export class Catalogue {
     return this.#prefixesOf(endpoint).flatMap((prefix) => [...(this.#patterns.get(prefix)?.values() ?? [])]);
   }
 
-  #noSecDevice(endpoint: string): Promise<StoredRecord | undefined> {
-    return this.#store.deviceByIdentity({ type: "noSec", endpoint });
+  /** Who owns a name, or a pattern, and comes by it in the clear. The store's identities are those of both scopes. */
+  async #noSecDevice(name: string, scope: CredentialScope): Promise<StoredRecord | undefined> {
+    const record = await this.#store.deviceByIdentity({ type: "noSec", endpoint: name });
+    const declaration = storedDeclaration(record);
+    // One that cannot be read is told of.
+    if (record === undefined || declaration === undefined) return record;
+    if (!isInTheClear(declaration, scope)) return undefined;
+    // What was generated for a device ends service in the clear: where only its credentials say noSec, the identity is gone with that.
+    const mayHaveGenerated = scope === "server" && isOpenAtBootstrap(declaration);
+    const generated = mayHaveGenerated ? await this.#store.get("credential", record.tenant, name) : undefined;
+    return generated === undefined ? record : undefined;
   }
 
-  #admitByPattern(pattern: StoredRecord, endpoint: string, { record, generated }: TenantSay): Admission {
+  #admitByPattern(
+    pattern: StoredRecord,
+    endpoint: string,
+    { record, generated }: TenantSay,
+    scope: CredentialScope,
+  ): Admission {
+    const declaration = storedDeclaration(pattern);
+    // Whom the bootstrap server gives a key in the clear, comes again in the clear.
+    const mayHaveKey = scope === "bootstrap" && declaration !== undefined && isOpenAtBootstrap(declaration);
     // Without a NoSec identity of its own, what is provisioned under the endpoint's name makes it a secure one.
-    if (record?.id === endpoint || generated !== undefined)
-      return refused(`"${endpoint}" has a secure credential and is not served without security`);
+    if (record?.id === endpoint || (generated !== undefined && !mayHaveKey))
+      return refused(`"${endpoint}" has a secure credential and is not ${PARTICIPLES[scope]} without security`);
     if (record !== undefined && record.id !== pattern.id)
-      return refused(`the pattern "${record.id}" serves "${endpoint}" only with security`);
+      return refused(`the pattern "${record.id}" ${VERBS[scope]} "${endpoint}" only with security`);
     return this.#admitBy(pattern, endpoint);
   }
 
   #admitBy(record: StoredRecord, endpoint: string): Admission {
-    const declaration = parseStoredDevice(record);
+    const declaration = storedDeclaration(record);
     if (declaration === undefined) return refused(`the record of "${record.id}" in the store cannot be read`);
     const { tenant, profile: profileName } = declaration;
     const profile = this.profile(tenant, profileName);
@@ -253,15 +287,16 @@ function modeOf({ type }: DeviceCredential): ProvenDevice["securityMode"] | unde
   return MODES[type];
 }
 
-/** The credential of a `credential` record; none without a record, or when it cannot be read. */
-function parseStoredCredential(record: StoredRecord | undefined): readonly DeviceCredential[] {
-  if (record === undefined) return [];
-  const parsed = parseStoredRecord(record);
-  return parsed?.kind === "credential" ? [parsed.credential] : [];
+const VERBS = { server: "serves", bootstrap: "bootstraps" } as const;
+const PARTICIPLES = { server: "served", bootstrap: "bootstrapped" } as const;
+
+/** Whether the name is all that is asked for. */
+function isInTheClear({ credentials, bootstrap }: DeviceDeclaration, scope: CredentialScope): boolean {
+  const own = scope === "bootstrap" ? bootstrap?.bootstrapServer : undefined;
+  return own === undefined ? credentials.some(({ type }) => type === "noSec") : own.type === "noSec";
 }
 
-/** `undefined` when the store's value is not a valid device. */
-function parseStoredDevice(stored: StoredRecord): DeviceDeclaration | undefined {
-  const record = parseStoredRecord(stored);
-  return record?.kind === "device" ? record.device : undefined;
+/** Whether it says so of the bootstrap server itself. */
+function isOpenAtBootstrap({ bootstrap }: DeviceDeclaration): boolean {
+  return bootstrap?.bootstrapServer?.type === "noSec";
 }

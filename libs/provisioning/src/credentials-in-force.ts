@@ -1,9 +1,14 @@
 import type { CredentialIdentity, DeviceRef, ProvisioningStore, StoredRecord } from "@ferry/state";
 import type { Catalogue } from "./catalogue.ts";
+import {
+  type CredentialScope,
+  credentialsInForce,
+  generatedCredentials,
+  storedDeclaration,
+} from "./credential-scope.ts";
 import { type DeviceCredential, patternPrefix } from "./device-declaration.ts";
 import { certificateNameIdentity } from "./device-identities.ts";
 import { DEFAULT_TENANT } from "./document.ts";
-import { parseStoredRecord } from "./parse-stored-record.ts";
 
 /** A device, and what it may prove itself by now. */
 export interface CredentialHolder {
@@ -14,37 +19,59 @@ export interface CredentialHolder {
 type X509Credential = Extract<DeviceCredential, { type: "x509" }>;
 
 /**
- * Who may prove itself, and by what: the credential that Ferry generated for a device, else those that are declared with it, else those of its fleet.
+ * Who may prove itself, and by what: see {@link credentialsInForce}; a device without a record has those of its fleet.
  *
  * The catalogue says which fleets there may be, the store which of them are in force. All reject with `StateUnavailableError` when the store is away.
  */
 export class CredentialsInForce {
   readonly #store: ProvisioningStore;
   readonly #catalogue: Pick<Catalogue, "decidingRecords" | "patternsOf">;
+  readonly #scope: CredentialScope;
 
-  constructor(store: ProvisioningStore, catalogue: Pick<Catalogue, "decidingRecords" | "patternsOf">) {
+  constructor(
+    store: ProvisioningStore,
+    catalogue: Pick<Catalogue, "decidingRecords" | "patternsOf">,
+    scope: CredentialScope = "server",
+  ) {
     this.#store = store;
     this.#catalogue = catalogue;
+    this.#scope = scope;
   }
 
-  /** The exact device that has an identity. What it may prove itself by now can be another one. */
+  /** The device that has an identity of its own. What it may prove itself by now can be another one. */
   async byIdentity(identity: CredentialIdentity): Promise<CredentialHolder | undefined> {
     const record = await this.#store.deviceByIdentity(identity);
     if (record === undefined || patternPrefix(record.id) !== undefined) return undefined;
-    const { tenant, id } = record;
-    const generated = await this.#store.get("credential", tenant, id);
-    return { device: { tenant, endpoint: id }, credentials: inForce(record, generated) };
+    const { kind, tenant, id } = record;
+    const device = { tenant, endpoint: id };
+    // A device of a fleet has no record of its own, but what was generated for it.
+    const [declared, generated] =
+      kind === "credential" ? [undefined, record] : [record, await this.#store.get("credential", tenant, id)];
+    return { device, credentials: await this.#inForce(device, declared, generated) };
   }
 
-  /** What a device may prove itself by: its own credentials or, of one that has no record, those of its fleet. */
-  async of({ tenant, endpoint }: DeviceRef): Promise<readonly DeviceCredential[]> {
+  /** What a device may prove itself by. */
+  async of(device: DeviceRef): Promise<readonly DeviceCredential[]> {
+    const { tenant, endpoint } = device;
     const [record, generated] = await Promise.all([
       this.#store.get("device", tenant, endpoint),
       this.#store.get("credential", tenant, endpoint),
     ]);
-    if (record !== undefined || generated !== undefined) return inForce(record, generated);
-    const deciding = await this.#catalogue.decidingRecords({ tenant, endpoint });
-    return inForce(deciding.record, deciding.generated);
+    return this.#inForce(device, record, generated);
+  }
+
+  async #inForce(
+    device: DeviceRef,
+    record: StoredRecord | undefined,
+    generated: StoredRecord | undefined,
+  ): Promise<readonly DeviceCredential[]> {
+    const isDecided = record !== undefined || (this.#scope === "server" && generated !== undefined);
+    const deciding = isDecided ? { record, generated } : await this.#catalogue.decidingRecords(device);
+    return credentialsInForce(
+      storedDeclaration(deciding.record),
+      generatedCredentials(deciding.generated),
+      this.#scope,
+    );
   }
 
   /**
@@ -70,14 +97,4 @@ export class CredentialsInForce {
 
 function isX509(credential: DeviceCredential): credential is X509Credential {
   return credential.type === "x509";
-}
-
-/** What Ferry generated wins over what is declared. A record that cannot be read gives nothing. */
-function inForce(record: StoredRecord | undefined, generated: StoredRecord | undefined): readonly DeviceCredential[] {
-  if (generated !== undefined) {
-    const parsed = parseStoredRecord(generated);
-    return parsed?.kind === "credential" ? [parsed.credential] : [];
-  }
-  const parsed = record && parseStoredRecord(record);
-  return parsed?.kind === "device" ? parsed.device.credentials : [];
 }

@@ -13,6 +13,7 @@ import {
 import type { RecordRef } from "@ferry/state";
 import type { ProvisioningDocument, RecordBody } from "./document.ts";
 import { ProvisioningError, SealingError } from "./errors.ts";
+import { mapSecrets } from "./map-secrets.ts";
 import { decodeProvisioningRecord } from "./parse-record.ts";
 import { type SealingKeys, unsealSecret } from "./sealing.ts";
 
@@ -45,11 +46,11 @@ export async function readCurrent(
 
 function decodeBody(value: Uint8Array, contentType: string | undefined): RecordBody | undefined {
   try {
-    const { model, profile, device, credential } = decodeProvisioningRecord(value, contentType);
+    const { model, profile, device, credential, previous } = decodeProvisioningRecord(value, contentType);
     if (model) return { model };
     if (profile) return { profile };
     if (device) return { device };
-    return credential ? { credential } : undefined;
+    return credential ? { credential, previous } : undefined;
   } catch (error) {
     if (error instanceof ProvisioningError) return undefined;
     throw error;
@@ -132,12 +133,11 @@ function wasApplied({ offset }: IncomingRecord, status: IncomingRecord | undefin
 function comparable({ tenant, id, body }: ProvisioningDocument, keys: SealingKeys | undefined): unknown {
   if (body.profile) return parseJson(body.profile.json ?? "null");
   if (!body.device) return body.model?.xml;
-  const credentials = (body.device.credentials ?? []).map((credential) => {
-    const sealed = credential.psk?.key?.sealed;
-    const plain = sealed && keys && openOrUndefined(keys, sealed, deviceKey(tenant, id));
-    return plain ? { psk: { identity: credential.psk?.identity ?? "", key: { plain } } } : credential;
+  const opened = mapSecrets(body, (secret) => {
+    const plain = secret.sealed && keys && openOrUndefined(keys, secret.sealed, deviceKey(tenant, id));
+    return plain ? { plain } : secret;
   });
-  return toJsonValue(lwm2m.v1.Device as never, { ...body.device, credentials } as never); // The generated class matches MessageType but for protobufjs' own types.
+  return toJsonValue(lwm2m.v1.Device as never, opened.device as never); // The generated class matches MessageType but for protobufjs' own types.
 }
 
 /** A text that is no JSON is compared as it is: what stands in the topic may be anyone's. */

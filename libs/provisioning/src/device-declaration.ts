@@ -14,7 +14,28 @@ export interface DeviceDeclaration {
   readonly labels: Readonly<Record<string, string>>;
   /** How the device, or each of the fleet, sleeps, in place of what the profile says; it holds from the next Register on. */
   readonly power: PowerOverride | undefined;
+  /** What it shows to the bootstrap server, and is given by it; undefined: what its credentials say. */
+  readonly bootstrap: BootstrapKeys | undefined;
 }
+
+/** Keys of a device on the bootstrap interface (OMA LwM2M Core 1.1.1 §6.1). */
+export interface BootstrapKeys {
+  /** What the device shows to the bootstrap server; undefined: one of its `credentials`. */
+  readonly bootstrapServer: ClientKeys | undefined;
+  /** What it is given for LwM2M servers; undefined: the pre-shared key of its `credentials`, or none where they say noSec. */
+  readonly server: ClientKeys | undefined;
+}
+
+/** A device's own side of a Security object: what is written to resources 2, 3 and 5 (OMA LwM2M Core 1.1.1 Appendix E.1). */
+export type ClientKeys =
+  | { readonly type: "noSec" }
+  | { readonly type: "psk"; readonly identity: string; readonly key: SecretValue }
+  /** SubjectPublicKeyInfo, DER (RFC 7250), and its private key, PKCS#8, DER (RFC 5958). */
+  | { readonly type: "rawPublicKey"; readonly publicKey: Uint8Array; readonly privateKey: SecretValue }
+  /** Certificate, DER, and its private key, PKCS#8, DER. */
+  | { readonly type: "x509"; readonly certificate: Uint8Array; readonly privateKey: SecretValue }
+  /** Ferry makes a pre-shared key; for `server` only. */
+  | { readonly type: "generatePsk" };
 
 /** One way for a device to prove who it is. */
 export type DeviceCredential =

@@ -1,14 +1,29 @@
 import { hash, X509Certificate } from "node:crypto";
 import type { CredentialIdentity } from "@ferry/state";
+import { toCredentials } from "./credential-scope.ts";
 import { type DeviceCredential, type DeviceDeclaration, isSecure } from "./device-declaration.ts";
 
 /**
- * The identities by which a device, or a fleet, is found.
+ * The identities by which a device, or a fleet, is found, at LwM2M servers and at the bootstrap server: whoever finds it asks what is in force there.
  *
  * A pattern owns its own text as a NoSec identity, so that no other tenant has one of equal reach. `generated` is the credential that Ferry wrote for
  * the device: it wins, and being secure it ends service in the clear.
  */
 export function deviceIdentities(
+  declaration: DeviceDeclaration,
+  generated: DeviceCredential | undefined,
+): readonly CredentialIdentity[] {
+  const own = declaration.bootstrap?.bootstrapServer;
+  const atBootstrap = own === undefined ? [] : toCredentials(own);
+  const identities = [
+    ...serverIdentities(declaration, generated),
+    ...atBootstrap.flatMap((credential) => identitiesOf(credential, declaration.endpoint)),
+  ];
+  return [...new Map(identities.map((identity) => [JSON.stringify(identity), identity])).values()];
+}
+
+/** Those by which it is found at LwM2M servers. */
+export function serverIdentities(
   { endpoint, credentials }: DeviceDeclaration,
   generated: DeviceCredential | undefined,
 ): readonly CredentialIdentity[] {

@@ -13,8 +13,8 @@ export interface ProvisioningDocument {
   readonly source?: string;
 }
 
-/** The part of a provisioning record that is declared: the member that its kind names. */
-export type RecordBody = Pick<lwm2m.v1.ProvisioningRecord.$Properties, ProvisioningKind>;
+/** The part of a provisioning record that is declared: the member that its kind names, and what belongs to it. */
+export type RecordBody = Pick<lwm2m.v1.ProvisioningRecord.$Properties, ProvisioningKind | "previous">;
 
 /** What is wrong in a file, and where. */
 export interface DocumentError {

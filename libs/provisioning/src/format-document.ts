@@ -17,6 +17,10 @@ function members({ kind, id, body }: ProvisioningDocument): Record<string, unkno
     case "device":
       return toDeviceDocument(body.device ?? {});
     case "credential":
-      return { endpoint: id, ...maskCredential(body.credential ?? {}) };
+      return {
+        endpoint: id,
+        ...maskCredential(body.credential ?? {}),
+        ...(body.previous?.length ? { previous: body.previous.map(maskCredential) } : {}),
+      };
   }
 }

@@ -31,10 +31,12 @@ export function parsePskText(text: string, field: string): Uint8Array {
 export const DER_KINDS = {
   publicKey: { label: "PUBLIC KEY", name: "a public key (SubjectPublicKeyInfo, RFC 7250)" },
   certificate: { label: "CERTIFICATE", name: "a certificate" },
+  privateKey: { label: "PRIVATE KEY", name: "a private key (PKCS#8, RFC 5958)" },
 } as const;
 
-/** Reads DER as hex, Base64 or PEM. @throws {ProvisioningError} */
+/** Reads DER as hex, Base64 or PEM. @throws {ProvisioningError} never quotes the text */
 export function parseDerText(text: string, kind: keyof typeof DER_KINDS, field: string): Uint8Array {
+  if (text === MASK) throw new ProvisioningError(field, `is masked (${MASK}): put the key in its place`);
   const { label, name } = DER_KINDS[kind];
   const bare = text.includes("-----") ? parsePem(text, label, field) : text;
   const compact = bare.replace(/\s/g, "");
@@ -49,12 +51,17 @@ function parsePem(text: string, label: string, field: string): string {
   const blocks = [...text.matchAll(PEM_BLOCK)];
   const [block] = blocks;
   const found = block?.[1] ?? "";
-  if (blocks.some(([, one = ""]) => one.includes("PRIVATE KEY")))
+  if (label !== "PRIVATE KEY" && blocks.some(([, one = ""]) => one.includes("PRIVATE KEY")))
     throw new ProvisioningError(field, "holds a private key, which stays with the device: give the public part");
   if (block === undefined || blocks.length > 1)
     throw new ProvisioningError(field, `holds ${blocks.length} PEM blocks: give exactly one`);
-  if (found !== label) throw new ProvisioningError(field, `is PEM of a ${found}: give that of a ${label}`);
+  if (found !== label)
+    throw new ProvisioningError(field, `is PEM of a ${found}: give that of a ${label}${hintOf(label)}`);
   return block[2] ?? "";
+}
+
+function hintOf(label: string): string {
+  return label === "PRIVATE KEY" ? ", as `openssl pkcs8 -topk8 -nocrypt` writes it" : "";
 }
 
 /** Undefined where the text is not Base64, or not the one text of its bytes. */

@@ -1,11 +1,12 @@
 import { InvalidModelError, type ObjectModel, parseDdf } from "@ferry/lwm2m";
 import { type DeviceProfile, ProfileError, parseDeviceProfile } from "@ferry/profile";
 import { CONTENT_TYPE, contentTypeOf, lwm2m, parseProvisioningKey } from "@ferry/proto";
-import type { DeviceCredential, DeviceDeclaration } from "./device-declaration.ts";
-import { patternPrefix } from "./device-declaration.ts";
+import { type DeviceCredential, type DeviceDeclaration, patternPrefix } from "./device-declaration.ts";
+import type { RecordBody } from "./document.ts";
 import { ProvisioningError } from "./errors.ts";
 import { checkEndpoint, checkProfileName, checkTenant } from "./names.ts";
-import { parseCredential, parseDevice } from "./parse-device.ts";
+import { parseCredential } from "./parse-credential.ts";
+import { parseDevice } from "./parse-device.ts";
 
 /** Largest XML of an object model, bytes. */
 const MAX_MODEL_BYTES = 1_048_576;
@@ -30,6 +31,8 @@ export type ProvisionedRecord =
       readonly tenant: string;
       readonly id: string;
       readonly credential: DeviceCredential;
+      /** The one that it replaces, while that is accepted too; at most one. */
+      readonly previous: readonly DeviceCredential[];
     };
 
 /**
@@ -69,7 +72,7 @@ export function decodeProvisioningRecord(value: Uint8Array, contentType?: string
 /** Checks what a record declares, by its kind. @throws {ProvisioningError} */
 export function parseBody(
   { kind, tenant, id }: { kind: ProvisionedRecord["kind"]; tenant: string; id: string },
-  body: Pick<lwm2m.v1.ProvisioningRecord.$Properties, ProvisionedRecord["kind"]>,
+  body: RecordBody,
 ): ProvisionedRecord {
   const declared = (["model", "profile", "device", "credential"] as const).filter((one) => body[one]);
   if (declared.length !== 1 || declared[0] !== kind) {
@@ -78,6 +81,8 @@ export function parseBody(
   if (tenant === SYSTEM_TENANT && kind !== "model") {
     throw new ProvisioningError("tenant", `"${SYSTEM_TENANT}" holds the models of every tenant, and nothing else`);
   }
+  if (kind !== "credential" && body.previous?.length)
+    throw new ProvisioningError("previous", "belongs to a credential: take it out");
   switch (kind) {
     case "model":
       return { kind, tenant, id, model: parseModel(id, body.model?.xml ?? "") };
@@ -91,7 +96,7 @@ export function parseBody(
       return { kind, tenant, id, device };
     }
     case "credential":
-      return { kind, tenant, id, credential: parseGeneratedCredential(id, body.credential ?? {}) };
+      return { kind, tenant, id, ...parseGenerated(id, body.credential ?? {}, body.previous ?? []) };
   }
 }
 
@@ -144,14 +149,35 @@ function parseProfile(name: string, json: string): DeviceProfile {
   }
 }
 
-function parseGeneratedCredential(endpoint: string, credential: lwm2m.v1.Credential.$Properties): DeviceCredential {
+/** Credentials that a replaced one may have besides. */
+const MAX_PREVIOUS = 1;
+
+function parseGenerated(
+  endpoint: string,
+  credential: lwm2m.v1.Credential.$Properties,
+  previous: readonly lwm2m.v1.Credential.$Properties[],
+): { readonly credential: DeviceCredential; readonly previous: readonly DeviceCredential[] } {
   checkEndpoint(endpoint);
   if (patternPrefix(endpoint) !== undefined)
     throw new ProvisioningError("id", "a credential belongs to one device, not to a pattern");
-  const parsed = parseCredential(credential, "credential");
+  if (previous.length > MAX_PREVIOUS)
+    throw new ProvisioningError("previous", `has ${previous.length} entries, at most ${MAX_PREVIOUS} is possible`);
+  const current = parseSecureCredential(credential, "credential");
+  const replaced = previous.map((one, index) => parseSecureCredential(one, `previous[${index}]`));
+  if (replaced.some((one) => one.type === "psk" && current.type === "psk" && one.identity === current.identity)) {
+    throw new ProvisioningError(
+      "previous[0].psk.identity",
+      "is that of the credential too, and says which key is meant: give the new key another identity",
+    );
+  }
+  return { credential: current, previous: replaced };
+}
+
+function parseSecureCredential(credential: lwm2m.v1.Credential.$Properties, field: string): DeviceCredential {
+  const parsed = parseCredential(credential, field);
   if (parsed.type === "noSec") {
     throw new ProvisioningError(
-      "credential.noSec",
+      `${field}.noSec`,
       "is declared with the device, it is not a credential that is generated",
     );
   }

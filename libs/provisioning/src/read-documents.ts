@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { extname } from "node:path";
 import { isDeepStrictEqual } from "node:util";
 import { splitDdf } from "@ferry/lwm2m";
-import { deviceKey, provisioningKey } from "@ferry/proto";
+import { provisioningKey } from "@ferry/proto";
 import { LineCounter, parseAllDocuments } from "yaml";
 import { parseDeviceDocument } from "./device-document.ts";
 import { DEFAULT_TENANT, type DocumentError, type ProvisioningDocument } from "./document.ts";
@@ -10,7 +10,7 @@ import { InvalidDocumentsError, ProvisioningError } from "./errors.ts";
 import { checkTenant } from "./names.ts";
 import { modelId, parseBody, parseModelXml } from "./parse-record.ts";
 import { listFiles, readText } from "./read-files.ts";
-import { sealCredentials } from "./seal-credentials.ts";
+import { sealSecrets } from "./seal-secrets.ts";
 import type { SealingKeys } from "./sealing.ts";
 
 /** Most that is read at once, characters: documents are held until they are applied. */
@@ -263,9 +263,6 @@ function isSameModel(a: ProvisioningDocument, b: ProvisioningDocument): boolean 
 }
 
 function seal(document: ProvisioningDocument, keys: SealingKeys): ProvisioningDocument {
-  const { device } = document.body;
-  if (!device) return document;
-  const owner = deviceKey(document.tenant, document.id);
-  const credentials = sealCredentials(device.credentials ?? [], owner, keys, randomBytes);
-  return { ...document, body: { device: { ...device, credentials } } };
+  const { tenant, id, body } = document;
+  return { ...document, body: sealSecrets(body, { tenant, endpoint: id }, keys, randomBytes) };
 }

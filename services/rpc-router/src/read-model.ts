@@ -12,6 +12,7 @@ import {
   parseStoredRecord,
   patternPrefix,
   type SealingKeys,
+  serverIdentities,
 } from "@ferry/provisioning";
 import type { CredentialIdentity, RecordRef, StoredRecord } from "@ferry/state";
 import { endRegistration, endRegistrationsOfFleet } from "./end-registration.ts";
@@ -24,6 +25,8 @@ interface Held {
   readonly stored: StoredRecord | undefined;
   readonly device: DeviceDeclaration | undefined;
   readonly generated: DeviceCredential | undefined;
+  /** What that replaced, while it is accepted too. */
+  readonly previous: readonly DeviceCredential[];
 }
 
 /** What nodes ask of provisioning: records by name and devices by identity, and what follows for registrations when they change. */
@@ -61,8 +64,10 @@ export class ReadModel {
       }
       case "credential": {
         const held = await this.#held(ref);
-        await this.#store(stored, identitiesOf(record.credential, ref.id), record);
-        await this.#changeGenerated(ref, held, record.credential);
+        const { credential, previous } = record;
+        const identities = [credential, ...previous].flatMap((one) => identitiesOf(one, ref.id));
+        await this.#store(stored, identities, record);
+        await this.#changeGenerated(ref, held, { generated: credential, previous });
         break;
       }
     }
@@ -73,7 +78,7 @@ export class ReadModel {
     const held = ref.kind === "credential" ? await this.#held(ref) : undefined;
     await this.#ports.provisioning.remove(ref);
     if (ref.kind === "device") await this.#endRegistrations(ref, "the device was deleted");
-    if (held !== undefined) await this.#changeGenerated(ref, held, undefined);
+    if (held !== undefined) await this.#changeGenerated(ref, held, { generated: undefined, previous: [] });
   }
 
   /** Whoever may publish decides these bytes, and they come again at each start: what nobody foresaw of them is rejected too, and told of as ours. */
@@ -110,6 +115,7 @@ export class ReadModel {
       stored,
       device: device?.kind === "device" ? device.device : undefined,
       generated: generated?.kind === "credential" ? generated.credential : undefined,
+      previous: generated?.kind === "credential" ? generated.previous : [],
     };
   }
 
@@ -139,16 +145,20 @@ export class ReadModel {
   }
 
   /** A generated credential came or went: whether the device's name alone counts changes with it. */
-  async #changeGenerated(ref: RecordRef, held: Held, generated: DeviceCredential | undefined): Promise<void> {
+  async #changeGenerated(ref: RecordRef, held: Held, change: Pick<Held, "generated" | "previous">): Promise<void> {
     const { stored, device } = held;
-    if (stored && device) await this.#ports.provisioning.put(stored, deviceIdentities(device, generated));
-    await this.#endWhatWasWithdrawn(ref, held, { ...held, generated });
+    if (stored && device) await this.#ports.provisioning.put(stored, deviceIdentities(device, change.generated));
+    await this.#endWhatWasWithdrawn(ref, held, { ...held, ...change });
   }
 
-  /** A device that may no longer prove itself as it did must not stay registered by it. */
+  /**
+   * A device that may no longer prove itself as it did must not stay registered by it.
+   *
+   * A replaced credential goes when the device has registered with the new one: that registration stays.
+   */
   async #endWhatWasWithdrawn(ref: RecordRef, before: Held, after: Held): Promise<void> {
     const still = new Set(identitiesInForce(ref, after));
-    if (identitiesInForce(ref, before).every((identity) => still.has(identity))) return;
+    if (identitiesInForce(ref, { ...before, previous: [] }).every((identity) => still.has(identity))) return;
     await this.#endRegistrations(ref, "its credential was withdrawn");
   }
 
@@ -159,20 +169,23 @@ export class ReadModel {
   }
 }
 
-function identitiesInForce({ id }: RecordRef, { device, generated }: Held): readonly string[] {
-  const declared = device === undefined ? [] : deviceIdentities(device, generated);
-  const added = generated === undefined ? [] : identitiesOf(generated, id);
+/** By which LwM2M servers know the device. */
+function identitiesInForce({ id }: RecordRef, { device, generated, previous }: Held): readonly string[] {
+  const declared = device === undefined ? [] : serverIdentities(device, generated);
+  const added = generated === undefined ? [] : [generated, ...previous].flatMap((one) => identitiesOf(one, id));
   return [...declared, ...added].map(textOf);
 }
 
 /** The member of the record that gives an identity. */
 function fieldOf(identity: CredentialIdentity, record: ProvisionedRecord): string {
+  const isIts = (one: DeviceCredential): boolean =>
+    identitiesOf(one, record.id).some((given) => textOf(given) === textOf(identity));
+  if (record.kind === "credential") return isIts(record.credential) ? "credential" : "previous[0]";
   if (record.kind !== "device") return record.kind;
   if (patternPrefix(record.id) !== undefined && identity.type === "noSec") return "endpoint";
-  const { credentials } = record.device;
-  const index = credentials.findIndex((one) =>
-    identitiesOf(one, record.id).some((given) => textOf(given) === textOf(identity)),
-  );
+  const { credentials, bootstrap } = record.device;
+  const index = credentials.findIndex(isIts);
+  if (index < 0) return `bootstrap.bootstrapServer.${bootstrap?.bootstrapServer?.type ?? ""}`;
   return `credentials[${index}].${credentials[index]?.type ?? ""}`;
 }
 

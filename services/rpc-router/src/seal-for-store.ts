@@ -1,20 +1,19 @@
 import { randomBytes } from "node:crypto";
-import { deviceKey, type lwm2m } from "@ferry/proto";
+import type { lwm2m } from "@ferry/proto";
 import {
-  checkPskKey,
-  type DeviceCredential,
+  mapSecrets,
+  openSecrets,
   type ProvisionedRecord,
   ProvisioningError,
-  SealingError,
+  parseBody,
   type SealingKeys,
-  sealCredentials,
-  unsealSecret,
+  sealSecrets,
 } from "@ferry/provisioning";
 
 /**
- * The record as it may lie in Redis: plain secrets sealed, sealed ones proven to open.
+ * The record as it may lie in Redis: plain secrets sealed, sealed ones proven to open, and to be what they should be.
  *
- * @throws {ProvisioningError} there is no key to seal with, or none that opens what is sealed
+ * @throws {ProvisioningError} there is no key to seal with, or none that opens what is sealed, or that is not valid
  */
 export function sealForStore(
   parsed: ProvisionedRecord,
@@ -22,37 +21,16 @@ export function sealForStore(
   keys: SealingKeys | undefined,
 ): lwm2m.v1.ProvisioningRecord.$Properties {
   if (parsed.kind !== "device" && parsed.kind !== "credential") return record;
-  const owner = deviceKey(parsed.tenant, parsed.id);
-  const credentials = parsed.kind === "device" ? parsed.device.credentials : [parsed.credential];
-  for (const [index, credential] of credentials.entries()) {
-    checkSecret(
-      credential,
-      parsed.kind === "device" ? `credentials[${index}].psk.key` : "credential.psk.key",
-      owner,
-      keys,
-    );
-  }
-  if (keys === undefined) return record;
-  const seal = (plain: readonly lwm2m.v1.Credential.$Properties[]) => sealCredentials(plain, owner, keys, randomBytes);
-  if (record.device)
-    return { ...record, device: { ...record.device, credentials: seal(record.device.credentials ?? []) } };
-  const [credential] = record.credential ? seal([record.credential]) : [];
-  return credential === undefined ? record : { ...record, credential };
+  if (keys === undefined) return mapSecrets(record, refuse);
+  const device = { tenant: parsed.tenant, endpoint: parsed.id };
+  // What could not be looked into until now.
+  parseBody(parsed, openSecrets(record, device, keys));
+  return sealSecrets(record, device, keys, randomBytes);
 }
 
-function checkSecret(credential: DeviceCredential, field: string, owner: string, keys: SealingKeys | undefined): void {
-  if (credential.type !== "psk") return;
-  if (keys === undefined) {
-    throw new ProvisioningError(
-      field,
-      "cannot be stored: the rpc-router has no key to seal it with; set PROVISIONING_SEALING_KEY_FILE",
-    );
-  }
-  if (credential.key.type === "plain") return;
-  try {
-    checkPskKey(unsealSecret(keys, credential.key.sealed, owner), field);
-  } catch (error) {
-    if (error instanceof SealingError) throw new ProvisioningError(field, error.message, { cause: error });
-    throw error;
-  }
+function refuse(_: unknown, field: string): never {
+  throw new ProvisioningError(
+    field,
+    "cannot be stored: the rpc-router has no key to seal it with; set PROVISIONING_SEALING_KEY_FILE",
+  );
 }
