@@ -61,7 +61,7 @@ export {
   nodeSettings,
   type RedisSettings,
   redisSettings,
-  requestedSlot,
+  requestedSlots,
   type StateSettings,
   stateSettings,
 } from "./settings.ts";

@@ -1,4 +1,4 @@
-import { OUTBOX_MAX_ENTRIES } from "@ferry/state";
+import { OUTBOX_MAX_ENTRIES, onlySlot, type SlotRange, TRANSPORT_SLOTS } from "@ferry/state";
 import { describe, expect, it } from "@jest/globals";
 import { pino } from "pino";
 import { connectBus, connectState } from "./connect.ts";
@@ -9,7 +9,7 @@ import {
   busSettings,
   type NodeSettings,
   nodeSettings,
-  requestedSlot,
+  requestedSlots,
   type StateSettings,
   stateSettings,
 } from "./settings.ts";
@@ -19,22 +19,22 @@ const config: Config<Settings> = defineConfig<Settings>({ ...busSettings, ...sta
 const logger = pino({ level: "silent" });
 
 describe("the slot of a node", () => {
-  const slotOf = (env: Record<string, string>): number | undefined => requestedSlot(config.load({ env }).node);
+  const slotsOf = (env: Record<string, string>): SlotRange => requestedSlots(config.load({ env }).node);
 
   it("is any free one unless settings say which", () => {
-    expect(slotOf({})).toBeUndefined();
-    expect(slotOf({ LWM2M_NODE_SLOT: "7" })).toBe(7);
+    expect(slotsOf({})).toEqual(TRANSPORT_SLOTS);
+    expect(slotsOf({ LWM2M_NODE_SLOT: "7" })).toEqual(onlySlot(7));
   });
 
   it("is the ordinal of a StatefulSet's pod where that is asked for", () => {
-    expect(slotOf({ LWM2M_NODE_SLOT: "ordinal", LWM2M_NODE_NAME: "ferry-transport-12" })).toBe(12);
-    expect(() => slotOf({ LWM2M_NODE_SLOT: "ordinal", LWM2M_NODE_NAME: "laptop" })).toThrow(
+    expect(slotsOf({ LWM2M_NODE_SLOT: "ordinal", LWM2M_NODE_NAME: "ferry-transport-12" })).toEqual(onlySlot(12));
+    expect(() => slotsOf({ LWM2M_NODE_SLOT: "ordinal", LWM2M_NODE_NAME: "laptop" })).toThrow(
       'LWM2M_NODE_SLOT: the name "laptop" does not end in an ordinal from 0 to 63: give a number, or lease',
     );
   });
 
   it("is below 64", () => {
-    expect(() => slotOf({ LWM2M_NODE_SLOT: "64" })).toThrow("give lease, ordinal, or a number from 0 to 63");
+    expect(() => slotsOf({ LWM2M_NODE_SLOT: "64" })).toThrow("give lease, ordinal, or a number from 0 to 63");
   });
 });
 
@@ -44,7 +44,7 @@ describe("connecting", () => {
     const bus = await connectBus(settings, logger);
     const state = await connectState(settings, createMetrics({ process: false }));
     expect(state.problem()).toBeUndefined();
-    expect(await state.nodes.list()).toEqual([]);
+    expect(await state.nodes.list(TRANSPORT_SLOTS)).toEqual([]);
     await bus.stop();
     await state.stop();
   });

@@ -1,4 +1,5 @@
 import { hostname } from "node:os";
+import { onlySlot, type SlotRange, TRANSPORT_SLOTS } from "@ferry/state";
 import { z } from "zod";
 import { ConfigError } from "./errors.ts";
 import {
@@ -217,15 +218,15 @@ function slot(): Setting<number | "lease" | "ordinal"> {
 }
 
 /**
- * The slot that the settings ask for; undefined when any free one will do.
+ * The slots of which the settings let a transport node take one.
  *
  * @throws {ConfigError} the slot is the ordinal of a StatefulSet's pod, but the name does not end in one below 64
  */
-export function requestedSlot(node: NodeSettings): number | undefined {
-  if (node.slot === "lease") return undefined;
-  if (node.slot !== "ordinal") return node.slot;
+export function requestedSlots(node: NodeSettings): SlotRange {
+  if (node.slot === "lease") return TRANSPORT_SLOTS;
+  if (node.slot !== "ordinal") return onlySlot(node.slot);
   const ordinal = Number(/-(\d+)$/.exec(node.name)?.[1] ?? Number.NaN);
-  if (ordinal < 64) return ordinal;
+  if (ordinal <= TRANSPORT_SLOTS.last) return onlySlot(ordinal);
   throw new ConfigError([
     `LWM2M_NODE_SLOT: the name ${JSON.stringify(node.name)} does not end in an ordinal from 0 to 63: give a number, or lease`,
   ]);

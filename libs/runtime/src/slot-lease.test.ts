@@ -1,3 +1,4 @@
+import { BOOTSTRAP_SLOTS, onlySlot, TRANSPORT_SLOTS } from "@ferry/state";
 import { MemoryNodeDirectory } from "@ferry/state/memory";
 import { FakeClock } from "@ferry/testing";
 import { describe, expect, it } from "@jest/globals";
@@ -20,7 +21,7 @@ class Fixture {
       {
         nodes: this.nodes,
         entry: { bootId, name: bootId, address: "", version: "" },
-        slot,
+        slots: slot === undefined ? TRANSPORT_SLOTS : onlySlot(slot),
         leaseMs: LEASE_MS,
         monotonicMs: this.clock.now,
         onLost: (reason) => void this.lost.push(reason),
@@ -42,6 +43,16 @@ describe("the slot of a node", () => {
     const fixture = new Fixture();
     const slots = [await fixture.take("a"), await fixture.take("b"), await fixture.take("c")];
     expect(slots.map(({ entry }) => entry.slot)).toEqual([0, 1, 2]);
+  });
+
+  it("is one of the range that its service has", async () => {
+    const fixture = new Fixture();
+    await fixture.take("a");
+    const slots = [];
+    for (const bootId of ["b", "c"]) {
+      slots.push((await fixture.take(bootId, undefined, { slots: BOOTSTRAP_SLOTS })).entry.slot);
+    }
+    expect(slots).toEqual([64, 65]);
   });
 
   it("is waited for, and that told once, while another node holds it", async () => {

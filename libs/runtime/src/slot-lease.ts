@@ -1,6 +1,6 @@
 import assert from "node:assert";
-import type { NodeDirectory, NodeEntry } from "@ferry/state";
-import { StateUnavailableError } from "@ferry/state";
+import type { NodeDirectory, NodeEntry, SlotRange } from "@ferry/state";
+import { onlySlot, StateUnavailableError } from "@ferry/state";
 
 /** Three renewals fit into a lease. */
 const RENEWALS = 3.3;
@@ -13,8 +13,8 @@ const LOOK_MS = 1_000;
 export interface SlotLeaseParts {
   readonly nodes: NodeDirectory;
   readonly entry: Omit<NodeEntry, "slot" | "draining" | "ready">;
-  /** Slot to take; undefined for the lowest free one. */
-  readonly slot: number | undefined;
+  /** Slots to take one of: the lowest that is free. */
+  readonly slots: SlotRange;
   /** How long the slot stays ours without renewal, ms. */
   readonly leaseMs: number;
   readonly monotonicMs: () => number;
@@ -46,18 +46,13 @@ export class SlotLease {
     this.#seenMs = parts.monotonicMs();
   }
 
-  /** Waits for the slot: a held one is never shared. `onWait` is called once when it is held by another. */
+  /** Waits for a slot: a held one is never shared. `onWait` is called once when others hold all of them. */
   static async take(parts: SlotLeaseParts, onWait: () => void, signal: AbortSignal): Promise<SlotLease | undefined> {
     let told = false;
     while (!signal.aborted) {
       try {
-        const wanted = {
-          ...parts.entry,
-          draining: false,
-          ready: false,
-          ...(parts.slot === undefined ? {} : { slot: parts.slot }),
-        };
-        const entry = await parts.nodes.lease(wanted, parts.leaseMs);
+        const wanted = { ...parts.entry, draining: false, ready: false };
+        const entry = await parts.nodes.lease(wanted, parts.slots, parts.leaseMs);
         parts.onAvailable();
         if (entry !== undefined) return new SlotLease(parts, entry);
         if (!told) onWait();
@@ -141,7 +136,7 @@ export class SlotLease {
       const storeLost = await isStoreLost();
       if (ours) return;
       const { slot } = this.#entry;
-      const retaken = await nodes.lease({ ...this.#entry, slot }, leaseMs);
+      const retaken = await nodes.lease(this.#entry, onlySlot(slot), leaseMs);
       // Tokens, commands and epochs carry the slot: two nodes with one cannot both serve. This process ends; its next life takes a free slot, or waits.
       assert(retaken !== undefined, `slot ${slot} was not renewed in time and is another node's now`);
       this.#entry = retaken;

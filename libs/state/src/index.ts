@@ -67,7 +67,14 @@ export { StateUnavailableError } from "./errors.ts";
 export { type EventSource, eventId, namedEventId } from "./event-id.ts";
 export { type LifecycleChange, lifecycleRecord } from "./lifecycle.ts";
 export { ANSWER_MEMORY_MS, MAX_DESIRED_VALUES, MAX_IN_HAND, OPEN_MEMORY_MS, OUTBOX_MAX_ENTRIES } from "./limits.ts";
-export { type NodeDirectory, type NodeEntry, TRANSPORT_SLOTS } from "./node-directory.ts";
+export {
+  BOOTSTRAP_SLOTS,
+  type NodeDirectory,
+  type NodeEntry,
+  onlySlot,
+  type SlotRange,
+  TRANSPORT_SLOTS,
+} from "./node-directory.ts";
 export type {
   CredentialIdentity,
   ProvisioningStore,

@@ -1,4 +1,4 @@
-import { type NodeRef, SHARDS, type ShardRequest, shardOf } from "@ferry/state";
+import { type NodeRef, SHARDS, type ShardRequest, shardOf, TRANSPORT_SLOTS } from "@ferry/state";
 import { finish } from "./finish.ts";
 import { inOneLife } from "./one-life.ts";
 import { isOutage } from "./outage.ts";
@@ -49,7 +49,8 @@ export class RequestExpiry {
     if (!requestsRestored) return;
     this.#knowsDevices = restored;
     const nowMs = this.#ports.clock();
-    const alive: ReadonlySet<string> = new Set((await this.#ports.nodes.list()).map(({ bootId }) => bootId));
+    const nodes = await this.#ports.nodes.list(TRANSPORT_SLOTS);
+    const alive: ReadonlySet<string> = new Set(nodes.map(({ bootId }) => bootId));
     if (!this.#bootIds.isSubsetOf(alive)) for (const shard of this.#dueMs.keys()) this.#dueMs.set(shard, 0);
     this.#bootIds = alive;
     for (let index = 0; index < this.#shardsPerStep; index++) {

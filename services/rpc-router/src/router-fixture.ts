@@ -1,7 +1,7 @@
 import { MemoryBus } from "@ferry/bus/memory";
 import { CONTENT_TYPE, lwm2m, TOPICS } from "@ferry/proto";
 import { createEpisode, createLogger, createMetrics } from "@ferry/runtime";
-import type { DeviceRef, DeviceState, NodeEntry, WaitingRequest } from "@ferry/state";
+import { type DeviceRef, type DeviceState, type NodeEntry, onlySlot, type WaitingRequest } from "@ferry/state";
 import { MemoryDeviceStore, MemoryNodeDirectory, MemoryProvisioningStore } from "@ferry/state/memory";
 import { RPC_ROUTER_METRICS } from "./metrics.ts";
 import type { RouterPorts } from "./ports.ts";
@@ -124,7 +124,7 @@ export class RouterFixture {
       draining: false,
       ready: true,
     };
-    const leased = await this.nodes.lease(entry, LEASE_MS);
+    const leased = await this.nodes.lease(entry, onlySlot(slot), LEASE_MS);
     return leased ?? entry;
   }
 

@@ -5,6 +5,7 @@ import {
   type Registration,
   SHARDS,
   StateUnavailableError,
+  TRANSPORT_SLOTS,
 } from "@ferry/state";
 import { logLine } from "./communication-log.ts";
 import { publishStored } from "./lifecycle.ts";
@@ -96,7 +97,7 @@ export class Sweeper {
   }
 
   async #shards(round: number): Promise<readonly SweptShard[]> {
-    const slots = (await this.#ports.nodes.list()).map(({ slot }) => slot).sort((a, b) => a - b);
+    const slots = (await this.#ports.nodes.list(TRANSPORT_SLOTS)).map(({ slot }) => slot).sort((a, b) => a - b);
     return shardsOfRound(Math.max(0, slots.indexOf(this.#ports.node.slot)), Math.max(1, slots.length), round);
   }
 

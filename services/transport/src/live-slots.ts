@@ -1,9 +1,9 @@
-import { type NodeDirectory, type NodeRef, StateUnavailableError } from "@ferry/state";
+import { type NodeDirectory, type NodeRef, StateUnavailableError, TRANSPORT_SLOTS } from "@ferry/state";
 
 /** How old the list may be, ms. */
 const FRESH_MS = 1_000;
 
-/** Which slots are held, from a list that is read at most once a second: datagrams that anybody can send ask for it. */
+/** Which slots transport nodes hold, from a list that is read at most once a second: datagrams that anybody can send ask for it. */
 export class LiveSlots {
   readonly #nodes: NodeDirectory;
   readonly #monotonicMs: () => number;
@@ -43,7 +43,7 @@ export class LiveSlots {
   /** Boot ids by slot. */
   async #read(): Promise<ReadonlyMap<number, string> | undefined> {
     try {
-      return new Map((await this.#nodes.list()).map(({ slot, bootId }) => [slot, bootId]));
+      return new Map((await this.#nodes.list(TRANSPORT_SLOTS)).map(({ slot, bootId }) => [slot, bootId]));
     } catch (error) {
       if (!(error instanceof StateUnavailableError)) throw error;
       return undefined;

@@ -17,7 +17,7 @@ import {
   monotonicMs,
   openUdpSocket,
   pooledRandom,
-  requestedSlot,
+  requestedSlots,
   type ServiceRuntime,
   SlotLease,
   type State,
@@ -131,7 +131,7 @@ export async function startTransport(
     {
       nodes: state.nodes,
       entry: { bootId, name: settings.node.name, address: `${settings.node.name}:${httpPort}`, version: "0.1.0" },
-      slot: requestedSlot(settings.node),
+      slots: requestedSlots(settings.node),
       leaseMs: settings.node.leaseMs,
       monotonicMs,
       onLost: (reason) => {

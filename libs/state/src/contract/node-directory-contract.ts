@@ -1,5 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
-import { type NodeDirectory, type NodeEntry, TRANSPORT_SLOTS } from "../node-directory.ts";
+import {
+  BOOTSTRAP_SLOTS,
+  type NodeDirectory,
+  type NodeEntry,
+  onlySlot,
+  type SlotRange,
+  TRANSPORT_SLOTS,
+} from "../node-directory.ts";
 
 /** A node directory, and a way to let time pass. */
 export interface NodeDirectoryHarness {
@@ -25,13 +32,13 @@ export function describeNodeDirectory(name: string, open: () => Promise<NodeDire
     afterAll(() => harness?.stop());
 
     it("A node gets the slot it asks for, or the lowest that is free, and is found there", async () => {
-      const fixed = await directory.lease({ ...newEntry("a"), slot: 1 }, LONG_MS);
+      const fixed = await directory.lease(newEntry("a"), onlySlot(1), LONG_MS);
       expect(fixed).toEqual({ ...newEntry("a"), slot: 1 });
-      expect(await directory.lease(newEntry("b"), LONG_MS)).toEqual({ ...newEntry("b"), slot: 0 });
-      expect(await directory.lease(newEntry("c"), LONG_MS)).toEqual({ ...newEntry("c"), slot: 2 });
+      expect(await directory.lease(newEntry("b"), TRANSPORT_SLOTS, LONG_MS)).toEqual({ ...newEntry("b"), slot: 0 });
+      expect(await directory.lease(newEntry("c"), TRANSPORT_SLOTS, LONG_MS)).toEqual({ ...newEntry("c"), slot: 2 });
       expect(await directory.get(1)).toEqual(fixed);
       expect(await directory.get(5)).toBeUndefined();
-      expect((await directory.list()).map(({ slot, name }) => [slot, name])).toEqual([
+      expect((await directory.list(TRANSPORT_SLOTS)).map(({ slot, name }) => [slot, name])).toEqual([
         [0, "b"],
         [1, "a"],
         [2, "c"],
@@ -39,17 +46,29 @@ export function describeNodeDirectory(name: string, open: () => Promise<NodeDire
     });
 
     it("A held slot is not shared; the same life asks for it again without harm", async () => {
-      await directory.lease({ ...newEntry("a"), slot: 0 }, LONG_MS);
-      expect(await directory.lease({ ...newEntry("b"), slot: 0 }, LONG_MS)).toBeUndefined();
-      expect(await directory.lease({ ...newEntry("a"), slot: 0 }, LONG_MS)).toMatchObject({ slot: 0 });
-      expect(await directory.lease(newEntry("a"), LONG_MS)).toMatchObject({ slot: 0 });
+      await directory.lease(newEntry("a"), onlySlot(1), LONG_MS);
+      expect(await directory.lease(newEntry("b"), onlySlot(1), LONG_MS)).toBeUndefined();
+      expect(await directory.lease(newEntry("a"), onlySlot(1), LONG_MS)).toMatchObject({ slot: 1 });
+      expect(await directory.lease(newEntry("a"), TRANSPORT_SLOTS, LONG_MS)).toMatchObject({ slot: 1 });
     });
 
-    it("There are 64 slots and no more", async () => {
-      for (let i = 0; i < TRANSPORT_SLOTS; i++) {
-        expect(await directory.lease(newEntry(`n${i}`), LONG_MS)).toMatchObject({ slot: i });
+    it.each<[string, SlotRange, number]>([
+      ["transport nodes", TRANSPORT_SLOTS, 64],
+      ["bootstrap processes", BOOTSTRAP_SLOTS, 128],
+    ])("There are so many slots for %s and no more", async (_, slots, count) => {
+      for (let i = 0; i < count; i++) {
+        expect(await directory.lease(newEntry(`n${i}`), slots, LONG_MS)).toMatchObject({ slot: slots.first + i });
       }
-      expect(await directory.lease(newEntry("one-too-many"), LONG_MS)).toBeUndefined();
+      expect(await directory.lease(newEntry("one-too-many"), slots, LONG_MS)).toBeUndefined();
+    });
+
+    it("Transport nodes and bootstrap processes are listed apart, also where one life is both", async () => {
+      expect(await directory.lease(newEntry("a"), TRANSPORT_SLOTS, LONG_MS)).toMatchObject({ slot: 0 });
+      expect(await directory.lease(newEntry("a"), BOOTSTRAP_SLOTS, LONG_MS)).toMatchObject({ slot: 64 });
+      const last = await directory.lease(newEntry("b"), onlySlot(191), LONG_MS);
+      expect(await directory.list(TRANSPORT_SLOTS)).toEqual([{ ...newEntry("a"), slot: 0 }]);
+      expect(await directory.list(BOOTSTRAP_SLOTS)).toEqual([{ ...newEntry("a"), slot: 64 }, last]);
+      expect(await directory.get(191)).toEqual(last);
     });
 
     it("A lease lapses unless renewed; who lost it is told so and cannot renew it", async () => {
@@ -87,7 +106,7 @@ const LONG_MS = 60_000;
 const SHORT_MS = 100;
 
 async function lease(directory: NodeDirectory, name: string, slot: number, leaseMs: number): Promise<NodeEntry> {
-  const entry = await directory.lease({ ...newEntry(name), slot }, leaseMs);
+  const entry = await directory.lease(newEntry(name), onlySlot(slot), leaseMs);
   expect(entry).toBeDefined();
   return entry as NodeEntry; // Just expected.
 }

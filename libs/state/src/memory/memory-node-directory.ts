@@ -1,5 +1,5 @@
 import type { NodeRef } from "../device-store.ts";
-import { type NodeDirectory, type NodeEntry, TRANSPORT_SLOTS } from "../node-directory.ts";
+import type { NodeDirectory, NodeEntry, SlotRange } from "../node-directory.ts";
 
 /** Keeps the node directory in this process. */
 export class MemoryNodeDirectory implements NodeDirectory {
@@ -10,14 +10,11 @@ export class MemoryNodeDirectory implements NodeDirectory {
     this.#now = now;
   }
 
-  async lease(
-    entry: Omit<NodeEntry, "slot"> & { readonly slot?: number },
-    leaseMs: number,
-  ): Promise<NodeEntry | undefined> {
-    const slot = entry.slot ?? this.#slotOf(entry.bootId) ?? this.#firstFree();
+  async lease(entry: Omit<NodeEntry, "slot">, slots: SlotRange, leaseMs: number): Promise<NodeEntry | undefined> {
+    const all = slotsOf(slots);
+    const own = all.find((candidate) => this.#entry(candidate)?.bootId === entry.bootId);
+    const slot = own ?? all.find((candidate) => this.#entry(candidate) === undefined);
     if (slot === undefined) return undefined;
-    const holder = this.#entry(slot);
-    if (holder !== undefined && holder.bootId !== entry.bootId) return undefined;
     const leased = { ...entry, slot };
     this.#leases.set(slot, { entry: leased, untilMs: this.#now() + leaseMs });
     return leased;
@@ -37,8 +34,8 @@ export class MemoryNodeDirectory implements NodeDirectory {
     return this.#entry(slot);
   }
 
-  async list(): Promise<readonly NodeEntry[]> {
-    return slots()
+  async list(slots: SlotRange): Promise<readonly NodeEntry[]> {
+    return slotsOf(slots)
       .map((slot) => this.#entry(slot))
       .filter((entry) => entry !== undefined);
   }
@@ -47,16 +44,8 @@ export class MemoryNodeDirectory implements NodeDirectory {
     const lease = this.#leases.get(slot);
     return lease !== undefined && this.#now() < lease.untilMs ? lease.entry : undefined;
   }
-
-  #slotOf(bootId: string): number | undefined {
-    return slots().find((slot) => this.#entry(slot)?.bootId === bootId);
-  }
-
-  #firstFree(): number | undefined {
-    return slots().find((slot) => this.#entry(slot) === undefined);
-  }
 }
 
-function slots(): number[] {
-  return Array.from({ length: TRANSPORT_SLOTS }, (_, slot) => slot);
+function slotsOf({ first, last }: SlotRange): number[] {
+  return Array.from({ length: last - first + 1 }, (_, index) => first + index);
 }

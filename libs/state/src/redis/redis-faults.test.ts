@@ -7,6 +7,7 @@ import type { DeviceRef, RegisterRequest } from "../device-store.ts";
 import { EXPIRY_GRACE_MS, NO_SEC } from "../device-store.ts";
 import { StateUnavailableError } from "../errors.ts";
 import { DESIRED_MEMORY_MS, ENDED_MEMORY_MS, OPEN_MEMORY_MS, PEER_HINT_MIN_MS } from "../limits.ts";
+import { onlySlot, TRANSPORT_SLOTS } from "../node-directory.ts";
 import { shardOf } from "../shard.ts";
 import { connectRedis } from "./connect-redis.ts";
 import { RedisConnection } from "./connection.ts";
@@ -137,9 +138,9 @@ describe("A value that does not parse is quarantined and counted, never fatal", 
   it("What does not parse in the node directory and in provisioning counts as absent", async () => {
     const [nodes, provisioning] = [new RedisNodeDirectory(connection), new RedisProvisioningStore(connection)];
     await raw.set("lw:{n}:node:0", "nonsense");
-    expect(await nodes.list()).toEqual([]);
+    expect(await nodes.list(TRANSPORT_SLOTS)).toEqual([]);
     const entry = { name: "a", bootId: node.bootId, address: "", version: "", draining: false, ready: false };
-    expect(await nodes.lease(entry, 1_000)).toMatchObject({ slot: 0 });
+    expect(await nodes.lease(entry, TRANSPORT_SLOTS, 1_000)).toMatchObject({ slot: 0 });
 
     const record = { kind: "device", tenant: "default", id: "meter", value: Uint8Array.of(1), offset: 1 } as const;
     await provisioning.put(record, [{ type: "noSec", endpoint: "meter" }]);
@@ -298,7 +299,7 @@ describe("A value that does not parse is quarantined and counted, never fatal", 
     expect(await nodes.get(9)).toBeUndefined();
     expect(await nodes.renew({ ...entry, slot: 9 }, 1_000)).toBe(false);
     await nodes.release({ slot: 9, bootId: node.bootId });
-    expect(await nodes.lease({ ...entry, slot: 9 }, 1_000)).toMatchObject({ slot: 9 });
+    expect(await nodes.lease(entry, onlySlot(9), 1_000)).toMatchObject({ slot: 9 });
   });
 
   it.each([TypeError, RangeError, URIError])("A mistake of ours is not told as an outage: %p", async (Mistake) => {

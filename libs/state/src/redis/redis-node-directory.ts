@@ -1,5 +1,5 @@
 import type { NodeRef } from "../device-store.ts";
-import { type NodeDirectory, type NodeEntry, TRANSPORT_SLOTS } from "../node-directory.ts";
+import type { NodeDirectory, NodeEntry, SlotRange } from "../node-directory.ts";
 import type { RedisConnection } from "./connection.ts";
 import { NODE_PREFIX } from "./keys.ts";
 import { Scripts, slotPrelude } from "./scripts.ts";
@@ -15,18 +15,12 @@ export class RedisNodeDirectory implements NodeDirectory {
   }
 
   async lease(
-    entry: Omit<NodeEntry, "slot"> & { readonly slot?: number },
+    entry: Omit<NodeEntry, "slot">,
+    { first, last }: SlotRange,
     leaseMs: number,
   ): Promise<NodeEntry | undefined> {
-    const slot = await this.#scripts.run(
-      "lease",
-      NODE_PREFIX,
-      formatEntry(entry),
-      entry.bootId,
-      leaseMs,
-      TRANSPORT_SLOTS,
-      entry.slot ?? "",
-    );
+    const text = formatEntry(entry);
+    const slot = await this.#scripts.run("lease", NODE_PREFIX, text, entry.bootId, leaseMs, first, last);
     return slot === null ? undefined : { ...entry, slot: slot as number };
   }
 
@@ -43,10 +37,10 @@ export class RedisNodeDirectory implements NodeDirectory {
     return parseEntry(slot, await this.#connection.run((client) => client.get(NODE_PREFIX + slot)));
   }
 
-  async list(): Promise<readonly NodeEntry[]> {
-    const keys = Array.from({ length: TRANSPORT_SLOTS }, (_, slot) => NODE_PREFIX + slot);
+  async list({ first, last }: SlotRange): Promise<readonly NodeEntry[]> {
+    const keys = Array.from({ length: last - first + 1 }, (_, index) => `${NODE_PREFIX}${first + index}`);
     const entries = await this.#connection.run((client) => client.mget(keys));
-    return entries.map((text, slot) => parseEntry(slot, text)).filter((entry) => entry !== undefined);
+    return entries.map((text, index) => parseEntry(first + index, text)).filter((entry) => entry !== undefined);
   }
 }
 

@@ -2,7 +2,7 @@ import { CODE, formatCode, uriPath } from "@ferry/coap";
 import type { OwnedAssociation } from "@ferry/dtls-endpoint";
 import { CONTENT_TYPE, encodeMessage, lwm2m, TOPICS } from "@ferry/proto";
 import { SealingError } from "@ferry/provisioning";
-import type { NodeRef } from "@ferry/state";
+import { type NodeRef, onlySlot } from "@ferry/state";
 import { afterEach, beforeEach, describe, expect, it, jest } from "@jest/globals";
 import { ask, collectAnswers, type FinalAnswer } from "../rpc-fixture.ts";
 import {
@@ -231,7 +231,7 @@ describe("an association that another node takes over", () => {
     await node.stop();
     // Its lease is there still, as that of a node which was killed.
     const entry = { ...before, name: "killed", address: "", version: "", draining: false, ready: true };
-    await system.state.nodes.lease(entry, 10_000);
+    await system.state.nodes.lease(entry, onlySlot(before.slot), 10_000);
     expect(await other.listener.wiring.askOwner(heldBy(before), 42)).toBeUndefined();
   });
 
