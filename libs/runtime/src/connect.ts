@@ -1,7 +1,14 @@
 import { readFileSync } from "node:fs";
 import type { Bus } from "@ferry/bus";
 import type { KafkaSettings as KafkaBusSettings } from "@ferry/bus/kafka";
-import type { AssociationStore, BudgetStore, DeviceStore, NodeDirectory, ProvisioningStore } from "@ferry/state";
+import type {
+  AssociationStore,
+  BootstrapStore,
+  BudgetStore,
+  DeviceStore,
+  NodeDirectory,
+  ProvisioningStore,
+} from "@ferry/state";
 import { ConfigError } from "./errors.ts";
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
@@ -14,7 +21,10 @@ export interface State {
   readonly nodes: NodeDirectory;
   readonly provisioning: ProvisioningStore;
   readonly budgets: BudgetStore;
+  /** Of LwM2M servers, and of the bootstrap server. */
   readonly associations: AssociationStore;
+  readonly bootstrapAssociations: AssociationStore;
+  readonly bootstraps: BootstrapStore;
   /** What is wrong with the connection, for readiness; undefined when nothing is. */
   problem(): string | undefined;
   stop(): Promise<void>;

@@ -19,6 +19,14 @@ export {
   SEQUENCE_GAP,
   SEQUENCES_PER_SECOND,
 } from "./association-store.ts";
+export {
+  BOOTSTRAP_MEMORY_MS,
+  type BootstrapStore,
+  type BootstrapSummary,
+  type BootstrapSummaryStep,
+  SUMMARY_MAX_BYTES,
+  SUMMARY_MAX_STEPS,
+} from "./bootstrap-store.ts";
 export type { BudgetGrant, BudgetStore } from "./budget.ts";
 export {
   type AcceptOutcome,
@@ -82,6 +90,7 @@ export type {
   RecordRef,
   StoredRecord,
 } from "./provisioning-store.ts";
+export type { Realm } from "./realm.ts";
 export { makeRegistrationId, registrationIdShard } from "./registration-id.ts";
 export {
   fromWireObservation,

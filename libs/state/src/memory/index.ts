@@ -1,4 +1,5 @@
 export { MemoryAssociationStore } from "./memory-association-store.ts";
+export { MemoryBootstrapStore } from "./memory-bootstrap-store.ts";
 export { MemoryBudgetStore } from "./memory-budget-store.ts";
 export { MemoryDeviceStore, type MemoryDeviceStoreOptions } from "./memory-device-store.ts";
 export { MemoryNodeDirectory } from "./memory-node-directory.ts";

@@ -1,4 +1,5 @@
 import { MemoryAssociationStore } from "./memory-association-store.ts";
+import { MemoryBootstrapStore } from "./memory-bootstrap-store.ts";
 import { MemoryBudgetStore } from "./memory-budget-store.ts";
 import { MemoryDeviceStore, type MemoryDeviceStoreOptions } from "./memory-device-store.ts";
 import { MemoryNodeDirectory } from "./memory-node-directory.ts";
@@ -10,7 +11,10 @@ export interface MemoryState {
   readonly nodes: MemoryNodeDirectory;
   readonly provisioning: MemoryProvisioningStore;
   readonly budgets: MemoryBudgetStore;
+  /** Of LwM2M servers, and of the bootstrap server. */
   readonly associations: MemoryAssociationStore;
+  readonly bootstrapAssociations: MemoryAssociationStore;
+  readonly bootstraps: MemoryBootstrapStore;
   problem(): undefined;
   stop(): Promise<void>;
 }
@@ -22,6 +26,8 @@ export function memoryState(options: MemoryDeviceStoreOptions = {}): MemoryState
     provisioning: new MemoryProvisioningStore(),
     budgets: new MemoryBudgetStore(),
     associations: new MemoryAssociationStore(options.now),
+    bootstrapAssociations: new MemoryAssociationStore(options.now),
+    bootstraps: new MemoryBootstrapStore(options.now),
     problem: () => undefined,
     stop: async () => {},
   };

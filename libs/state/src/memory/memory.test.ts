@@ -1,15 +1,19 @@
 import {
+  describeAssociationRealms,
   describeAssociationStore,
+  describeBootstrapStore,
   describeBudgetStore,
   describeDeviceStore,
   describeNodeDirectory,
   describeProvisioningStore,
 } from "../contract/index.ts";
 import { MemoryAssociationStore } from "./memory-association-store.ts";
+import { MemoryBootstrapStore } from "./memory-bootstrap-store.ts";
 import { MemoryBudgetStore } from "./memory-budget-store.ts";
 import { MemoryDeviceStore } from "./memory-device-store.ts";
 import { MemoryNodeDirectory } from "./memory-node-directory.ts";
 import { MemoryProvisioningStore } from "./memory-provisioning-store.ts";
+import { memoryState } from "./memory-state.ts";
 
 describeDeviceStore("MemoryDeviceStore", async (now) => {
   let store = new MemoryDeviceStore({ now, lost: true });
@@ -35,6 +39,19 @@ describeAssociationStore("MemoryAssociationStore", async () => {
     wipe: async () => {
       store = new MemoryAssociationStore(now);
     },
+    elapse: async (ms) => {
+      nowMs += ms;
+    },
+    stop: async () => {},
+  };
+});
+
+describeAssociationRealms("MemoryAssociationStore of two realms", async () => memoryState());
+
+describeBootstrapStore("MemoryBootstrapStore", async () => {
+  let nowMs = 0;
+  return {
+    bootstraps: new MemoryBootstrapStore(() => nowMs),
     elapse: async (ms) => {
       nowMs += ms;
     },

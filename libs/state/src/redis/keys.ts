@@ -1,5 +1,7 @@
 import { hash } from "node:crypto";
 import type { DeviceRef } from "../device-store.ts";
+import type { Realm } from "../realm.ts";
+import { shardOf } from "../shard.ts";
 
 /**
  * Every key name, in one place.
@@ -45,6 +47,24 @@ export function shardPrefix(shard: number): string {
   return `lw:{${hex(shard, 3)}}:`;
 }
 
+/** What stands behind the slot in keys of bootstrap. No other key has it there. */
+const BOOTSTRAP = "b:";
+
+/** What the keys of a realm's associations and sessions have behind their slot. */
+const REALM: Readonly<Record<Realm, string>> = { server: "", bootstrap: BOOTSTRAP };
+
+/** What the keys of a realm's associations begin with: `lw:{0a3}:` or `lw:{0a3}:b:`. */
+export function associationPrefix(device: DeviceRef, realm: Realm): string {
+  return shardPrefix(shardOf(device.tenant, device.endpoint)) + REALM[realm];
+}
+
+/** `lw:{0a3}:b:last:<name>`: the last bootstrap of a device, see bootstrap-summary.ts, and where one goes that does not parse. */
+export function lastBootstrapKeys(device: DeviceRef): { readonly last: string; readonly bad: string } {
+  const prefix = shardPrefix(shardOf(device.tenant, device.endpoint)) + BOOTSTRAP;
+  const name = `last:${nameOf(device)}`;
+  return { last: prefix + name, bad: `${prefix}${SHARD_KEYS.BAD}${name}` };
+}
+
 /** A device's name in keys: `tenant/endpoint`. */
 export function nameOf({ tenant, endpoint }: DeviceRef): string {
   return `${tenant}/${endpoint}`;
@@ -62,8 +82,8 @@ export function peerKey(peer: string): string {
 }
 
 /** `lw:{a3f}:c:<address>`: name of the device whose DTLS association was last heard at a source address, see association-pointers.ts. */
-export function associationAddressKey(address: string): string {
-  return `${addressPrefix(address)}c:${address}`;
+export function associationAddressKey(address: string, realm: Realm): string {
+  return `${addressPrefix(address)}${REALM[realm]}c:${address}`;
 }
 
 /** Hints from source addresses are spread over 256 slots. */
@@ -72,14 +92,14 @@ function addressPrefix(address: string): string {
 }
 
 /** `lw:{c0a3}:cid:<hex>`: name of the device whose DTLS association has a Connection ID; the slot is by the 12 random bits behind its version. */
-export function cidKey(cid: Uint8Array): string {
+export function cidKey(cid: Uint8Array, realm: Realm): string {
   const shard = (((cid[0] ?? 0) << 8) | (cid[1] ?? 0)) & 0xfff;
-  return `lw:{c${hex(shard, 3)}}:cid:${Buffer.from(cid).toString("hex")}`;
+  return `lw:{c${hex(shard, 3)}}:${REALM[realm]}cid:${Buffer.from(cid).toString("hex")}`;
 }
 
 /** `lw:{s3f}:s:<base64url>`: a DTLS session, and where one goes that does not parse. */
-export function sessionKeys(id: Uint8Array): { readonly session: string; readonly bad: string } {
-  const prefix = `lw:{s${hex(id[0] ?? 0, 2)}}:`;
+export function sessionKeys(id: Uint8Array, realm: Realm): { readonly session: string; readonly bad: string } {
+  const prefix = `lw:{s${hex(id[0] ?? 0, 2)}}:${REALM[realm]}`;
   const name = `s:${Buffer.from(id).toString("base64url")}`;
   return { session: prefix + name, bad: `${prefix}${SHARD_KEYS.BAD}${name}` };
 }

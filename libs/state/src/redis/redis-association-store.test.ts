@@ -11,7 +11,7 @@ import { StateUnavailableError, StoredValueError } from "../errors.ts";
 import { shardOf } from "../shard.ts";
 import { decodeAssociation } from "./association-record.ts";
 import { RedisConnection } from "./connection.ts";
-import { associationAddressKey, cidKey, nameOf, sessionKeys, shardPrefix } from "./keys.ts";
+import { associationAddressKey, associationPrefix, cidKey, nameOf, sessionKeys, shardPrefix } from "./keys.ts";
 import { RedisAssociationStore } from "./redis-association-store.ts";
 
 const [a, b] = NODES;
@@ -134,7 +134,7 @@ describe("A session that does not parse", () => {
     async (value) => {
       const session = newSession();
       await store.putSession(session, HOUR_MS);
-      const keys = sessionKeys(session.id);
+      const keys = sessionKeys(session.id, "server");
       await raw.set(keys.session, Buffer.from(value, "latin1"));
       expect(await store.getSession(session.id)).toBeUndefined();
       expect(await store.getSession(session.id)).toBeUndefined();
@@ -145,7 +145,7 @@ describe("A session that does not parse", () => {
 
   it("So does one of another type", async () => {
     const { id } = newSession();
-    await raw.lpush(sessionKeys(id).session, "x");
+    await raw.lpush(sessionKeys(id, "server").session, "x");
     expect(await store.getSession(id)).toBeUndefined();
     expect(quarantined).toBe(1);
   });
@@ -155,8 +155,11 @@ describe("hints", () => {
   it("Only the association itself says whether a hint still holds", async () => {
     const other = newAssociation(newDevice(), a, Date.now());
     await store.put(other, HOUR_MS);
-    const [cid, otherCid] = [cidKey(association.cid as Uint8Array), cidKey(other.cid as Uint8Array)];
-    const [address, otherAddress] = [association.address, other.address].map(associationAddressKey) as [string, string];
+    const hintsOf = ({ cid, address }: StoredAssociation): readonly [string, string] => [
+      cidKey(cid as Uint8Array, "server"),
+      associationAddressKey(address, "server"),
+    ];
+    const [[cid, address], [otherCid, otherAddress]] = [hintsOf(association), hintsOf(other)];
     for (const wrong of ["", "nonsense", "/", nameOf(newDevice())]) {
       await raw.mset(cid, wrong, address, wrong);
       expect(await store.findByCid(association.cid as Uint8Array)).toBeUndefined();
@@ -174,7 +177,10 @@ describe("hints", () => {
     const keys = await raw.keys("*");
     expect(keys).toHaveLength(4);
     for (const each of keys) expect(await raw.pttl(each)).toBeGreaterThan(0);
-    const hints = [cidKey(association.cid as Uint8Array), associationAddressKey(association.address)];
+    const hints = [
+      cidKey(association.cid as Uint8Array, "server"),
+      associationAddressKey(association.address, "server"),
+    ];
     for (const hours of [3, 1, 10, 10, 25]) {
       await store.reserve({ ...hold, ttlMs: hours * HOUR_MS });
       const left = await raw.pttl(key);
@@ -197,13 +203,34 @@ describe("hints", () => {
     ]);
   });
 
-  it("A device's keys lie in its own slot, hints in those of Connection ID, address and session", () => {
-    expect(cidKey(Uint8Array.of(0x1a, 0x3f, 1, 2, 3, 4, 5, 6))).toBe("lw:{ca3f}:cid:1a3f010203040506");
-    expect(associationAddressKey("192.0.2.1:5684")).toMatch(/^lw:\{a[0-9a-f]{2}\}:c:192\.0\.2\.1:5684$/);
-    expect(sessionKeys(Uint8Array.of(0x3f, 1, 2))).toEqual({
-      session: "lw:{s3f}:s:PwEC",
-      bad: "lw:{s3f}:bad:s:PwEC",
-    });
+  it.each([
+    ["server", ""],
+    ["bootstrap", "b:"],
+  ] as const)(
+    "A device's keys lie in its own slot, hints in those of Connection ID, address and session (%s)",
+    (realm, sign) => {
+      const meter = { tenant: "default", endpoint: "meter-1" };
+      expect(associationPrefix(meter, realm)).toBe(`lw:{881}:${sign}`);
+      const cid = Uint8Array.of(0x1a, 0x3f, 1, 2, 3, 4, 5, 6);
+      expect(cidKey(cid, realm)).toBe(`lw:{ca3f}:${sign}cid:1a3f010203040506`);
+      expect(associationAddressKey("192.0.2.1:5684", realm)).toBe(`lw:{a4a}:${sign}c:192.0.2.1:5684`);
+      expect(sessionKeys(Uint8Array.of(0x3f, 1, 2), realm)).toEqual({
+        session: `lw:{s3f}:${sign}s:PwEC`,
+        bad: `lw:{s3f}:${sign}bad:s:PwEC`,
+      });
+    },
+  );
+
+  it("Associations lie under these keys and no others", async () => {
+    const bootstrap = new RedisAssociationStore(connection, { realm: "bootstrap" });
+    await bootstrap.put(association, HOUR_MS);
+    const cid = association.cid as Uint8Array;
+    const keys = (["server", "bootstrap"] as const).flatMap((realm) => [
+      `${associationPrefix(device, realm)}c:${nameOf(device)}`,
+      cidKey(cid, realm),
+      associationAddressKey(association.address, realm),
+    ]);
+    expect((await raw.keys("*")).toSorted()).toEqual(keys.toSorted());
   });
 });
 

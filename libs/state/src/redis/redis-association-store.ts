@@ -12,17 +12,19 @@ import type {
 } from "../association-store.ts";
 import type { DeviceRef } from "../device-store.ts";
 import { QUARANTINE_MS } from "../limits.ts";
-import { shardOf } from "../shard.ts";
+import type { Realm } from "../realm.ts";
 import { AssociationPointers } from "./association-pointers.ts";
 import { decodeAssociation, decodeSession, encodeAssociation, encodeSession, packId } from "./association-record.ts";
 import type { RedisConnection } from "./connection.ts";
 import { GivenStamps } from "./given-stamps.ts";
 import { ignoreOutage } from "./ignore-outage.ts";
-import { nameOf, sessionKeys, shardPrefix } from "./keys.ts";
+import { associationPrefix, nameOf, sessionKeys } from "./keys.ts";
 import { associationPrelude, type ScriptArgument, type ScriptReply, Scripts } from "./scripts.ts";
 
 /** Settings of a `RedisAssociationStore`. */
 export interface RedisAssociationStoreOptions {
+  /** `server` by default. */
+  readonly realm?: Realm;
   /** Told how many values did not parse and were moved to `…:bad:…`. */
   readonly onQuarantine?: (count: number) => void;
 }
@@ -40,20 +42,22 @@ type Step = (typeof STEPS)[number];
 /** What a step answers: its type and what that type says. */
 type Reply = readonly [type: string, ...rest: (ScriptReply | undefined)[]];
 
-/** Keeps DTLS associations in Redis: every step is one script in the device's slot and one round trip, and now and then hints to it. */
+/** Keeps the DTLS associations of a realm in Redis: every step is one script in the device's slot and one round trip, and now and then hints to it. */
 export class RedisAssociationStore implements AssociationStore {
   readonly #steps: Scripts<Step>;
   readonly #sessions: Scripts<"get-session">;
   readonly #connection: RedisConnection;
+  readonly #realm: Realm;
   readonly #pointers: AssociationPointers;
   readonly #givenStamps = new GivenStamps();
   readonly #onQuarantine: (count: number) => void;
 
   constructor(connection: RedisConnection, options: RedisAssociationStoreOptions = {}) {
     this.#connection = connection;
+    this.#realm = options.realm ?? "server";
     this.#steps = new Scripts(connection, STEPS, associationPrelude());
     this.#sessions = new Scripts(connection, ["get-session"]);
-    this.#pointers = new AssociationPointers(connection);
+    this.#pointers = new AssociationPointers(connection, this.#realm);
     this.#onQuarantine = options.onQuarantine ?? (() => {});
   }
 
@@ -133,12 +137,12 @@ export class RedisAssociationStore implements AssociationStore {
   }
 
   async putSession(session: StoredSession, ttlMs: number): Promise<void> {
-    const { session: key } = sessionKeys(session.id);
+    const { session: key } = sessionKeys(session.id, this.#realm);
     await this.#connection.run((client) => client.set(key, encodeSession(session), "PX", ttlMs));
   }
 
   async getSession(id: Uint8Array): Promise<StoredSession | undefined> {
-    const { session, bad } = sessionKeys(id);
+    const { session, bad } = sessionKeys(id, this.#realm);
     const reply = await this.#sessions.run("get-session", session, bad, QUARANTINE_MS);
     const [packed, quarantined] = reply as [Buffer | null, number];
     if (quarantined > 0) this.#onQuarantine(quarantined);
@@ -146,7 +150,8 @@ export class RedisAssociationStore implements AssociationStore {
   }
 
   async removeSession(id: Uint8Array): Promise<void> {
-    await this.#connection.run((client) => client.del(sessionKeys(id).session));
+    const { session } = sessionKeys(id, this.#realm);
+    await this.#connection.run((client) => client.del(session));
   }
 
   async #put(association: StoredAssociation, ttlMs: number, restored: 0 | 1): Promise<AssociationOutcome> {
@@ -178,7 +183,7 @@ export class RedisAssociationStore implements AssociationStore {
   }
 
   async #run(step: Step, device: DeviceRef, ...args: ScriptArgument[]): Promise<Reply> {
-    const prefix = shardPrefix(shardOf(device.tenant, device.endpoint));
+    const prefix = associationPrefix(device, this.#realm);
     const reply = await this.#steps.run(step, prefix, nameOf(device), ...args);
     const [type, quarantined, ...rest] = reply as [Buffer, number, ...ScriptReply[]];
     if (quarantined > 0) this.#onQuarantine(quarantined);

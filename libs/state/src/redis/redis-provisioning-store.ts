@@ -98,7 +98,8 @@ export class RedisProvisioningStore implements ProvisioningStore {
       recordSlot(id) === slot
         ? [parseRecord("device", device), parseRecord("credential", credential)]
         : await Promise.all(DEVICE_KINDS.map((kind) => this.#read({ kind, tenant, id })));
-    return records.some((record) => record?.identities.includes(text)) ? records[0]?.record : undefined;
+    if (!records.some((record) => record?.identities.includes(text))) return undefined;
+    return records.find((record) => record !== undefined)?.record;
   }
 
   async position(): Promise<number | undefined> {

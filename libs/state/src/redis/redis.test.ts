@@ -3,14 +3,18 @@ import { type RedisClusterProcess, type RedisProcess, startRedis, startRedisClus
 import { afterAll, beforeAll, describe } from "@jest/globals";
 import { Cluster, type Redis } from "ioredis";
 import {
+  describeAssociationRealms,
   describeAssociationStore,
+  describeBootstrapStore,
   describeBudgetStore,
   describeDeviceStore,
   describeNodeDirectory,
   describeProvisioningStore,
 } from "../contract/index.ts";
+import { connectRedis } from "./connect-redis.ts";
 import { RedisConnection, type RedisSettings } from "./connection.ts";
 import { RedisAssociationStore } from "./redis-association-store.ts";
+import { RedisBootstrapStore } from "./redis-bootstrap-store.ts";
 import { RedisBudgetStore } from "./redis-budget-store.ts";
 import { RedisDeviceStore } from "./redis-device-store.ts";
 import { RedisNodeDirectory } from "./redis-node-directory.ts";
@@ -63,14 +67,23 @@ describe.each([
     return { stores: [one, two, three] as const, ...rest };
   });
 
-  describeAssociationStore("RedisAssociationStore", async () => {
+  describe.each(["server", "bootstrap"] as const)("Of realm %s", (realm) => {
+    describeAssociationStore("RedisAssociationStore", async () => {
+      const { connections, ...rest } = await connect(settings());
+      const [one, two, three] = connections.map((connection) => new RedisAssociationStore(connection, { realm })) as [
+        RedisAssociationStore,
+        RedisAssociationStore,
+        RedisAssociationStore,
+      ]; // As many as connections.
+      return { stores: [one, two, three] as const, elapse: (ms) => sleep(ms + 10), ...rest };
+    });
+  });
+
+  describeAssociationRealms("RedisAssociationStore of two realms", async () => connectRedis(settings()));
+
+  describeBootstrapStore("RedisBootstrapStore", async () => {
     const { connections, ...rest } = await connect(settings());
-    const [one, two, three] = connections.map((connection) => new RedisAssociationStore(connection)) as [
-      RedisAssociationStore,
-      RedisAssociationStore,
-      RedisAssociationStore,
-    ]; // As many as connections.
-    return { stores: [one, two, three] as const, elapse: (ms) => sleep(ms + 10), ...rest };
+    return { bootstraps: new RedisBootstrapStore(connections[0]), elapse: (ms) => sleep(ms + 10), ...rest };
   });
 
   describeNodeDirectory("RedisNodeDirectory", async () => {

@@ -1,4 +1,4 @@
--- What all steps on a device's DTLS association share. KEYS[1] is its shard's prefix; every key that a step touches begins with it.
+-- What all steps on a device's DTLS association share. KEYS[1] is its shard's prefix and its realm's; every key that a step touches begins with it.
 -- The names of keys and limits are put in front by scripts.ts.
 
 local quarantined = 0
