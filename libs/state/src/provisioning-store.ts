@@ -43,7 +43,7 @@ export interface ProvisioningStore {
   remove(record: RecordRef): Promise<boolean>;
   get(kind: StoredRecord["kind"], tenant: string, id: string): Promise<StoredRecord | undefined>;
   list(kind: StoredRecord["kind"], tenant?: string): Promise<readonly StoredRecord[]>;
-  /** The exact device record that owns an identity; patterns are not looked at here. */
+  /** The `device` record that owns an identity or, of a device without one, its `credential` record; which patterns a name fits is not looked at here. */
   deviceByIdentity(identity: CredentialIdentity): Promise<StoredRecord | undefined>;
   /** Offset up to which the read model is known to be gap-free, -1 of an empty topic; `undefined` when it must be rebuilt from the beginning. */
   position(): Promise<number | undefined>;

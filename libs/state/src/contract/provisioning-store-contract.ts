@@ -123,6 +123,15 @@ export function describeProvisioningStore(name: string, open: () => Promise<Prov
       expect(await store.deviceByIdentity(psk("key"))).toBeUndefined();
     });
 
+    it("A credential alone, as of a device that only a pattern declares, is found by its identities", async () => {
+      const credential = { ...newRecord("meter-1", 5), kind: "credential" } as const;
+      await store.put(credential, [psk("generated")]);
+      expect(await store.deviceByIdentity(psk("generated"))).toEqual(credential);
+      const device = newRecord("meter-1", 6);
+      await store.put(device, []);
+      expect(await store.deviceByIdentity(psk("generated"))).toEqual(device);
+    });
+
     it("A kind is listed, of one tenant or of all", async () => {
       const records = Array.from({ length: 20 }, (_, i) => newRecord(`meter-${i}`, i, i % 4 === 0 ? "one" : "two"));
       for (const record of records) await store.put(record, []);

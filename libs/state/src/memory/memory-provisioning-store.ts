@@ -54,7 +54,9 @@ export class MemoryProvisioningStore implements ProvisioningStore {
 
   async deviceByIdentity(identity: CredentialIdentity): Promise<StoredRecord | undefined> {
     const owner = this.#owners.get(identityText(identity));
-    return owner === undefined ? undefined : this.get("device", owner.tenant, owner.id);
+    if (owner === undefined) return undefined;
+    const { tenant, id } = owner;
+    return (await this.get("device", tenant, id)) ?? (await this.get("credential", tenant, id));
   }
 
   async position(): Promise<number | undefined> {
