@@ -27,7 +27,7 @@ export interface BootstrapSummary {
   readonly reason: string;
   /** How the device proved who it is. */
   readonly securityMode: "NO_SEC" | "PSK" | "RPK" | "X509";
-  /** Servers that the device was given, such as `1 → coaps://lwm2m.example.org:5686`. */
+  /** Servers that the device was given, such as `server 1 coaps://lwm2m.example.org:5686 PSK`. */
   readonly servers: readonly string[];
   /** In their order. */
   readonly steps: readonly BootstrapSummaryStep[];
