@@ -1,6 +1,6 @@
 import { deviceKey } from "@ferry/proto";
+import { putNewest } from "@ferry/runtime";
 import type { DeviceRef } from "@ferry/state";
-import { putNewest } from "./put-newest.ts";
 
 /** Devices of which the last session is remembered; the one that was longest without a handshake is forgotten first. */
 export const MAX_LAST_SESSIONS = 65_536;

@@ -1,6 +1,6 @@
 import type { RateLimit } from "@ferry/profile";
+import { putNewest } from "@ferry/runtime";
 import { type BucketState, takeToken, takeTokens } from "@ferry/state";
-import { putNewest } from "./put-newest.ts";
 
 /** What was looked up in vain, at most; the oldest is forgotten first. */
 export const MAX_REMEMBERED = 65_536;

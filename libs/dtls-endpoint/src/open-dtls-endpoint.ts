@@ -25,6 +25,7 @@ import {
   type Episode,
   type MachineDriver,
   type PeerKey,
+  putNewest,
   type UdpSocket,
 } from "@ferry/runtime";
 import { type DeviceRef, StateUnavailableError } from "@ferry/state";
@@ -43,7 +44,6 @@ import type {
 import { LimitedCredentials } from "./limited-credentials.ts";
 import { LookupGuard } from "./lookup-guard.ts";
 import { parsePrincipal } from "./principal.ts";
-import { putNewest } from "./put-newest.ts";
 import { RefusalMemory } from "./refusal-memory.ts";
 import type { DtlsSettings } from "./settings.ts";
 

@@ -1,4 +1,5 @@
 import { hash } from "node:crypto";
+import { putNewest } from "@ferry/runtime";
 import { type DeviceCertificate, parseCertificate } from "./certificate.ts";
 
 /** CAs that are kept parsed; the one that was asked for longest ago is forgotten first. */
@@ -13,12 +14,7 @@ export class ParsedAuthorities {
     const digest = hash("sha256", der, "base64");
     const parsed = this.#byDigest.get(digest) ?? parseCertificate(der);
     if (parsed === undefined) return undefined;
-    this.#byDigest.delete(digest);
-    this.#byDigest.set(digest, parsed);
-    for (const oldest of this.#byDigest.keys()) {
-      if (this.#byDigest.size <= MAX_AUTHORITIES) break;
-      this.#byDigest.delete(oldest);
-    }
+    putNewest(this.#byDigest, digest, parsed, MAX_AUTHORITIES);
     return parsed;
   }
 }

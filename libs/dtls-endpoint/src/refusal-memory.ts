@@ -1,8 +1,8 @@
 import { type Address, type HandshakeFailure, networkOf } from "@ferry/dtls";
 import type { RateLimit } from "@ferry/profile";
 import { deviceKey } from "@ferry/proto";
+import { putNewest } from "@ferry/runtime";
 import { type BucketState, type DeviceRef, takeToken } from "@ferry/state";
-import { putNewest } from "./put-newest.ts";
 
 /** How long a failure of the same kind is not told again, ms. */
 export const REFUSAL_MEMORY_MS = 600_000;

@@ -30,6 +30,7 @@ export {
 } from "./metrics.ts";
 export { formatPeerKey, type PeerKey, parsePeerKey } from "./peer-key.ts";
 export { pooledRandom } from "./pooled-random.ts";
+export { putNewest } from "./put-newest.ts";
 export { type RunServiceOptions, runService, type ServiceRuntime, type ServiceSettings } from "./run-service.ts";
 export {
   bytes,
