@@ -11,10 +11,11 @@ const PEM_BLOCK = /-----BEGIN ([^-]*)-----([^-]*)-----END [^-]*-----/g;
 export const DER_KINDS = {
   publicKey: { label: "PUBLIC KEY", name: "a public key (SubjectPublicKeyInfo, RFC 7250)" },
   certificate: { label: "CERTIFICATE", name: "a certificate" },
+  privateKey: { label: "PRIVATE KEY", name: "a private key (PKCS#8, RFC 5958)" },
 } as const;
 export type DerKind = keyof typeof DER_KINDS;
 
-/** Reads DER as hex, Base64 or PEM. @throws {ProfileError} */
+/** Reads DER as hex, Base64 or PEM. @throws {ProfileError} never quotes the text */
 export function readDerText(text: string, kind: DerKind, field: string): Uint8Array {
   const { label, name } = DER_KINDS[kind];
   const bare = text.includes("-----") ? parsePem(text, label, field) : text;
@@ -30,12 +31,16 @@ function parsePem(text: string, label: string, field: string): string {
   const blocks = [...text.matchAll(PEM_BLOCK)];
   const [block] = blocks;
   const found = block?.[1] ?? "";
-  if (blocks.some(([, one = ""]) => one.includes("PRIVATE KEY")))
+  if (label !== DER_KINDS.privateKey.label && blocks.some(([, one = ""]) => one.includes("PRIVATE KEY")))
     throw new ProfileError(field, "holds a private key, which stays with its owner: give the public part");
   if (block === undefined || blocks.length > 1)
     throw new ProfileError(field, `holds ${blocks.length} PEM blocks: give exactly one`);
-  if (found !== label) throw new ProfileError(field, `is PEM of a ${found}: give that of a ${label}`);
+  if (found !== label) throw new ProfileError(field, `is PEM of a ${found}: give that of a ${label}${hintOf(label)}`);
   return block[2] ?? "";
+}
+
+function hintOf(label: string): string {
+  return label === DER_KINDS.privateKey.label ? ", as `openssl pkcs8 -topk8 -nocrypt` writes it" : "";
 }
 
 /** Undefined where the text is not Base64, or not the one text of its bytes. */

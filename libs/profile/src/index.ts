@@ -6,7 +6,7 @@ export type {
   BootstrapValue,
   ServerAccount,
 } from "./bootstrap-settings.ts";
-export { parseBase64, readDerText } from "./der-text.ts";
+export { type DerKind, parseBase64, readDerText } from "./der-text.ts";
 export {
   accountsToMute,
   type DesiredAttributes,

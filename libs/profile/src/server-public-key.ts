@@ -1,18 +1,23 @@
 import { createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
 import type { AccountSecurity } from "./bootstrap-settings.ts";
-import { DER_KINDS, type DerKind, readDerText } from "./der-text.ts";
+import { DER_KINDS, readDerText } from "./der-text.ts";
 import { ProfileError } from "./errors.ts";
 
 /** Keys and certificates of elliptic curves are far smaller. */
 const MAX_DER_BYTES = 8192;
 
+type PublicKind = "publicKey" | "certificate";
+
 /** What a device is given to know the server by, for each security mode that has it. */
-const KINDS: { readonly [Security in AccountSecurity]?: DerKind } = { rawPublicKey: "publicKey", x509: "certificate" };
+const KINDS: { readonly [Security in AccountSecurity]?: PublicKind } = {
+  rawPublicKey: "publicKey",
+  x509: "certificate",
+};
 
 /**
  * Reads the server's public key or certificate (`/0/x/4`) as hex, Base64 or PEM; an empty text counts as absent.
  *
- * LwM2M's cipher suites with public keys are of the curve P-256 (OMA LwM2M Core 1.1.1 §5.2.9).
+ * The curve is that of LwM2M's cipher suites, P-256 (RFC 7925 §4.3, §4.4).
  * @throws {ProfileError} where the security mode needs another one, or none
  */
 export function parseServerPublicKey(
@@ -37,7 +42,7 @@ export function parseServerPublicKey(
   return der;
 }
 
-const CHECKS: { readonly [Kind in DerKind]: (der: Uint8Array) => boolean } = {
+const CHECKS: { readonly [Kind in PublicKind]: (der: Uint8Array) => boolean } = {
   publicKey: (der) => {
     const key = parsed(() => createPublicKey({ key: Buffer.from(der), format: "der", type: "spki" }));
     // What follows the key, or another encoding of it, would not equal what the server shows.

@@ -5,7 +5,7 @@ import { convertValue, parseJson } from "@ferry/rpc";
 /**
  * What of an instance that a profile has written at bootstrap no device can take, as far as the models of its object tell, whatever their version: one sentence each.
  *
- * The bootstrap server may write what others only read (OMA LwM2M Core 1.1.1 §6.1.7.3).
+ * The bootstrap server may write what others only read (OMA LwM2M Core 1.1.1 §6.1.7.5).
  */
 export function checkBootstrapObject(
   { path, resources }: BootstrapObject,
