@@ -16,6 +16,13 @@ export { type CertificateTerms, makeCertificate } from "./make-certificate.ts";
 export { BOOTSTRAP_DTLS_METRICS, DTLS_METRICS, type DtlsMetrics } from "./metrics.ts";
 export { openDtlsEndpoint } from "./open-dtls-endpoint.ts";
 export { ProvisionedCredentials, type ProvisionedCredentialsParts } from "./provisioned-credentials.ts";
+export {
+  type DtlsKeys,
+  type DtlsWiring,
+  type OpenDtls,
+  openDtlsListener,
+  readDtlsKeys,
+} from "./provisioned-listener.ts";
 export { readAssociationSealing } from "./read-sealing.ts";
 export { RestoredCredentials } from "./restored-credentials.ts";
 export { type FollowKeysOptions, followServerKeys, NO_SERVER_KEYS, type ServerKeys } from "./server-keys.ts";

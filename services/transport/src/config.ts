@@ -24,6 +24,9 @@ import {
   text,
 } from "@ferry/runtime";
 
+/** Prefix of the settings of the DTLS listener. */
+export const DTLS_PREFIX = "LWM2M_DTLS";
+
 /** How devices behind NAT and balancers are reached. */
 export interface ReachSettings {
   readonly mode: "flow" | "vip";
@@ -130,7 +133,7 @@ export const TRANSPORT_SHAPE: Shape<TransportSettings> = {
   http: httpSettings,
   node: nodeSettings,
   coap: coapSettings("LWM2M_COAP", 5685),
-  dtls: dtlsSettings("LWM2M_DTLS", 5686),
+  dtls: dtlsSettings(DTLS_PREFIX, 5686),
   provisioning: provisioningSettings,
   reachability: reachSettings,
   awake: awakeTimes,

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Bus, BusOverflowError, BusUnavailableError, RecordTooLargeError } from "@ferry/bus";
 import { CoapStack, type StackInput } from "@ferry/coap";
-import { DTLS_METRICS, type DtlsEndpoint } from "@ferry/dtls-endpoint";
+import { DTLS_METRICS, type DtlsEndpoint, type OpenDtls, openDtlsListener, readDtlsKeys } from "@ferry/dtls-endpoint";
 import { parseRateLimit, type RateLimit } from "@ferry/profile";
 import { CONTENT_TYPE, TOPICS } from "@ferry/proto";
 import { Catalogue, followProvisioning } from "@ferry/provisioning";
@@ -25,7 +25,7 @@ import {
   wallMs,
 } from "@ferry/runtime";
 import { type NodeRef, StateUnavailableError } from "@ferry/state";
-import type { TransportSettings } from "./config.ts";
+import { DTLS_PREFIX, type TransportSettings } from "./config.ts";
 import { RpcExecutor } from "./downlink/accept-rpc.ts";
 import { FetchAgain } from "./downlink/fetch-again.ts";
 import { Pacer } from "./downlink/pacer.ts";
@@ -43,7 +43,6 @@ import type { TransportPorts } from "./ports.ts";
 import { RecordWriter } from "./record-writer.ts";
 import { OwnerQuestions } from "./secure/ask-owner.ts";
 import { followAssociations } from "./secure/follow-associations.ts";
-import { type OpenDtls, openDtlsListener, readDtlsKeys } from "./secure/open-dtls.ts";
 import { recheckCredentials } from "./secure/recheck-credentials.ts";
 import { ServingCache } from "./serving.ts";
 import { mayServe, Sleepers, serveWaiting } from "./sleepers.ts";
@@ -57,7 +56,6 @@ import { UplinkLimits } from "./uplink/uplink-limits.ts";
 import { writeBack } from "./write-back.ts";
 
 export { TRANSPORT_CONFIG, TRANSPORT_SHAPE, type TransportSettings } from "./config.ts";
-export type { OpenDtls } from "./secure/open-dtls.ts";
 
 /** What a transport node is connected to. */
 export interface TransportConnections {
@@ -97,7 +95,7 @@ export async function startTransport(
   const topicPrefix = settings.kafka.topicPrefix;
   const bootId = randomBytes(8).toString("hex");
   const random = pooledRandom();
-  const dtlsKeys = readDtlsKeys(settings, random); // What is wrong with them is told before anything is waited for.
+  const dtlsKeys = readDtlsKeys(settings.dtls, settings, random, DTLS_PREFIX); // What is wrong with them is told before anything is waited for.
   health.require("state", () => state.problem());
 
   await awaitTopics({ bus, topicPrefix, mode: settings.kafka.topics, health, logger, signal: shutdown.signal });
@@ -279,9 +277,12 @@ export async function startTransport(
   const dtlsMetrics = registry.register(DTLS_METRICS);
   if (dtlsKeys !== undefined) {
     dtls = await openDtls({
-      settings,
+      settings: settings.dtls,
+      envPrefix: DTLS_PREFIX,
       keys: dtlsKeys,
-      state,
+      scope: "server",
+      provisioning: state.provisioning,
+      associations: state.associations,
       catalogue,
       isRestored: () => storeWatch.isRestored(),
       shutdown,

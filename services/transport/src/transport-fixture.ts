@@ -13,6 +13,7 @@ import {
   uriOptions,
   uriPath,
 } from "@ferry/coap";
+import type { OpenDtls } from "@ferry/dtls-endpoint";
 import { lwm2m, provisioningKey, TOPICS } from "@ferry/proto";
 import {
   createHealth,
@@ -25,7 +26,7 @@ import {
 } from "@ferry/runtime";
 import { memoryState } from "@ferry/state/memory";
 import { TRANSPORT_CONFIG, type TransportSettings } from "./config.ts";
-import { type OpenDtls, startTransport, type TransportNode } from "./service.ts";
+import { startTransport, type TransportNode } from "./service.ts";
 
 /** In place of a Content-Format: none is said. */
 export const NO_FORMAT = -1;

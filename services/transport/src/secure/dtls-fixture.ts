@@ -1,11 +1,17 @@
 import { randomBytes } from "node:crypto";
 import type { ReceiveMark } from "@ferry/dtls";
-import type { DtlsCloseReason, DtlsEndpoint, DtlsPeer, OwnedAssociation, OwnerAnswer } from "@ferry/dtls-endpoint";
+import type {
+  DtlsCloseReason,
+  DtlsEndpoint,
+  DtlsPeer,
+  DtlsWiring,
+  OwnedAssociation,
+  OwnerAnswer,
+} from "@ferry/dtls-endpoint";
 import type { DeviceRef } from "@ferry/state";
 import type { TransportSettings } from "../config.ts";
 import type { TransportNode } from "../service.ts";
 import { answerAsMeter, type System, startNode, TestDevice } from "../transport-fixture.ts";
-import type { DtlsWiring } from "./open-dtls.ts";
 
 /** An association, wherever it is served now. */
 interface Association {

@@ -1,4 +1,5 @@
 import { createSecretKey } from "node:crypto";
+import { openDtlsListener } from "@ferry/dtls-endpoint";
 import { TOPICS } from "@ferry/proto";
 import { type Fleet, startFleet } from "@ferry/simulator";
 import { startUdpBalancer, type UdpBalancer } from "@ferry/testing";
@@ -14,7 +15,6 @@ import {
   startNode,
   stopAll,
 } from "../transport-fixture.ts";
-import { openDtlsListener } from "./open-dtls.ts";
 
 const EP_2 = { tenant: "default", endpoint: "ep-2" };
 const PATIENCE_MS = 10_000;
