@@ -1,4 +1,5 @@
 import { createPrivateKey, createPublicKey, hash, type KeyObject, sign, verify, X509Certificate } from "node:crypto";
+import { putNewest } from "@ferry/runtime";
 import { ProvisioningError } from "./errors.ts";
 
 /** Keys and certificates of elliptic curves are far smaller. */
@@ -103,12 +104,7 @@ function checkDer(
 }
 
 function remember(known: string): void {
-  KNOWN_DER.delete(known);
-  KNOWN_DER.add(known);
-  for (const oldest of KNOWN_DER) {
-    if (KNOWN_DER.size <= MAX_KNOWN_DER) break;
-    KNOWN_DER.delete(oldest);
-  }
+  putNewest(KNOWN_DER, known, true, MAX_KNOWN_DER);
 }
 
 function fingerprint(bytes: Uint8Array): string {
@@ -116,7 +112,7 @@ function fingerprint(bytes: Uint8Array): string {
 }
 
 /** What was as expected before: OpenSSL takes a tenth of a millisecond for each, and stored records are parsed again at each handshake. */
-const KNOWN_DER = new Set<string>();
+const KNOWN_DER = new Map<string, true>();
 
 /** node:crypto throws many classes at bad DER; all mean the same to who provisions. */
 function judgeDer<Judged>(field: string, expected: string, judge: () => Judged | undefined): Judged {
