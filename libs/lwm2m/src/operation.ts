@@ -261,9 +261,7 @@ export function fromCoapResponse(
 ): OperationOutcome {
   if (codeClass(response.code) !== SUCCESS_CLASS) return outcomeOf(response);
   const code = decimalCode(response.code);
-  if (response.code !== SUCCESS[operation.type]) {
-    throw unexpected(response, "code", `unexpected response code ${formatCode(response.code)} for ${operation.type}`);
-  }
+  checkSuccess(operation.type, response);
   switch (operation.type) {
     case "read":
     case "cancelObservation":
@@ -292,6 +290,12 @@ export function fromCoapResponse(
     default:
       return { code };
   }
+}
+
+/** @throws {UnexpectedResponseError} a success code of another kind than the operation's */
+export function checkSuccess(operation: Operation["type"], response: CoapResponse): void {
+  if (response.code === SUCCESS[operation]) return;
+  throw unexpected(response, "code", `unexpected response code ${formatCode(response.code)} for ${operation}`);
 }
 
 const SUCCESS_CLASS = 2;
@@ -353,12 +357,16 @@ function locationOf({ options }: CoapResponse): string {
   return readStringOptions(options, OPTION.LOCATION_PATH).join("/");
 }
 
-function linksOf(response: CoapResponse): string {
+/** The links of a Discover. @throws {UnexpectedResponseError} another Content-Format, or a payload that `decode` refuses with an UndecodableContentError */
+export function linksOf(
+  response: CoapResponse,
+  decode: (payload: Uint8Array) => string = (payload) => decodeLinkFormat(payload),
+): string {
   const format = readUintOption(response.options, OPTION.CONTENT_FORMAT) ?? CONTENT_FORMAT.LINK_FORMAT;
   if (format !== CONTENT_FORMAT.LINK_FORMAT) {
     throw unexpected(response, "contentFormat", `unexpected content format ${format}`);
   }
-  return decoded(response, () => decodeLinkFormat(response.payload));
+  return decoded(response, () => decode(response.payload));
 }
 
 function decoded<T>(response: CoapResponse, decode: () => T): T {

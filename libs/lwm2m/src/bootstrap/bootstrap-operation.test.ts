@@ -62,6 +62,14 @@ describe("an answer of the bootstrap interface", () => {
     payload,
   });
 
+  it("to Discover has the links also as LwM2M 1.0 writes them, which RFC 6690 does not know", () => {
+    const links = 'lwm2m="1.0",</0/0>';
+    const outcome = fromBootstrapResponse({ type: "discover", path: [] }, answer(CODE.CONTENT, text(links), 40));
+    expect(outcome).toEqual({ code: 205, links });
+    const notText = answer(CODE.CONTENT, Uint8Array.of(0xff), 40);
+    expect(() => fromBootstrapResponse({ type: "discover", path: [] }, notText)).toThrow("not UTF-8");
+  });
+
   it("to Discover has the links, with or without their Content-Format", () => {
     const operation = { type: "discover", path: [] } as const;
     const links = text("</0/0>;ssid=1");

@@ -1,9 +1,13 @@
 import { CODE, OPTION, stringOption } from "@ferry/coap";
+import { decodeUtf8 } from "../bytes.ts";
+import { UndecodableContentError } from "../errors.ts";
 import type { LwM2mNode } from "../node.ts";
 import {
   type CoapRequest,
   type CoapResponse,
+  checkSuccess,
   fromCoapResponse,
+  linksOf,
   type OperationOutcome,
   outcomeOf,
   toCoapRequest,
@@ -46,10 +50,18 @@ export function toBootstrapRequest(operation: BootstrapOperation, format: number
  * @throws {UnexpectedResponseError} an answer to Discover or Read that cannot be decoded
  */
 export function fromBootstrapResponse(operation: BootstrapOperation, response: CoapResponse): OperationOutcome {
-  if (operation.type === "discover" || operation.type === "read") {
-    return fromCoapResponse(operation, response, SHORT_SERVER_ID_MODELS);
-  }
-  return outcomeOf(response);
+  if (operation.type === "read") return fromCoapResponse(operation, response, SHORT_SERVER_ID_MODELS);
+  const outcome = outcomeOf(response);
+  if (operation.type !== "discover" || !isSuccess(outcome)) return outcome;
+  checkSuccess("discover", response);
+  return { ...outcome, links: linksOf(response, decodeLinks) };
+}
+
+/** Clients of LwM2M 1.0 answer with what is no list of links by RFC 6690: `parseBootstrapDiscovery` knows what they mean. */
+function decodeLinks(payload: Uint8Array): string {
+  const links = decodeUtf8(payload);
+  if (links === undefined) throw new UndecodableContentError("the links are not UTF-8");
+  return links;
 }
 
 /** Whether an outcome is a success. */
