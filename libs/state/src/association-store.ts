@@ -8,8 +8,8 @@ export interface StoredMark {
 }
 
 /**
- * A DTLS association that outlives its node; a device has at most one. Who opens `sealed` has its keys; the rest is for pointers, people and fences, and is
- * authenticated together with it.
+ * A DTLS association that outlives its node; a device has at most one in a realm. Who opens `sealed` has its keys; the rest is for pointers, people and fences,
+ * and is authenticated together with it.
  */
 export interface StoredAssociation {
   /** 12 characters of base64url. */
@@ -116,9 +116,9 @@ export const MAX_STAMP_LEAD_S = 86_400;
 export const MAX_SEQUENCE = 281_474_976_710_655;
 
 /**
- * DTLS associations and sessions. A device's association lies in its own slot; pointers from Connection ID and address are hints outside it, written after
- * the step and proven by what they lead to. Every method is one atomic step there and safe to repeat; all reject with `StateUnavailableError` when the store
- * cannot be reached in time.
+ * DTLS associations and sessions of one realm. A device's association lies in its own slot; pointers from Connection ID and address are hints outside it,
+ * written after the step and proven by what they lead to. Every method is one atomic step there and safe to repeat; all reject with `StateUnavailableError`
+ * when the store cannot be reached in time.
  *
  * An owner of an older stamp is refused. One of a later stamp than the stored one is believed, for then the store fell back to an older copy: stored stamp,
  * owner and ceiling follow.

@@ -24,6 +24,15 @@ const EMPTY_STORED = { v: 1, ...EMPTY };
 
 const time = fc.integer({ min: 0, max: 2 ** 48 });
 
+function readOrRefused(text: string): BootstrapSummary | undefined {
+  try {
+    return decodeSummary(text);
+  } catch (error) {
+    if (error instanceof StoredValueError) return undefined;
+    throw error;
+  }
+}
+
 function summaries(texts: fc.Arbitrary<string>, lists: number): fc.Arbitrary<BootstrapSummary> {
   const list = { maxLength: lists, size: "max" } as const;
   return fc.record(
@@ -108,6 +117,17 @@ describe("a bootstrap summary", () => {
     JSON.stringify({ ...EMPTY_STORED, endedAtMs: "soon" }),
   ])("is none where anything else is stored: %j", (text) => {
     expect(() => decodeSummary(text)).toThrow(StoredValueError);
+  });
+
+  it("is refused with any field of another kind, or read as what is stored again", () => {
+    const damage = fc.tuple(fc.constantFrom(...Object.keys(EMPTY_STORED)), fc.jsonValue());
+    fc.assert(
+      fc.property(small, damage, (summary, [field, value]) => {
+        const text = JSON.stringify({ ...JSON.parse(encodeSummary(summary)), [field]: value });
+        const read = readOrRefused(text);
+        if (read !== undefined) expect(decodeSummary(encodeSummary(read))).toEqual(read);
+      }),
+    );
   });
 
   it("is read whole or refused, whatever the text", () => {

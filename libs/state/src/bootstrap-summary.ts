@@ -11,7 +11,7 @@ import { StoredValueError } from "./errors.ts";
 /**
  * A summary as stores hold it: JSON with `v`, the version of its form. It is cut to its limits: long texts, the first steps, then the last servers.
  *
- * `scripts/put-bootstrap.lua` reads `v`, `startedAtMs` and `endedAtMs`.
+ * `scripts/put-bootstrap.lua` reads `startedAtMs` and `endedAtMs`.
  */
 export function encodeSummary(summary: BootstrapSummary): string {
   const { sessionId, node, startedAtMs, endedAtMs, outcome, reason, securityMode, servers, steps } = summary;

@@ -1,5 +1,6 @@
 import { CONTENT_TYPE, lwm2m, TOPICS } from "@ferry/proto";
 import {
+  BOOTSTRAP_SLOTS,
   type DeviceRef,
   NO_SEC,
   type NodeEntry,
@@ -203,6 +204,26 @@ describe("a look at open requests", () => {
     };
     await round();
     expect(await answers()).toEqual([]);
+  });
+
+  it("is not made because a bootstrap process ended: it had no requests", async () => {
+    const slow = new RequestExpiry(fixture.ports, SLOW_PACE);
+    const entry = { ...node, bootId: "boot-64", name: "bootstrap" };
+    const bootstrap = await fixture.nodes.lease(entry, BOOTSTRAP_SLOTS, 10_000);
+    await slow.step();
+    slow.expect(await accepted("r-1"));
+    const looked: number[] = [];
+    const list = fixture.devices.listOpenRequests.bind(fixture.devices);
+    fixture.devices.listOpenRequests = (page) => {
+      looked.push(page.shard);
+      return list(page);
+    };
+    await fixture.nodes.release(bootstrap ?? node);
+    await slow.step();
+    expect(looked).not.toContain(SHARD);
+    await fixture.nodes.release(node);
+    await slow.step();
+    expect(looked).toContain(SHARD);
   });
 
   it("does not forget what is accepted while it lasts", async () => {
