@@ -6,7 +6,7 @@ import {
   type ResourceModel,
 } from "@ferry/lwm2m";
 import type { DeviceProfile, ProfileEntry } from "@ferry/profile";
-import { checkBootstrapObject } from "./check-bootstrap-object.ts";
+import { bootstrapObjectNode } from "./bootstrap-object-node.ts";
 
 /** What a profile says that no device can do, as far as the models tell: one sentence each, the path first. A profile is valid all the same: devices may come with models of their own. */
 export function checkProfile(profile: DeviceProfile, tenant: string, models: ModelRegistry): readonly string[] {
@@ -20,9 +20,10 @@ export function checkProfile(profile: DeviceProfile, tenant: string, models: Mod
     );
     return problem === undefined ? [] : [`${entry.id}${entry.key === undefined ? "" : ` (${entry.key})`}: ${problem}`];
   });
-  const bootstrapProblems = profile.bootstrap.objects.flatMap((object) =>
-    checkBootstrapObject(object, byObject.get(object.path[0]) ?? []),
-  );
+  const bootstrapProblems = profile.bootstrap.objects.flatMap((object) => {
+    const outcome = bootstrapObjectNode(object, byObject.get(object.path[0]) ?? []);
+    return outcome.type === "refused" ? outcome.problems : [];
+  });
   return [...problems, ...bootstrapProblems];
 }
 
