@@ -208,8 +208,9 @@ describe("the chart", () => {
     expect(files("fleet-transport", "StatefulSet")).not.toContain("api-tokens");
     expect(files("fleet-transport", "StatefulSet")).toContain("dtls-sealing-key");
     expect(files("fleet-rpc-router", "Deployment")).not.toContain("dtls-sealing-key");
+    expect(files("fleet-rpc-router", "Deployment")).toContain("provisioning-sealing-key");
     expect(files("fleet-console", "Deployment")).toContain("api-tokens");
-    expect(files("fleet-console", "Deployment")).not.toContain("redis-password");
+    expect(files("fleet-console", "Deployment")).not.toContain("provisioning-sealing-key");
   });
 
   it.each([

@@ -31,7 +31,7 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version | replace "+" "_" }
 transport: {values: transport, sections: [log, kafka, redis, reachability, provisioning, dtls]}
 rpc-router: {values: rpcRouter, sections: [log, kafka, redis, provisioning]}
 {{- if .Values.console.enabled }}
-console: {values: console, sections: [log, kafka, api]}
+console: {values: console, sections: [log, kafka, redis, api]}
 {{- end }}
 {{- end }}
 

@@ -24,3 +24,11 @@ it("A client on the bus that has the sealing keys sees that a secret sealed anew
   await client.stop();
   await bus.stop();
 });
+
+it("A client on the bus says so where there is no topic of bootstraps", async () => {
+  const bus = new MemoryBus();
+  const client = new BusClient(bus);
+  await expect(client.bootstrap("demo")).rejects.toThrow("topic lwm2m.bootstrap.v1 does not exist");
+  await client.stop();
+  await bus.stop();
+});

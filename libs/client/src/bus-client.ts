@@ -24,7 +24,7 @@ import {
   readCurrent,
   type SealingKeys,
 } from "@ferry/provisioning";
-import type { RecordRef } from "@ferry/state";
+import { type BootstrapSummary, type RecordRef, summariseBootstrap } from "@ferry/state";
 import { InvalidValueError, NoAnswerError } from "./errors.ts";
 import type {
   DeclaredDocument,
@@ -130,6 +130,18 @@ export class BusClient implements FerryClient {
     const { value, headers } = table.get(key) ?? {};
     const state = value && decodeMessage(TOPICS.deviceState.type, value, headers?.[CONTENT_TYPE_HEADER]);
     return state?.registration ? toDetails(state, state.registration) : undefined;
+  }
+
+  async bootstrap(endpoint: string, tenant: string = DEFAULT_TENANT): Promise<BootstrapSummary | undefined> {
+    await this.#require("bootstrap");
+    const key = deviceKey(tenant, endpoint);
+    let last: BootstrapSummary | undefined;
+    const onRecord = ({ value, headers }: IncomingRecord): void => {
+      const record = value && decodeMessage(TOPICS.bootstrap.type, value, headers[CONTENT_TYPE_HEADER]);
+      if (record) last = summariseBootstrap(last, record);
+    };
+    await readTable(this.#bus, this.#topic("bootstrap"), { keep: (one) => one === key, onRecord });
+    return last;
   }
 
   async tail(stream: Stream, { from, tenant, endpoint, signal, onRecord, onReady }: TailOptions): Promise<void> {

@@ -1,5 +1,5 @@
 import type { ProvisioningDocument, PublishOutcome, RecordChange } from "@ferry/provisioning";
-import type { RecordRef } from "@ferry/state";
+import type { BootstrapSummary, RecordRef } from "@ferry/state";
 
 /** A request to a device, as a caller gives it. */
 export interface RpcCall {
@@ -85,6 +85,7 @@ export const STREAMS = [
   "telemetry",
   "attributes",
   "lifecycle",
+  "bootstrap",
   "rpcRequest",
   "rpcResponse",
   "rpcStatus",
@@ -131,6 +132,8 @@ export interface FerryClient {
   devices(tenant?: string): Promise<readonly DeviceSummary[]>;
   /** One device; undefined when it is not registered. `tenant`: `default` when absent. */
   device(endpoint: string, tenant?: string): Promise<DeviceDetails | undefined>;
+  /** The last bootstrap of a device; undefined when none is known. `tenant`: `default` when absent. */
+  bootstrap(endpoint: string, tenant?: string): Promise<BootstrapSummary | undefined>;
   /** Resolves when `signal` aborts. */
   tail(stream: Stream, options: TailOptions): Promise<void>;
   /** @throws {ProvisioningTimeoutError} nobody says in time what became of the documents */

@@ -77,6 +77,26 @@ describe("a record as a line", () => {
       },
       "write_failed  batteryLevel /3/0/9: METHOD_NOT_ALLOWED",
     ],
+    [
+      "a bootstrap that begins, with the servers that the device is to get",
+      "bootstrap",
+      {
+        step: "BOOTSTRAP_STEP_STARTED",
+        code: "2.04",
+        securityMode: "PSK",
+        servers: [
+          { shortServerId: 123, uri: "coaps://a:5686", securityMode: "RPK" },
+          { uri: "coap://b:5687", securityMode: "NO_SEC" },
+        ],
+      },
+      "bootstrap started 2.04 PSK  server 123 coaps://a:5686 RPK, bootstrap server coap://b:5687 NO_SEC",
+    ],
+    [
+      "a step of a bootstrap that was refused",
+      "bootstrap",
+      { step: "BOOTSTRAP_STEP_FAILED", path: "/0/1", code: "4.05", reason: "no" },
+      "bootstrap failed /0/1 4.05: no",
+    ],
     ["a request", "rpcRequest", { method: "Read", params: { id: "/3/0/9" } }, 'request   Read {"id":"/3/0/9"}'],
     ["a request by text", "rpcRequest", { method: "Read", params: '{"key":"a"}' }, 'request   Read {"key":"a"}'],
     [
@@ -108,7 +128,7 @@ describe("a record as a line", () => {
 
   it("shows any JSON without throwing", () => {
     const value = fc.dictionary(
-      fc.constantFrom("samples", "attributes", "registration", "event", "params", "value"),
+      fc.constantFrom("samples", "attributes", "registration", "event", "params", "value", "servers"),
       fc.oneof(fc.jsonValue(), fc.constant([null]), fc.constant([{ value: { objectLink: null } }])),
     );
     fc.assert(

@@ -1,3 +1,4 @@
+import { formatBootstrapServer } from "@ferry/state";
 import type { Stream, StreamRecord } from "./ferry-client.ts";
 
 type Json = { readonly [member: string]: unknown };
@@ -16,7 +17,7 @@ function formatTime(timeMs: number): string {
 }
 
 /** Devices choose these texts, and a terminal obeys control characters. */
-function escapeControls(text: string): string {
+export function escapeControls(text: string): string {
   return text.replace(/\p{Cc}/gu, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
@@ -34,6 +35,12 @@ const FORMATS: Readonly<Record<Stream, (value: Json) => string>> = {
     const written = [key, path].filter(Boolean).join(" ");
     const told = [written, reason].filter(Boolean).join(": ");
     return `${event}${facts}${changed}${told === "" ? "" : `  ${told}`}`;
+  },
+  bootstrap: ({ step, path, code, securityMode, servers, reason }) => {
+    const done = String(step).replace("BOOTSTRAP_STEP_", "").toLowerCase();
+    const given = Array.isArray(servers) ? servers.map(members).map(formatBootstrapServer).join(", ") : "";
+    const facts = [done, path, code, securityMode].filter(Boolean).join(" ");
+    return `bootstrap ${facts}${given === "" ? "" : `  ${given}`}${reason ? `: ${reason}` : ""}`;
   },
   rpcRequest: (value) =>
     `request   ${value.method} ${typeof value.params === "string" ? value.params : JSON.stringify(value.params ?? {})}`,

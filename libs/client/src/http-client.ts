@@ -1,6 +1,6 @@
 import { lwm2m } from "@ferry/proto";
 import type { ProvisioningDocument, PublishOutcome, RecordChange } from "@ferry/provisioning";
-import type { RecordRef } from "@ferry/state";
+import type { BootstrapSummary, RecordRef } from "@ferry/state";
 import { ApiError, InvalidValueError, NoAnswerError } from "./errors.ts";
 import type {
   DeclaredDocument,
@@ -84,13 +84,12 @@ export class HttpClient implements FerryClient {
     return this.#json("GET", `/api/v1/devices${query({ tenant })}`);
   }
 
-  async device(endpoint: string, tenant?: string): Promise<DeviceDetails | undefined> {
-    try {
-      return await this.#json("GET", `/api/v1/devices/${encodeURIComponent(endpoint)}${query({ tenant })}`);
-    } catch (error) {
-      if (error instanceof ApiError && error.status === 404) return undefined;
-      throw error;
-    }
+  device(endpoint: string, tenant?: string): Promise<DeviceDetails | undefined> {
+    return this.#jsonIfThere(`/api/v1/devices/${encodeURIComponent(endpoint)}${query({ tenant })}`);
+  }
+
+  bootstrap(endpoint: string, tenant?: string): Promise<BootstrapSummary | undefined> {
+    return this.#jsonIfThere(`/api/v1/devices/${encodeURIComponent(endpoint)}/bootstrap${query({ tenant })}`);
   }
 
   async tail(stream: Stream, { from, tenant, endpoint, signal, onRecord, onReady }: TailOptions): Promise<void> {
@@ -152,6 +151,16 @@ export class HttpClient implements FerryClient {
       onOutcome(outcome);
     }
     return outcomes;
+  }
+
+  /** Undefined for what there is not. */
+  async #jsonIfThere<Body>(path: string): Promise<Body | undefined> {
+    try {
+      return await this.#json<Body>("GET", path);
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return undefined;
+      throw error;
+    }
   }
 
   async #json<Body>(method: string, path: string, body?: unknown): Promise<Body> {

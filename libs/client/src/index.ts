@@ -1,3 +1,4 @@
+export type { BootstrapSummary } from "@ferry/state";
 export { BusClient, type BusClientOptions } from "./bus-client.ts";
 export { ApiError, InvalidValueError, NoAnswerError } from "./errors.ts";
 export {
@@ -13,5 +14,5 @@ export {
   type StreamRecord,
   type TailOptions,
 } from "./ferry-client.ts";
-export { formatRecord } from "./format-record.ts";
+export { escapeControls, formatRecord } from "./format-record.ts";
 export { type DocumentJson, HttpClient, toDocumentJson } from "./http-client.ts";

@@ -1,7 +1,10 @@
 import { get } from "node:http";
 import { MemoryBus } from "@ferry/bus/memory";
 import { Responder, TOPIC_PREFIX } from "@ferry/client/contract";
+import { lwm2m } from "@ferry/proto";
 import type { Shutdown } from "@ferry/runtime";
+import { StateUnavailableError } from "@ferry/state";
+import { MemoryBootstrapStore } from "@ferry/state/memory";
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 import { type SpecData, Validator } from "@seriousme/openapi-schema-validator";
 import { startTestConsole } from "./api-fixture.ts";
@@ -18,10 +21,11 @@ beforeAll(async () => {
   bus = new MemoryBus();
   responder = new Responder(bus);
   await responder.start();
-  ({ url, shutdown } = await startTestConsole(bus, {
-    KAFKA_TOPIC_PREFIX: TOPIC_PREFIX,
-    LWM2M_API_TOKENS: `${ACME} acme\n${ALL} *`,
-  }));
+  ({ url, shutdown } = await startTestConsole(
+    bus,
+    { KAFKA_TOPIC_PREFIX: TOPIC_PREFIX, LWM2M_API_TOKENS: `${ACME} acme\n${ALL} *` },
+    responder.bootstraps,
+  ));
 });
 afterAll(async () => {
   await shutdown.stop();
@@ -58,6 +62,7 @@ describe("the HTTP API", () => {
     expect(Object.keys((body as { paths: object }).paths)).toEqual([
       "/api/v1/devices",
       "/api/v1/devices/{endpoint}",
+      "/api/v1/devices/{endpoint}/bootstrap",
       "/api/v1/rpc",
       "/api/v1/desired-values",
       "/api/v1/records/{stream}",
@@ -195,6 +200,23 @@ describe("a token for one tenant", () => {
     });
   });
 
+  it("is shown bootstraps of its devices only, whatever it asks for", async () => {
+    const started = { step: lwm2m.v1.BootstrapStep.BOOTSTRAP_STEP_STARTED, sessionId: "s" };
+    await responder.bootstrap({ tenant: "acme", endpoint: "theirs" }, started);
+    await responder.bootstrap({ tenant: "default", endpoint: "ours" }, started);
+    const bootstrap = (endpoint: string, token: string) =>
+      ask("GET", `/api/v1/devices/${endpoint}/bootstrap?tenant=default`, { token });
+    expect(await bootstrap("theirs", ACME)).toMatchObject({
+      status: 200,
+      body: { sessionId: "s", outcome: "running" },
+    });
+    expect(await bootstrap("ours", ALL)).toMatchObject({ status: 200 });
+    expect(await bootstrap("ours", ACME)).toEqual({
+      status: 404,
+      body: { message: "no bootstrap of ours is known" },
+    });
+  });
+
   it("asks its devices only, whatever the request says", async () => {
     const { body } = await ask("POST", "/api/v1/rpc", { token: ACME, body: { ...READ, tenant: "default" } });
     expect(body).toMatchObject({ tenant: "acme", status: "SUCCESSFUL" });
@@ -231,6 +253,20 @@ describe("a token for one tenant", () => {
     expect((seen.body as { tenant: string }[]).map(({ tenant }) => tenant)).toEqual(["acme"]);
     const changes = await ask("POST", "/api/v1/provisioning/diff", { token: ACME, body: { documents: [] } });
     expect(changes.body).toEqual([{ change: "delete", kind: "profile", tenant: "acme", id: "p" }]);
+  });
+});
+
+describe("an API whose store is away", () => {
+  it("answers 503 to who asks for a bootstrap, and serves all else", async () => {
+    class Away extends MemoryBootstrapStore {
+      override get = () => Promise.reject(new StateUnavailableError("Redis is away"));
+    }
+    const env = { KAFKA_TOPIC_PREFIX: TOPIC_PREFIX };
+    const { url: other, shutdown: stopping } = await startTestConsole(bus, env, new Away());
+    const response = await fetch(`${other}/api/v1/devices/demo/bootstrap`);
+    expect([response.status, await response.json()]).toEqual([503, { message: "Redis is away" }]);
+    expect((await fetch(`${other}/api/v1/devices`)).status).toBe(200);
+    await stopping.stop();
   });
 });
 

@@ -13,9 +13,14 @@ import {
 } from "@ferry/client";
 import { findRepeatedMember } from "@ferry/lwm2m";
 import { lwm2m } from "@ferry/proto";
-import { type ProvisioningDocument, ProvisioningTimeoutError, type PublishOutcome } from "@ferry/provisioning";
+import {
+  DEFAULT_TENANT,
+  type ProvisioningDocument,
+  ProvisioningTimeoutError,
+  type PublishOutcome,
+} from "@ferry/provisioning";
 import type { Logger } from "@ferry/runtime";
-import type { RecordRef } from "@ferry/state";
+import { type BootstrapStore, type RecordRef, StateUnavailableError } from "@ferry/state";
 import createServer, { type FastifyInstance, type FastifyReply, type FastifySchemaValidationError } from "fastify";
 import { type Authentication, isLoopbackHost, type Principal } from "./authenticate.ts";
 import { InvalidBodyError, IssuerUnavailableError } from "./errors.ts";
@@ -24,6 +29,7 @@ import { SCHEMAS } from "./schemas.ts";
 /** What the API is made of. */
 export interface ApiParts {
   readonly client: FerryClient;
+  readonly bootstraps: BootstrapStore;
   readonly authentication: Authentication;
   readonly logger: Logger;
   /** Ends the streams that are open. */
@@ -45,7 +51,8 @@ declare module "fastify" {
 }
 
 /** Makes the HTTP API; `/openapi.json` says what it offers. */
-export async function createApi({ client, authentication, logger, stopping }: ApiParts): Promise<FastifyInstance> {
+export async function createApi(parts: ApiParts): Promise<FastifyInstance> {
+  const { client, bootstraps, authentication, logger, stopping } = parts;
   const api = createServer({
     bodyLimit: BODY_LIMIT_BYTES,
     forceCloseConnections: true,
@@ -118,6 +125,16 @@ export async function createApi({ client, authentication, logger, stopping }: Ap
     async ({ principal, params, query }, reply) => {
       const device = await client.device(params.endpoint, principal.tenant ?? query.tenant);
       return device ?? reply.code(404).send({ message: `${quote(params.endpoint)} is not registered` });
+    },
+  );
+
+  api.get<{ Params: { endpoint: string }; Querystring: { tenant?: string } }>(
+    "/api/v1/devices/:endpoint/bootstrap",
+    { schema: SCHEMAS.bootstrap },
+    async ({ principal, params, query }, reply) => {
+      const tenant = principal.tenant ?? query.tenant ?? DEFAULT_TENANT;
+      const last = await bootstraps.get({ tenant, endpoint: params.endpoint });
+      return last ?? reply.code(404).send({ message: `no bootstrap of ${quote(params.endpoint)} is known` });
     },
   );
 
@@ -200,10 +217,13 @@ export async function createApi({ client, authentication, logger, stopping }: Ap
   return api;
 }
 
+/** What says that something that the console needs cannot be reached. */
+const AWAY = [BusUnavailableError, StateUnavailableError, IssuerUnavailableError];
+
 /** HTTP status for what went wrong. */
 function statusOf(error: Error & { readonly statusCode?: number }): number {
   if (error instanceof NoAnswerError || error instanceof ProvisioningTimeoutError) return 504;
-  if (error instanceof BusUnavailableError || error instanceof IssuerUnavailableError) return 503;
+  if (AWAY.some((type) => error instanceof type)) return 503;
   if (error instanceof InvalidBodyError || error instanceof InvalidValueError) return 400;
   return error.statusCode ?? 500;
 }

@@ -10,8 +10,10 @@ import {
   type Section,
   type ServiceSettings,
   type Shape,
+  type StateSettings,
   secret,
   section,
+  stateSettings,
   text,
 } from "@ferry/runtime";
 
@@ -39,7 +41,7 @@ const apiSettings: Section<ApiSettings> = section<ApiSettings>("LWM2M_API", {
 });
 
 /** Settings of the console. */
-export interface ConsoleSettings extends ServiceSettings, BusSettings {
+export interface ConsoleSettings extends ServiceSettings, BusSettings, StateSettings {
   readonly api: ApiSettings;
 }
 
@@ -50,6 +52,7 @@ export const CONSOLE_SHAPE: Shape<ConsoleSettings> = {
   node: nodeSettings,
   api: apiSettings,
   ...busSettings,
+  ...stateSettings,
 };
 
 /** From environment, YAML file and defaults. */

@@ -35,10 +35,25 @@ const documents = {
   },
 } as const;
 const ndjson = "One JSON value a line.";
+const oneDevice = {
+  params: {
+    type: "object",
+    required: ["endpoint"],
+    properties: { endpoint: { type: "string", minLength: 1, description: "LwM2M Endpoint Client Name." } },
+  },
+  querystring: {
+    type: "object",
+    additionalProperties: false,
+    properties: { tenant: { ...text, description: "`default` when absent." } },
+  },
+} as const;
 
 /** What each route takes: checked, and shown in the OpenAPI document. */
 export const SCHEMAS: Readonly<
-  Record<"devices" | "device" | "rpc" | "desire" | "records" | "declared" | "apply" | "diff" | "remove", object>
+  Record<
+    "devices" | "device" | "bootstrap" | "rpc" | "desire" | "records" | "declared" | "apply" | "diff" | "remove",
+    object
+  >
 > = {
   devices: {
     summary: "Registered devices",
@@ -52,16 +67,12 @@ export const SCHEMAS: Readonly<
     summary:
       "One registered device: its registration, its observations, and the DTLS association by which it was last heard",
     description: "As its node told of it last. Answers 404 when it is not registered.",
-    params: {
-      type: "object",
-      required: ["endpoint"],
-      properties: { endpoint: { type: "string", minLength: 1, description: "LwM2M Endpoint Client Name." } },
-    },
-    querystring: {
-      type: "object",
-      additionalProperties: false,
-      properties: { tenant: { ...text, description: "`default` when absent." } },
-    },
+    ...oneDevice,
+  },
+  bootstrap: {
+    summary: "The last bootstrap of a device: its steps, how it ended, and the servers that the device got",
+    description: "Also of a device that is not registered. Answers 404 when none is known.",
+    ...oneDevice,
   },
   rpc: {
     summary: "Carries out an operation on a device and waits for its final answer",

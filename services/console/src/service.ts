@@ -1,6 +1,7 @@
 import type { Bus } from "@ferry/bus";
 import { BusClient } from "@ferry/client";
 import { PortInUseError, type ServiceRuntime } from "@ferry/runtime";
+import type { BootstrapStore } from "@ferry/state";
 import { createApi } from "./api.ts";
 import { createAuthentication } from "./authenticate.ts";
 import type { ConsoleSettings } from "./config.ts";
@@ -13,8 +14,14 @@ export interface Console {
   readonly url: string;
 }
 
+/** Where the console reads, and what it writes to. */
+export interface ConsolePorts {
+  readonly bus: Bus;
+  readonly state: { readonly bootstraps: BootstrapStore };
+}
+
 /**
- * Starts the HTTP API: a producer and reader on the bus, which no other service needs.
+ * Starts the HTTP API: a producer and reader, which no other service needs.
  *
  * @throws {ConfigError} it would be open to the network without authentication
  * @throws {PortInUseError} another process has the port
@@ -22,13 +29,13 @@ export interface Console {
 export async function startConsole(
   settings: Pick<ConsoleSettings, "api" | "kafka">,
   { logger, shutdown }: Pick<ServiceRuntime, "logger" | "shutdown">,
-  { bus }: { readonly bus: Bus },
+  { bus, state: { bootstraps } }: ConsolePorts,
 ): Promise<Console> {
   const { host, port } = settings.api;
   const authentication = createAuthentication(settings.api);
   const client = new BusClient(bus, settings.kafka.topicPrefix);
   shutdown.onStop("client", () => client.stop());
-  const api = await createApi({ client, authentication, logger, stopping: shutdown.signal });
+  const api = await createApi({ client, bootstraps, authentication, logger, stopping: shutdown.signal });
   try {
     const url = await api.listen({ host, port });
     shutdown.onStop("api", () => api.close());

@@ -20,7 +20,15 @@ export interface Standalone {
 }
 
 /** What the live feed shows. */
-const FEED: readonly Stream[] = ["lifecycle", "attributes", "telemetry", "rpcRequest", "rpcResponse", "deadLetter"];
+const FEED: readonly Stream[] = [
+  "lifecycle",
+  "bootstrap",
+  "attributes",
+  "telemetry",
+  "rpcRequest",
+  "rpcResponse",
+  "deadLetter",
+];
 /** Root of the repository: what is applied is named from there. */
 const ROOT = resolve(import.meta.dirname, "../../..");
 
@@ -53,7 +61,7 @@ export async function startStandalone(
 
   await startRpcRouter(settings, runtime, { bus, state });
   const { coapPort, dtlsPort } = await startTransport(settings, runtime, { bus, state });
-  const { url: apiUrl } = await startConsole(settings, runtime, { bus });
+  const { url: apiUrl } = await startConsole(settings, runtime, { bus, state });
 
   const client = new BusClient(bus, settings.kafka.topicPrefix);
   const feed = new AbortController();

@@ -1,6 +1,7 @@
 import { MemoryBus } from "@ferry/bus/memory";
 import { lwm2m } from "@ferry/proto";
 import type { ProvisioningDocument } from "@ferry/provisioning";
+import { MemoryBootstrapStore } from "@ferry/state/memory";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
 import { NoAnswerError } from "../errors.ts";
 import type { FerryClient, StreamRecord } from "../ferry-client.ts";
@@ -8,8 +9,8 @@ import { Responder, TOPIC_PREFIX } from "./responder.ts";
 
 /** The client under test. */
 export interface ClientHarness {
-  /** Makes a client of the Ferry that is on this bus, with this topic prefix. */
-  connect(bus: MemoryBus, topicPrefix: string): Promise<FerryClient>;
+  /** Makes a client of the Ferry that is on this bus, with this topic prefix, and remembers bootstraps there. */
+  connect(bus: MemoryBus, topicPrefix: string, bootstraps: MemoryBootstrapStore): Promise<FerryClient>;
 }
 
 const PATIENCE_MS = 5_000;
@@ -34,7 +35,7 @@ export function describeFerryClient(name: string, { connect }: ClientHarness): v
       bus = new MemoryBus();
       responder = new Responder(bus);
       await responder.start();
-      client = await connect(bus, TOPIC_PREFIX);
+      client = await connect(bus, TOPIC_PREFIX, responder.bootstraps);
     };
     const stop = async (): Promise<void> => {
       await client.stop();
@@ -197,6 +198,75 @@ export function describeFerryClient(name: string, { connect }: ClientHarness): v
         await responder.publish("deviceState", "default/x", null);
         await responder.register("acme", "theirs");
         expect([await client.device("x"), await client.device("theirs")]).toEqual([undefined, undefined]);
+      });
+    });
+
+    describe("bootstrap", () => {
+      beforeAll(start);
+      afterAll(stop);
+      const { BootstrapStep: Step, BootstrapResult: Result } = lwm2m.v1;
+      const step = (
+        [tenant, endpoint]: readonly [string, string],
+        sessionId: string,
+        timeMs: number,
+        more: lwm2m.v1.BootstrapRecord.$Properties,
+      ): Promise<void> => {
+        const context = { tenant, endpoint, node: "bootstrap-64", ingestTimeMs: timeMs };
+        return responder.bootstrap({ tenant, endpoint }, { context, sessionId, ...more });
+      };
+      const servers = [{ shortServerId: 123, uri: "coaps://lwm2m.example.org:5686", securityMode: "PSK" }];
+
+      it("shows the last one of a device: its steps, how it ended, and the servers that it got", async () => {
+        const device = ["acme", "meter/1"] as const;
+        await step(device, "old", 1, { step: Step.BOOTSTRAP_STEP_STARTED });
+        await step(device, "new", 2, {
+          step: Step.BOOTSTRAP_STEP_STARTED,
+          code: "2.04",
+          securityMode: "PSK",
+          servers,
+        });
+        const result = Result.BOOTSTRAP_RESULT_REPLACED;
+        await step(device, "old", 3, { step: Step.BOOTSTRAP_STEP_FAILED, result, reason: "it asked again" });
+        await step(device, "new", 4, { step: Step.BOOTSTRAP_STEP_WRITTEN, path: "/0/1", code: "2.04" });
+        const ended = { step: Step.BOOTSTRAP_STEP_FINISHED, result: Result.BOOTSTRAP_RESULT_SUCCEEDED, code: "2.04" };
+        await step(device, "new", 5, ended);
+        await step(["acme", "meter"], "other", 6, { step: Step.BOOTSTRAP_STEP_STARTED });
+        expect(await client.bootstrap("meter/1", "acme")).toEqual({
+          sessionId: "new",
+          node: "bootstrap-64",
+          startedAtMs: 2,
+          endedAtMs: 5,
+          outcome: "finished",
+          reason: "",
+          securityMode: "PSK",
+          servers: ["server 123 coaps://lwm2m.example.org:5686 PSK"],
+          steps: [
+            { atMs: 2, step: "STARTED", path: "", code: "2.04", reason: "" },
+            { atMs: 4, step: "WRITTEN", path: "/0/1", code: "2.04", reason: "" },
+            { atMs: 5, step: "FINISHED", path: "", code: "2.04", reason: "" },
+          ],
+        });
+      });
+
+      it("shows a request that was refused, with its reason", async () => {
+        const reason = "the profile meter has no servers";
+        await step(["default", "a"], "", 1, {
+          step: Step.BOOTSTRAP_STEP_REFUSED,
+          result: Result.BOOTSTRAP_RESULT_REFUSED,
+          code: "4.00",
+          reason,
+        });
+        expect(await client.bootstrap("a")).toMatchObject({
+          sessionId: "",
+          outcome: "failed",
+          reason,
+          steps: [{ atMs: 1, step: "REFUSED", path: "", code: "4.00", reason }],
+        });
+      });
+
+      it("shows nothing of a device that never asked, or is another tenant's", async () => {
+        await step(["acme", "theirs"], "s", 1, { step: Step.BOOTSTRAP_STEP_STARTED });
+        expect([await client.bootstrap("x"), await client.bootstrap("theirs")]).toEqual([undefined, undefined]);
       });
     });
 
@@ -400,7 +470,7 @@ export function describeFerryClient(name: string, { connect }: ClientHarness): v
 
     it("says so where there is no Ferry, and does not wait for one", async () => {
       const empty = new MemoryBus();
-      const lost = await connect(empty, "");
+      const lost = await connect(empty, "", new MemoryBootstrapStore(Date.now));
       const signal = new AbortController().signal;
       for (const attempt of [
         () => lost.rpc({ endpoint: "demo", method: "Read", timeoutMs: PATIENCE_MS }),

@@ -1,6 +1,8 @@
 import { setImmediate } from "node:timers/promises";
 import type { Bus, IncomingRecord, Sender } from "@ferry/bus";
 import { CONTENT_TYPE, CONTENT_TYPE_HEADER, deviceKey, lwm2m, parseProvisioningKey, TOPICS } from "@ferry/proto";
+import { type DeviceRef, summariseBootstrap } from "@ferry/state";
+import { MemoryBootstrapStore } from "@ferry/state/memory";
 
 /** Prefix of the topics: clients must honour it. */
 export const TOPIC_PREFIX = "plant-a.";
@@ -10,6 +12,8 @@ export class Responder {
   readonly #bus: Bus;
   readonly #sender: Sender;
   readonly requests: Record<string, unknown>[] = [];
+  /** Where the last bootstrap of each device is remembered. */
+  readonly bootstraps: MemoryBootstrapStore = new MemoryBootstrapStore(Date.now);
   /** Desired values: key and text of each record. */
   readonly desired: [string, string | undefined][] = [];
 
@@ -61,6 +65,13 @@ export class Responder {
     };
     const value = lwm2m.v1.DeviceStateRecord.encode({ ...more, registration }).finish();
     return this.publish("deviceState", deviceKey(tenant, endpoint), value);
+  }
+
+  /** Tells a step of a bootstrap as the service does: on the bus, and to the store. */
+  async bootstrap(device: DeviceRef, record: lwm2m.v1.BootstrapRecord.$Properties): Promise<void> {
+    const { tenant, endpoint } = device;
+    await this.publish("bootstrap", deviceKey(tenant, endpoint), lwm2m.v1.BootstrapRecord.encode(record).finish());
+    await this.bootstraps.put(device, summariseBootstrap(await this.bootstraps.get(device), record));
   }
 
   /** Nobody answers for `silent`; only devices with other names than `offline` are registered. */
