@@ -33,6 +33,7 @@ describe("help", () => {
       "desire",
       "tail",
       "devices",
+      "bootstrap",
       "apply",
       "diff",
       "get",
@@ -46,14 +47,24 @@ describe("help", () => {
     expect(stdout).toContain("Exit codes: 0 done; 1 the device, or Ferry, refused; 2 wrong use; 3 nobody answered.");
   });
 
-  it.each(["rpc", "desire", "tail", "devices", "apply", "diff", "get", "delete", "simulate", "dev", "keys"])(
-    "of %s names its options",
-    async (command) => {
-      const { code, stdout } = await ferry(command, "--help");
-      expect(code).toBe(0);
-      expect(stdout).toMatch(new RegExp(`^Usage: ferry ${command} \\[options\\]`));
-    },
-  );
+  it.each([
+    "rpc",
+    "desire",
+    "tail",
+    "devices",
+    "bootstrap",
+    "apply",
+    "diff",
+    "get",
+    "delete",
+    "simulate",
+    "dev",
+    "keys",
+  ])("of %s names its options", async (command) => {
+    const { code, stdout } = await ferry(command, "--help");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(new RegExp(`^Usage: ferry ${command} \\[options\\]`));
+  });
 });
 
 describe("help of rpc", () => {
@@ -92,6 +103,11 @@ describe("wrong use exits with 2 and says what is wrong", () => {
     ],
     ["an empty request", ["rpc", "demo", " "], /^ferry: the request is empty: give a method, such as 'Read/],
     ["a time that is none", ["rpc", "demo", READ, "--timeout", "soon"], /whole milliseconds from 1 to 3600000/],
+    [
+      "an instance that is none",
+      ["bootstrap", "trigger", "demo", "--instance", "65535"],
+      /Give the id of an instance, 0 to 65534/,
+    ],
     ["too many retries", ["rpc", "demo", READ, "--retries", "6"], /Give a whole number from 0 to 5/],
     ["a stream that there is not", ["tail", "everything"], /Allowed choices are telemetry, attributes, lifecycle/],
     ["no file", ["apply"], /^error: required option '-f, --file <paths...>' not specified/],

@@ -4,6 +4,7 @@ import { InvalidDocumentsError, ProvisioningTimeoutError } from "@ferry/provisio
 import { UsageError } from "@ferry/runtime";
 import { Command, CommanderError } from "commander";
 import { applyCommand } from "./apply.ts";
+import { bootstrapCommand } from "./bootstrap.ts";
 import { deleteCommand } from "./delete.ts";
 import { desireCommand } from "./desire.ts";
 import { devCommand } from "./dev.ts";
@@ -36,6 +37,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     desireCommand,
     tailCommand,
     devicesCommand,
+    bootstrapCommand,
     applyCommand,
     diffCommand,
     getCommand,

@@ -131,6 +131,27 @@ function describeCommands(way: string, start: () => Promise<Target>): void {
       });
     });
 
+    it("bootstrap show says where no bootstrap is known", async () => {
+      expect(await ferry("bootstrap", "show", "demo")).toEqual({
+        code: 1,
+        stdout: "",
+        stderr: "ferry: no bootstrap of demo is known\n",
+      });
+    });
+
+    it("bootstrap trigger exits with 1 when the device does not take it, and says why", async () => {
+      expect(await ferry("bootstrap", "trigger", "nobody", "--wait")).toEqual({
+        code: 1,
+        stdout: "",
+        stderr: expect.stringMatching(
+          /^ferry: nobody was not told to bootstrap: The device is not registered\nferry: `ferry devices` lists those/,
+        ),
+      });
+      const { code, stderr } = await ferry("bootstrap", "trigger", "demo");
+      expect(code).toBe(1);
+      expect(stderr).toMatch(/^ferry: demo was not told to bootstrap: (METHOD_NOT_ALLOWED|NOT_FOUND|BAD_REQUEST)/);
+    });
+
     it("tail follows the records of a device until Ctrl-C", async () => {
       const tail = new Program(MAIN, ["tail", "telemetry", "--endpoint", "demo", ...target.options]);
       await tail.prints(/following telemetry; Ctrl-C ends it\n/);

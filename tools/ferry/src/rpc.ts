@@ -81,7 +81,8 @@ function brief({ status, result, value, error }: RpcAnswer): object {
   return result ? { result, value, error } : { status, error };
 }
 
-function parseMs(text: string): number {
+/** @throws {InvalidArgumentError} it is no time that a command may wait */
+export function parseMs(text: string): number {
   const ms = Number(text);
   if (!Number.isInteger(ms) || ms < 1 || ms > 3_600_000)
     throw new InvalidArgumentError("Give whole milliseconds from 1 to 3600000.");
