@@ -47,13 +47,16 @@ async function putDevice(
   credentials: Credential[] = [NO_SEC],
   tenant = "default",
   profile = "meter",
+  bootstrap?: lwm2m.v1.BootstrapKeys.$Properties,
 ) {
   const isPattern = endpoint.endsWith("*");
+  const isOpen = credentials.includes(NO_SEC) || bootstrap?.bootstrapServer?.noSec !== undefined;
   const device = {
     endpoint,
     profile,
     credentials,
-    allowUnauthenticatedFleet: isPattern && credentials.includes(NO_SEC),
+    allowUnauthenticatedFleet: isPattern && isOpen,
+    ...(bootstrap ? { bootstrap } : {}),
   };
   const record = parse("device", tenant, endpoint, { device });
   if (record.kind !== "device") return;
@@ -282,6 +285,75 @@ describe("admission of a device that has proved who it is", () => {
       type: "refused",
       reason: 'no device or pattern that serves "meter-2" is provisioned',
     });
+  });
+});
+
+describe("admission at the bootstrap server", () => {
+  const FACTORY = { psk: { identity: "factory", key: { plain: Buffer.alloc(16) } } };
+  const atBootstrap = (endpoint: string, bootstrapServer: lwm2m.v1.ClientKeys.$Properties, credentials = [PSK]) =>
+    putDevice(endpoint, credentials, "default", "meter", { bootstrapServer, server: { generatePsk: {} } });
+  const generate = (endpoint: string) => {
+    const value = lwm2m.v1.ProvisioningRecord.encode({ credential: PSK }).finish();
+    return store.put({ kind: "credential", tenant: "default", id: endpoint, value, offset: offset++ }, []);
+  };
+
+  it("without security is for devices and fleets whose credentials say noSec, as at LwM2M servers", async () => {
+    await putDevice("meter-1");
+    await putDevice("pump-*");
+    await putDevice("valve-1", [PSK]);
+    expect(await catalogue.admitBootstrap("meter-1")).toMatchObject({ type: "admitted", profileName: "meter" });
+    expect(await catalogue.admitBootstrap("pump-7")).toMatchObject({ declaration: { endpoint: "pump-*" } });
+    expect(await catalogue.admitBootstrap("valve-1")).toEqual({
+      type: "refused",
+      reason: 'no device or pattern that bootstraps "valve-1" without security is provisioned',
+    });
+  });
+
+  it("without security is for a device whose bootstrapServer says noSec, which is served no other way than before", async () => {
+    await atBootstrap("meter-1", NO_SEC);
+    expect(await catalogue.admitBootstrap("meter-1")).toMatchObject({ declaration: { endpoint: "meter-1" } });
+    expect(await catalogue.admit("meter-1")).toMatchObject({ type: "refused" });
+    await generate("meter-1");
+    expect(await catalogue.admitBootstrap("meter-1")).toMatchObject({ type: "admitted" });
+    await putDevice("pump-1", [NO_SEC], "default", "meter", { bootstrapServer: NO_SEC, server: { generatePsk: {} } });
+    expect(await catalogue.admit("pump-1")).toMatchObject({ type: "admitted" });
+    await generate("pump-1");
+    expect(await catalogue.admit("pump-1")).toMatchObject({ type: "refused" });
+  });
+
+  it("without security is not for a device whose bootstrapServer has a key, though it is served in the clear", async () => {
+    await putDevice("*");
+    await putDevice("meter-1", [NO_SEC], "default", "meter", { bootstrapServer: FACTORY });
+    expect(await catalogue.admit("meter-1")).toMatchObject({ declaration: { endpoint: "meter-1" } });
+    expect(await catalogue.admitBootstrap("meter-1")).toEqual({
+      type: "refused",
+      reason: '"meter-1" has a secure credential and is not bootstrapped without security',
+    });
+  });
+
+  it("without security is for a fleet that says so, also when a key was made for the device, and never opens LwM2M servers", async () => {
+    await atBootstrap("meter-*", NO_SEC, [CA]);
+    expect(await catalogue.admitBootstrap("meter-1")).toMatchObject({ declaration: { endpoint: "meter-*" } });
+    expect(await catalogue.admit("meter-1")).toMatchObject({ type: "refused" });
+    await generate("meter-1");
+    expect(await catalogue.admitBootstrap("meter-1")).toMatchObject({ declaration: { endpoint: "meter-*" } });
+    expect(await catalogue.admit("meter-1")).toMatchObject({ type: "refused" });
+    await putDevice("meter-2", [PSK]);
+    expect(await catalogue.admitBootstrap("meter-2")).toMatchObject({ type: "refused" });
+  });
+
+  it("of a device that has proved who it is asks for the kind of key that it has there", async () => {
+    await atBootstrap("meter-1", FACTORY, [CA]);
+    const device = { tenant: "default", endpoint: "meter-1" } as const;
+    expect(await catalogue.admitProven({ ...device, securityMode: "PSK" }, "bootstrap")).toMatchObject({
+      type: "admitted",
+      declaration: { bootstrap: { bootstrapServer: { identity: "factory" } } },
+    });
+    expect(await catalogue.admitProven({ ...device, securityMode: "X509" }, "bootstrap")).toMatchObject({
+      type: "refused",
+    });
+    expect(await catalogue.admitProven({ ...device, securityMode: "PSK" })).toMatchObject({ type: "refused" });
+    expect(await catalogue.admitProven({ ...device, securityMode: "X509" })).toMatchObject({ type: "admitted" });
   });
 });
 

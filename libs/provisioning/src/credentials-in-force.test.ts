@@ -37,10 +37,26 @@ beforeEach(async () => {
   offset = 0;
 });
 
+interface Declared {
+  readonly tenant?: string;
+  readonly inForce?: boolean;
+  readonly bootstrap?: lwm2m.v1.BootstrapKeys.$Properties;
+}
+
 /** As the materialiser and the reader of a node do it; `inForce: false` is what was REJECTED, which the topic has all the same. */
-async function declare(endpoint: string, given: Credential[], { tenant = "default", inForce = true } = {}) {
+async function declare(
+  endpoint: string,
+  given: Credential[],
+  { tenant = "default", inForce = true, bootstrap }: Declared = {},
+) {
   const allowUnauthenticatedFleet = endpoint.endsWith("*") && given.some(({ noSec }) => noSec);
-  const device = { endpoint, profile: "meter", credentials: given, allowUnauthenticatedFleet };
+  const device = {
+    endpoint,
+    profile: "meter",
+    credentials: given,
+    allowUnauthenticatedFleet,
+    ...(bootstrap ? { bootstrap } : {}),
+  };
   const value = lwm2m.v1.ProvisioningRecord.encode({ device }).finish();
   const parsed = parseProvisioningRecord(provisioningKey("device", tenant, endpoint), value);
   if (parsed.kind !== "device") throw new TypeError("not a device");
@@ -53,13 +69,14 @@ async function declare(endpoint: string, given: Credential[], { tenant = "defaul
     );
 }
 
-async function generate(endpoint: string, credential: Credential) {
-  const value = lwm2m.v1.ProvisioningRecord.encode({ credential }).finish();
+async function generate(endpoint: string, credential: Credential, previous: Credential[] = []) {
+  const value = lwm2m.v1.ProvisioningRecord.encode({ credential, previous }).finish();
   const parsed = parseProvisioningRecord(provisioningKey("credential", "default", endpoint), value);
   if (parsed.kind !== "credential") throw new TypeError("not a credential");
   offset++;
   const record = { kind: "credential" as const, tenant: "default", id: endpoint, value, offset };
-  await store.put(record, identitiesOf(parsed.credential, endpoint));
+  const identities = [parsed.credential, ...parsed.previous].flatMap((one) => identitiesOf(one, endpoint));
+  await store.put(record, identities);
 }
 
 /** The store has been filled by the time at which it first says so. */
@@ -98,6 +115,30 @@ describe("a device", () => {
         credentials: [{ type: "psk", identity: "generated" }],
       });
     }
+  });
+
+  it("has both the generated credential and the one that it replaces, until a record without that comes", async () => {
+    const device = { tenant: "default", endpoint: "meter-1" };
+    await declare("meter-1", [psk("declared")]);
+    await generate("meter-1", psk("second"), [psk("first")]);
+    for (const identity of ["first", "second", "declared"]) {
+      expect(await credentials.byIdentity({ type: "psk", identity })).toMatchObject({
+        device,
+        credentials: [{ identity: "second" }, { identity: "first" }],
+      });
+    }
+    await generate("meter-1", psk("second"));
+    expect(await credentials.byIdentity({ type: "psk", identity: "first" })).toBeUndefined();
+    expect(await credentials.of(device)).toMatchObject([{ identity: "second" }]);
+  });
+
+  it("of a fleet is found by the credential that was generated for it", async () => {
+    await declare("meter-*", [X509]);
+    await generate("meter-17", psk("generated"));
+    expect(await credentials.byIdentity({ type: "psk", identity: "generated" })).toMatchObject({
+      device: { tenant: "default", endpoint: "meter-17" },
+      credentials: [{ identity: "generated" }],
+    });
   });
 
   it("without a record has the certificates of the longest pattern of its tenant that is in force", async () => {
@@ -162,5 +203,65 @@ describe("a name in a certificate", () => {
     expect(await tenantsOf("meter-*")).toEqual([]);
     expect(await tenantsOf("*")).toEqual([]);
     expect(await tenantsOf("")).toEqual([]);
+  });
+});
+
+describe("at the bootstrap server", () => {
+  const device = { tenant: "default", endpoint: "meter-1" };
+  const factory = { type: "psk", identity: "factory" } as const;
+  let atBootstrap: CredentialsInForce;
+
+  beforeEach(() => {
+    atBootstrap = new CredentialsInForce(store, catalogue, "bootstrap");
+  });
+
+  it("a device has the key that is declared for that, and no other, and at LwM2M servers never that one", async () => {
+    await declare("meter-1", [psk("own")], { bootstrap: { bootstrapServer: psk("factory") } });
+    await generate("meter-1", psk("generated"));
+    for (const identity of ["factory", "own", "generated"]) {
+      expect(await atBootstrap.byIdentity({ type: "psk", identity })).toMatchObject({
+        device,
+        credentials: [{ identity: "factory" }],
+      });
+      expect(await credentials.byIdentity({ type: "psk", identity })).toMatchObject({
+        device,
+        credentials: [{ identity: "generated" }],
+      });
+    }
+    expect(await atBootstrap.of(device)).toMatchObject([{ identity: "factory" }]);
+    expect(await credentials.of(device)).toMatchObject([{ identity: "generated" }]);
+  });
+
+  it("a device without one has its credentials, also when another was generated: its bootstrap account stays", async () => {
+    await declare("meter-1", [psk("own")]);
+    expect(await atBootstrap.of(device)).toMatchObject([{ identity: "own" }]);
+    await generate("meter-1", psk("generated"), [psk("own")]);
+    expect(await atBootstrap.byIdentity({ type: "psk", identity: "own" })).toMatchObject({
+      credentials: [{ identity: "own" }, { identity: "generated" }, { identity: "own" }],
+    });
+  });
+
+  it("a device of a fleet has what the fleet has, also when a credential was generated for it", async () => {
+    await declare("meter-*", [X509], { bootstrap: { server: { generatePsk: {} } } });
+    await generate("meter-1", psk("generated"));
+    expect(await atBootstrap.of(device)).toMatchObject([{ type: "x509" }, { identity: "generated" }]);
+    expect(await credentials.of(device)).toMatchObject([{ identity: "generated" }]);
+    expect((await atBootstrap.byCertificateName("meter-1", [ISSUER])).map((one) => one.device)).toEqual([device]);
+    expect(await tenantsOf("meter-1")).toEqual([]);
+  });
+
+  it("nobody has the key of another device's bootstrap account", async () => {
+    await declare("meter-1", [psk("own")], { bootstrap: { bootstrapServer: psk("factory") } });
+    const value = lwm2m.v1.ProvisioningRecord.encode({
+      device: { endpoint: "meter-2", profile: "meter", credentials: [psk("factory")] },
+    }).finish();
+    const parsed = parseProvisioningRecord("device/default/meter-2", value);
+    if (parsed.kind !== "device") throw new TypeError("not a device");
+    const record = { kind: "device", tenant: "default", id: "meter-2", value, offset: 99 } as const;
+    expect(await store.put(record, deviceIdentities(parsed.device, undefined))).toMatchObject({
+      type: "identityTaken",
+      identity: factory,
+      by: { id: "meter-1" },
+    });
   });
 });

@@ -10,6 +10,7 @@ type Credential = lwm2m.v1.Credential.$Properties;
 
 const PLAIN = Buffer.alloc(16, 1);
 const PSK: Credential = { psk: { identity: "meter-1-psk", key: { plain: PLAIN } } };
+const OTHER_PSK: Credential = { psk: { identity: "meter-1-new", key: { plain: PLAIN } } };
 const NO_SEC: Credential = { noSec: {} };
 /** A self-signed P-256 certificate, "Fleet CA". */
 const CA = Buffer.from(
@@ -205,6 +206,17 @@ describe("a device record", () => {
 describe("a record", () => {
   const profile = { profile: { json: '{"resources":{"/3/0/9":{"key":"battery","telemetry":true}}}' } };
 
+  it("of a credential may name the one that it replaces", () => {
+    const record = encode({ credential: OTHER_PSK, previous: [PSK] });
+    expect(parseProvisioningRecord("credential/default/a", record)).toMatchObject({
+      credential: { identity: "meter-1-new" },
+      previous: [{ identity: "meter-1-psk" }],
+    });
+    expect(parseProvisioningRecord("credential/default/a", encode({ credential: PSK }))).toMatchObject({
+      previous: [],
+    });
+  });
+
   it("may be JSON", () => {
     const json = Buffer.from(JSON.stringify({ device: { endpoint: "a", profile: "p", credentials: [{ noSec: {} }] } }));
     expect(parseProvisioningRecord("device/default/a", json)).toMatchObject({ kind: "device", id: "a" });
@@ -254,6 +266,30 @@ describe("a record", () => {
       "credential/default/a",
       encode({ credential: { noSec: {} } }),
       "credential.noSec: ",
+    ],
+    [
+      "a NoSec credential that a generated one replaces",
+      "credential/default/a",
+      encode({ credential: PSK, previous: [{ noSec: {} }] }),
+      "previous[0].noSec: ",
+    ],
+    [
+      "two credentials that one replaces",
+      "credential/default/a",
+      encode({ credential: PSK, previous: [OTHER_PSK, OTHER_PSK] }),
+      "previous: has 2 entries, at most 1 is possible",
+    ],
+    [
+      "a PSK that replaces another one with its identity: the identity says which key is meant",
+      "credential/default/a",
+      encode({ credential: PSK, previous: [PSK] }),
+      "previous[0].psk.identity: is that of the credential too",
+    ],
+    [
+      "a replaced credential with a device",
+      "device/default/a",
+      encode({ device: { endpoint: "a", profile: "p", credentials: [PSK] }, previous: [OTHER_PSK] }),
+      "previous: belongs to a credential",
     ],
   ])("is refused for %s", (_, key, value, expected) => {
     expect(problemOf(() => parseProvisioningRecord(key, value))).toContain(expected);

@@ -1,7 +1,9 @@
 import { mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DTLS_KEYS } from "@ferry/testing";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { parse } from "yaml";
 import type { ProvisioningDocument } from "./document.ts";
 import { InvalidDocumentsError } from "./errors.ts";
 import { formatDocument } from "./format-document.ts";
@@ -100,6 +102,33 @@ describe("reading documents", () => {
     );
   });
 
+  it("reads what a device shows to the bootstrap server and is given, and writes it with its secrets masked", async () => {
+    const publicKey = Buffer.from(DTLS_KEYS.devicePublicKey).toString("base64");
+    const certificate = Buffer.from(DTLS_KEYS.deviceCertificate).toString("base64");
+    const pem = DTLS_KEYS.device.export({ format: "pem", type: "pkcs8" }) as string; // PEM is a text.
+    const privateKey = DTLS_KEYS.device.export({ format: "der", type: "pkcs8" });
+    const forms: [object, object][] = [
+      [{ noSec: true }, { noSec: {} }],
+      [{ psk: { identity: "factory", key: "0a".repeat(16) } }, { psk: { identity: "factory" } }],
+      [{ rawPublicKey: { publicKey, privateKey: pem } }, { rawPublicKey: { privateKey: { plain: privateKey } } }],
+      [
+        { x509: { certificate, privateKey: privateKey.toString("base64") } },
+        { x509: { privateKey: { plain: privateKey } } },
+      ],
+    ];
+    for (const [form, record] of forms) {
+      const bootstrap = { bootstrapServer: form, server: { generate: "psk" } };
+      const text = `${device("  - psk: { identity: a, key: 00112233445566778899aabbccddeeff }")}\nbootstrap: ${JSON.stringify(bootstrap)}`;
+      const [document] = await read(text);
+      expect(document?.body.device?.bootstrap).toMatchObject({ bootstrapServer: record, server: { generatePsk: {} } });
+      const written = (parse(formatDocument(document as ProvisioningDocument)) as { bootstrap: unknown }).bootstrap;
+      const masked = JSON.parse(
+        JSON.stringify(bootstrap, (name, value) => (["key", "privateKey"].includes(name) ? "******" : value)),
+      );
+      expect(written).toEqual(masked);
+    }
+  });
+
   it("seals plain secrets when it has a key", async () => {
     await writeFile(
       join(directory, "d.yaml"),
@@ -141,6 +170,26 @@ describe("a problem is told with file, line and field", () => {
       "a masked key",
       device('  - psk: { identity: a, key: "******" }'),
       "documents.yaml:5: credentials[0].psk.key: is masked (******): put the key in its place",
+    ],
+    [
+      "a private key in another form than PKCS#8",
+      `${device("  - noSec: true")}\nbootstrap:\n  bootstrapServer:\n    rawPublicKey:\n      publicKey: ${Buffer.from(DTLS_KEYS.devicePublicKey).toString("base64")}\n      privateKey: |\n        -----BEGIN EC PRIVATE KEY-----\n        MHcC\n        -----END EC PRIVATE KEY-----`,
+      "documents.yaml:10: bootstrap.bootstrapServer.rawPublicKey.privateKey: is PEM of a EC PRIVATE KEY: give that of a PRIVATE KEY, as `openssl pkcs8 -topk8 -nocrypt` writes it",
+    ],
+    [
+      "a masked private key",
+      `${device("  - noSec: true")}\nbootstrap:\n  bootstrapServer: { rawPublicKey: { publicKey: MAA=, privateKey: "******" } }`,
+      "documents.yaml:7: bootstrap.bootstrapServer.rawPublicKey.privateKey: is masked (******): put the key in its place",
+    ],
+    [
+      "a kind of key that is not made",
+      `${device("  - noSec: true")}\nbootstrap:\n  server: { generate: rsa }`,
+      "documents.yaml:7: bootstrap.server.generate: is psk: the one kind of key that is made",
+    ],
+    [
+      "what would let a device be bootstrapped and then refused",
+      `${device("  - psk: { identity: a, key: 00112233445566778899aabbccddeeff }")}\nbootstrap:\n  server: { noSec: true }`,
+      "documents.yaml:7: bootstrap.server.noSec: would have the device come in the clear",
     ],
     [
       "a missing profile",

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { lwm2m, TOPICS } from "@ferry/proto";
 import {
   Catalogue,
@@ -9,8 +10,10 @@ import {
   publishRecords,
   readDocuments,
   type SealingKeys,
+  sealSecret,
   unsealSecret,
 } from "@ferry/provisioning";
+import { DTLS_KEYS } from "@ferry/testing";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { Materialiser } from "./materialise-provisioning.ts";
 import { RouterFixture } from "./router-fixture.ts";
@@ -216,6 +219,132 @@ describe("a secret", () => {
     expect(outcome).toMatch(
       /^meter-1 rejected: credentials\[0\]\.psk\.key: sealed under key "00000000", which is not among ours/,
     );
+  });
+});
+
+describe("keys on the bootstrap interface", () => {
+  const bootstrapped = (
+    endpoint: string,
+    credentials: Credential[],
+    bootstrap: lwm2m.v1.BootstrapKeys.$Properties,
+  ): ProvisioningDocument => {
+    const document = device(endpoint, credentials);
+    return { ...document, body: { device: { ...document.body.device, bootstrap } } };
+  };
+  const sealed = (plain: Uint8Array): lwm2m.v1.Secret.$Properties => ({
+    sealed: sealSecret(KEYS, plain, "default/device-1", randomBytes),
+  });
+  const privateKey = DTLS_KEYS.device.export({ format: "der", type: "pkcs8" });
+  const otherKey = DTLS_KEYS.server.export({ format: "der", type: "pkcs8" });
+  const rpk = (key: lwm2m.v1.Secret.$Properties): lwm2m.v1.ClientKeys.$Properties => ({
+    rawPublicKey: { publicKey: DTLS_KEYS.devicePublicKey, privateKey: key },
+  });
+
+  it("lie in the store only sealed", async () => {
+    materialise();
+    await publish(
+      PROFILE,
+      bootstrapped("device-1", [psk("own")], { bootstrapServer: rpk({ plain: privateKey }), server: psk("own") }),
+    );
+    const value = Buffer.from((await fixture.provisioning.get("device", "default", "device-1"))?.value ?? []);
+    expect(value.length).toBeGreaterThan(0);
+    for (const secret of [PLAIN, privateKey]) expect(value.includes(secret)).toBe(false);
+    const { device: stored } = lwm2m.v1.ProvisioningRecord.decode(value);
+    const key = stored?.bootstrap?.bootstrapServer?.rawPublicKey?.privateKey?.sealed;
+    expect(Buffer.from(unsealSecret(KEYS, key ?? {}, "default/device-1"))).toEqual(privateKey);
+  });
+
+  it("are judged also where they are sealed: what a device is given must be what it is known by", async () => {
+    materialise();
+    const outcomes = await publish(
+      PROFILE,
+      bootstrapped("device-1", [psk("own")], { bootstrapServer: rpk(sealed(otherKey)) }),
+      bootstrapped("device-1", [psk("own")], { server: psk("own", sealed(Buffer.alloc(16, 9))) }),
+      bootstrapped("device-1", [psk("own")], { server: psk("own", sealed(Buffer.alloc(20, 9))) }),
+      bootstrapped("device-1", [psk("own", sealed(PLAIN))], {
+        bootstrapServer: rpk(sealed(privateKey)),
+        server: psk("own", sealed(PLAIN)),
+      }),
+    );
+    expect(outcomes).toEqual([
+      "meter applied",
+      expect.stringMatching(/^device-1 rejected: bootstrap.bootstrapServer.rawPublicKey.privateKey: does not belong/),
+      expect.stringMatching(/^device-1 rejected: bootstrap.server.psk.key: is not credentials\[0\].psk.key/),
+      expect.stringMatching(/^device-1 rejected: bootstrap.server.psk.key: has 20 bytes/),
+      "device-1 applied",
+    ]);
+  });
+
+  it("give an identity that belongs to one device, at whichever server", async () => {
+    materialise();
+    await publish(PROFILE, bootstrapped("device-1", [psk("own")], { bootstrapServer: psk("factory") }));
+    expect(
+      await publish(
+        device("device-2", [psk("factory")]),
+        bootstrapped("device-3", [psk("third")], { bootstrapServer: psk("own") }),
+      ),
+    ).toEqual([
+      expect.stringMatching(
+        /^device-2 rejected: credentials\[0\].psk: is the identity of the device "default\/device-1"/,
+      ),
+      expect.stringMatching(/^device-3 rejected: bootstrap.bootstrapServer.psk: is the identity of the device/),
+    ]);
+  });
+
+  it("may change without the registration: it was not made with them", async () => {
+    materialise();
+    await publish(PROFILE, bootstrapped("device-1", [NO_SEC], { bootstrapServer: psk("factory") }));
+    await fixture.register("device-1", await fixture.node(4, "boot-4"));
+    await publish(bootstrapped("device-1", [NO_SEC], { bootstrapServer: psk("factory-2") }));
+    expect(await fixture.devices.get({ tenant: "default", endpoint: "device-1" })).toBeDefined();
+    expect(await publish(device("device-2", [psk("factory")]))).toEqual(["device-2 applied"]);
+  });
+
+  it("in the clear do not keep a registration in the clear", async () => {
+    materialise();
+    await publish(PROFILE, bootstrapped("device-1", [NO_SEC], { bootstrapServer: NO_SEC }));
+    await fixture.register("device-1", await fixture.node(4, "boot-4"));
+    await publish(bootstrapped("device-1", [psk("own")], { bootstrapServer: NO_SEC }));
+    expect(await fixture.devices.get({ tenant: "default", endpoint: "device-1" })).toBeUndefined();
+    expect(await ownerOf("device-1")).toMatchObject({ id: "device-1" });
+  });
+});
+
+describe("a credential that is rotated", () => {
+  const credential = (identity: string, ...previous: string[]): ProvisioningDocument => ({
+    kind: "credential",
+    tenant: "default",
+    id: "meter-1",
+    body: { credential: psk(identity), previous: previous.map((one) => psk(one)) },
+  });
+  const holderOf = async (identity: string): Promise<string | undefined> =>
+    (await fixture.provisioning.deviceByIdentity({ type: "psk", identity }))?.id;
+  const isRegistered = async (): Promise<boolean> =>
+    (await fixture.devices.get({ tenant: "default", endpoint: "meter-1" })) !== undefined;
+
+  it("leaves the old one valid until a record without it comes, and the registration all the time", async () => {
+    materialise();
+    await publish(PROFILE, device("meter-1", [psk("declared")]), credential("first"));
+    await fixture.register("meter-1", await fixture.node(4, "boot-4"));
+    expect(await publish(credential("second", "first"))).toEqual(["meter-1 applied"]);
+    expect([await holderOf("first"), await holderOf("second")]).toEqual(["meter-1", "meter-1"]);
+    expect(await isRegistered()).toBe(true);
+    expect(await publish(credential("second"))).toEqual(["meter-1 applied"]);
+    expect([await holderOf("first"), await holderOf("second")]).toEqual([undefined, "meter-1"]);
+    expect(await isRegistered()).toBe(true);
+    await publish(credential("third"));
+    expect(await isRegistered()).toBe(false);
+  });
+
+  it("is sealed with the one that it replaces, and cannot have another device's", async () => {
+    materialise();
+    await publish(PROFILE, device("meter-1", [psk("declared")]), device("meter-2", [psk("other")]));
+    await publish(credential("second", "first"));
+    const stored = await fixture.provisioning.get("credential", "default", "meter-1");
+    expect(Buffer.from(stored?.value ?? PLAIN).includes(PLAIN)).toBe(false);
+    expect(await publish(credential("third", "other"))).toEqual([
+      'meter-1 rejected: previous[0]: is the identity of the device "default/meter-2" already; an identity belongs to one device',
+    ]);
   });
 });
 
