@@ -108,7 +108,8 @@ function findRoot(links: readonly CoreLink[]): CoreLink | undefined {
   return links.find(isTypedRoot) ?? links.find(({ target }) => target === "/");
 }
 
-function parseLinks(links: string): CoreLink[] {
+/** @throws {ObjectLinksError} not RFC 6690 */
+export function parseLinks(links: string): CoreLink[] {
   try {
     return parseLinkFormat(links);
   } catch (error) {

@@ -22,6 +22,5 @@ function discoveryOf(accountInstances: readonly number[]): BootstrapDiscovery {
     security: new Map(),
     servers: new Map(),
     instances: new Map([[0, new Set(accountInstances)]]),
-    objectVersions: new Map(),
   };
 }

@@ -10,12 +10,11 @@ import {
 } from "./bootstrap-discovery.ts";
 
 /** As plain data. */
-const plain = ({ instances, security, servers, objectVersions, ...rest }: BootstrapDiscovery) => ({
+const plain = ({ instances, security, servers, ...rest }: BootstrapDiscovery) => ({
   ...rest,
   security: Object.fromEntries(security),
   servers: Object.fromEntries(servers),
   instances: Object.fromEntries([...instances].map(([id, ids]) => [id, [...ids]])),
-  objectVersions: Object.fromEntries(objectVersions),
 });
 
 describe("the links of a Bootstrap-Discover (Core 1.1.1 §6.1.7.3)", () => {
@@ -28,7 +27,6 @@ describe("the links of a Bootstrap-Discover (Core 1.1.1 §6.1.7.3)", () => {
       security: { 101: [0] },
       servers: { 101: [0] },
       instances: { 0: [0, 1], 1: [0], 3: [0], 4: [], 5: [], 55: [0] },
-      objectVersions: { 55: "1.9" },
     });
   });
 
@@ -75,7 +73,6 @@ describe("the links of a Bootstrap-Discover (Core 1.1.1 §6.1.7.3)", () => {
     ["</0/0", "link format"],
     ["</0/0>;ssid=x", "ssid x is not in 1..65534"],
     ["</0/0>;ssid=65536", "ssid 65536 is not in 1..65534"],
-    ["</55>;ver=new", "ver new is not major.minor"],
     ["</0/65535>", "object instance id 65535 is not in 0..65534"],
   ])("%s are refused: %s", (links, message) => {
     expect(() => parseBootstrapDiscovery(links)).toThrow(message);

@@ -1,6 +1,7 @@
-import { CoapFormatError, type CoreLink, parseLinkFormat } from "@ferry/coap";
+import type { CoreLink } from "@ferry/coap";
 import { InvalidPathError, ObjectLinksError } from "../errors.ts";
-import { isObjectVersion, type LwM2mPath, parsePath } from "../path.ts";
+import { parseLinks } from "../object-links.ts";
+import { type LwM2mPath, parsePath } from "../path.ts";
 import type { LwM2mVersion } from "../registration-parameters.ts";
 import { isShortServerId } from "./short-server-id.ts";
 
@@ -16,8 +17,6 @@ export interface BootstrapDiscovery {
   readonly servers: ReadonlyMap<number, readonly number[]>;
   /** All instances by object, also those above; an object without instances is there with none. */
   readonly instances: ReadonlyMap<number, ReadonlySet<number>>;
-  /** `ver` of the objects whose link has one. */
-  readonly objectVersions: ReadonlyMap<number, string>;
 }
 
 const SECURITY = 0;
@@ -29,14 +28,13 @@ const VERSION_OF_1_0 = /^\s*lwm2m\s*=\s*"?([^",]*)"?\s*(?:,|$)/;
 /**
  * Parses the links of a Bootstrap-Discover; links to anything but Objects and Object Instances are left out, and so are attributes that are not known.
  *
- * @throws {ObjectLinksError} not RFC 6690, or a path, `ssid` or `ver` that cannot be
+ * @throws {ObjectLinksError} not RFC 6690, or a path or `ssid` that cannot be
  */
 export function parseBootstrapDiscovery(links: string): BootstrapDiscovery {
   const standingAlone = VERSION_OF_1_0.exec(links);
   const parsed = parseLinks(standingAlone === null ? links : links.slice(standingAlone[0].length));
   let version = standingAlone === null ? undefined : parseVersion(standingAlone[1] as string); // Its group always matches.
   const instances = new Map<number, Map<number, number | undefined>>();
-  const objectVersions = new Map<number, string>();
   for (const link of parsed) {
     const path = pathOf(link);
     if (path === undefined) continue;
@@ -47,15 +45,10 @@ export function parseBootstrapDiscovery(links: string): BootstrapDiscovery {
     }
     const object = instances.get(objectId) ?? new Map<number, number | undefined>();
     instances.set(objectId, object);
-    if (instanceId === undefined) {
-      const objectVersion = objectVersionOf(link);
-      if (objectVersion !== undefined) objectVersions.set(objectId, objectVersion);
-    } else {
-      object.set(instanceId, object.get(instanceId) ?? shortServerIdOf(link));
-    }
+    if (instanceId !== undefined) object.set(instanceId, object.get(instanceId) ?? shortServerIdOf(link));
   }
   const ids = new Map([...instances].map(([objectId, object]) => [objectId, new Set(ascending(object.keys()))]));
-  return discoveryOf(version, ids, objectVersions, instances.get(SECURITY), instances.get(SERVER));
+  return discoveryOf(version, ids, instances.get(SECURITY), instances.get(SERVER));
 }
 
 /** The same with short server ids of instances of Server that did not say theirs: `read` has them by instance. */
@@ -87,7 +80,6 @@ type Named = ReadonlyMap<number, number | undefined>;
 function discoveryOf(
   version: LwM2mVersion | undefined,
   instances: ReadonlyMap<number, ReadonlySet<number>>,
-  objectVersions: ReadonlyMap<number, string>,
   security: Named = new Map(),
   servers: Named = new Map(),
 ): BootstrapDiscovery {
@@ -98,7 +90,6 @@ function discoveryOf(
     security: byShortServerId(security),
     servers: byShortServerId(servers),
     instances,
-    objectVersions,
   };
 }
 
@@ -113,15 +104,6 @@ function byShortServerId(named: Named): Map<number, number[]> {
 
 function ascending(ids: Iterable<number>): number[] {
   return [...ids].sort((a, b) => a - b);
-}
-
-function parseLinks(links: string): CoreLink[] {
-  try {
-    return parseLinkFormat(links);
-  } catch (error) {
-    if (error instanceof CoapFormatError) throw new ObjectLinksError(error.message, { cause: error });
-    throw error;
-  }
 }
 
 /** `1.0` to `1.2`; also `1.1.1` and later versions, undefined for anything else. */
@@ -157,10 +139,4 @@ function shortServerIdOf(link: CoreLink): number | undefined {
   const shortServerId = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
   if (!(shortServerId <= 65_535)) throw new ObjectLinksError(`link <${link.target}>: ssid ${text} is not in 1..65534`);
   return isShortServerId(shortServerId) ? shortServerId : undefined;
-}
-
-function objectVersionOf(link: CoreLink): string | undefined {
-  const version = attributeOf(link, "ver");
-  if (version === undefined || isObjectVersion(version)) return version;
-  throw new ObjectLinksError(`link <${link.target}>: ver ${version} is not major.minor`);
 }
