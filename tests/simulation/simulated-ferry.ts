@@ -146,6 +146,7 @@ export class SimulatedFerry {
     let mappedUntilMs = Number.POSITIVE_INFINITY;
     const address = () => `${NAT}:${port}`;
     const driver = driveMachine<DeviceInput, DeviceOutput>(new ImpairedMachine(device, path), (output) => {
+      if (output.type === "resolve") return; // Its server has no name.
       if (output.type !== "send") {
         onEvent(output);
         return;

@@ -197,8 +197,7 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
         this.#register(nowMs, out);
         break;
       case "update":
-        if (input.lifetimeS !== undefined)
-          this.#set(this.#own(SERVER.lifetime), { type: "INTEGER", value: input.lifetimeS });
+        if (input.lifetimeS !== undefined) this.#setLifetime(input.lifetimeS);
         this.#update(nowMs, out);
         break;
       case "deregister":
@@ -471,9 +470,9 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
     switch (event.type) {
       case "written":
       case "writtenComposite": {
-        const lifetime = this.#tree.value(this.#own(SERVER.lifetime));
-        if (lifetime?.type === "INTEGER" && Number(lifetime.value) !== this.#registration.lifetimeS) {
-          this.#registration.lifetimeS = Number(lifetime.value);
+        const lifetimeS = integerOf(this.#tree.value(this.#own(SERVER.lifetime)));
+        if (lifetimeS !== undefined && lifetimeS !== this.#registration.lifetimeS) {
+          this.#registration.lifetimeS = lifetimeS;
           this.#update(nowMs, out);
         }
         break;
@@ -596,6 +595,12 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
     }
   }
 
+  #setLifetime(value: number): void {
+    const path = this.#own(SERVER.lifetime);
+    const isUnsigned = this.#tree.value(path)?.type === "UNSIGNED_INTEGER";
+    this.#set(path, { type: isUnsigned ? "UNSIGNED_INTEGER" : "INTEGER", value });
+  }
+
   #set(path: LwM2mPath, value: ResourceValue): void {
     if (this.#isOwn(path, SERVER.lifetime)) this.#registration.lifetimeS = Number(value.value);
     if (this.#tree.set(path, value)) this.#mark(path);
@@ -624,8 +629,9 @@ export class SimulatedDevice implements Machine<DeviceInput, DeviceOutput> {
   }
 }
 
+/** Which integers are unsigned differs between the versions of the Server object. */
 function integerOf(value: ResourceValue | undefined): number | undefined {
-  return value?.type === "INTEGER" ? Number(value.value) : undefined;
+  return value?.type === "INTEGER" || value?.type === "UNSIGNED_INTEGER" ? Number(value.value) : undefined;
 }
 
 function toAnswer(scripted: number | Answer): Answer {

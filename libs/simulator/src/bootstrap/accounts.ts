@@ -61,7 +61,7 @@ function securityInstances(tree: ObjectTree, isBootstrap: boolean): readonly num
 }
 
 function serverAccount(tree: ObjectTree, instanceId: number): ServerAccount {
-  const shortServerId = required(tree, "INTEGER", [SECURITY.object, instanceId, SECURITY.shortServerId]);
+  const shortServerId = integer(tree, [SECURITY.object, instanceId, SECURITY.shortServerId]);
   const serverInstanceId = tree
     .instanceIds(SERVER.object)
     .find((id) => tree.value([SERVER.object, id, SERVER.shortServerId])?.value === shortServerId);
@@ -71,9 +71,9 @@ function serverAccount(tree: ObjectTree, instanceId: number): ServerAccount {
   }
   return {
     ...securityAccount(tree, instanceId),
-    shortServerId: Number(shortServerId),
+    shortServerId,
     serverInstanceId,
-    lifetimeS: Number(required(tree, "INTEGER", [SERVER.object, serverInstanceId, SERVER.lifetime])),
+    lifetimeS: integer(tree, [SERVER.object, serverInstanceId, SERVER.lifetime]),
     binding: required(tree, "STRING", [SERVER.object, serverInstanceId, SERVER.binding]),
   };
 }
@@ -83,7 +83,7 @@ function securityAccount(tree: ObjectTree, instanceId: number): SecurityAccount 
   const text = required(tree, "STRING", at(SECURITY.uri));
   const uri = parseServerUri(text);
   if (uri === undefined) throw inconsistent(`${formatPath(at(SECURITY.uri))} is no coap:// or coaps:// URI`);
-  const mode = Number(required(tree, "INTEGER", at(SECURITY.mode)));
+  const mode = integer(tree, at(SECURITY.mode));
   const read = CREDENTIALS.get(mode);
   if (read === undefined) throw inconsistent(`${formatPath(at(SECURITY.mode))} is ${mode}, a mode the device has not`);
   if (uri.secure === (mode === SECURITY_MODE.noSec)) {
@@ -94,8 +94,8 @@ function securityAccount(tree: ObjectTree, instanceId: number): SecurityAccount 
     uri,
     credential: read(new KeyReader(tree, instanceId)),
     serverName: optional(tree, "STRING", at(SECURITY.serverName)),
-    holdOffS: Number(optional(tree, "INTEGER", at(SECURITY.holdOff)) ?? 0),
-    timeoutS: Number(optional(tree, "INTEGER", at(SECURITY.accountTimeout)) ?? 0),
+    holdOffS: optionalInteger(tree, at(SECURITY.holdOff)) ?? 0,
+    timeoutS: optionalInteger(tree, at(SECURITY.accountTimeout)) ?? 0,
   };
 }
 
@@ -179,11 +179,7 @@ class KeyReader {
     const resource = SECURITY.serverPublicKey;
     const certificate = maybe(() => new X509Certificate(this.bytes(resource)));
     if (certificate === undefined) return { type: "publicKey", publicKey: this.publicKey(resource) };
-    const usage = optional(this.#tree, "UNSIGNED_INTEGER", [
-      SECURITY.object,
-      this.#instanceId,
-      SECURITY.certificateUsage,
-    ]);
+    const usage = optionalInteger(this.#tree, [SECURITY.object, this.#instanceId, SECURITY.certificateUsage]);
     const isAnchor =
       usage === undefined
         ? certificate.ca
@@ -221,8 +217,6 @@ function maybe<T>(decode: () => T): T | undefined {
 
 interface ValueTypes {
   readonly STRING: string;
-  readonly INTEGER: number | bigint;
-  readonly UNSIGNED_INTEGER: number | bigint;
   readonly OPAQUE: Uint8Array;
 }
 
@@ -235,8 +229,21 @@ function optional<Type extends keyof ValueTypes>(
   return value?.type === type ? (value.value as ValueTypes[Type]) : undefined; // By its type.
 }
 
+/** Which integers are unsigned differs between the versions of an object. */
+function optionalInteger(tree: ObjectTree, path: LwM2mPath): number | undefined {
+  const value = tree.value(path);
+  return value?.type === "INTEGER" || value?.type === "UNSIGNED_INTEGER" ? Number(value.value) : undefined;
+}
+
 function required<Type extends keyof ValueTypes>(tree: ObjectTree, type: Type, path: LwM2mPath): ValueTypes[Type] {
-  const value = optional(tree, type, path);
+  return expected(optional(tree, type, path), path);
+}
+
+function integer(tree: ObjectTree, path: LwM2mPath): number {
+  return expected(optionalInteger(tree, path), path);
+}
+
+function expected<T>(value: T | undefined, path: LwM2mPath): T {
   if (value === undefined) throw inconsistent(`${formatPath(path)} is missing`);
   return value;
 }
