@@ -9,6 +9,11 @@ const psk = (identity: string): Extract<ClientKeys, { type: "psk" }> => ({
 });
 const NO_SEC = { type: "noSec" } as const;
 const GENERATE = { type: "generatePsk" } as const;
+const PAIR: ClientKeys = {
+  type: "rawPublicKey",
+  publicKey: new Uint8Array(91),
+  privateKey: { type: "plain", bytes: new Uint8Array(138) },
+};
 const RPK: DeviceCredential = { type: "rawPublicKey", publicKey: new Uint8Array(91) };
 
 function declaration(credentials: DeviceCredential[], bootstrap?: Partial<BootstrapKeys>): DeviceDeclaration {
@@ -36,6 +41,7 @@ describe("what a device is given", () => {
       psk("two"),
       psk("factory"),
     ],
+    ["the pair that it has for LwM2M servers", declaration([RPK], { server: PAIR }), undefined, PAIR, PAIR],
     [
       "a key that has to be made",
       declaration([], { bootstrapServer: psk("factory"), server: GENERATE }),

@@ -19,10 +19,10 @@ export function bootstrapKeysOf(
   generated: readonly DeviceCredential[] = [],
 ): KeysToGive {
   const declared = clientKeysOf(credentials);
-  return {
-    server: serverKeysOf(bootstrap?.server ?? declared, generated),
-    bootstrapServer: bootstrap?.bootstrapServer ?? declared,
-  };
+  const server = bootstrap?.server ?? declared;
+  // What it is given for LwM2M servers is among its credentials, and here with the private key.
+  const known = declared ?? (server?.type === "generatePsk" ? undefined : server);
+  return { server: serverKeysOf(server, generated), bootstrapServer: bootstrap?.bootstrapServer ?? known };
 }
 
 function serverKeysOf(

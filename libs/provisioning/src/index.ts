@@ -2,6 +2,7 @@ export { applyDocuments } from "./apply-documents.ts";
 export { bootstrapKeysOf, type KeysToGive } from "./bootstrap-keys.ts";
 export { type BootstrapObjectNode, bootstrapObjectNode } from "./bootstrap-object-node.ts";
 export { type Admission, Catalogue, type CatalogueChange, type ProvenDevice } from "./catalogue.ts";
+export { checkAccountKeys } from "./check-account-keys.ts";
 export { type CredentialScope, generatedCredentials } from "./credential-scope.ts";
 export { type CredentialHolder, CredentialsInForce } from "./credentials-in-force.ts";
 export { type CurrentRecord, diffRecords, type RecordChange, readCurrent } from "./current-records.ts";

@@ -291,6 +291,36 @@ describe("keys on the bootstrap interface", () => {
     ]);
   });
 
+  it("must fit the accounts that the profile has the device given, where it declares any", async () => {
+    materialise();
+    const bootstrap = {
+      servers: [
+        { shortServerId: 123, security: "psk", host: "lwm2m.example.org", port: 5686 },
+        { shortServerId: 124, security: "noSec", host: "backup.example.org", port: 5685 },
+      ],
+      bootstrapServer: {
+        security: "rawPublicKey",
+        host: "lwm2m.example.org",
+        port: 5688,
+        serverPublicKey: Buffer.from(DTLS_KEYS.serverPublicKey).toString("base64"),
+      },
+    };
+    await publish({ ...PROFILE, body: { profile: { json: JSON.stringify({ bootstrap }) } } });
+    expect(
+      await publish(
+        bootstrapped("device-1", [psk("own")], { bootstrapServer: rpk({ plain: privateKey }) }),
+        bootstrapped("device-2", [NO_SEC], { bootstrapServer: rpk({ plain: privateKey }) }),
+        bootstrapped("device-3", [psk("third")], { server: { generatePsk: {} } }),
+        device("device-4"),
+      ),
+    ).toEqual([
+      "device-1 applied",
+      "device-2 rejected: bootstrap.server: is noSec, and the profile's bootstrap.servers has for server 123 psk: make them agree",
+      "device-3 rejected: bootstrap.bootstrapServer: is psk, and the profile's bootstrap.bootstrapServer has rawPublicKey: make them agree",
+      "device-4 applied",
+    ]);
+  });
+
   it("may change without the registration: it was not made with them", async () => {
     materialise();
     await publish(PROFILE, bootstrapped("device-1", [NO_SEC], { bootstrapServer: psk("factory") }));

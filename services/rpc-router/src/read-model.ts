@@ -1,6 +1,7 @@
 import type { IncomingRecord } from "@ferry/bus";
 import { CONTENT_TYPE_HEADER, lwm2m } from "@ferry/proto";
 import {
+  checkAccountKeys,
   type DeviceCredential,
   type DeviceDeclaration,
   decodeProvisioningRecord,
@@ -119,9 +120,17 @@ export class ReadModel {
     };
   }
 
-  async #requireProfile({ tenant, profile }: DeviceDeclaration): Promise<void> {
-    if ((await this.#ports.provisioning.get("profile", tenant, profile)) !== undefined) return;
-    throw new ProvisioningError("profile", `"${profile}" is not a profile of the tenant "${tenant}": publish it first`);
+  /** Profiles change by themselves later on: what a device is given then, the bootstrap service judges. */
+  async #requireProfile(device: DeviceDeclaration): Promise<void> {
+    const { tenant, profile } = device;
+    const stored = await this.#ports.provisioning.get("profile", tenant, profile);
+    if (stored === undefined)
+      throw new ProvisioningError(
+        "profile",
+        `"${profile}" is not a profile of the tenant "${tenant}": publish it first`,
+      );
+    const record = device.bootstrap && parseStoredRecord(stored);
+    if (record?.kind === "profile") checkAccountKeys(device, record.profile);
   }
 
   async #store(
