@@ -1,0 +1,117 @@
+import { lwm2m } from "@ferry/proto";
+import { driveMachine, type PeerKey } from "@ferry/runtime";
+import { type DeviceRef, requestToken, shardOf } from "@ferry/state";
+import type { SessionEnd } from "./metrics.ts";
+import type { BootstrapPorts } from "./ports.ts";
+import {
+  type BootstrapFailure,
+  type BootstrapOutput,
+  BootstrapSession,
+  type BootstrapSessionSettings,
+} from "./session.ts";
+import type { GivenUp } from "./sessions.ts";
+import { serversOf } from "./told-servers.ts";
+
+const { BootstrapStep: Step, BootstrapResult: Result } = lwm2m.v1;
+
+/** A session to be run. */
+export interface SessionToRun extends Omit<BootstrapSessionSettings, "timeoutMs"> {
+  readonly device: DeviceRef;
+  readonly securityMode: "NO_SEC" | "PSK" | "RPK" | "X509";
+  /** Where the device asked from: all requests go there. */
+  readonly peer: PeerKey;
+}
+
+/** Runs a session to its end, and tells of each step. `signal` aborts with a {@link GivenUp}. */
+export function runSession(given: SessionToRun, signal: AbortSignal, ports: BootstrapPorts): Promise<void> {
+  const { device, securityMode, peer, ...settings } = given;
+  const { coap, node, random, events, metrics, clock } = ports;
+  const { sessionTimeoutMs, requestTimeoutMs } = ports.settings;
+  const startedMs = clock.monotonicMs();
+  const servers = serversOf(given.target);
+  const tell = events.session(device);
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  /** Gives up the request in hand. */
+  let request = new AbortController();
+
+  const perform = (output: BootstrapOutput): void => {
+    switch (output.type) {
+      case "request":
+        request = new AbortController();
+        void coap
+          .request({
+            peer,
+            ...output.request,
+            token: requestToken(shardOf(device.tenant, device.endpoint), node.slot, random),
+            responseTimeoutMs: requestTimeoutMs,
+            signal: request.signal,
+          })
+          .then((result) =>
+            driver.handle(result.type === "response" ? { ...result.response, type: "response" } : result),
+          );
+        break;
+      case "cancelRequest":
+        request.abort();
+        break;
+      case "step": {
+        const { step, outcome, path = "", code, reason = "" } = output;
+        metrics.steps.with({ step, outcome }).inc();
+        // What was in vain for want of an answer ends the session, and is told as its end.
+        if (code === undefined) break;
+        const isEnd = step === "finish" && outcome === "success";
+        tell({
+          step: STEPS[step],
+          path,
+          code,
+          reason,
+          ...(isEnd && { result: Result.BOOTSTRAP_RESULT_SUCCEEDED, servers }),
+        });
+        break;
+      }
+      case "done":
+        metrics.sessionSeconds.observe((clock.monotonicMs() - startedMs) / 1000);
+        finish("succeeded");
+        break;
+      case "failed":
+        tell({
+          step: Step.BOOTSTRAP_STEP_FAILED,
+          path: output.path ?? "",
+          reason: output.reason,
+          result: isReplaced(output, signal) ? Result.BOOTSTRAP_RESULT_REPLACED : Result.BOOTSTRAP_RESULT_FAILED,
+        });
+        finish(output.cause === "cancelled" ? (signal.reason as GivenUp) : output.cause);
+        break;
+    }
+  };
+  const finish = (outcome: SessionEnd): void => {
+    metrics.sessions.with({ outcome }).inc();
+    driver.stop();
+    signal.removeEventListener("abort", cancel);
+    end();
+  };
+  const cancel = (): void => driver.handle({ type: "cancel", reason: GIVEN_UP[signal.reason as GivenUp] });
+  const driver = driveMachine(new BootstrapSession({ ...settings, timeoutMs: sessionTimeoutMs }), perform);
+
+  tell({ step: Step.BOOTSTRAP_STEP_STARTED, code: "2.04", securityMode, servers });
+  signal.addEventListener("abort", cancel);
+  driver.handle({ type: "start" });
+  if (signal.aborted) cancel(); // It was given up while it waited for the one before.
+  return ended;
+}
+
+const STEPS = {
+  discover: Step.BOOTSTRAP_STEP_DISCOVERED,
+  read: Step.BOOTSTRAP_STEP_READ,
+  delete: Step.BOOTSTRAP_STEP_DELETED,
+  write: Step.BOOTSTRAP_STEP_WRITTEN,
+  finish: Step.BOOTSTRAP_STEP_FINISHED,
+} as const;
+
+const GIVEN_UP: Readonly<Record<GivenUp, string>> = {
+  replaced: "the device asked to be bootstrapped again",
+  stopped: "the process that had the session ends: the device asks again",
+};
+
+function isReplaced({ cause }: BootstrapFailure, signal: AbortSignal): boolean {
+  return cause === "cancelled" && signal.reason === ("replaced" satisfies GivenUp);
+}
