@@ -9,6 +9,7 @@ const TRIGGER: Trigger = { endpoint: "demo", tenant: "default", instance: 0, tim
 const CHANGED = { status: "SUCCESSFUL", result: "CHANGED", code: 204 };
 const STARTED = { step: Step.BOOTSTRAP_STEP_STARTED };
 const SUCCEEDED = { step: Step.BOOTSTRAP_STEP_FINISHED, result: Result.BOOTSTRAP_RESULT_SUCCEEDED };
+const REPLACED = { step: Step.BOOTSTRAP_STEP_FAILED, result: Result.BOOTSTRAP_RESULT_REPLACED };
 const FAILED = { step: Step.BOOTSTRAP_STEP_FAILED, result: Result.BOOTSTRAP_RESULT_FAILED, reason: "no" };
 
 /** What is said on lwm2m.bootstrap.v1: session and step. */
@@ -122,25 +123,29 @@ describe("following the bootstrap that was triggered", () => {
     expect((await run({}, CHANGED, ["", refused])).outcome).toBe("refused");
   });
 
-  it("takes no end of a session for its own that was under way before", async () => {
-    const said: Said[] = [
-      ["before", FAILED],
-      ["a", STARTED],
-      ["before", SUCCEEDED],
-      ["a", FAILED],
-    ];
-    expect((await run({}, CHANGED, ...said)).outcome).toBe("refused");
-  });
-
-  it("goes on with the session that took the place of another", async () => {
-    const replaced = { step: Step.BOOTSTRAP_STEP_FAILED, result: Result.BOOTSTRAP_RESULT_REPLACED };
-    const said: Said[] = [
-      ["a", STARTED],
-      ["b", STARTED],
-      ["a", replaced],
-      ["b", SUCCEEDED],
-    ];
-    expect((await run({}, CHANGED, ...said)).outcome).toBe("done");
+  it.each<[string, readonly Said[], string]>([
+    [
+      "takes no end of a session for its own that was under way before",
+      [
+        ["before", FAILED],
+        ["a", STARTED],
+        ["before", SUCCEEDED],
+        ["a", FAILED],
+      ],
+      "refused",
+    ],
+    [
+      "goes on with the session that took the place of another",
+      [
+        ["a", STARTED],
+        ["b", STARTED],
+        ["a", REPLACED],
+        ["b", SUCCEEDED],
+      ],
+      "done",
+    ],
+  ])("%s", async (_, said, outcome) => {
+    expect((await run({}, CHANGED, ...said)).outcome).toBe(outcome);
   });
 
   it("ends when it takes longer than it may", async () => {

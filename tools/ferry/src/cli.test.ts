@@ -24,43 +24,32 @@ async function ferry(...args: string[]): Promise<{ code: number; stdout: string;
   return { code, stdout, stderr };
 }
 
+const COMMANDS = [
+  "rpc",
+  "desire",
+  "tail",
+  "devices",
+  "bootstrap",
+  "apply",
+  "diff",
+  "get",
+  "delete",
+  "simulate",
+  "dev",
+  "keys",
+];
+
 describe("help", () => {
   it("lists every command and the exit codes", async () => {
     const { code, stdout } = await ferry("--help");
     expect(code).toBe(0);
-    for (const command of [
-      "rpc",
-      "desire",
-      "tail",
-      "devices",
-      "bootstrap",
-      "apply",
-      "diff",
-      "get",
-      "delete",
-      "simulate",
-      "dev",
-      "keys",
-    ]) {
+    for (const command of COMMANDS) {
       expect(stdout).toMatch(new RegExp(`^ {2}${command} `, "m"));
     }
     expect(stdout).toContain("Exit codes: 0 done; 1 the device, or Ferry, refused; 2 wrong use; 3 nobody answered.");
   });
 
-  it.each([
-    "rpc",
-    "desire",
-    "tail",
-    "devices",
-    "bootstrap",
-    "apply",
-    "diff",
-    "get",
-    "delete",
-    "simulate",
-    "dev",
-    "keys",
-  ])("of %s names its options", async (command) => {
+  it.each(COMMANDS)("of %s names its options", async (command) => {
     const { code, stdout } = await ferry(command, "--help");
     expect(code).toBe(0);
     expect(stdout).toMatch(new RegExp(`^Usage: ferry ${command} \\[options\\]`));

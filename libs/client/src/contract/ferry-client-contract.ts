@@ -231,21 +231,15 @@ export function describeFerryClient(name: string, { connect }: ClientHarness): v
         const ended = { step: Step.BOOTSTRAP_STEP_FINISHED, result: Result.BOOTSTRAP_RESULT_SUCCEEDED, code: "2.04" };
         await step(device, "new", 5, ended);
         await step(["acme", "meter"], "other", 6, { step: Step.BOOTSTRAP_STEP_STARTED });
-        expect(await client.bootstrap("meter/1", "acme")).toEqual({
-          sessionId: "new",
-          node: "bootstrap-64",
-          startedAtMs: 2,
-          endedAtMs: 5,
-          outcome: "finished",
-          reason: "",
-          securityMode: "PSK",
-          servers: ["server 123 coaps://lwm2m.example.org:5686 PSK"],
-          steps: [
-            { atMs: 2, step: "STARTED", path: "", code: "2.04", reason: "" },
-            { atMs: 4, step: "WRITTEN", path: "/0/1", code: "2.04", reason: "" },
-            { atMs: 5, step: "FINISHED", path: "", code: "2.04", reason: "" },
-          ],
-        });
+        const last = await client.bootstrap("meter/1", "acme");
+        expect(last).toMatchObject({ sessionId: "new", node: "bootstrap-64", startedAtMs: 2, endedAtMs: 5 });
+        expect(last).toMatchObject({ outcome: "finished", reason: "", securityMode: "PSK" });
+        expect(last?.servers).toEqual(["server 123 coaps://lwm2m.example.org:5686 PSK"]);
+        expect(last?.steps.map(({ atMs, step, path, code }) => [atMs, step, path, code])).toEqual([
+          [2, "STARTED", "", "2.04"],
+          [4, "WRITTEN", "/0/1", "2.04"],
+          [5, "FINISHED", "", "2.04"],
+        ]);
       });
 
       it("shows a request that was refused, with its reason", async () => {
