@@ -352,4 +352,15 @@ describe("a document as YAML", () => {
     expect(text).toContain('key: "******"');
     expect(text).not.toContain("001122");
   });
+
+  it("masks the keys of a credential and of the one that it replaces", () => {
+    const psk = (identity: string) => ({ psk: { identity, key: { plain: Buffer.alloc(16, 0x11) } } });
+    const body = { credential: psk("new"), previous: [psk("old")] };
+    expect(parse(formatDocument({ kind: "credential", tenant: "default", id: "meter-1", body }))).toEqual({
+      kind: "credential",
+      endpoint: "meter-1",
+      psk: { identity: "new", key: "******" },
+      previous: [{ psk: { identity: "old", key: "******" } }],
+    });
+  });
 });
