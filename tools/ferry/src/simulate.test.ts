@@ -1,7 +1,7 @@
 import { CONTENT_FORMATS } from "@ferry/lwm2m";
 import { describe, expect, it } from "@jest/globals";
 import { Command } from "commander";
-import { type DeviceOptions, deviceOf, deviceOptions } from "./simulate.ts";
+import { type DeviceOptions, deviceOf, deviceOptions, failureOf, serverOf } from "./simulate.ts";
 
 /** The devices that a command line asks for. */
 function devices(...args: string[]): ReturnType<typeof deviceOf> {
@@ -45,5 +45,45 @@ describe("ferry simulate makes devices", () => {
     expect(devices("--send", "60", "--samples", "6").reports).toMatchObject([
       { paths: [[3303, 0, 5700]], intervalMs: 60_000, samples: 6 },
     ]);
+  });
+});
+
+describe("ferry simulate speaks first to", () => {
+  const plain = { secure: false, host: "192.0.2.1", port: 5687 };
+  const secure = { ...plain, secure: true, port: 5688 };
+
+  it("the ports of a transport on this machine, when nothing is said", () => {
+    expect(serverOf({ security: "nosec" })).toEqual({ host: "127.0.0.1", port: 5685 });
+    expect(serverOf({ security: "psk" })).toEqual({ host: "127.0.0.1", port: 5686 });
+  });
+
+  it("the bootstrap server that it is given", () => {
+    expect([
+      serverOf({ security: "nosec", bootstrap: plain }),
+      serverOf({ security: "rpk", bootstrap: secure }),
+    ]).toEqual([plain, secure]);
+  });
+
+  it.each([
+    ["give one of --server and --bootstrap", { security: "nosec", bootstrap: plain, server: plain }],
+    ["--bootstrap coaps:// needs --security psk, rpk or x509", { security: "nosec", bootstrap: secure }],
+    ["--security psk needs --bootstrap coaps://", { security: "psk", bootstrap: plain }],
+  ] as const)("nobody, where options contradict each other: %s", (message, options) => {
+    expect(() => serverOf(options)).toThrow(message);
+  });
+});
+
+describe("ferry simulate says why a device gets no further", () => {
+  it.each([
+    [{ type: "refused", uplink: "bootstrap", code: 0x80 }, "the bootstrap server refused sim-1: 4.00"],
+    [{ type: "bootstrapAbandoned" }, "the bootstrap server did not finish with sim-1"],
+    [{ type: "unresolved", host: "lwm2m.example.org" }, "sim-1 finds no address of lwm2m.example.org"],
+  ] as const)("%j", (event, text) => {
+    expect(failureOf("sim-1", event)?.text).toBe(text);
+  });
+
+  it("and nothing of what progress counts", () => {
+    expect(failureOf("sim-1", { type: "refused", uplink: "register", code: 0x80 })).toBeUndefined();
+    expect(failureOf("sim-1", { type: "updated" })).toBeUndefined();
   });
 });

@@ -1,10 +1,13 @@
+import { formatCode } from "@ferry/coap";
 import { CONTENT_FORMATS, type LwM2mVersion } from "@ferry/lwm2m";
-import { monotonicMs, wallMs } from "@ferry/runtime";
+import { monotonicMs, UsageError, wallMs } from "@ferry/runtime";
 import {
   DEFAULT_AWAKE_MS,
   type DeviceEvent,
   fleetEndpoints,
   type PowerSaving,
+  parseServerUri,
+  type ServerUri,
   type SimulatedDeviceSettings,
   startFleet,
   temperatureSignal,
@@ -21,7 +24,13 @@ export function simulateCommand(terminal: Terminal, ended: Ended): Command {
     .option("-n, --count <count>", "how many", whole(1, 50_000), 1)
     .option("--endpoint <name>", "endpoint name; with several, what their numbers are put behind", "sim-")
     .option("--server <host:port>", "address of the server (default: 127.0.0.1:5685; with security, 5686)", parseServer)
-    .option("--rate <n>", "registrations a second at the start", whole(1, 10_000), 100)
+    .option(
+      "--bootstrap <uri>",
+      "URI of a bootstrap server, coap:// or with security coaps://: the devices come from the factory, know nobody else, and register with the servers that it gives them; --security and its keys are what they show to it",
+      parseBootstrap,
+    )
+    .option("--hold-off <s>", "with --bootstrap: how long a device waits before it asks, s", whole(0, 86_400), 0)
+    .option("--rate <n>", "registrations a second at the start; with --bootstrap, bootstraps", whole(1, 10_000), 100)
     .option("--lose <share>", "share of datagrams that are lost, 0 to 1", share, 0)
     .option("--duplicate <share>", "share of datagrams that arrive twice, 0 to 1", share, 0)
     .option("--delay <ms>", "most that a datagram is held back, ms", whole(0, 60_000), 0)
@@ -35,9 +44,11 @@ export function simulateCommand(terminal: Terminal, ended: Ended): Command {
         return;
       }
       const security = await securityOf(options);
+      const server = serverOf(options);
       const impaired = lose > 0 || duplicate > 0 || delay > 0;
       const fleet = await startFleet({
-        server: options.server ?? { host: "127.0.0.1", port: security === undefined ? 5685 : 5686 },
+        server,
+        ...(options.bootstrap === undefined ? {} : { bootstrap: { holdOffS: options.holdOff } }),
         count,
         endpoint,
         ...(security === undefined ? {} : { security }),
@@ -46,14 +57,34 @@ export function simulateCommand(terminal: Terminal, ended: Ended): Command {
         onEvent: tellFailures(terminal),
         ...(impaired ? { impairment: { lossRate: lose, duplicateRate: duplicate, maxDelayMs: delay, seed } } : {}),
       });
-      const report = setInterval(() => terminal.stdout.write(`${progressLine(fleet.progress)}\n`), REPORT_MS);
+      const tellProgress = (): void => {
+        const { bootstraps } = fleet.progress;
+        const bootstrapped = options.bootstrap === undefined ? "" : `${bootstraps} bootstraps done, `;
+        terminal.stdout.write(`${bootstrapped}${progressLine(fleet.progress)}\n`);
+      };
+      const report = setInterval(tellProgress, REPORT_MS);
       const signal = interrupted();
       await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
       clearInterval(report);
       await fleet.stop();
-      terminal.stdout.write(`${progressLine(fleet.progress)}\n`);
+      tellProgress();
       ended(EXIT.done);
     });
+}
+
+/** Who the devices speak to first. @throws {UsageError} two that cannot both be, or security that does not fit the URI */
+export function serverOf({ server, bootstrap, security }: Pick<SimulateOptions, "server" | "bootstrap" | "security">): {
+  readonly host: string;
+  readonly port: number;
+} {
+  const isSecured = security !== "nosec";
+  if (bootstrap === undefined) return server ?? { host: "127.0.0.1", port: isSecured ? 5686 : 5685 };
+  if (server !== undefined) {
+    throw new UsageError("give one of --server and --bootstrap: devices that bootstrap are told their server");
+  }
+  if (bootstrap.secure && !isSecured) throw new UsageError("--bootstrap coaps:// needs --security psk, rpk or x509");
+  if (!bootstrap.secure && isSecured) throw new UsageError(`--security ${security} needs --bootstrap coaps://`);
+  return bootstrap;
 }
 
 const REPORT_MS = 2_000;
@@ -141,6 +172,8 @@ interface SimulateOptions extends DeviceOptions, SecurityOptions {
   readonly printDocuments?: boolean;
   readonly profile: string;
   readonly server?: { readonly host: string; readonly port: number };
+  readonly bootstrap?: ServerUri;
+  readonly holdOff: number;
   readonly rate: number;
   readonly lose: number;
   readonly duplicate: number;
@@ -148,14 +181,38 @@ interface SimulateOptions extends DeviceOptions, SecurityOptions {
   readonly seed: number;
 }
 
-/** Says why handshakes fail: the first time for each reason. */
+/** Says why handshakes and bootstraps fail: the first time for each reason. */
 function tellFailures(terminal: Terminal): (endpoint: string, event: DeviceEvent) => void {
   const told = new Set<string>();
   return (endpoint, event) => {
-    if (event.type !== "associationFailed" || told.has(event.reason)) return;
-    told.add(event.reason);
-    terminal.stderr.write(`ferry: handshake of ${endpoint} failed: ${event.detail}\n`);
+    const failure = failureOf(endpoint, event);
+    if (failure === undefined || told.has(failure.reason)) return;
+    told.add(failure.reason);
+    terminal.stderr.write(`ferry: ${failure.text}\n`);
   };
+}
+
+/** What people are to know of, and what of it is the same for many devices. */
+export function failureOf(
+  endpoint: string,
+  event: DeviceEvent,
+): { readonly reason: string; readonly text: string } | undefined {
+  switch (event.type) {
+    case "associationFailed":
+      return { reason: event.reason, text: `handshake of ${endpoint} failed: ${event.detail}` };
+    case "unresolved":
+      return { reason: event.host, text: `${endpoint} finds no address of ${event.host}` };
+    case "bootstrapAbandoned":
+      return { reason: event.type, text: `the bootstrap server did not finish with ${endpoint}` };
+    case "refused":
+      if (event.uplink !== "bootstrap") return undefined;
+      return {
+        reason: `bootstrap ${event.code}`,
+        text: `the bootstrap server refused ${endpoint}: ${formatCode(event.code)}`,
+      };
+    default:
+      return undefined;
+  }
 }
 
 function progressLine(progress: Awaited<ReturnType<typeof startFleet>>["progress"]): string {
@@ -189,6 +246,13 @@ function share(text: string): number {
   const number = Number(text);
   if (!(number >= 0 && number <= 1)) throw new InvalidArgumentError("Give a number from 0 to 1.");
   return number;
+}
+
+function parseBootstrap(text: string): ServerUri {
+  const uri = parseServerUri(text);
+  if (uri === undefined)
+    throw new InvalidArgumentError("Give a coap:// or coaps:// URI, such as coap://127.0.0.1:5687.");
+  return uri;
 }
 
 function parseServer(text: string): { host: string; port: number } {

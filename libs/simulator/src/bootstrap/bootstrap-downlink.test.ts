@@ -47,10 +47,10 @@ describe("Bootstrap-Discover (OMA LwM2M Core 1.1.1 §6.1)", () => {
     expect(world.events.at(-1)).toEqual({ type: "bootstrapServed", operation: "discover", path: [1] });
   });
 
-  it("has no URIs in LwM2M 1.0", () => {
+  it("has no URIs in LwM2M 1.0, whose version stands alone", () => {
     const old = asking("1.0").bootstrap;
     old.writeAccount(4, { 0: "coap://192.0.2.2:5685", 10: 101 });
-    expect(old.discover("/0").text).toBe("</>;lwm2m=1.0,</0>;ver=1.0,</0/0>,</0/4>;ssid=101");
+    expect(old.discover("/0").text).toBe('lwm2m="1.0",</0>;ver=1.0,</0/0>,</0/4>;ssid=101');
   });
 
   it.each([

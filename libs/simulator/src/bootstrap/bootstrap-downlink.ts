@@ -110,6 +110,8 @@ function discover(path: LwM2mPath, { tree, lwm2mVersion }: BootstrapTarget): str
         attributes: accountAttributes(tree, model.id, id, lwm2mVersion),
       })),
     ]);
+  // In 1.0 the version stands alone before the links (OMA LwM2M TS 1.0.2 §5.2.7.3).
+  if (lwm2mVersion === "1.0") return `lwm2m="1.0",${formatLinkFormat(links)}`;
   return formatLinkFormat([{ target: "/", attributes: [{ name: "lwm2m", value: lwm2mVersion }] }, ...links]);
 }
 
