@@ -82,8 +82,7 @@ async function targetOf(
     profileName,
     bootstrap: profile.bootstrap,
     keys: deviceKeys({ device, declaration, generated, sealingKeys }),
-    // What a profile says of an object holds for all its versions of major version 1.
-    modelOf: (objectId) => catalogue.models.resolve(tenant, objectId, "1.0")?.model,
+    modelsOf: (objectId) => catalogue.models.versionsOf(tenant, objectId),
   });
 }
 

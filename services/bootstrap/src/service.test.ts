@@ -182,7 +182,7 @@ describe("a request that begins nothing", () => {
     server = await startServer(system);
     const device = await openDevice(server);
     expect(shown(await device.bootstrap("ep-1"))).toBe(
-      "4.00 bootstrap.objects /30123/0: no model of object 30123 is provisioned",
+      "4.00 bootstrap /30123/0: no model of object 30123 is known: its values cannot be written; apply its XML",
     );
   });
 

@@ -1,27 +1,19 @@
-import {
-  type AccountKeys,
-  type DataType,
-  formatPath,
-  type LwM2mNode,
-  type ObjectModel,
-  type ResourceInstanceNode,
-  type ResourceModel,
-  type ResourceNode,
-  type ResourceValue,
-  type TargetAccount,
-  type TargetBootstrapAccount,
-  type TargetServerAccount,
+import type {
+  AccountKeys,
+  ObjectModel,
+  TargetAccount,
+  TargetBootstrapAccount,
+  TargetServerAccount,
 } from "@ferry/lwm2m";
 import {
   type AccountSecurity,
   type BootstrapObject,
   type BootstrapServerAccount,
   type BootstrapSettings,
-  type BootstrapValue,
   pickAddress,
   type ServerAccount,
 } from "@ferry/profile";
-import { convertValue, JsonNumber } from "@ferry/rpc";
+import { bootstrapObjectNode } from "@ferry/provisioning";
 import type { BootstrapTarget } from "./plan.ts";
 
 /** A device's own keys with what was sealed opened: for the accounts of LwM2M servers, and for that of the bootstrap server. */
@@ -48,12 +40,12 @@ export interface TargetParts {
   readonly profileName: string;
   readonly bootstrap: BootstrapSettings;
   readonly keys: DeviceKeys;
-  /** The definition by which an object's values are read; undefined where there is none. */
-  readonly modelOf: (objectId: number) => ObjectModel | undefined;
+  /** All definitions of an object, by which its values are converted. */
+  readonly modelsOf: (objectId: number) => readonly ObjectModel[];
 }
 
 /** Decides every value that the device is to be given: one address of each account, its keys, and objects by their models. */
-export function bootstrapTarget({ endpoint, profileName, bootstrap, keys, modelOf }: TargetParts): TargetOutcome {
+export function bootstrapTarget({ endpoint, profileName, bootstrap, keys, modelsOf }: TargetParts): TargetOutcome {
   try {
     const { servers, bootstrapServer, objects } = bootstrap;
     if (servers.length === 0)
@@ -63,7 +55,7 @@ export function bootstrapTarget({ endpoint, profileName, bootstrap, keys, modelO
     const target: BootstrapTarget = {
       servers: servers.map((account) => serverAccount(account, keys.server, endpoint)),
       bootstrapServer: bootstrapServer && bootstrapAccount(bootstrapServer, keys.bootstrapServer, endpoint),
-      objects: objects.map((object) => objectNode(object, modelOf)),
+      objects: objects.map((object) => objectNode(object, modelsOf)),
     };
     return { type: "target", target };
   } catch (error) {
@@ -139,49 +131,8 @@ function accountKeys(
   return { ...keys, serverPublicKey };
 }
 
-function objectNode(
-  { path, resources }: BootstrapObject,
-  modelOf: TargetParts["modelOf"],
-): { readonly path: readonly number[]; readonly node: LwM2mNode } {
-  const [objectId, instanceId] = path;
-  const model = modelOf(objectId);
-  if (model === undefined)
-    throw new Contradiction(`bootstrap.objects ${formatPath(path)}: no model of object ${objectId} is provisioned`);
-  const nodes = new Map<number, ResourceNode>();
-  for (const [name, value] of Object.entries(resources)) {
-    const [id = 0, instance] = name.split("/").map(Number);
-    const at = `bootstrap.objects ${formatPath(path)}: ${name}`;
-    const resource = model.resources.get(id);
-    if (resource === undefined || resource.type === undefined)
-      throw new Contradiction(`${at} is no resource with a value by the model of object ${objectId}`);
-    nodes.set(id, resourceNode(resource, resource.type, instance, value, nodes.get(id), at));
-  }
-  const children = [...nodes.values()].sort((one, other) => one.id - other.id);
-  return { path, node: { type: "objectInstance", id: instanceId, resources: children } };
-}
-
-function resourceNode(
-  { id, multiple }: ResourceModel,
-  type: DataType,
-  instance: number | undefined,
-  value: BootstrapValue,
-  before: ResourceNode | undefined,
-  at: string,
-): ResourceNode {
-  const converted = convert(value, type, at);
-  if (!multiple) {
-    if (instance === undefined) return { type: "singleResource", id, value: converted };
-    throw new Contradiction(`${at} names an instance of a resource that has only one`);
-  }
-  if (instance === undefined) throw new Contradiction(`${at} has instances: write each by itself, as "${id}/0"`);
-  const others = before?.type === "multipleResource" ? before.instances : [];
-  const own: ResourceInstanceNode = { type: "resourceInstance", id: instance, value: converted };
-  const instances = [...others, own].sort((one, other) => one.id - other.id);
-  return { type: "multipleResource", id, dataType: type, instances };
-}
-
-function convert(value: BootstrapValue, type: DataType, at: string): ResourceValue {
-  const converted = convertValue(typeof value === "number" ? new JsonNumber(String(value)) : value, type);
-  if (converted === undefined) throw new Contradiction(`${at} is ${JSON.stringify(value)}, which is no ${type}`);
-  return converted;
+function objectNode(object: BootstrapObject, modelsOf: TargetParts["modelsOf"]): BootstrapTarget["objects"][number] {
+  const outcome = bootstrapObjectNode(object, modelsOf(object.path[0]));
+  if (outcome.type === "refused") throw new Contradiction(outcome.problems.join("; "));
+  return { path: object.path, node: outcome.node };
 }

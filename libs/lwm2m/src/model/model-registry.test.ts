@@ -53,6 +53,19 @@ describe("the model of an object version", () => {
   });
 });
 
+describe("the models of all versions of an object", () => {
+  it("are the tenant's own and the system's, ascending", () => {
+    const registry = new ModelRegistry([model(3, "1.10"), model(3, "1.2"), model(4, "1.0")]);
+    registry.put("acme", model(3, "1.2", "acme"));
+    registry.put("other", model(3, "1.3", "other"));
+    expect(registry.versionsOf("acme", 3).map(({ version, name }) => [version, name])).toEqual([
+      ["1.2", "acme"],
+      ["1.10", "system"],
+    ]);
+    expect(registry.versionsOf("acme", 40000)).toEqual([]);
+  });
+});
+
 describe("a view", () => {
   it("is shared by the devices of a tenant that registered the same object versions", () => {
     const registry = new ModelRegistry([model(3, "1.0"), model(3, "1.1")]);

@@ -86,6 +86,11 @@ export class ModelRegistry {
       .sort((a, b) => a.id - b.id || compareVersions(a.version, b.version));
   }
 
+  /** All definitions of an object that a tenant sees, ascending by version. */
+  versionsOf(tenant: string, objectId: number): readonly ObjectModel[] {
+    return [...this.#versionsOf(tenant, objectId).values()].sort((a, b) => compareVersions(a.version, b.version));
+  }
+
   /** The definitions by which a device is served; devices of one tenant with the same definitions share one view. */
   view(tenant: string, supported: Pick<SupportedObjects, "objects">): ModelView {
     const models = new Map<number, ObjectModel>();
