@@ -81,6 +81,8 @@ export interface TestServer extends BootstrapServer {
   readonly stop: () => Promise<void>;
   /** Value of a series, written as `name{label="value"}`. */
   readonly metric: (series: string) => Promise<number>;
+  /** Waits for that value. */
+  readonly shows: (series: string, value: number) => Promise<void>;
 }
 
 const ENV = {
@@ -112,7 +114,14 @@ export async function startServer(
     const lines = (await metrics.text()).split("\n");
     return Number(lines.find((line) => line.startsWith(`${series} `))?.slice(series.length));
   };
-  return { ...server, stop, metric };
+  const shows = async (series: string, value: number): Promise<void> => {
+    let seen: number | undefined;
+    const look = setInterval(async () => {
+      seen = await metric(series);
+    }, 10);
+    await until(() => seen === value, `${series} ${value}, not ${seen}`).finally(() => clearInterval(look));
+  };
+  return { ...server, stop, metric, shows };
 }
 
 /** What a factory-fresh device has: the account of the bootstrap server. */
