@@ -44,7 +44,10 @@ export async function stopAll(stops: Stops): Promise<void> {
 }
 
 /** A service of the system. */
-export type ServiceName = "transport" | "rpc-router" | "console";
+export type ServiceName = "transport" | "bootstrap" | "rpc-router" | "console";
+
+/** Services that listen for devices, and how the names of the settings of their listeners begin. */
+const LISTENERS: Readonly<Partial<Record<ServiceName, string>>> = { transport: "LWM2M", bootstrap: "BOOTSTRAP" };
 
 /** A line of a service's log. */
 export interface LogLine {
@@ -56,7 +59,7 @@ export interface LogLine {
 /** A service in an operating system process of its own. */
 export class ServiceProcess {
   readonly name: string;
-  /** Of the CoAP listener; only a transport has one. */
+  /** Of the CoAP listener; 0 where there is none. */
   readonly coapPort: number;
   /** Of the DTLS listener. */
   readonly dtlsPort: number;
@@ -254,11 +257,11 @@ export class System {
     name: string,
     { env = {}, coapPort }: { readonly env?: Readonly<Record<string, string>>; readonly coapPort?: number } = {},
   ): Promise<ServiceProcess> {
-    const isTransport = service === "transport";
+    const listener = LISTENERS[service];
     const ports = {
       http: await freePort(),
-      coap: isTransport ? (coapPort ?? (await freeUdpPort())) : 0,
-      dtls: isTransport ? await freeUdpPort() : 0,
+      coap: listener === undefined ? 0 : (coapPort ?? (await freeUdpPort())),
+      dtls: listener === undefined ? 0 : await freeUdpPort(),
     };
     const started = new ServiceProcess(service, name, ports, {
       KAFKA_BOOTSTRAP_SERVERS: this.kafka.bootstrapServers.join(","),
@@ -268,16 +271,16 @@ export class System {
       LWM2M_NODE_NAME: name,
       LWM2M_HTTP_HOST: "127.0.0.1",
       LWM2M_HTTP_PORT: String(ports.http),
-      ...(isTransport && {
-        LWM2M_COAP_HOST: "127.0.0.1",
-        LWM2M_COAP_PORT: String(ports.coap),
-        LWM2M_DTLS_HOST: "127.0.0.1",
-        LWM2M_DTLS_PORT: String(ports.dtls),
-        LWM2M_DTLS_SEALING_KEY: SEALING_KEY,
+      ...(listener !== undefined && {
+        [`${listener}_COAP_HOST`]: "127.0.0.1",
+        [`${listener}_COAP_PORT`]: String(ports.coap),
+        [`${listener}_DTLS_HOST`]: "127.0.0.1",
+        [`${listener}_DTLS_PORT`]: String(ports.dtls),
+        [`${listener}_DTLS_SEALING_KEY`]: SEALING_KEY,
       }),
       ...(service !== "console" && { PROVISIONING_SEALING_KEY: SEALING_KEY }),
       ...this.#env,
-      ...(isTransport && this.#transportEnv),
+      ...(service === "transport" && this.#transportEnv),
       ...env,
     });
     this.processes.push(started);
