@@ -8,8 +8,12 @@ const JARS: string = `${import.meta.dirname}/../../../.ferry/leshan`;
 export interface LeshanOptions {
   /** `coap://127.0.0.1:5685`, or `coaps://127.0.0.1:5686` with `psk`, `rpk` or `x509`. */
   readonly server: string;
-  /** Behind DTLS: a key in hex, of which the endpoint name is the identity, and the length of the Connection ID in records to the client, none where it is not given. */
-  readonly psk?: { readonly key: string; readonly cidBytes?: number };
+  /** Fresh from the factory: `server` is where it has itself bootstrapped, with that credential, and it knows no other. */
+  readonly bootstrap?: boolean;
+  /** 1.1 by default; 1.0 with `bootstrap` only. */
+  readonly lwm2m?: "1.0" | "1.1";
+  /** Behind DTLS: a key in hex, its identity (the endpoint name by default), and the length of the Connection ID in records to the client, none where it is not given. */
+  readonly psk?: { readonly key: string; readonly identity?: string; readonly cidBytes?: number };
   /** The same by a raw public key; files in PEM, the private key as PKCS #8. No other key of the server is believed. */
   readonly rpk?: LeshanKeyFiles & { readonly publicKey: string };
   /** The same by a certificate; that of the server is pinned. */
@@ -48,7 +52,10 @@ interface LeshanNotification {
 
 /** What a Leshan device tells, in the order in which it happened. */
 export type LeshanEvent =
-  | { readonly event: "registering" | "updated" | "deregistered"; readonly endpoint: string }
+  | {
+      readonly event: "bootstrapping" | "bootstrapped" | "registering" | "updated" | "deregistered";
+      readonly endpoint: string;
+    }
   | { readonly event: "registered"; readonly endpoint: string; readonly registrationId: string }
   | {
       readonly event: "refused";
@@ -239,7 +246,10 @@ export async function startLeshan(options: LeshanOptions): Promise<LeshanDevice>
 function toArguments(options: LeshanOptions): string[] {
   const named: Record<string, string | number | undefined> = {
     server: options.server,
+    bootstrap: options.bootstrap === undefined ? undefined : String(options.bootstrap),
+    lwm2m: options.lwm2m,
     "psk-key": options.psk?.key,
+    "psk-identity": options.psk?.identity,
     "public-key": options.rpk?.publicKey,
     certificate: options.x509?.certificate,
     "private-key": (options.rpk ?? options.x509)?.privateKey,

@@ -13,7 +13,7 @@ import org.eclipse.leshan.client.object.Security;
 /**
  * How a client proves who it is behind DTLS, and whom it believes.
  *
- * @param own        public key (RPK) or certificate (X509), DER
+ * @param own        public key (RPK) or certificate (X509), DER; the PSK identity, null: the endpoint name
  * @param secret     pre-shared key, or private key as PKCS #8, DER
  * @param server     public key or certificate of the server, DER; null with PSK
  * @param cidBytes   length of the Connection ID in records to the client; -1: none is offered
@@ -23,11 +23,11 @@ record Credential(Mode mode, byte[] own, byte[] secret, byte[] server, int cidBy
         PSK, RPK, X509
     }
 
-    /** From `--psk-key`, or `--public-key` or `--certificate` with `--private-key` and `--server-key`, and `--cid-bytes`; null where there is none. */
+    /** From `--psk-key` and `--psk-identity`, or `--public-key` or `--certificate` with `--private-key` and `--server-key`, and `--cid-bytes`; null where there is none. */
     static Credential of(Map<String, String> options) throws IOException {
         int cidBytes = Integer.parseInt(options.getOrDefault("cid-bytes", "-1"));
         if (options.containsKey("psk-key"))
-            return new Credential(Mode.PSK, null, HexFormat.of().parseHex(options.get("psk-key")), null, cidBytes);
+            return new Credential(Mode.PSK, identity(options), HexFormat.of().parseHex(options.get("psk-key")), null, cidBytes);
         if (!options.containsKey("private-key"))
             return null;
         Mode mode = options.containsKey("public-key") ? Mode.RPK : Mode.X509;
@@ -35,13 +35,31 @@ record Credential(Mode mode, byte[] own, byte[] secret, byte[] server, int cidBy
                 der(options.get("private-key")), der(options.get("server-key")), cidBytes);
     }
 
-    /** Instance of the Security Object. With PSK the endpoint name is the identity; a certificate of the server is pinned (certificate usage 3). */
+    /** Instance of the Security Object; a certificate of the server is pinned (certificate usage 3). */
     Security security(String serverUri, int shortServerId, String endpoint) {
         return switch (mode) {
-        case PSK -> Security.psk(serverUri, shortServerId, endpoint.getBytes(StandardCharsets.UTF_8), secret);
+        case PSK -> Security.psk(serverUri, shortServerId, identity(endpoint), secret);
         case RPK -> Security.rpk(serverUri, shortServerId, own, secret, server);
         case X509 -> Security.x509(serverUri, shortServerId, own, secret, server);
         };
+    }
+
+    /** The same for the account of a bootstrap server. */
+    Security bootstrap(String serverUri, String endpoint) {
+        return switch (mode) {
+        case PSK -> Security.pskBootstrap(serverUri, identity(endpoint), secret);
+        case RPK -> Security.rpkBootstrap(serverUri, own, secret, server);
+        case X509 -> Security.x509Bootstrap(serverUri, own, secret, server);
+        };
+    }
+
+    private byte[] identity(String endpoint) {
+        return own == null ? endpoint.getBytes(StandardCharsets.UTF_8) : own;
+    }
+
+    private static byte[] identity(Map<String, String> options) {
+        String identity = options.get("psk-identity");
+        return identity == null ? null : identity.getBytes(StandardCharsets.UTF_8);
     }
 
     private static byte[] der(String pemFile) throws IOException {

@@ -25,7 +25,7 @@ import org.eclipse.leshan.client.californium.endpoint.coaps.CoapsClientEndpointF
 import org.eclipse.leshan.client.californium.endpoint.coaps.CoapsClientProtocolProvider;
 import org.eclipse.leshan.client.endpoint.ClientEndpointToolbox;
 import org.eclipse.leshan.client.engine.DefaultRegistrationEngineFactory;
-import org.eclipse.leshan.client.object.Security;
+import org.eclipse.leshan.client.engine.RegistrationEngineFactory;
 import org.eclipse.leshan.client.observer.LwM2mClientObserverAdapter;
 import org.eclipse.leshan.client.resource.LwM2mObjectEnabler;
 import org.eclipse.leshan.client.send.ManualDataSender;
@@ -40,6 +40,7 @@ import org.eclipse.leshan.core.link.Link;
 import org.eclipse.leshan.core.model.ObjectModel;
 import org.eclipse.leshan.core.node.LwM2mPath;
 import org.eclipse.leshan.core.node.LwM2mResource;
+import org.eclipse.leshan.core.request.BootstrapRequest;
 import org.eclipse.leshan.core.request.ContentFormat;
 import org.eclipse.leshan.core.request.DeregisterRequest;
 import org.eclipse.leshan.core.request.RegisterRequest;
@@ -62,19 +63,21 @@ final class Device implements FixtureInstance.Listener {
     /** Where it registered last; Leshan's own list keeps those of before a {@link #reboot} too. */
     private volatile LwM2mServer server;
 
-    Device(String endpoint, String serverUri, Credential credential, long lifetimeS, boolean queueMode, Fixture fixture,
+    Device(String endpoint, Account account, long lifetimeS, boolean queueMode, Fixture fixture,
             ScheduledExecutorService executor, Events events) {
         this.endpoint = endpoint;
         this.events = events;
         this.executor = executor;
         LeshanClientBuilder builder = new LeshanClientBuilder(endpoint);
-        builder.setObjects(fixture.objects(shortServerId -> credential == null ? Security.noSec(serverUri, shortServerId)
-                : credential.security(serverUri, shortServerId, endpoint), lifetimeS, this, instances));
-        builder.setRegistrationEngineFactory(new DefaultRegistrationEngineFactory().setQueueMode(queueMode));
-        builder.setLinkFormatHelper(new Description());
+        builder.setObjects(fixture.objects(shortServerId -> account.security(shortServerId, endpoint), lifetimeS, this,
+                instances));
+        builder.setRegistrationEngineFactory(engine(queueMode, fixture.version()));
+        builder.setLinkFormatHelper(new Description(fixture.version()));
+        // TLV, which LwM2M 1.0 has all clients know, is not listed.
+        announced = fixture.version().equals(LwM2mVersion.V1_0) ? List.of() : null;
         builder.setDataSenders(new ManualDataSender());
         builder.setSharedExecutor(executor);
-        builder.setEndpointsProviders(endpoints(credential));
+        builder.setEndpointsProviders(endpoints(account.cidBytes()));
         client = builder.build();
         client.addObserver(new Registrations());
     }
@@ -163,20 +166,27 @@ final class Device implements FixtureInstance.Listener {
         events.write(event, all);
     }
 
-    /** CoAP over UDP or DTLS with the timing of RFC 7252 §4.8, and the log of messages below it. */
-    private CaliforniumClientEndpointsProvider endpoints(Credential credential) {
-        var builder = new CaliforniumClientEndpointsProvider.Builder(credential == null ? plain() : secured());
+    private static RegistrationEngineFactory engine(boolean queueMode, LwM2mVersion version) {
+        var newest = new DefaultRegistrationEngineFactory().setQueueMode(queueMode);
+        if (!version.equals(LwM2mVersion.V1_0))
+            return newest;
+        return (endpoint, objects, endpoints, sender, bootstrap, observer, attributes, bootstrapAttributes, formats,
+                executor, links) -> newest.createRegistratioEngine(endpoint, objects, endpoints, new OldVersion(sender),
+                        bootstrap, observer, attributes, bootstrapAttributes, formats, executor, links);
+    }
+
+    /** CoAP over UDP and DTLS with the timing of RFC 7252 §4.8, and the log of messages below it. */
+    private CaliforniumClientEndpointsProvider endpoints(int cidBytes) {
+        var builder = new CaliforniumClientEndpointsProvider.Builder(plain(), secured());
         Configuration configuration = builder.createDefaultConfiguration();
         configuration.set(CoapConfig.ACK_TIMEOUT, 2, TimeUnit.SECONDS);
         configuration.set(CoapConfig.ACK_INIT_RANDOM, 1.5f);
         configuration.set(CoapConfig.ACK_TIMEOUT_SCALE, 2f);
         configuration.set(CoapConfig.MAX_RETRANSMIT, 4);
         configuration.set(CoapConfig.PROTOCOL_STAGE_THREAD_COUNT, 1);
-        if (credential != null) {
-            configuration.set(DtlsConfig.DTLS_CONNECTION_ID_LENGTH, credential.cidBytes() < 0 ? null : credential.cidBytes());
-            configuration.set(DtlsConfig.DTLS_RECEIVER_THREAD_COUNT, 1);
-            configuration.set(DtlsConfig.DTLS_CONNECTOR_THREAD_COUNT, 1);
-        }
+        configuration.set(DtlsConfig.DTLS_CONNECTION_ID_LENGTH, cidBytes < 0 ? null : cidBytes);
+        configuration.set(DtlsConfig.DTLS_RECEIVER_THREAD_COUNT, 1);
+        configuration.set(DtlsConfig.DTLS_CONNECTOR_THREAD_COUNT, 1);
         return builder.setConfiguration(configuration).build();
     }
 
@@ -221,8 +231,8 @@ final class Device implements FixtureInstance.Listener {
 
     /** Registers the version of every object, also where the LwM2M version implies it, and the Content-Formats that were set. */
     private final class Description extends LinkFormatHelper {
-        Description() {
-            super(LwM2mVersion.lastSupported());
+        Description(LwM2mVersion version) {
+            super(version);
         }
 
         @Override
@@ -238,6 +248,27 @@ final class Device implements FixtureInstance.Listener {
     }
 
     private final class Registrations extends LwM2mClientObserverAdapter {
+        @Override
+        public void onBootstrapStarted(LwM2mServer server, BootstrapRequest request) {
+            write("bootstrapping", Map.of());
+        }
+
+        @Override
+        public void onBootstrapSuccess(LwM2mServer server, BootstrapRequest request) {
+            write("bootstrapped", Map.of());
+        }
+
+        @Override
+        public void onBootstrapFailure(LwM2mServer server, BootstrapRequest request, ResponseCode code, String message,
+                Exception cause) {
+            refused("bootstrap", code, message);
+        }
+
+        @Override
+        public void onBootstrapTimeout(LwM2mServer server, BootstrapRequest request) {
+            unanswered("bootstrap");
+        }
+
         @Override
         public void onRegistrationStarted(LwM2mServer server, RegisterRequest request) {
             write("registering", Map.of());

@@ -25,6 +25,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 final class FixtureInstance extends BaseInstanceEnabler {
     private static final int SERVER_OBJECT = 1;
     private static final int REGISTRATION_UPDATE_TRIGGER = 8;
+    private static final int BOOTSTRAP_REQUEST_TRIGGER = 9;
 
     /** Told of what the server did. */
     interface Listener {
@@ -99,6 +100,9 @@ final class FixtureInstance extends BaseInstanceEnabler {
         listener.executed(getResourcePath(resourceId), arguments.isEmpty() ? "" : arguments.serialize(), count);
         if (getModel().id == SERVER_OBJECT && resourceId == REGISTRATION_UPDATE_TRIGGER)
             getLwM2mClient().triggerRegistrationUpdate(server);
+        if (getModel().id == SERVER_OBJECT && resourceId == BOOTSTRAP_REQUEST_TRIGGER
+                && !getLwM2mClient().triggerClientInitiatedBootstrap(true))
+            return ExecuteResponse.badRequest("no account of a bootstrap server");
         return ExecuteResponse.success();
     }
 

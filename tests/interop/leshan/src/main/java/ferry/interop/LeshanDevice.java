@@ -18,6 +18,7 @@ import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 
+import org.eclipse.leshan.core.LwM2m.LwM2mVersion;
 import org.eclipse.leshan.core.node.LwM2mPath;
 import org.eclipse.leshan.core.request.ContentFormat;
 
@@ -31,7 +32,10 @@ import com.fasterxml.jackson.databind.node.LongNode;
  *
  * <pre>
  * --server coap://HOST:PORT   where to register; coaps:// with one of the following
- * --psk-key HEX               behind DTLS, by this key; the identity is the endpoint name
+ * --bootstrap true|false      the client is fresh from the factory, and --server is where it has itself bootstrapped (false)
+ * --lwm2m 1.0|1.1             LwM2M version; 1.0 needs --bootstrap (1.1)
+ * --psk-key HEX               behind DTLS, by this key
+ * --psk-identity TEXT         and this identity (the endpoint name)
  * --public-key FILE           behind DTLS, by this raw public key
  * --certificate FILE          behind DTLS, by this certificate
  * --private-key FILE          of the public key or of the certificate; all files are PEM, the private key as PKCS #8
@@ -64,12 +68,14 @@ public final class LeshanDevice {
     private LeshanDevice(Map<String, String> options, Events events) throws Exception {
         this.events = events;
         numberedPath = new LwM2mPath(options.getOrDefault("notify-path", "/3303/0/5700"));
-        Fixture fixture = Fixture.load(options.getOrDefault("fixture", "seed"));
-        Credential credential = Credential.of(options);
+        boolean bootstrap = Boolean.parseBoolean(options.get("bootstrap"));
+        Fixture fixture = Fixture.load(options.getOrDefault("fixture", "seed"), bootstrap,
+                LwM2mVersion.get(options.getOrDefault("lwm2m", "1.1")));
+        Account account = new Account(options.get("server"), bootstrap, Credential.of(options));
         int count = Integer.parseInt(options.getOrDefault("count", "1"));
         for (int i = 0; i < count; i++) {
             String endpoint = options.get("endpoint") + (options.containsKey("count") ? i : "");
-            devices.put(endpoint, new Device(endpoint, options.get("server"), credential,
+            devices.put(endpoint, new Device(endpoint, account,
                     Long.parseLong(options.getOrDefault("lifetime", "300")),
                     Boolean.parseBoolean(options.get("queue-mode")), fixture, executor, events));
             numbers.put(endpoint, new AtomicLong());

@@ -1,0 +1,22 @@
+package ferry.interop;
+
+import org.eclipse.leshan.client.object.Security;
+
+/**
+ * The one account that a client leaves the factory with: that of an LwM2M server, or of the bootstrap server that gives it the others.
+ *
+ * @param credential null: in the clear
+ */
+record Account(String uri, boolean isBootstrap, Credential credential) {
+    /** Instance of the Security Object. */
+    Security security(int shortServerId, String endpoint) {
+        if (credential != null)
+            return isBootstrap ? credential.bootstrap(uri, endpoint) : credential.security(uri, shortServerId, endpoint);
+        return isBootstrap ? Security.noSecBootstrap(uri) : Security.noSec(uri, shortServerId);
+    }
+
+    /** Length of the Connection ID in records to the client; -1: none is offered. */
+    int cidBytes() {
+        return credential == null ? -1 : credential.cidBytes();
+    }
+}
