@@ -122,20 +122,24 @@ describe("wrong use exits with 2 and says what is wrong", () => {
 });
 
 describe("where nobody answers", () => {
-  it.each([["rpc", "demo", READ], ["devices"], ["get"], ["tail", "telemetry"], ["apply", "-f", "examples/quickstart"]])(
-    "%s exits with 3 at once, through the HTTP API and through Kafka",
-    async (...args) => {
-      const port = await freePort();
-      expect(await runProgram(MAIN, [...args, "--api-url", `http://127.0.0.1:${port}`])).toEqual({
-        code: 3,
-        stdout: "",
-        stderr: `ferry: cannot reach http://127.0.0.1:${port}: is Ferry running there? (npm start, or --api-url)\n`,
-      });
-      const kafka = await runProgram(MAIN, [...args, "--bootstrap-servers", `127.0.0.1:${port}`]);
-      expect(kafka.code).toBe(3);
-      expect(kafka.stderr).toMatch(new RegExp(`^ferry: Kafka at 127\\.0\\.0\\.1:${port}: .*ECONNREFUSED.*\\n$`));
-    },
-  );
+  it.each([
+    ["rpc", "demo", READ],
+    ["devices"],
+    ["bootstrap", "trigger", "demo", "--wait"],
+    ["get"],
+    ["tail", "telemetry"],
+    ["apply", "-f", "examples/quickstart"],
+  ])("%s exits with 3 at once, through the HTTP API and through Kafka", async (...args) => {
+    const port = await freePort();
+    expect(await runProgram(MAIN, [...args, "--api-url", `http://127.0.0.1:${port}`])).toEqual({
+      code: 3,
+      stdout: "",
+      stderr: `ferry: cannot reach http://127.0.0.1:${port}: is Ferry running there? (npm start, or --api-url)\n`,
+    });
+    const kafka = await runProgram(MAIN, [...args, "--bootstrap-servers", `127.0.0.1:${port}`]);
+    expect(kafka.code).toBe(3);
+    expect(kafka.stderr).toMatch(new RegExp(`^ferry: Kafka at 127\\.0\\.0\\.1:${port}: .*ECONNREFUSED.*\\n$`));
+  });
 });
 
 describe("as a process", () => {
