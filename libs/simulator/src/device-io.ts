@@ -66,7 +66,13 @@ export type DeviceEvent =
   /** A datagram came while the device slept, and was lost. */
   | { readonly type: "missed" }
   /** The server answered with an error. A Register or Bootstrap-Request is repeated after 5.xx; an Update that the server does not know leads to a Register. */
-  | { readonly type: "refused"; readonly uplink: UplinkType; readonly code: number }
+  | {
+      readonly type: "refused";
+      readonly uplink: UplinkType;
+      readonly code: number;
+      /** Why, of a Bootstrap-Request, where the server said it: its first 200 characters. */
+      readonly diagnostic?: string;
+    }
   /** No answer came. A Register or Update leads to a new Register a little later, a Bootstrap-Request to another one. */
   | { readonly type: "unanswered"; readonly uplink: UplinkType; readonly reason: FailureReason }
   | { readonly type: "observed"; readonly observation: DeviceObservation }

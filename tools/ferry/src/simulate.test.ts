@@ -76,6 +76,10 @@ describe("ferry simulate speaks first to", () => {
 describe("ferry simulate says why a device gets no further", () => {
   it.each([
     [{ type: "refused", uplink: "bootstrap", code: 0x80 }, "the bootstrap server refused sim-1: 4.00"],
+    [
+      { type: "refused", uplink: "bootstrap", code: 0x80, diagnostic: "unknown\u001b[2J" },
+      "the bootstrap server refused sim-1: 4.00 unknown�[2J",
+    ],
     [{ type: "bootstrapAbandoned" }, "the bootstrap server did not finish with sim-1"],
     [{ type: "unresolved", host: "lwm2m.example.org" }, "sim-1 finds no address of lwm2m.example.org"],
   ] as const)("%j", (event, text) => {

@@ -208,11 +208,16 @@ export function failureOf(
       if (event.uplink !== "bootstrap") return undefined;
       return {
         reason: `bootstrap ${event.code}`,
-        text: `the bootstrap server refused ${endpoint}: ${formatCode(event.code)}`,
+        text: `the bootstrap server refused ${endpoint}: ${formatCode(event.code)} ${printable(event.diagnostic)}`.trim(),
       };
     default:
       return undefined;
   }
+}
+
+/** What a server says is not trusted with the terminal. */
+function printable(text = ""): string {
+  return text.replace(/\p{C}/gu, "�");
 }
 
 function progressLine(progress: Awaited<ReturnType<typeof startFleet>>["progress"]): string {

@@ -40,6 +40,7 @@ const DEFAULT_MAX_AGE_S = 60;
 /** A Bootstrap-Request follows an unanswered one after 1 to 5 s. */
 const RETRY_MIN_MS = 1000;
 const RETRY_SPREAD_MS = 4000;
+const MAX_DIAGNOSTIC_CHARACTERS = 200;
 /** There is one exchange of the client's own at a time. */
 const BOOTSTRAP_REQUEST = 1;
 
@@ -144,13 +145,14 @@ export class BootstrapClient implements Machine<DeviceInput, DeviceOutput> {
   }
 
   /** The server may have begun, and even finished, before its answer arrived. */
-  #settle({ code, options }: Received, nowMs: number, out: DeviceOutput[]): void {
+  #settle({ code, options, payload }: Received, nowMs: number, out: DeviceOutput[]): void {
     if (codeClass(code) === 2) {
       if (this.#state === "asked") this.#serveOn(nowMs);
       return;
     }
     if (this.finished) return;
-    out.push({ type: "refused", uplink: "bootstrap", code });
+    const diagnostic = Buffer.from(payload).toString("utf8").slice(0, MAX_DIAGNOSTIC_CHARACTERS);
+    out.push({ type: "refused", uplink: "bootstrap", code, ...(diagnostic === "" ? {} : { diagnostic }) });
     this.#state = "idle";
     // An overloaded server is asked again when it said; one that refuses is left alone.
     const maxAgeS = readUintOption(options, OPTION.MAX_AGE) ?? DEFAULT_MAX_AGE_S;

@@ -207,9 +207,11 @@ describe("a device that is bootstrapped anew", () => {
 
   it("registers with the servers of before when the bootstrap server refuses", () => {
     bootstrapOnce();
-    bootstrap.answers.push({ code: CODE.BAD_REQUEST });
+    bootstrap.answers.push({ code: CODE.BAD_REQUEST, payload: Buffer.from("not known") });
     it1.tell({ type: "bootstrap" });
-    expect(it1.eventsOf("refused")).toEqual([{ type: "refused", uplink: "bootstrap", code: CODE.BAD_REQUEST }]);
+    expect(it1.eventsOf("refused")).toEqual([
+      { type: "refused", uplink: "bootstrap", code: CODE.BAD_REQUEST, diagnostic: "not known" },
+    ]);
     expect(it1.eventsOf("registered")).toHaveLength(2);
   });
 
