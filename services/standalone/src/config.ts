@@ -1,10 +1,15 @@
+import { BOOTSTRAP_SHAPE, type BootstrapServiceSettings } from "@ferry/bootstrap";
 import { CONSOLE_SHAPE, type ConsoleSettings } from "@ferry/console";
 import { RPC_ROUTER_SHAPE, type RpcRouterSettings } from "@ferry/rpc-router";
 import { type Config, defineConfig, list, text } from "@ferry/runtime";
 import { TRANSPORT_SHAPE, type TransportSettings } from "@ferry/transport";
 
 /** Settings of standalone: those of every service in it, and its own. */
-export interface StandaloneSettings extends TransportSettings, RpcRouterSettings, ConsoleSettings {
+export interface StandaloneSettings
+  extends TransportSettings,
+    BootstrapServiceSettings,
+    RpcRouterSettings,
+    ConsoleSettings {
   readonly apply: readonly string[];
   readonly demoEndpoint: string;
 }
@@ -12,6 +17,7 @@ export interface StandaloneSettings extends TransportSettings, RpcRouterSettings
 const DECLARED: Config<StandaloneSettings> = defineConfig<StandaloneSettings>({
   ...RPC_ROUTER_SHAPE,
   ...CONSOLE_SHAPE,
+  ...BOOTSTRAP_SHAPE,
   ...TRANSPORT_SHAPE,
   apply: list(["examples/quickstart"]).describe(
     "Files and folders of models, profiles and devices that are applied at the start.",

@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
+import { startBootstrap } from "@ferry/bootstrap";
 import { BusClient, formatRecord, type Stream, type StreamRecord } from "@ferry/client";
 import { startConsole } from "@ferry/console";
 import { InvalidDocumentsError, readDocuments } from "@ferry/provisioning";
@@ -12,8 +13,13 @@ import type { StandaloneSettings } from "./config.ts";
 export { STANDALONE_CONFIG, type StandaloneSettings } from "./config.ts";
 
 /** A running standalone. */
-export interface Standalone {
+export interface Standalone extends UdpPorts {
   readonly apiUrl: string;
+  readonly bootstrap: UdpPorts;
+}
+
+/** Where a service listens for devices. */
+export interface UdpPorts {
   readonly coapPort: number;
   /** UDP port of its DTLS listener; undefined where there is none. */
   readonly dtlsPort: number | undefined;
@@ -61,6 +67,7 @@ export async function startStandalone(
 
   await startRpcRouter(settings, runtime, { bus, state });
   const { coapPort, dtlsPort } = await startTransport(settings, runtime, { bus, state });
+  const bootstrap = await startBootstrap(settings, runtime, { bus, state });
   const { url: apiUrl } = await startConsole(settings, runtime, { bus, state });
 
   const client = new BusClient(bus, settings.kafka.topicPrefix);
@@ -75,8 +82,8 @@ export async function startStandalone(
   for (const { kind, id, outcome, field, reason } of await client.apply(documents, () => {})) {
     if (outcome === "rejected") throw new UsageError(`${kind} ${id} was rejected: ${field} ${reason}`);
   }
-  const secure = dtlsPort === undefined ? "" : ` and ${dtlsPort} (DTLS)`;
-  print(`Ferry listens for LwM2M devices on udp port ${coapPort} (CoAP, NoSec)${secure}; HTTP API at ${apiUrl}`);
+  print(`Ferry listens for LwM2M devices on ${formatPorts({ coapPort, dtlsPort })}; HTTP API at ${apiUrl}`);
+  print(`It bootstraps them on ${formatPorts(bootstrap)}`);
   if (settings.demoEndpoint !== "") await startDemo(settings.demoEndpoint, coapPort, shutdown);
   const device = settings.demoEndpoint || "ENDPOINT";
   print(`Try, in a second terminal:
@@ -84,7 +91,12 @@ export async function startStandalone(
   npx ferry tail telemetry
   npx ferry devices
 Ctrl-C ends it.\n`);
-  return { apiUrl, coapPort, dtlsPort };
+  return { apiUrl, coapPort, dtlsPort, bootstrap };
+}
+
+/** "udp port 5685 (CoAP, NoSec) and 5686 (DTLS)" */
+function formatPorts({ coapPort, dtlsPort }: UdpPorts): string {
+  return `udp port ${coapPort} (CoAP, NoSec)${dtlsPort === undefined ? "" : ` and ${dtlsPort} (DTLS)`}`;
 }
 
 /** What is sealed in memory is gone with it: so may the key be. */

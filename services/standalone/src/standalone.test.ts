@@ -7,7 +7,14 @@ import { afterAll, afterEach, describe, expect, it } from "@jest/globals";
 
 const MAIN = "services/standalone/src/main.ts";
 /** Free ports, chosen by the system. */
-const PORTS = { LWM2M_COAP_PORT: "0", LWM2M_DTLS_PORT: "0", LWM2M_API_PORT: "0", LWM2M_HTTP_PORT: "0" };
+const PORTS = {
+  LWM2M_COAP_PORT: "0",
+  LWM2M_DTLS_PORT: "0",
+  BOOTSTRAP_COAP_PORT: "0",
+  BOOTSTRAP_DTLS_PORT: "0",
+  LWM2M_API_PORT: "0",
+  LWM2M_HTTP_PORT: "0",
+};
 
 const folder = mkdtempSync(join(tmpdir(), "ferry-standalone-"));
 afterEach(endPrograms);
@@ -23,6 +30,7 @@ describe("standalone", () => {
   it("shows a device that registers, its attributes and its telemetry, what to try next, and ends at Ctrl-C", async () => {
     const standalone = new Program(MAIN, [], PORTS);
     await standalone.prints(/udp port \d+ \(CoAP, NoSec\) and \d+ \(DTLS\); HTTP API at http:\/\/127\.0\.0\.1:\d+\n/);
+    await standalone.prints(/It bootstraps them on udp port \d+ \(CoAP, NoSec\) and \d+ \(DTLS\)\n/);
     await standalone.prints(/npx ferry rpc demo 'Read \{"id":"\/3\/0\/9"\}'/);
     await standalone.prints(/demo {14}registered {2}lifetime 300 s, LwM2M 1\.1, from 127\.0\.0\.1:\d+/);
     await standalone.prints(/demo {14}attributes {2}manufacturer=Ferry/);
@@ -73,6 +81,42 @@ describe("standalone over DTLS", () => {
     await impostor.end("SIGINT");
     await device.end("SIGINT");
     await standalone.prints(/secure-demo {7}deregistered/);
+    expect((await standalone.end("SIGINT")).code).toBe(0);
+  }, 60_000);
+});
+
+describe("standalone for devices from the factory", () => {
+  const CLI = "tools/ferry/src/main.ts";
+  const KEY = "7365637265742d6f662d612d64656d6f";
+
+  it("bootstraps a device over DTLS, which then registers with what it was given, and tells of each step", async () => {
+    const standalone = new Program(MAIN, [], { ...PORTS, LWM2M_DEMO_ENDPOINT: "", LWM2M_APPLY: "examples/quickstart" });
+    const [, dtlsPort = "", url = ""] = await standalone.prints(/and (\d+) \(DTLS\); HTTP API at (\S+)\n/);
+    const [, bootstrapPort = ""] = await standalone.prints(/It bootstraps them on .* and (\d+) \(DTLS\)\n/);
+    const documents = file(
+      "factory.yaml",
+      `kind: profile
+name: factory
+resources: { /3/0/0: { key: manufacturer, attribute: true } }
+bootstrap: { servers: [{ shortServerId: 101, security: psk, host: 127.0.0.1, port: ${dtlsPort} }] }
+---
+kind: device
+endpoint: fresh
+profile: factory
+credentials: [{ psk: { identity: fresh, key: ${KEY} } }]
+`,
+    );
+    const applied = await runProgram(CLI, ["apply", "--file", documents, "--api-url", url]);
+    expect(applied).toMatchObject({ code: 0, stderr: "" });
+    const secured = ["--endpoint", "fresh", "--security", "psk", "--psk-key", KEY];
+    const device = new Program(CLI, ["simulate", ...secured, "--bootstrap", `coaps://127.0.0.1:${bootstrapPort}`]);
+    await standalone.prints(/fresh {13}bootstrap started 2\.04 PSK {2}server 101 coaps:\/\/127\.0\.0\.1:\d+ PSK\n/);
+    await standalone.prints(/fresh {13}bootstrap written \/0\/1 2\.04\n/);
+    await standalone.prints(/fresh {13}bootstrap finished 2\.04/);
+    await standalone.prints(/fresh {13}registered {2}lifetime 300 s/);
+    await standalone.prints(/fresh {13}attributes {2}manufacturer=Ferry/);
+    await device.end("SIGINT");
+    await standalone.prints(/fresh {13}deregistered/);
     expect((await standalone.end("SIGINT")).code).toBe(0);
   }, 60_000);
 });

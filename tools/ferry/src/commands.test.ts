@@ -7,7 +7,14 @@ import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
 const MAIN = "tools/ferry/src/main.ts";
 const READ = 'Read {"id":"/3/0/9"}';
 const VALUE = '{"result":"CONTENT","value":"LwM2mSingleResource [id=9, value=100, type=INTEGER]"}\n';
-const PORTS = { LWM2M_COAP_PORT: "0", LWM2M_DTLS_PORT: "0", LWM2M_API_PORT: "0", LWM2M_HTTP_PORT: "0" };
+const PORTS = {
+  LWM2M_COAP_PORT: "0",
+  LWM2M_DTLS_PORT: "0",
+  BOOTSTRAP_COAP_PORT: "0",
+  BOOTSTRAP_DTLS_PORT: "0",
+  LWM2M_API_PORT: "0",
+  LWM2M_HTTP_PORT: "0",
+};
 
 /** Where a running Ferry is, by options of the command line. */
 interface Target {
