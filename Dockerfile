@@ -18,7 +18,7 @@ WORKDIR /ferry
 COPY --from=modules /ferry /ferry
 # What Node compiles is kept in the image: a service starts in half the time and with 25 MB less.
 ENV NODE_COMPILE_CACHE=/ferry/.cache
-RUN for service in transport rpc-router console standalone; do node services/$service/src/main.ts --help > /dev/null; done
+RUN for service in transport bootstrap rpc-router console standalone; do node services/$service/src/main.ts --help > /dev/null; done
 # nobody; nothing is written below /ferry, so the root may be read-only.
 USER 65534:65534
 EXPOSE 9464/tcp
@@ -27,6 +27,10 @@ STOPSIGNAL SIGTERM
 FROM base AS transport
 EXPOSE 5685/udp
 ENTRYPOINT ["node", "services/transport/src/main.ts"]
+
+FROM base AS bootstrap
+EXPOSE 5687/udp
+ENTRYPOINT ["node", "services/bootstrap/src/main.ts"]
 
 FROM base AS rpc-router
 ENTRYPOINT ["node", "services/rpc-router/src/main.ts"]
@@ -37,7 +41,7 @@ ENTRYPOINT ["node", "services/console/src/main.ts"]
 
 # Everything in one process on memory, with a simulated device: to try out.
 FROM base AS standalone
-EXPOSE 5685/udp 8080/tcp
+EXPOSE 5685/udp 5687/udp 8080/tcp
 ENTRYPOINT ["node", "services/standalone/src/main.ts"]
 
 # The command line: docker run --rm ferry/cli devices --bootstrap-servers kafka:9092

@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import { BOOTSTRAP_CONFIG } from "@ferry/bootstrap";
 import { CONSOLE_CONFIG } from "@ferry/console";
 import { RPC_ROUTER_CONFIG } from "@ferry/rpc-router";
 import { TRANSPORT_CONFIG } from "@ferry/transport";
@@ -9,7 +10,12 @@ import { parse } from "yaml";
 import { ROOT, run } from "./chart-tools.ts";
 
 const FILE = join(ROOT, "docker-compose.yml");
-const CONFIGS = { transport: TRANSPORT_CONFIG, "rpc-router": RPC_ROUTER_CONFIG, console: CONSOLE_CONFIG } as const;
+const CONFIGS = {
+  transport: TRANSPORT_CONFIG,
+  bootstrap: BOOTSTRAP_CONFIG,
+  "rpc-router": RPC_ROUTER_CONFIG,
+  console: CONSOLE_CONFIG,
+} as const;
 
 /** A service as the specification's own loader understands it. */
 interface Service {
@@ -63,7 +69,7 @@ function secretFile(path: string): string {
 describe("docker-compose.yml", () => {
   it("has Kafka, Redis, every service, what is provisioned once, and a device", () => {
     expect(Object.keys(services).sort()).toEqual(
-      ["console", "device", "kafka", "provision", "redis", "rpc-router", "transport"].sort(),
+      ["bootstrap", "console", "device", "kafka", "provision", "redis", "rpc-router", "transport"].sort(),
     );
   });
 
@@ -72,7 +78,7 @@ describe("docker-compose.yml", () => {
     const built = Object.values(services).flatMap(({ build, image }) =>
       build ? [{ target: build.target, image }] : [],
     );
-    expect(built).toHaveLength(5);
+    expect(built).toHaveLength(6);
     for (const { target, image } of built) {
       expect(stages).toContain(target);
       expect(image).toBe(`ferry/${target}`);
@@ -126,10 +132,8 @@ describe("docker-compose.yml", () => {
     const beyond = Object.values(services).flatMap(({ ports = [] }) =>
       ports.filter(({ host_ip }) => host_ip !== "127.0.0.1"),
     );
-    expect(beyond).toMatchObject([
-      { published: "5685", protocol: "udp" },
-      { published: "5686", protocol: "udp" },
-    ]);
+    const published = beyond.map((port) => `${port.published}/${port.protocol}`).sort();
+    expect(published).toEqual(["5685/udp", "5686/udp", "5687/udp", "5688/udp"]);
   });
 });
 
