@@ -19,19 +19,25 @@ const PORTS = {
 /** Where a running Ferry is, by options of the command line. */
 interface Target {
   readonly options: readonly string[];
+  /** UDP ports for devices in the clear: those that are registered, and those from the factory. */
+  readonly coapPort: string;
+  readonly bootstrapPort: string;
   stop(): Promise<unknown>;
 }
 
-async function startStandalone(env: Readonly<Record<string, string>>): Promise<{ apiUrl: string; program: Program }> {
+async function startStandalone(
+  env: Readonly<Record<string, string>>,
+): Promise<Omit<Target, "options" | "stop"> & { readonly apiUrl: string; readonly program: Program }> {
   const program = new Program("services/standalone/src/main.ts", [], { ...PORTS, ...env });
-  const apiUrl = (await program.prints(/HTTP API at (\S+)/))[1] ?? "";
+  const [, coapPort = "", apiUrl = ""] = await program.prints(/udp port (\d+) \(CoAP.* HTTP API at (\S+)/);
+  const [, bootstrapPort = ""] = await program.prints(/bootstraps them on udp port (\d+) /);
   await program.prints(/demo +batteryLevel=100/);
-  return { apiUrl, program };
+  return { apiUrl, coapPort, bootstrapPort, program };
 }
 
 describeCommands("through the HTTP API", async () => {
-  const { apiUrl, program } = await startStandalone({});
-  return { options: ["--api-url", apiUrl], stop: () => program.end("SIGINT") };
+  const { apiUrl, program, ...ports } = await startStandalone({});
+  return { ...ports, options: ["--api-url", apiUrl], stop: () => program.end("SIGINT") };
 });
 
 describeCommands("through Kafka alone", async () => {
@@ -39,8 +45,9 @@ describeCommands("through Kafka alone", async () => {
   const bootstrapServers = kafka.bootstrapServers.join(",");
   const topicPrefix = `cli-${process.pid}-${Date.now()}.`;
   const bus = { LWM2M_BUS: "kafka", KAFKA_BOOTSTRAP_SERVERS: bootstrapServers, KAFKA_TOPIC_PREFIX: topicPrefix };
-  const { program } = await startStandalone(bus);
+  const { program, apiUrl: _, ...ports } = await startStandalone(bus);
   return {
+    ...ports,
     options: ["--bootstrap-servers", bootstrapServers, "--topic-prefix", topicPrefix],
     stop: async () => {
       await program.end("SIGINT");
@@ -259,6 +266,31 @@ function describeCommands(way: string, start: () => Promise<Target>): void {
       expect((await ferry("apply", "-f", models)).stdout).toBe("0 applied, 25 unchanged, 0 deleted, 1 rejected\n");
       expect(await ferry("apply", "-f", models, "--prune")).toMatchObject({ code: 2, stdout: "" });
       expect((await ferry("get", "models", "30000_1.0")).stdout).toMatch(/^model +default +30000_1\.0$/m);
+    });
+
+    it("bootstrap show shows how a device from the factory got its server, and trigger has that done again", async () => {
+      const server = `{ shortServerId: 101, security: noSec, host: 127.0.0.1, port: ${target.coapPort} }`;
+      const documents = file(
+        "factory.yaml",
+        `kind: profile\nname: factory\nresources: {}\nbootstrap: { servers: [${server}] }\n---\n` +
+          `kind: device\nendpoint: fresh\nprofile: factory\ncredentials: [{ noSec: true }]\n`,
+      );
+      expect(await ferry("apply", "-f", documents)).toMatchObject({ code: 0 });
+      const from = ["--bootstrap", `coap://127.0.0.1:${target.bootstrapPort}`];
+      const device = new Program(MAIN, ["simulate", "--endpoint", "fresh", ...from]);
+      await device.prints(/1 of 1 registered/);
+      const { stdout: first } = await ferry("bootstrap", "show", "fresh");
+      expect(first).toMatch(
+        /^endpoint {2}fresh\noutcome {3}finished after \d+ ms\nsecurity {2}NO_SEC\nservers {3}server 101 coap:/,
+      );
+      expect(first).toMatch(/Z {2}started .*Z {2}written {5}\/1\/0 {2}2\.04\n.*Z {2}finished .*2\.04\n$/s);
+
+      const again = await ferry("bootstrap", "trigger", "fresh", "--wait");
+      expect(again).toMatchObject({ code: 0, stderr: "" });
+      expect(again.stdout).toMatch(/ fresh +bootstrap started .* fresh +bootstrap finished 2\.04 /s);
+      const { sessionId } = JSON.parse((await ferry("bootstrap", "show", "fresh", "--json")).stdout);
+      expect(first).not.toContain(sessionId);
+      await device.end("SIGINT");
     });
   });
 }
