@@ -291,6 +291,6 @@ function describeCommands(way: string, start: () => Promise<Target>): void {
       const { sessionId } = JSON.parse((await ferry("bootstrap", "show", "fresh", "--json")).stdout);
       expect(first).not.toContain(sessionId);
       await device.end("SIGINT");
-    });
+    }, 60_000);
   });
 }
