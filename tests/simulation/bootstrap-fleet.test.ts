@@ -83,7 +83,7 @@ async function startSystem(): Promise<{
 }
 
 async function openFleet(options: Omit<FleetOptions, "count">): Promise<Fleet> {
-  const fleet = await startFleet({ ...options, count: COUNT, bootstrap: {} });
+  const fleet = await startFleet({ bootstrap: {}, ...options, count: COUNT });
   running.push(() => fleet.stop(0));
   return fleet;
 }
@@ -111,6 +111,20 @@ describe("simulated devices from the factory", () => {
     const fleet = await openFleet({ server: { host: "127.0.0.1", port: bootstrap.coapPort } });
     await until(() => fleet.progress.registered === COUNT);
     expect(fleet.progress).toMatchObject({ ...ALL_WELL, bootstraps: COUNT, registrations: COUNT });
+  });
+
+  it("of LwM2M 1.2 are bootstrapped by one Bootstrap-Pack each", async () => {
+    const { transport, bootstrap, apply } = await startSystem();
+    await apply(
+      profile(`security: noSec, port: ${transport.coapPort}`) + devices(() => "credentials: [{ noSec: true }]"),
+    );
+    const fleet = await openFleet({
+      server: { host: "127.0.0.1", port: bootstrap.coapPort },
+      device: () => ({ lwm2mVersion: "1.2" }),
+      bootstrap: { pack: true },
+    });
+    await until(() => fleet.progress.registered === COUNT);
+    expect(fleet.progress).toMatchObject({ ...ALL_WELL, bootstraps: COUNT, served: 0 });
   });
 
   it("are bootstrapped with their factory keys and registered by those they were given; again when they are bootstrapped anew", async () => {

@@ -37,6 +37,8 @@ export interface FleetOptions {
 export interface FleetBootstrap {
   /** How long a device waits before it asks (Client Hold Off Time), s; 0 by default. */
   readonly holdOffS?: number;
+  /** Asks for a Bootstrap-Pack first (LwM2M 1.2); false by default. */
+  readonly pack?: boolean;
 }
 
 /** What a fleet did so far; `registered` and `observations` are what holds now. */

@@ -30,6 +30,7 @@ export function simulateCommand(terminal: Terminal, ended: Ended): Command {
       parseBootstrap,
     )
     .option("--hold-off <s>", "with --bootstrap: how long a device waits before it asks, s", whole(0, 86_400), 0)
+    .option("--pack", "with --bootstrap and --lwm2m 1.2: asks for a Bootstrap-Pack first", false)
     .option("--rate <n>", "registrations a second at the start; with --bootstrap, bootstraps", whole(1, 10_000), 100)
     .option("--lose <share>", "share of datagrams that are lost, 0 to 1", share, 0)
     .option("--duplicate <share>", "share of datagrams that arrive twice, 0 to 1", share, 0)
@@ -48,7 +49,7 @@ export function simulateCommand(terminal: Terminal, ended: Ended): Command {
       const impaired = lose > 0 || duplicate > 0 || delay > 0;
       const fleet = await startFleet({
         server,
-        ...(options.bootstrap === undefined ? {} : { bootstrap: { holdOffS: options.holdOff } }),
+        ...(options.bootstrap === undefined ? {} : { bootstrap: { holdOffS: options.holdOff, pack: options.pack } }),
         count,
         endpoint,
         ...(security === undefined ? {} : { security }),
@@ -174,6 +175,7 @@ interface SimulateOptions extends DeviceOptions, SecurityOptions {
   readonly server?: { readonly host: string; readonly port: number };
   readonly bootstrap?: ServerUri;
   readonly holdOff: number;
+  readonly pack: boolean;
   readonly rate: number;
   readonly lose: number;
   readonly duplicate: number;

@@ -1,5 +1,7 @@
 import {
   CODE,
+  CONTENT_FORMAT,
+  type CoapOption,
   CoapStack,
   codeClass,
   type FailureReason,
@@ -14,20 +16,24 @@ import {
   type StackOutput,
   stringOption,
   type TransmissionParameters,
+  uintOption,
 } from "@ferry/coap";
-import { CONTENT_FORMATS } from "@ferry/lwm2m";
+import { COMPOSITE_FORMATS, CONTENT_FORMATS } from "@ferry/lwm2m";
 import type { DeviceEvent, DeviceInput, DeviceOutput } from "../device-io.ts";
 import { earliest } from "../earliest.ts";
 import { notAllowed, RequestRefusedError } from "../errors.ts";
 import { type Answer, toRefusal } from "../perform-downlink.ts";
-import { bootstrapAccount, serverAccounts } from "./accounts.ts";
-import { type BootstrapTarget, parseBootstrapDownlink, performBootstrap } from "./bootstrap-downlink.ts";
+import { SECURITY } from "./account-resources.ts";
+import { bootstrapAccount, isBootstrapAccount, serverAccounts } from "./accounts.ts";
+import { applyPack, type BootstrapTarget, parseBootstrapDownlink, performBootstrap } from "./bootstrap-downlink.ts";
 
 export interface BootstrapClientSettings extends BootstrapTarget {
   readonly endpoint: string;
   /** The bootstrap server, as datagrams name it. */
   readonly server: PeerKey;
   readonly random: Random;
+  /** Asks for a Bootstrap-Pack (LwM2M 1.2), and only when that is refused to be bootstrapped step by step; false by default. */
+  readonly pack?: boolean;
   readonly transmission?: Partial<TransmissionParameters>;
 }
 
@@ -56,9 +62,12 @@ export class BootstrapClient implements Machine<DeviceInput, DeviceOutput> {
   #state: "idle" | "asked" | "serving" | "finished" = "idle";
   /** When to ask again or, once it is finished, to leave. */
   #dueMs: number | undefined;
+  /** Until that has been refused. */
+  #asksForPack: boolean;
 
   constructor(settings: BootstrapClientSettings) {
     this.#settings = settings;
+    this.#asksForPack = settings.pack === true && settings.lwm2mVersion === "1.2";
     const { random, transmission } = settings;
     this.#stack = new CoapStack(transmission === undefined ? { random } : { random, parameters: transmission });
   }
@@ -96,14 +105,36 @@ export class BootstrapClient implements Machine<DeviceInput, DeviceOutput> {
     this.#feed({ type: "cancel", exchange: BOOTSTRAP_REQUEST }, nowMs, out);
     this.#state = "asked";
     this.#dueMs = undefined;
+    const { server: peer } = this.#settings;
+    const request = this.#asksForPack ? this.#packRequest() : this.#bootstrapRequest();
+    this.#feed(
+      { type: "request", exchange: BOOTSTRAP_REQUEST, peer, payload: new Uint8Array(), ...request },
+      nowMs,
+      out,
+    );
+  }
+
+  #bootstrapRequest(): { readonly code: number; readonly options: readonly CoapOption[] } {
     const options = [
       stringOption(OPTION.URI_PATH, "bs"),
       stringOption(OPTION.URI_QUERY, `ep=${this.#settings.endpoint}`),
       ...this.#preferredFormat().map((format) => stringOption(OPTION.URI_QUERY, `pct=${format}`)),
     ];
-    const { server: peer } = this.#settings;
-    const request = { exchange: BOOTSTRAP_REQUEST, peer, code: CODE.POST, options, payload: new Uint8Array() };
-    this.#feed({ type: "request", ...request }, nowMs, out);
+    return { code: CODE.POST, options };
+  }
+
+  /** Says where the account of the bootstrap server is (OMA LwM2M Core 1.2 §6.1.7.8). */
+  #packRequest(): { readonly code: number; readonly options: readonly CoapOption[] } {
+    const { endpoint, tree, contentFormats } = this.#settings;
+    const accounts = tree.instanceIds(SECURITY.object).filter((id) => isBootstrapAccount(tree, id));
+    const format = contentFormats.find((it) => COMPOSITE_FORMATS.includes(it)) ?? CONTENT_FORMAT.SENML_CBOR;
+    const options = [
+      stringOption(OPTION.URI_PATH, "bspack"),
+      stringOption(OPTION.URI_QUERY, `ep=${endpoint}`),
+      stringOption(OPTION.URI_QUERY, `acc=${accounts.join()}`),
+      uintOption(OPTION.ACCEPT, format),
+    ];
+    return { code: CODE.GET, options };
   }
 
   /** Since LwM2M 1.1 a device says which format it wants its objects in (OMA LwM2M Core 1.1.1 §6.1.7.1). */
@@ -145,7 +176,12 @@ export class BootstrapClient implements Machine<DeviceInput, DeviceOutput> {
   }
 
   /** The server may have begun, and even finished, before its answer arrived. */
-  #settle({ code, options, payload }: Received, nowMs: number, out: DeviceOutput[]): void {
+  #settle(response: Received, nowMs: number, out: DeviceOutput[]): void {
+    const { code, options, payload } = response;
+    if (this.#asksForPack && codeClass(code) !== 5) {
+      this.#settlePack(response, nowMs, out);
+      return;
+    }
     if (codeClass(code) === 2) {
       if (this.#state === "asked") this.#serveOn(nowMs);
       return;
@@ -157,6 +193,39 @@ export class BootstrapClient implements Machine<DeviceInput, DeviceOutput> {
     // An overloaded server is asked again when it said; one that refuses is left alone.
     const maxAgeS = readUintOption(options, OPTION.MAX_AGE) ?? DEFAULT_MAX_AGE_S;
     this.#dueMs = codeClass(code) === 5 ? nowMs + maxAgeS * 1000 : undefined;
+  }
+
+  /** A pack that is refused, or not good, leaves the steps. */
+  #settlePack({ code, options, payload }: Received, nowMs: number, out: DeviceOutput[]): void {
+    const event = codeClass(code) === 2 ? this.#takePack(options, payload) : undefined;
+    if (event !== undefined) out.push(event);
+    if (event?.type === "bootstrapped") {
+      this.#finish(nowMs);
+    } else {
+      this.#asksForPack = false;
+      this.#ask(nowMs, out);
+    }
+  }
+
+  #takePack(options: readonly CoapOption[], payload: Uint8Array): DeviceEvent {
+    try {
+      applyPack(readUintOption(options, OPTION.CONTENT_FORMAT), payload, this.#settings);
+      return { type: "bootstrapped", shortServerIds: this.#expectAccounts() };
+    } catch (error) {
+      return toRefused(error).event;
+    }
+  }
+
+  #finish(nowMs: number): void {
+    this.#state = "finished";
+    this.#dueMs = nowMs + LEAVE_AFTER_MS;
+  }
+
+  /** Short ids of the servers that the device got. @throws {RequestRefusedError} an account cannot be used */
+  #expectAccounts(): readonly number[] {
+    const { tree } = this.#settings;
+    bootstrapAccount(tree); // Its account, too, is to be usable.
+    return serverAccounts(tree).map(({ shortServerId }) => shortServerId);
   }
 
   #fail(reason: FailureReason, nowMs: number, out: DeviceOutput[]): void {
@@ -176,8 +245,7 @@ export class BootstrapClient implements Machine<DeviceInput, DeviceOutput> {
     this.#feed({ type: "respond", handle, ...answer }, nowMs, out);
     out.push(event);
     if (event.type === "bootstrapped") {
-      this.#state = "finished";
-      this.#dueMs = nowMs + LEAVE_AFTER_MS;
+      this.#finish(nowMs);
     } else if (request.peer === this.#settings.server && this.#isUnderWay) {
       this.#serveOn(nowMs);
     }
@@ -188,24 +256,28 @@ export class BootstrapClient implements Machine<DeviceInput, DeviceOutput> {
   }
 
   #answer({ peer, code, options, payload }: Received): { answer: Answer; event: DeviceEvent } {
-    const { server, tree } = this.#settings;
+    const { server } = this.#settings;
     try {
       if (peer !== server) throw new RequestRefusedError(CODE.UNAUTHORIZED, "only the bootstrap server may ask", "");
       if (!this.#isUnderWay) throw notAllowed("a bootstrap that nobody asked for");
       const downlink = parseBootstrapDownlink(code, options, payload);
       if (downlink.type === "finish") {
-        bootstrapAccount(tree); // Its account, too, is to be usable.
-        const shortServerIds = serverAccounts(tree).map(({ shortServerId }) => shortServerId);
+        const shortServerIds = this.#expectAccounts();
         return { answer: { code: CODE.CHANGED }, event: { type: "bootstrapped", shortServerIds } };
       }
       const answer = performBootstrap(downlink, this.#settings);
       return { answer, event: { type: "bootstrapServed", operation: downlink.type, path: downlink.path } };
     } catch (error) {
-      const { response, message, diagnostic } = toRefusal(error);
-      return {
-        answer: { code: response, payload: Buffer.from(diagnostic) },
-        event: { type: "requestRefused", code: response, diagnostic: message },
-      };
+      return toRefused(error);
     }
   }
+}
+
+/** What is answered to a request that cannot be, and told of it; rethrows what is our own fault. */
+function toRefused(error: unknown): { answer: Answer; event: DeviceEvent } {
+  const { response, message, diagnostic } = toRefusal(error);
+  return {
+    answer: { code: response, payload: Buffer.from(diagnostic) },
+    event: { type: "requestRefused", code: response, diagnostic: message },
+  };
 }

@@ -11,6 +11,7 @@ import {
 } from "@ferry/coap";
 import {
   decodeContent,
+  decodeTimedValues,
   formatPath,
   type LwM2mPath,
   type LwM2mVersion,
@@ -145,11 +146,16 @@ function write(
   }
   const node = decodeContent(requireFormat(contentFormat, target), payload, path, tree);
   const written = node.type === "object" ? node.instances : [instanceOf(node as InstanceOrResource, instanceId)];
-  const ids = new Set([...tree.instanceIds(objectId), ...written.map(({ id }) => id)]);
-  if (!model.multiple && (ids.size > 1 || !ids.has(0))) throw badRequest(`object ${objectId} has instance 0 only`);
-  if (ids.size > MAX_INSTANCES) throw badRequest(`object ${objectId} has room for ${MAX_INSTANCES} instances`);
+  const ids = [...tree.instanceIds(objectId), ...written.map(({ id }) => id)];
+  expectRoom(model, ids);
   const known = written.map((instance) => ({ ...instance, resources: knownResources(model, instance) }));
   for (const instance of known) tree.put(objectId, instance);
+}
+
+function expectRoom({ id, multiple }: ObjectModel, instanceIds: readonly number[]): void {
+  const ids = new Set(instanceIds);
+  if (!multiple && (ids.size > 1 || !ids.has(0))) throw badRequest(`object ${id} has instance 0 only`);
+  if (ids.size > MAX_INSTANCES) throw badRequest(`object ${id} has room for ${MAX_INSTANCES} instances`);
 }
 
 /** What a path of two or three ids names. */
@@ -172,19 +178,54 @@ function knownResources(model: ObjectModel, { id, resources }: ObjectInstanceNod
 function remove(path: LwM2mPath, tree: ObjectTree): void {
   const [objectId, instanceId] = path;
   if (path.length > 2) throw badRequest(`Bootstrap-Delete of ${formatPath(path)}`);
-  const stays = (object: number, id: number): boolean =>
-    object === DEVICE_OBJECT || (object === SECURITY.object && isBootstrapAccount(tree, id));
   if (objectId !== undefined && instanceId !== undefined) {
     if (!tree.instanceIds(objectId).includes(instanceId)) throw badRequest(`${formatPath(path)} is not here`);
-    if (stays(objectId, instanceId)) throw badRequest(`${formatPath(path)} stays`);
+    if (stays(tree, objectId, instanceId)) throw badRequest(`${formatPath(path)} stays`);
     tree.remove(objectId, instanceId);
     return;
   }
   if (objectId === DEVICE_OBJECT) throw badRequest("object 3 stays");
   if (objectId !== undefined && tree.object(objectId) === undefined)
     throw badRequest(`${formatPath(path)} is not here`);
-  for (const { model, instances } of tree.list()) {
-    if (objectId !== undefined && model.id !== objectId) continue;
-    for (const id of instances) if (!stays(model.id, id)) tree.remove(model.id, id);
+  for (const { model } of tree.list()) {
+    if (objectId === undefined || model.id === objectId) removeInstances(tree, model.id);
+  }
+}
+
+function removeInstances(tree: ObjectTree, objectId: number): void {
+  for (const id of tree.instanceIds(objectId)) if (!stays(tree, objectId, id)) tree.remove(objectId, id);
+}
+
+function stays(tree: ObjectTree, objectId: number, instanceId: number): boolean {
+  return objectId === DEVICE_OBJECT || (objectId === SECURITY.object && isBootstrapAccount(tree, instanceId));
+}
+
+/**
+ * Takes a Bootstrap-Pack: its objects have then what it says and nothing else, but for what always stays. What the device does not know is ignored
+ * (OMA LwM2M Core 1.2 §6.1.7.7).
+ *
+ * @throws {RequestRefusedError | Lwm2mError} it cannot be; then nothing was changed
+ */
+export function applyPack(format: number | undefined, payload: Uint8Array, target: BootstrapTarget): void {
+  const { tree } = target;
+  const values = decodeTimedValues(requireFormat(format, target), payload, [], tree, undefined).filter(
+    ({ path: [objectId = -1, , resourceId = -1] }) =>
+      tree.object(objectId)?.resources.get(resourceId)?.type !== undefined,
+  );
+  const objectIds = new Set(values.map(({ path }) => path[0] as number)); // A value has a path of three or four.
+  for (const objectId of objectIds) {
+    const own = values.filter(({ path }) => path[0] === objectId);
+    const staying = tree.instanceIds(objectId).filter((id) => stays(tree, objectId, id));
+    const model = tree.object(objectId);
+    if (model !== undefined) expectRoom(model, [...staying, ...own.map(({ path }) => path[1] as number)]);
+    const several = own.find(({ path }) => path.length === 4 && model?.resources.get(path[2] ?? -1)?.multiple !== true);
+    if (several !== undefined) throw badRequest(`${formatPath(several.path.slice(0, 3))} has one value`);
+  }
+  for (const objectId of objectIds) removeInstances(tree, objectId);
+  for (const { path, value } of values) {
+    const [objectId, instanceId, resourceId] = path as [number, number, number];
+    const isMultiple = tree.object(objectId)?.resources.get(resourceId)?.multiple === true;
+    tree.put(objectId, { type: "objectInstance", id: instanceId, resources: [] });
+    tree.set(isMultiple && path.length === 3 ? [...path, 0] : path, value);
   }
 }

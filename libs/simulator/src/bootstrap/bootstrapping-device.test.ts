@@ -3,6 +3,7 @@ import { CODE, CONTENT_FORMAT, OPTION, uintOption, uriPath, uriQuery } from "@fe
 import { parseObjectLinks, type ResourceValue } from "@ferry/lwm2m";
 import { DTLS_KEYS, DtlsAnswers, makeDtlsServer } from "@ferry/testing";
 import { beforeEach, describe, expect, it } from "@jest/globals";
+import fc from "fast-check";
 import type { PlainInstance } from "../objects/core-object.ts";
 import { seededRandom } from "../seeded-random.ts";
 import { countingSignal } from "../signals.ts";
@@ -27,25 +28,25 @@ function pathsAndQueries({ requests }: ScriptedServer): unknown {
   return requests.map(({ options }) => [uriPath(options).join("/"), uriQuery(options).join("&")]);
 }
 
-let it1: World;
+let scene: World;
 let bootstrap: ScriptedServer;
 let server: ScriptedServer;
 beforeEach(() => {
-  it1 = world();
-  bootstrap = it1.server(BOOTSTRAP);
-  server = it1.server(SERVER);
+  scene = world();
+  bootstrap = scene.server(BOOTSTRAP);
+  server = scene.server(SERVER);
 });
 
 /** Bootstraps with one account, at the server of all tests. */
 function bootstrapOnce(account: PlainInstance = ACCOUNT, serverInstance: PlainInstance = {}): void {
-  it1.tell({ type: "register" });
+  scene.tell({ type: "register" });
   bootstrap.writeAccount(1, account, serverInstance);
   expect(bootstrap.finish().code).toBe(204);
 }
 
 describe("a factory-fresh device", () => {
   it("asks its bootstrap server, with its name and the format it wants, and nobody else", () => {
-    it1.tell({ type: "register" });
+    scene.tell({ type: "register" });
     expect(pathsAndQueries(bootstrap)).toEqual([["bs", `ep=demo&pct=${CONTENT_FORMAT.LWM2M_TLV}`]]);
     expect(server.requests).toEqual([]);
     expect(bootstrap.discover().text).toBe(
@@ -55,13 +56,13 @@ describe("a factory-fresh device", () => {
 
   it("registers with the server it is given: address, lifetime and binding of its account; Security is not listed", () => {
     bootstrapOnce(ACCOUNT, { 1: 86_400, 7: "UQ" });
-    expect(it1.events.at(-2)).toEqual({ type: "bootstrapped", shortServerIds: [101] });
+    expect(scene.events.at(-2)).toEqual({ type: "bootstrapped", shortServerIds: [101] });
     expect(pathsAndQueries(server)).toEqual([["rd", "ep=demo&lt=86400&lwm2m=1.1&b=U&Q"]]);
     const { objects } = parseObjectLinks(Buffer.from(server.requests[0]?.payload ?? []).toString(), "1.1");
     expect(objects.has(0)).toBe(false);
     expect(objects.get(1)).toEqual({ version: "1.1", instances: [1] });
-    expect(it1.events.at(-1)).toEqual({ type: "registered", location: "/rd/a1" });
-    expect((it1.device as BootstrappingDevice).registered).toBe(true);
+    expect(scene.events.at(-1)).toEqual({ type: "registered", location: "/rd/a1" });
+    expect((scene.device as BootstrappingDevice).registered).toBe(true);
   });
 
   it("keeps to the Server instance that was written: lifetime and Registration Update Trigger are at /1/1", () => {
@@ -82,44 +83,44 @@ describe("a factory-fresh device", () => {
     ["1.1", CONTENT_FORMAT.SENML_JSON, `ep=demo&pct=${CONTENT_FORMAT.LWM2M_TLV}`],
     ["1.2", CONTENT_FORMAT.LWM2M_CBOR, `ep=demo&pct=${CONTENT_FORMAT.LWM2M_CBOR}`],
   ] as const)("of LwM2M %s takes content format %i", (lwm2mVersion, format, query) => {
-    it1 = world({ lwm2mVersion });
-    bootstrap = it1.server(BOOTSTRAP);
-    server = it1.server(SERVER);
-    it1.tell({ type: "register" });
+    scene = world({ lwm2mVersion });
+    bootstrap = scene.server(BOOTSTRAP);
+    server = scene.server(SERVER);
+    scene.tell({ type: "register" });
     expect(pathsAndQueries(bootstrap)).toEqual([["bs", query]]);
     const codes = bootstrap.writeAccount(1, ACCOUNT, {}, format).map(({ code }) => code);
     expect([...codes, bootstrap.finish().code]).toEqual([204, 204, 204]);
-    expect(it1.eventsOf("registered")).toHaveLength(1);
+    expect(scene.eventsOf("registered")).toHaveLength(1);
   });
 
   it("waits for its Client Hold Off Time before it asks (0/x/11)", () => {
-    it1 = world({ account: { uri: `coap://${BOOTSTRAP}`, holdOffS: 10 } });
-    bootstrap = it1.server(BOOTSTRAP);
-    it1.tell({ type: "register" });
-    it1.advance(9_999);
+    scene = world({ account: { uri: `coap://${BOOTSTRAP}`, holdOffS: 10 } });
+    bootstrap = scene.server(BOOTSTRAP);
+    scene.tell({ type: "register" });
+    scene.advance(9_999);
     expect(bootstrap.requests).toEqual([]);
-    it1.advance(1);
+    scene.advance(1);
     expect(bootstrap.requests).toHaveLength(1);
   });
 
   it("answers Bootstrap-Finish with 4.06 until there is a whole account, and can be given one afterwards", () => {
-    it1.tell({ type: "register" });
+    scene.tell({ type: "register" });
     expect(bootstrap.finish()).toEqual({ code: 406, text: "there is no account of an LwM2M server" });
     bootstrap.writeAccount(1, ACCOUNT);
     expect(bootstrap.remove("/1/1").code).toBe(202);
     expect(bootstrap.finish().code).toBe(406);
     bootstrap.writeAccount(1, ACCOUNT);
     expect(bootstrap.finish().code).toBe(204);
-    expect(it1.eventsOf("registered")).toHaveLength(1);
+    expect(scene.eventsOf("registered")).toHaveLength(1);
   });
 
   it("registers with each of several servers, and tells all of them what one has changed", () => {
-    const other = it1.server(OTHER);
-    it1.tell({ type: "register" });
+    const other = scene.server(OTHER);
+    scene.tell({ type: "register" });
     bootstrap.writeAccount(5, OTHER_ACCOUNT, { 1: 60 });
     bootstrap.writeAccount(1, ACCOUNT);
     bootstrap.finish();
-    expect(it1.eventsOf("bootstrapped")).toEqual([{ type: "bootstrapped", shortServerIds: [101, 102] }]);
+    expect(scene.eventsOf("bootstrapped")).toEqual([{ type: "bootstrapped", shortServerIds: [101, 102] }]);
     expect([uriQuery(server.requests[0]?.options ?? [])[1], uriQuery(other.requests[0]?.options ?? [])[1]]).toEqual([
       "lt=300",
       "lt=60",
@@ -132,15 +133,15 @@ describe("a factory-fresh device", () => {
   });
 
   it("sends the values of a signal to all its servers, each value once", () => {
-    it1 = world({ signals: [countingSignal([3303, 0, 5700], 1000)] });
-    bootstrap = it1.server(BOOTSTRAP);
-    const servers = [it1.server(SERVER), it1.server(OTHER)];
-    it1.tell({ type: "register" });
+    scene = world({ signals: [countingSignal([3303, 0, 5700], 1000)] });
+    bootstrap = scene.server(BOOTSTRAP);
+    const servers = [scene.server(SERVER), scene.server(OTHER)];
+    scene.tell({ type: "register" });
     bootstrap.writeAccount(1, ACCOUNT);
     bootstrap.writeAccount(2, OTHER_ACCOUNT);
     bootstrap.finish();
     for (const one of servers) one.ask(CODE.GET, "/3303/0/5700", [uintOption(OPTION.OBSERVE, 0)]);
-    it1.advance(3000);
+    scene.advance(3000);
     expect(servers.map(({ received }) => received.filter(({ type }) => type === "notification").length)).toEqual([
       3, 3,
     ]);
@@ -151,24 +152,24 @@ describe("a device asks for the address of a name", () => {
   const NAMED: PlainInstance = { ...ACCOUNT, 0: "coap://lwm2m.example.org:5685" };
 
   it("and registers there", () => {
-    it1.names.set("lwm2m.example.org", "192.0.2.2");
+    scene.names.set("lwm2m.example.org", "192.0.2.2");
     bootstrapOnce(NAMED);
     expect(server.requests).toHaveLength(1);
   });
 
   it("again every 10 s while it has none", () => {
     bootstrapOnce(NAMED);
-    it1.advance(19_999);
-    expect(it1.eventsOf("unresolved")).toHaveLength(2);
-    it1.names.set("lwm2m.example.org", "192.0.2.2");
-    it1.advance(1);
+    scene.advance(19_999);
+    expect(scene.eventsOf("unresolved")).toHaveLength(2);
+    scene.names.set("lwm2m.example.org", "192.0.2.2");
+    scene.advance(1);
     expect(server.requests).toHaveLength(1);
   });
 });
 
 describe("a device that is bootstrapped anew", () => {
   it("on Bootstrap-Request Trigger (/1/x/9): answers, deregisters, asks, and registers with whom it then has", () => {
-    const other = it1.server(OTHER);
+    const other = scene.server(OTHER);
     bootstrapOnce();
     expect(server.ask(CODE.POST, "/1/1/9").code).toBe(204);
     expect(pathsAndQueries(server)).toEqual([
@@ -187,43 +188,43 @@ describe("a device that is bootstrapped anew", () => {
   it("begins when nobody answers its Deregister", () => {
     bootstrapOnce();
     server.reachable = false;
-    it1.tell({ type: "bootstrap" });
-    it1.advance(62_000);
+    scene.tell({ type: "bootstrap" });
+    scene.advance(62_000);
     expect(bootstrap.requests).toHaveLength(1);
-    it1.advance(40_000);
+    scene.advance(40_000);
     expect(bootstrap.requests).toHaveLength(2);
   });
 
   it("goes to where the bootstrap server moved its own account", () => {
-    const moved = it1.server("192.0.2.9:5687");
-    it1.tell({ type: "register" });
+    const moved = scene.server("192.0.2.9:5687");
+    scene.tell({ type: "register" });
     const uri = { type: "singleResource", id: 0, value: { type: "STRING", value: "coap://192.0.2.9:5687" } } as const;
     expect(bootstrap.write([0, 0, 0], uri).code).toBe(204);
     bootstrap.writeAccount(1, ACCOUNT);
     expect(bootstrap.finish().code).toBe(204);
-    it1.tell({ type: "bootstrap" });
+    scene.tell({ type: "bootstrap" });
     expect([bootstrap.requests.length, moved.requests.length]).toEqual([1, 1]);
   });
 
   it("registers with the servers of before when the bootstrap server refuses", () => {
     bootstrapOnce();
     bootstrap.answers.push({ code: CODE.BAD_REQUEST, payload: Buffer.from("not known") });
-    it1.tell({ type: "bootstrap" });
-    expect(it1.eventsOf("refused")).toEqual([
+    scene.tell({ type: "bootstrap" });
+    expect(scene.eventsOf("refused")).toEqual([
       { type: "refused", uplink: "bootstrap", code: CODE.BAD_REQUEST, diagnostic: "not known" },
     ]);
-    expect(it1.eventsOf("registered")).toHaveLength(2);
+    expect(scene.eventsOf("registered")).toHaveLength(2);
   });
 
   it("is refused with 4.05 once the account of its bootstrap server has ended (0/x/12)", () => {
-    it1.tell({ type: "register" });
+    scene.tell({ type: "register" });
     const timeout = { type: "singleResource", id: 12, value: { type: "INTEGER", value: 100 } } as const;
     expect(bootstrap.write([0, 0, 12], timeout).code).toBe(204);
     bootstrap.writeAccount(1, ACCOUNT);
     bootstrap.finish();
-    it1.advance(100_000);
+    scene.advance(100_000);
     expect(server.ask(CODE.POST, "/1/1/9").code).toBe(405);
-    it1.tell({ type: "bootstrap" });
+    scene.tell({ type: "bootstrap" });
     expect(bootstrap.requests).toHaveLength(1);
   });
 });
@@ -231,11 +232,11 @@ describe("a device that is bootstrapped anew", () => {
 describe("a bootstrap that goes wrong", () => {
   it("is asked for again when nobody answers", () => {
     bootstrap.reachable = false;
-    it1.tell({ type: "register" });
-    it1.advance(93_000);
-    expect(it1.events).toEqual([{ type: "unanswered", uplink: "bootstrap", reason: "timeout" }]);
+    scene.tell({ type: "register" });
+    scene.advance(93_000);
+    expect(scene.events).toEqual([{ type: "unanswered", uplink: "bootstrap", reason: "timeout" }]);
     bootstrap.reachable = true;
-    it1.advance(20_000);
+    scene.advance(20_000);
     expect(bootstrap.requests).toHaveLength(1);
   });
 
@@ -244,24 +245,108 @@ describe("a bootstrap that goes wrong", () => {
       { code: CODE.SERVICE_UNAVAILABLE, options: [uintOption(OPTION.MAX_AGE, 30)] },
       { code: CODE.BAD_REQUEST },
     );
-    it1.tell({ type: "register" });
-    it1.advance(29_999);
+    scene.tell({ type: "register" });
+    scene.advance(29_999);
     expect(bootstrap.requests).toHaveLength(1);
-    it1.advance(1);
+    scene.advance(1);
     expect(bootstrap.requests).toHaveLength(2);
-    it1.advance(86_400_000);
+    scene.advance(86_400_000);
     expect(bootstrap.requests).toHaveLength(2);
   });
 
   it("is given up, and asked for again, when the server has asked nothing for EXCHANGE_LIFETIME", () => {
-    it1.tell({ type: "register" });
-    it1.advance(BOOTSTRAP_TIMEOUT_MS - 1);
+    scene.tell({ type: "register" });
+    scene.advance(BOOTSTRAP_TIMEOUT_MS - 1);
     bootstrap.discover();
-    it1.advance(BOOTSTRAP_TIMEOUT_MS - 1);
+    scene.advance(BOOTSTRAP_TIMEOUT_MS - 1);
     expect(bootstrap.requests).toHaveLength(1);
-    it1.advance(1);
-    expect(it1.eventsOf("bootstrapAbandoned")).toHaveLength(1);
+    scene.advance(1);
+    expect(scene.eventsOf("bootstrapAbandoned")).toHaveLength(1);
     expect(bootstrap.requests).toHaveLength(2);
+  });
+});
+
+describe("a device of LwM2M 1.2 that wants a Bootstrap-Pack (OMA LwM2M Core 1.2 §6.1.7.7)", () => {
+  const SENML = [uintOption(OPTION.CONTENT_FORMAT, CONTENT_FORMAT.SENML_JSON)];
+  const pack = (records: object[]) => ({
+    code: CODE.CONTENT,
+    options: SENML,
+    payload: Buffer.from(JSON.stringify(records)),
+  });
+  const SECURITY = { bn: "/0/1/", n: "0", vs: `coap://${SERVER}` };
+  const WHOLE = [
+    SECURITY,
+    { n: "1", vb: false },
+    { n: "2", v: 3 },
+    { n: "10", v: 101 },
+    { bn: "/1/0/", n: "0", v: 101 },
+    { n: "1", v: 60 },
+    { n: "6", vb: false },
+    { n: "7", vs: "U" },
+    { bn: "/19/3/0/", n: "1", vd: "rA" },
+    { bn: "/3999/0/", n: "0", v: 1 },
+  ];
+
+  beforeEach(() => {
+    scene = world({ lwm2mVersion: "1.2", pack: true, contentFormats: [CONTENT_FORMAT.SENML_JSON] });
+    bootstrap = scene.server(BOOTSTRAP);
+    server = scene.server(SERVER);
+  });
+
+  it("asks for it, says where its account is, takes it whole and registers", () => {
+    bootstrap.answers.push(pack(WHOLE));
+    scene.tell({ type: "register" });
+    expect(pathsAndQueries(bootstrap)).toEqual([["bspack", "ep=demo&acc=0"]]);
+    expect(scene.eventsOf("bootstrapped")).toEqual([{ type: "bootstrapped", shortServerIds: [101] }]);
+    expect(pathsAndQueries(server)).toEqual([["rd", "ep=demo&lt=60&lwm2m=1.2&b=U"]]);
+    const { objects } = parseObjectLinks(Buffer.from(server.requests[0]?.payload ?? []).toString(), "1.2");
+    expect([objects.get(19)?.instances, objects.get(3303)?.instances]).toEqual([[3], [0]]);
+  });
+
+  it.each([
+    ["is refused", { code: CODE.NOT_FOUND }],
+    ["has no whole account", pack([SECURITY])],
+    ["cannot be read", { code: CODE.CONTENT, options: SENML, payload: Buffer.from("{") }],
+    ["gives object 3 a second instance", pack([{ bn: "/3/1/", n: "15", vs: "UTC" }])],
+    ["gives several values to one", pack([{ bn: "/1/0/1/", n: "0", v: 1 }])],
+  ])("lets itself be bootstrapped step by step where the pack %s", (_, answer) => {
+    bootstrap.answers.push(answer);
+    scene.tell({ type: "register" });
+    expect(pathsAndQueries(bootstrap)).toMatchObject([
+      ["bspack", expect.anything()],
+      ["bs", expect.anything()],
+    ]);
+    bootstrap.writeAccount(1, ACCOUNT, {}, CONTENT_FORMAT.SENML_JSON);
+    expect(bootstrap.finish().code).toBe(204);
+    expect(scene.eventsOf("registered")).toHaveLength(1);
+  });
+
+  it("survives any pack: takes it, or goes on step by step", () => {
+    const whole = Buffer.from(JSON.stringify(WHOLE));
+    const damaged = fc.tuple(fc.nat(whole.length), fc.nat(255), fc.nat(whole.length)).map(([at, byte, length]) => {
+      const bytes = Uint8Array.from(whole);
+      bytes[at % bytes.length] = byte;
+      return bytes.subarray(0, Math.max(length, at));
+    });
+    const format = fc.constantFrom(...Object.values(CONTENT_FORMAT));
+    fc.assert(
+      fc.property(format, fc.oneof(damaged, fc.uint8Array({ maxLength: 60 })), (contentFormat, payload) => {
+        scene = world({ lwm2mVersion: "1.2", pack: true });
+        bootstrap = scene.server(BOOTSTRAP);
+        const options = [uintOption(OPTION.CONTENT_FORMAT, contentFormat)];
+        bootstrap.answers.push({ code: CODE.CONTENT, options, payload });
+        scene.tell({ type: "register" });
+        expect(scene.eventsOf("bootstrapped").length + bootstrap.requests.length).toBe(2);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it("asks for it again after Max-Age when the server is overloaded", () => {
+    bootstrap.answers.push({ code: CODE.SERVICE_UNAVAILABLE, options: [uintOption(OPTION.MAX_AGE, 30)] }, pack(WHOLE));
+    scene.tell({ type: "register" });
+    scene.advance(30_000);
+    expect(scene.eventsOf("bootstrapped")).toHaveLength(1);
   });
 });
 
@@ -274,8 +359,8 @@ describe("nobody but the bootstrap server", () => {
   ];
 
   it("may ask a device for what belongs to a bootstrap: a stranger is answered 4.01", () => {
-    it1.tell({ type: "register" });
-    expect(remove(it1.server(OTHER))).toEqual([401, 401, 401, 401]);
+    scene.tell({ type: "register" });
+    expect(remove(scene.server(OTHER))).toEqual([401, 401, 401, 401]);
     expect(bootstrap.discover("/0").text).not.toContain("ssid");
   });
 
@@ -288,8 +373,8 @@ describe("nobody but the bootstrap server", () => {
   it("may, and that one not after it has finished; its Finish is answered again while it may be repeated", () => {
     bootstrapOnce();
     expect(bootstrap.discover().code).toBe(405);
-    it1.advance(LEAVE_AFTER_MS);
-    expect(it1.events.at(-1)).toEqual({ type: "bootstrapLeft" });
+    scene.advance(LEAVE_AFTER_MS);
+    expect(scene.events.at(-1)).toEqual({ type: "bootstrapLeft" });
     expect(bootstrap.discover().code).toBe(0);
   });
 });
@@ -321,30 +406,30 @@ describe("a device behind DTLS", () => {
       (answers) => answers.addPublicKey(DTLS_KEYS.devicePublicKey, "meter-1"),
     ],
   ])("is bootstrapped with its factory key and registers with what was written: %s", (_, keys, add) => {
-    it1 = world({
+    scene = world({
       account: { uri: "coaps://192.0.2.1:5688", credential: PSK },
       security: { ownCidLengthBytes: 0 },
     });
-    bootstrap = it1.server(
+    bootstrap = scene.server(
       "192.0.2.1:5688",
       dtls((answers) => answers.addPsk("factory")),
     );
-    server = it1.server("192.0.2.2:5686", dtls(add));
+    server = scene.server("192.0.2.2:5686", dtls(add));
     bootstrapOnce({ ...keys, 0: "coaps://192.0.2.2:5686", 10: 101 });
     expect(bootstrap.principals).toEqual(["factory"]);
     expect(server.principals).toEqual(["meter-1"]);
-    expect(it1.eventsOf("registered")).toHaveLength(1);
+    expect(scene.eventsOf("registered")).toHaveLength(1);
     expect(server.ask(CODE.GET, "/3/0/0").code).toBe(205);
   });
 
   it("closes its association with the bootstrap server when that needs no more answers", () => {
-    it1 = world({ account: { uri: "coaps://192.0.2.1:5688", credential: PSK } });
+    scene = world({ account: { uri: "coaps://192.0.2.1:5688", credential: PSK } });
     const secured = dtls((answers) => answers.addPsk("factory"));
-    bootstrap = it1.server("192.0.2.1:5688", secured);
-    server = it1.server(SERVER);
+    bootstrap = scene.server("192.0.2.1:5688", secured);
+    server = scene.server(SERVER);
     bootstrapOnce();
-    it1.advance(LEAVE_AFTER_MS);
-    expect(it1.eventsOf("bootstrapLeft")).toHaveLength(1);
+    scene.advance(LEAVE_AFTER_MS);
+    expect(scene.eventsOf("bootstrapLeft")).toHaveLength(1);
     expect(bootstrap.discover().code).toBe(0);
   });
 });

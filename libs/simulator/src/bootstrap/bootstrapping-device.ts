@@ -23,6 +23,8 @@ export interface BootstrappingDeviceSettings
   readonly account: FactoryAccount;
   /** Of all DTLS associations, whoever they are with. */
   readonly security?: Omit<DeviceSecurity, "credential" | "serverName">;
+  /** Asks for a Bootstrap-Pack, which LwM2M 1.2 has, before it lets itself be bootstrapped step by step; false by default. */
+  readonly pack?: boolean;
   /** Ms since 1970, for the validity of certificates. */
   readonly wallMs: () => number;
 }
@@ -237,12 +239,13 @@ export class BootstrappingDevice implements Machine<DeviceInput, DeviceOutput> {
     this.#bootstrap = {
       account: this.#account,
       open: (server) => {
-        const { endpoint, random, transmission } = this.#settings;
+        const { endpoint, random, transmission, pack = false } = this.#settings;
         const contentFormats = this.#settings.contentFormats ?? VERSION_ABILITIES[this.#version].contentFormats;
         this.#client = new BootstrapClient({
           endpoint,
           server,
           random,
+          pack,
           tree: this.#tree,
           lwm2mVersion: this.#version,
           contentFormats,
