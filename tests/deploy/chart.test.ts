@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { BOOTSTRAP_CONFIG } from "@ferry/bootstrap";
 import { CONSOLE_CONFIG } from "@ferry/console";
 import { RPC_ROUTER_CONFIG } from "@ferry/rpc-router";
 import { TRANSPORT_CONFIG } from "@ferry/transport";
@@ -15,7 +16,12 @@ const VALUES = {
   "the example's values": ["deploy/values-example.yaml"],
   "every value set": ["tests/deploy/values-all.yaml"],
 } as const;
-const CONFIGS = { transport: TRANSPORT_CONFIG, "rpc-router": RPC_ROUTER_CONFIG, console: CONSOLE_CONFIG } as const;
+const CONFIGS = {
+  transport: TRANSPORT_CONFIG,
+  bootstrap: BOOTSTRAP_CONFIG,
+  "rpc-router": RPC_ROUTER_CONFIG,
+  console: CONSOLE_CONFIG,
+} as const;
 
 const chart = (command: readonly string[], files: readonly string[], set: readonly string[] = []) =>
   run("helm", [
@@ -177,6 +183,28 @@ describe("the chart", () => {
     expect(loadSettings(manifests, transport)).toMatchObject({ dtls: { enabled: false } });
   });
 
+  it("has bootstrap servers where they are asked for, with ports and keys of their own", () => {
+    expect(render([]).some(({ metadata }) => metadata.name === "test-ferry-bootstrap")).toBe(false);
+    const manifests = render(VALUES["every value set"]);
+    const bootstrap = named(manifests, "Deployment", "fleet-bootstrap");
+    expect(loadSettings(manifests, bootstrap)).toMatchObject({
+      bootstrapCoap: { port: 5787 },
+      bootstrapDtls: { enabled: true, port: 5788, keys: `${directory}-dtls`, sealingKey: "secret" },
+    });
+    const { containers, volumes } = bootstrap.spec.template.spec;
+    expect(containers[0].ports).toMatchObject([{ containerPort: 5787 }, { containerPort: 5788 }, { name: "http" }]);
+    expect(volumes[1]).toMatchObject({ projected: { sources: [{ secret: { name: "bootstrap-keys" } }] } });
+    expect(named(manifests, "Service", "fleet-bootstrap").spec.ports).toMatchObject([
+      { port: 5783, targetPort: "coap", nodePort: 30687 },
+      { port: 5784, targetPort: "coaps", nodePort: 30688 },
+    ]);
+    const [{ ports }] = named(manifests, "NetworkPolicy", "fleet-bootstrap").spec.ingress;
+    expect(ports).toEqual([
+      { port: "coap", protocol: "UDP" },
+      { port: "coaps", protocol: "UDP" },
+    ]);
+  });
+
   it("lets the rpc-router alone make topics", () => {
     const manifests = render([]);
     const topics = Object.fromEntries(
@@ -223,6 +251,12 @@ describe("the chart", () => {
     ["half a reference to a Secret", "secrets.redisPassword.secretName=redis", "missing property 'key'"],
     ["a password that would lie in a ConfigMap", "kafka.saslPassword=x", "use secrets.kafkaSaslPassword"],
     ["a DTLS listener without a key", "transport.dtls.enabled=true", "secrets.dtlsSealingKey"],
+    [
+      "a DTLS listener of the bootstrap server without a key",
+      "bootstrap.enabled=true,bootstrap.dtls.enabled=true",
+      "secrets.bootstrapDtlsSealingKey",
+    ],
+    ["more bootstrap servers than slots", "bootstrap.replicas=129", "maximum"],
     ["a console that nobody may use", "console.enabled=true", "secrets.apiTokens"],
   ])("refuses %s", (_, set, reason) => {
     expect(refusalOf(set)).toContain(reason);

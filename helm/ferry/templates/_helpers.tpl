@@ -30,6 +30,9 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version | replace "+" "_" }
 {{- define "ferry.services" -}}
 transport: {values: transport, sections: [log, kafka, redis, reachability, provisioning, dtls]}
 rpc-router: {values: rpcRouter, sections: [log, kafka, redis, provisioning]}
+{{- if .Values.bootstrap.enabled }}
+bootstrap: {values: bootstrap, sections: [log, kafka, redis, provisioning, bootstrapDtls]}
+{{- end }}
 {{- if .Values.console.enabled }}
 console: {values: console, sections: [log, kafka, redis, api]}
 {{- end }}
@@ -48,6 +51,7 @@ redisTlsCertificate: {section: redis, setting: tlsCertificateLocation}
 redisTlsKey: {section: redis, setting: tlsKeyLocation}
 provisioningSealingKey: {section: provisioning, setting: sealingKeyFile}
 dtlsSealingKey: {section: dtls, setting: sealingKeyFile}
+bootstrapDtlsSealingKey: {section: bootstrapDtls, setting: sealingKeyFile}
 apiTokens: {section: api, setting: tokensFile}
 {{- end }}
 
@@ -76,6 +80,10 @@ apiTokens: {section: api, setting: tokensFile}
 {{- $_ := set $config "node" (dict "slot" "ordinal") }}
 {{- $_ := set $config.dtls "enabled" .root.Values.transport.dtls.enabled }}
 {{- if .root.Values.transport.dtls.keysSecretName }}{{ $_ := set $config.dtls "keys" "/etc/ferry-dtls" }}{{ end }}
+{{- end }}
+{{- if eq .name "bootstrap" }}
+{{- $_ := set $config.bootstrapDtls "enabled" .root.Values.bootstrap.dtls.enabled }}
+{{- if .root.Values.bootstrap.dtls.keysSecretName }}{{ $_ := set $config.bootstrapDtls "keys" "/etc/ferry-dtls" }}{{ end }}
 {{- end }}
 {{- if eq .name "console" }}{{ $_ := set $config.api "host" "::" }}{{ end }}
 {{- $config = mustMergeOverwrite $config (deepCopy (get .root.Values $service.values).config) }}
@@ -177,4 +185,52 @@ spec:
     - {{- toYaml (merge (dict "labelSelector" (dict "matchLabels" (include "ferry.selector" $ | fromYaml))) .) | nindent 6 }}
     {{- end }}
   {{- end }}
+{{- end }}
+
+{{/* The Service at which devices arrive, of (dict "root" $ "name" "transport"). */}}
+{{- define "ferry.deviceService" -}}
+{{- $values := get .root.Values .name -}}
+# Where devices arrive.
+apiVersion: v1
+kind: Service
+metadata:
+  name: {{ include "ferry.fullname" .root }}-{{ .name }}
+  labels: {{- include "ferry.labels" . | nindent 4 }}
+  {{- with $values.service.annotations }}
+  annotations: {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  {{- with $values.service }}
+  type: {{ .type }}
+  {{- if ne .type "ClusterIP" }}
+  externalTrafficPolicy: {{ .externalTrafficPolicy }}
+  {{- end }}
+  {{- if eq .type "LoadBalancer" }}
+  {{- with .loadBalancerClass }}
+  loadBalancerClass: {{ . }}
+  {{- end }}
+  {{- with .loadBalancerSourceRanges }}
+  loadBalancerSourceRanges: {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- end }}
+  ipFamilyPolicy: {{ .ipFamilyPolicy }}
+  ports:
+    - name: coap
+      port: {{ .port }}
+      targetPort: coap
+      protocol: UDP
+      {{- if and .nodePort (ne .type "ClusterIP") }}
+      nodePort: {{ .nodePort }}
+      {{- end }}
+    {{- if $values.dtls.enabled }}
+    - name: coaps
+      port: {{ .dtlsPort }}
+      targetPort: coaps
+      protocol: UDP
+      {{- if and .dtlsNodePort (ne .type "ClusterIP") }}
+      nodePort: {{ .dtlsNodePort }}
+      {{- end }}
+    {{- end }}
+  {{- end }}
+  selector: {{- include "ferry.selector" . | nindent 4 }}
 {{- end }}
