@@ -162,6 +162,13 @@ export class TestDevice {
     });
   }
 
+  /** Answers what it was silent about. */
+  answerNow(): void {
+    const request = this.requests.at(-1);
+    if (request !== undefined)
+      this.#handle({ type: "respond", handle: request.handle, ...this.objects.answer(request) });
+  }
+
   /** Asks to be bootstrapped. */
   bootstrap(endpoint: string, query = ""): Promise<Received> {
     return this.request(CODE.POST, `/bs?ep=${endpoint}${query}`);

@@ -285,6 +285,22 @@ describe("a session that comes to nothing", () => {
     expect(shown(await other.bootstrap("ep-2"))).toBe("2.04");
   });
 
+  it("may come to its end while the process drains, which begins no other", async () => {
+    server = await startServer(system, { BOOTSTRAP_DTLS_ENABLED: "false", BOOTSTRAP_DRAIN: "5s" });
+    await declareDevice(system, "ep-2");
+    const [device, other] = [await openDevice(server), await openDevice(server)];
+    device.answer = () => "silent";
+    await device.bootstrap("ep-1");
+    await until(() => device.requests.length === 1, "Discover");
+    const stopped = server.stop();
+    expect((await other.bootstrap("ep-2")).code).toBe(CODE.SERVICE_UNAVAILABLE);
+    device.answer = (request) => device.objects.answer(request);
+    device.answerNow();
+    await stopped;
+    await ended();
+    expect(events.lines.at(-1)).toBe("FINISHED 2.04 SUCCEEDED");
+  });
+
   it("is told of when the process ends, and the slot is free again", async () => {
     server = await startServer(system);
     expect(server.node.slot).toBe(64);
