@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { IncomingRecord } from "@ferry/bus";
 import { MemoryBus } from "@ferry/bus/memory";
-import { CODE, CoapStack, formatCode, type Received, type StackInput, uriOptions } from "@ferry/coap";
+import { CODE, CoapStack, formatCode, type Received, type StackInput, type StackOutput, uriOptions } from "@ferry/coap";
 import type { CoapResponse } from "@ferry/lwm2m";
 import { lwm2m, provisioningKey, TOPICS } from "@ferry/proto";
 import { deviceIdentities, parseProvisioningRecord } from "@ferry/provisioning";
@@ -132,6 +132,7 @@ export class TestDevice {
   readonly requests: Received[] = [];
   readonly objects: PaperDevice = new PaperDevice(FRESH);
   answer: (request: Received) => CoapResponse | "silent" = (request) => this.objects.answer(request);
+  #last: Extract<StackOutput, { type: "request" }> | undefined;
   #exchange = 1;
   #server = "";
   #handle: (input: StackInput) => void = () => {};
@@ -152,6 +153,7 @@ export class TestDevice {
       if (output.type === "failed") this.#waiting.get(output.exchange)?.(output.reason);
       if (output.type !== "request") return;
       this.requests.push(output);
+      this.#last = output;
       const answer = this.answer(output);
       if (answer !== "silent") driver.handle({ type: "respond", handle: output.handle, ...answer });
     });
@@ -164,7 +166,7 @@ export class TestDevice {
 
   /** Answers what it was silent about. */
   answerNow(): void {
-    const request = this.requests.at(-1);
+    const request = this.#last;
     if (request !== undefined)
       this.#handle({ type: "respond", handle: request.handle, ...this.objects.answer(request) });
   }
