@@ -13,10 +13,10 @@ describe("ferry dev", () => {
     const kafka = await startKafka();
     const bootstrapServers = kafka.bootstrapServers.join(",");
     const topicPrefix = `dev-${randomUUID()}.`;
-    const [redisPort, apiPort, coapPort, dtlsPort] = await freePorts(4);
-    const ports = Object.entries({ redis: redisPort, api: apiPort, coap: coapPort, dtls: dtlsPort }).flatMap(
-      ([name, port]) => [`--${name}-port`, `${port}`],
-    );
+    const names = ["redis", "api", "coap", "dtls", "bootstrap", "bootstrap-dtls"];
+    const free = await freePorts(names.length);
+    const [redisPort, apiPort, coapPort] = free;
+    const ports = names.flatMap((name, index) => [`--${name}-port`, `${free[index]}`]);
     const env = { KAFKA_BOOTSTRAP_SERVERS: bootstrapServers, KAFKA_TOPIC_PREFIX: topicPrefix };
     const dev = new Program(MAIN, ["dev", ...ports], env);
     await dev.prints(/applied 3 documents\n/);

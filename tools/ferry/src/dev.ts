@@ -20,10 +20,14 @@ const DEMO_INTERVAL_MS = 5_000;
 /** `ferry dev` */
 export function devCommand(terminal: Terminal, ended: Ended): Command {
   return new Command("dev")
-    .description("run the real thing on this machine: Kafka, Redis, two transport nodes, an rpc-router and a console")
+    .description(
+      "run the real thing on this machine: Kafka, Redis, two transport nodes, a bootstrap server, an rpc-router and a console",
+    )
     .option("-f, --file <paths...>", "what is applied at the start", [resolve(ROOT, "examples/quickstart")])
     .option("--coap-port <port>", "UDP port for devices", parsePort, 5685)
     .option("--dtls-port <port>", "UDP port for devices with DTLS", parsePort, 5686)
+    .option("--bootstrap-port <port>", "UDP port for devices that are to be bootstrapped", parsePort, 5687)
+    .option("--bootstrap-dtls-port <port>", "the same with DTLS", parsePort, 5688)
     .option("--api-port <port>", "TCP port of the HTTP API", parsePort, 8080)
     .option("--kafka-port <port>", "TCP port of the broker that is started; the next one is used too", parsePort, 9092)
     .option("--redis-port <port>", "TCP port of the Redis that is started", parsePort, 6379)
@@ -53,6 +57,8 @@ interface DevOptions {
   readonly file: readonly string[];
   readonly coapPort: number;
   readonly dtlsPort: number;
+  readonly bootstrapPort: number;
+  readonly bootstrapDtlsPort: number;
   readonly apiPort: number;
   readonly kafkaPort: number;
   readonly redisPort: number;
@@ -65,7 +71,7 @@ function parsePort(text: string): number {
 }
 
 async function startDev(options: DevOptions, terminal: Terminal, processes: Processes): Promise<void> {
-  const { coapPort, dtlsPort, apiPort } = options;
+  const { coapPort, dtlsPort, bootstrapPort, bootstrapDtlsPort, apiPort } = options;
   const documents = await readDocuments(options.file);
   await requireFree(apiPort, "--api-port");
   const { kafka, redis } = await startServers(options, terminal, processes);
@@ -80,11 +86,12 @@ async function startDev(options: DevOptions, terminal: Terminal, processes: Proc
   };
   const sealing = { PROVISIONING_SEALING_KEY_FILE: sealingKeyFile("provisioning") };
   await processes.service("rpc-router", "rpc-router", { ...shared, ...sealing });
+  const dtlsSealing = sealingKeyFile("dtls");
   // Devices reach the nodes themselves: there is no balancer whose view of them could lapse.
   const reachable = {
     ...shared,
     ...sealing,
-    LWM2M_DTLS_SEALING_KEY_FILE: sealingKeyFile("dtls"),
+    LWM2M_DTLS_SEALING_KEY_FILE: dtlsSealing,
     LWM2M_REACHABILITY_MODE: "vip",
   };
   for (const name of ["transport-0", "transport-1"]) {
@@ -98,6 +105,13 @@ async function startDev(options: DevOptions, terminal: Terminal, processes: Proc
     };
     await processes.service(name, "transport", { ...reachable, ...own });
   }
+  await processes.service("bootstrap", "bootstrap", {
+    ...shared,
+    ...sealing,
+    BOOTSTRAP_DTLS_SEALING_KEY_FILE: dtlsSealing,
+    BOOTSTRAP_COAP_PORT: String(bootstrapPort),
+    BOOTSTRAP_DTLS_PORT: String(bootstrapDtlsPort),
+  });
   await processes.service("console", "console", { ...shared, LWM2M_API_PORT: String(apiPort) });
 
   const apiUrl = `http://127.0.0.1:${apiPort}`;
@@ -115,6 +129,7 @@ async function startDev(options: DevOptions, terminal: Terminal, processes: Proc
   const api = apiPort === 8080 ? "" : ` --api-url ${apiUrl}`;
   terminal.stdout.write(`
 Ferry runs: devices at udp port ${coapPort} (CoAP, NoSec) and ${dtlsPort} (DTLS), HTTP API at ${apiUrl}, Kafka at ${kafka}, Redis at ${redis}.
+It bootstraps devices at udp port ${bootstrapPort} (CoAP, NoSec) and ${bootstrapDtlsPort} (DTLS).
 Try, in a second terminal:
   npx ferry rpc demo 'Read {"id":"/3/0/9"}'${api}
   npx ferry devices${api}
