@@ -10,6 +10,7 @@ import { RPC_ROUTER_CONFIG, startRpcRouter } from "@ferry/rpc-router";
 import { createHealth, createLogger, createMetrics, createShutdown, type ServiceRuntime } from "@ferry/runtime";
 import { type Fleet, type FleetOptions, startFleet } from "@ferry/simulator";
 import { memoryState } from "@ferry/state/memory";
+import { endPrograms, Program } from "@ferry/testing";
 import { startTransport, TRANSPORT_CONFIG } from "@ferry/transport";
 import { afterEach, describe, expect, it } from "@jest/globals";
 
@@ -43,6 +44,7 @@ const BOOTSTRAP_ENV = {
 const folder = mkdtempSync(join(tmpdir(), "ferry-bootstrap-fleet-"));
 const running: (() => Promise<unknown>)[] = [() => Promise.resolve(rmSync(folder, { recursive: true }))];
 afterEach(async () => {
+  await endPrograms();
   for (const stop of running.splice(1).reverse()) await stop();
 });
 
@@ -111,6 +113,20 @@ describe("simulated devices from the factory", () => {
     const fleet = await openFleet({ server: { host: "127.0.0.1", port: bootstrap.coapPort } });
     await until(() => fleet.progress.registered === COUNT);
     expect(fleet.progress).toMatchObject({ ...ALL_WELL, bootstraps: COUNT, registrations: COUNT });
+  });
+
+  it("are what `ferry simulate --bootstrap` runs: it tells how many were bootstrapped and are registered", async () => {
+    const { transport, bootstrap, apply } = await startSystem();
+    await apply(
+      profile(`security: noSec, port: ${transport.coapPort}`) + devices(() => "credentials: [{ noSec: true }]"),
+    );
+    const uri = `coap://127.0.0.1:${bootstrap.coapPort}`;
+    const program = new Program("tools/ferry/src/main.ts", ["simulate", "-n", String(COUNT + 1), "--bootstrap", uri]);
+    await program.prints(new RegExp(`${COUNT} bootstraps done, ${COUNT} of ${COUNT + 1} registered`));
+    expect(await program.end("SIGINT")).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(`^ferry: the bootstrap server refused sim-${COUNT}: 4\\.`),
+    });
   });
 
   it("of LwM2M 1.2 are bootstrapped by one Bootstrap-Pack each", async () => {

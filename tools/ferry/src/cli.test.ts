@@ -90,6 +90,16 @@ describe("wrong use exits with 2 and says what is wrong", () => {
       ["devices", "--api-url", "localhost:8080"],
       /^ferry: --api-url localhost:8080 is no URL: it begins with http:\/\//,
     ],
+    [
+      "a bootstrap server that is none",
+      ["simulate", "--bootstrap", "127.0.0.1:5687"],
+      /Give a coap:\/\/ or coaps:\/\/ URI/,
+    ],
+    [
+      "a bootstrap server and another one",
+      ["simulate", "--bootstrap", "coap://127.0.0.1", "--server", "127.0.0.1:5685"],
+      /give one of --server and --bootstrap/,
+    ],
     ["an empty request", ["rpc", "demo", " "], /^ferry: the request is empty: give a method, such as 'Read/],
     ["a time that is none", ["rpc", "demo", READ, "--timeout", "soon"], /whole milliseconds from 1 to 3600000/],
     [

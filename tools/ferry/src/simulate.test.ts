@@ -1,7 +1,9 @@
+import type { ServerTrust } from "@ferry/dtls";
 import { CONTENT_FORMATS } from "@ferry/lwm2m";
+import { DTLS_KEYS } from "@ferry/testing";
 import { describe, expect, it } from "@jest/globals";
 import { Command } from "commander";
-import { type DeviceOptions, deviceOf, deviceOptions, failureOf, serverOf } from "./simulate.ts";
+import { type DeviceOptions, deviceOf, deviceOptions, expectAccountOf, failureOf, serverOf } from "./simulate.ts";
 
 /** The devices that a command line asks for. */
 function devices(...args: string[]): ReturnType<typeof deviceOf> {
@@ -70,6 +72,22 @@ describe("ferry simulate speaks first to", () => {
     ["--security psk needs --bootstrap coaps://", { security: "psk", bootstrap: plain }],
   ] as const)("nobody, where options contradict each other: %s", (message, options) => {
     expect(() => serverOf(options)).toThrow(message);
+  });
+});
+
+describe("ferry simulate gives a device from the factory", () => {
+  const withTrust = (server: ServerTrust) =>
+    expectAccountOf(async () => ({ credential: { type: "rawPublicKey", privateKey: DTLS_KEYS.device, server } }));
+
+  it("with a raw public key that of the server, which a certificate does not name", async () => {
+    await withTrust({ type: "publicKey", publicKey: DTLS_KEYS.serverPublicKey });
+    await expect(withTrust({ type: "trustAnchor", certificate: DTLS_KEYS.root })).rejects.toThrow(
+      "--bootstrap with --security rpk needs the server's public key in --trust, not a certificate",
+    );
+  });
+
+  it("nothing, without security", async () => {
+    await expect(expectAccountOf(undefined)).resolves.toBeUndefined();
   });
 });
 

@@ -45,6 +45,7 @@ export function simulateCommand(terminal: Terminal, ended: Ended): Command {
         return;
       }
       const security = await securityOf(options);
+      if (options.bootstrap !== undefined) await expectAccountOf(security);
       const server = serverOf(options);
       const impaired = lose > 0 || duplicate > 0 || delay > 0;
       const fleet = await startFleet({
@@ -86,6 +87,14 @@ export function serverOf({ server, bootstrap, security }: Pick<SimulateOptions, 
   if (bootstrap.secure && !isSecured) throw new UsageError("--bootstrap coaps:// needs --security psk, rpk or x509");
   if (!bootstrap.secure && isSecured) throw new UsageError(`--security ${security} needs --bootstrap coaps://`);
   return bootstrap;
+}
+
+/** An account with a raw public key names the server's own (0/x/4): a certificate, which may be a CA's, does not do. @throws {UsageError} */
+export async function expectAccountOf(security: Awaited<ReturnType<typeof securityOf>>): Promise<void> {
+  const credential = (await security?.(""))?.credential;
+  if (credential?.type === "rawPublicKey" && credential.server.type !== "publicKey") {
+    throw new UsageError("--bootstrap with --security rpk needs the server's public key in --trust, not a certificate");
+  }
 }
 
 const REPORT_MS = 2_000;
