@@ -3,6 +3,7 @@ import { ALERT, type Established } from "@ferry/dtls";
 import { afterEach, beforeAll, beforeEach, describe, expect, it, jest } from "@jest/globals";
 import { revocationKey } from "./certificate.ts";
 import { type Issued, issue, issueCa } from "./certificate-fixture.ts";
+import { pskGeneration } from "./credential-generation.ts";
 import {
   countOf,
   EndpointFixture,
@@ -45,6 +46,7 @@ describe("a device with a pre-shared key", () => {
     expect(node.endpoint.peer(peer)).toMatchObject({
       device: DEVICE,
       securityMode: "PSK",
+      generation: pskGeneration(PSK_KEY),
       suite: "TLS_PSK_WITH_AES_128_CCM_8",
       provisional: false,
       hasCid: true,

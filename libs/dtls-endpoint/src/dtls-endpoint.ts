@@ -12,6 +12,8 @@ export interface DtlsPeer {
   readonly device: DeviceRef;
   readonly association: string;
   readonly securityMode: "PSK" | "RPK" | "X509";
+  /** Which of the device's credentials it was: of a pre-shared key its `pskGeneration`. */
+  readonly generation: string;
   /** Where its last authenticated record came from: `192.0.2.1:5684`. */
   readonly address: string;
   /** The address was shown by one record only, after a take-over from a dead node: nothing that waits for the device is sent there. */

@@ -1,5 +1,6 @@
 export { openAssociation, openSession, sealAssociation, sealSession } from "./association-record.ts";
 export { type AssociationSealing, deriveAssociationSealing } from "./association-sealing.ts";
+export { pskGeneration } from "./credential-generation.ts";
 export type { DeviceCredentials } from "./device-credentials.ts";
 export type {
   DtlsCloseReason,

@@ -573,6 +573,7 @@ function describe(association: Association): DtlsPeer | undefined {
     device: identity.device,
     association: id,
     securityMode: identity.securityMode,
+    generation: identity.generation,
     address,
     provisional,
     suite: cipherSuite(suite)?.name ?? `0x${suite.toString(16)}`,

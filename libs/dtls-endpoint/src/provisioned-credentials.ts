@@ -1,14 +1,13 @@
 import { isUtf8 } from "node:buffer";
 import { ALERT, type Answer, SecretBytes } from "@ferry/dtls";
-import { deviceKey } from "@ferry/proto";
 import {
   type CredentialHolder,
   type CredentialsInForce,
   type DeviceCredential,
+  openSecret,
   publicKeyIdentity,
   SealingError,
   type SealingKeys,
-  unsealSecret,
 } from "@ferry/provisioning";
 import type { Logger } from "@ferry/runtime";
 import { type DeviceRef, StateUnavailableError } from "@ferry/state";
@@ -216,14 +215,8 @@ export class ProvisionedCredentials implements DeviceCredentials {
     return this.#parts.trust.trustAnchors.map(({ x509 }) => caGeneration(x509.raw));
   }
 
-  #keyOf({ key }: Extract<DeviceCredential, { type: "psk" }>, { tenant, endpoint }: DeviceRef): Uint8Array {
-    if (key.type === "plain") return key.bytes;
-    const { sealingKeys } = this.#parts;
-    if (sealingKeys === undefined)
-      throw new SealingError(
-        "a pre-shared key is sealed, and there is no key to open it: set PROVISIONING_SEALING_KEY_FILE",
-      );
-    return unsealSecret(sealingKeys, key.sealed, deviceKey(tenant, endpoint));
+  #keyOf({ key }: Extract<DeviceCredential, { type: "psk" }>, device: DeviceRef): Uint8Array {
+    return openSecret(key, device, this.#parts.sealingKeys);
   }
 }
 

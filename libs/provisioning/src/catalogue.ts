@@ -28,6 +28,8 @@ export type Admission =
       readonly profile: DeviceProfile;
       /** The exact device or the pattern that admits it. */
       readonly declaration: DeviceDeclaration;
+      /** What Ferry generated for a device that has proved who it is, as `generatedCredentials` has it. */
+      readonly generated: readonly DeviceCredential[] | undefined;
     }
   /** `reason` is one sentence for the `refused` lifecycle record. */
   | { readonly type: "refused"; readonly reason: string };
@@ -126,10 +128,11 @@ export class Catalogue {
       ? { record: exact, generated: own }
       : await this.decidingRecords({ tenant, endpoint });
     if (record === undefined) return refused(`no device or pattern that ${VERBS[scope]} "${endpoint}" is provisioned`);
-    const credentials = credentialsInForce(storedDeclaration(record), generatedCredentials(generated), scope);
+    const made = generatedCredentials(generated);
+    const credentials = credentialsInForce(storedDeclaration(record), made, scope);
     if (!credentials.some((credential) => modeOf(credential) === securityMode))
       return refused(`"${endpoint}" has no ${CREDENTIAL_NAME[securityMode]} any more`);
-    return this.#admitBy(record, endpoint);
+    return this.#admitBy(record, endpoint, made);
   }
 
   /** See {@link decidingRecords}; only patterns that were declared are asked for. @throws {StateUnavailableError} the store is being filled */
@@ -175,14 +178,14 @@ export class Catalogue {
     return this.#admitBy(pattern, endpoint);
   }
 
-  #admitBy(record: StoredRecord, endpoint: string): Admission {
+  #admitBy(record: StoredRecord, endpoint: string, generated?: readonly DeviceCredential[]): Admission {
     const declaration = storedDeclaration(record);
     if (declaration === undefined) return refused(`the record of "${record.id}" in the store cannot be read`);
     const { tenant, profile: profileName } = declaration;
     const profile = this.profile(tenant, profileName);
     if (profile === undefined)
       return refused(`the profile "${profileName}" of "${declaration.endpoint}" is not provisioned`);
-    return { type: "admitted", tenant, endpoint, profileName, profile, declaration };
+    return { type: "admitted", tenant, endpoint, profileName, profile, declaration, generated };
   }
 
   /** Prefixes of patterns that `endpoint` matches, the longest first. */

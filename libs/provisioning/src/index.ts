@@ -3,6 +3,7 @@ export { bootstrapKeysOf, type KeysToGive } from "./bootstrap-keys.ts";
 export { type BootstrapObjectNode, bootstrapObjectNode } from "./bootstrap-object-node.ts";
 export { type Admission, Catalogue, type CatalogueChange, type ProvenDevice } from "./catalogue.ts";
 export { checkAccountKeys } from "./check-account-keys.ts";
+export { credentialDocument } from "./credential-document.ts";
 export { type CredentialScope, generatedCredentials } from "./credential-scope.ts";
 export { type CredentialHolder, CredentialsInForce } from "./credentials-in-force.ts";
 export { type CurrentRecord, diffRecords, type RecordChange, readCurrent } from "./current-records.ts";
@@ -28,6 +29,7 @@ export { decidingRecords } from "./fleet.ts";
 export { type FollowedProvisioning, type FollowOptions, followProvisioning } from "./follow-provisioning.ts";
 export { formatDocument } from "./format-document.ts";
 export { mapSecrets } from "./map-secrets.ts";
+export { openSecret } from "./open-secret.ts";
 export {
   decodeProvisioningRecord,
   type ProvisionedRecord,
@@ -42,6 +44,7 @@ export {
   type PublishOptions,
   type PublishOutcome,
   publishRecords,
+  toProvisioningRecord,
 } from "./publish-records.ts";
 export { type ReadOptions, type ReadResult, readDocuments, readValidDocuments } from "./read-documents.ts";
 export { openSecrets, sealSecrets } from "./seal-secrets.ts";

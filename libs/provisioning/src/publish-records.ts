@@ -38,13 +38,26 @@ export function publishRecords(
   documents: readonly ProvisioningDocument[],
   options: PublishOptions,
 ): Promise<readonly PublishOutcome[]> {
-  const publications = documents.map(({ kind, tenant, id, body }): Publication => {
+  const publications = documents.map((document): Publication => {
+    const { kind, tenant, id } = document;
     const revision = randomUUID();
-    const encode = () =>
-      lwm2m.v1.ProvisioningRecord.encode({ revision, tenant, id, publishedAtMs: Date.now(), ...body }).finish();
-    return { kind, tenant, id, revision, encode };
+    return { kind, tenant, id, revision, encode: () => encodeDocument(document, revision) };
   });
   return publish(bus, publications, options);
+}
+
+/** A document as it is published, for who does not wait for its status. `revision`: names this publication, in the store too. */
+export function toProvisioningRecord(
+  document: ProvisioningDocument,
+  revision: string,
+  topicPrefix: string,
+): OutgoingRecord {
+  const { kind, tenant, id } = document;
+  return toRecord({ kind, tenant, id, revision, encode: () => encodeDocument(document, revision) }, topicPrefix);
+}
+
+function encodeDocument({ tenant, id, body }: ProvisioningDocument, revision: string): Uint8Array {
+  return lwm2m.v1.ProvisioningRecord.encode({ revision, tenant, id, publishedAtMs: Date.now(), ...body }).finish();
 }
 
 /**

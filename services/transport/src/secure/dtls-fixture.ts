@@ -57,6 +57,7 @@ export class TestListener implements DtlsEndpoint {
       device,
       association,
       securityMode: "PSK",
+      generation: "0123456789abcdef",
       address: "192.0.2.1:5684",
       provisional: false,
       suite: "TLS_PSK_WITH_AES_128_CCM_8",
