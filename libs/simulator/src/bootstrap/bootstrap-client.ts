@@ -178,7 +178,7 @@ export class BootstrapClient implements Machine<DeviceInput, DeviceOutput> {
   /** The server may have begun, and even finished, before its answer arrived. */
   #settle(response: Received, nowMs: number, out: DeviceOutput[]): void {
     const { code, options, payload } = response;
-    if (this.#asksForPack && codeClass(code) !== 5) {
+    if (this.#asksForPack && code !== CODE.SERVICE_UNAVAILABLE) {
       this.#settlePack(response, nowMs, out);
       return;
     }

@@ -264,6 +264,17 @@ describe("a bootstrap that goes wrong", () => {
     expect(scene.eventsOf("bootstrapAbandoned")).toHaveLength(1);
     expect(bootstrap.requests).toHaveLength(2);
   });
+
+  it("is given up sooner by a device that is less patient", () => {
+    scene = world({ bootstrapTimeoutMs: 3_000 });
+    bootstrap = scene.server(BOOTSTRAP);
+    scene.tell({ type: "register" });
+    bootstrap.discover();
+    scene.advance(2_999);
+    expect(bootstrap.requests).toHaveLength(1);
+    scene.advance(1);
+    expect(bootstrap.requests).toHaveLength(2);
+  });
 });
 
 describe("a device of LwM2M 1.2 that wants a Bootstrap-Pack (OMA LwM2M Core 1.2 §6.1.7.7)", () => {
@@ -305,6 +316,7 @@ describe("a device of LwM2M 1.2 that wants a Bootstrap-Pack (OMA LwM2M Core 1.2 
 
   it.each([
     ["is refused", { code: CODE.NOT_FOUND }],
+    ["is not there", { code: CODE.NOT_IMPLEMENTED }],
     ["has no whole account", pack([SECURITY])],
     ["cannot be read", { code: CODE.CONTENT, options: SENML, payload: Buffer.from("{") }],
     ["gives object 3 a second instance", pack([{ bn: "/3/1/", n: "15", vs: "UTC" }])],
