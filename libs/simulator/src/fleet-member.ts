@@ -14,7 +14,7 @@ export interface FleetMemberOptions {
   readonly device: () => SimulatedDeviceSettings;
   readonly security?: DeviceSecurity;
   /** Where it is bootstrapped, in place of the server of `device`; `security` is then what the factory gave it for that. */
-  readonly bootstrap?: Omit<FactoryAccount, "credential"> & { readonly pack?: boolean };
+  readonly bootstrap?: Omit<FactoryAccount, "credential"> & { readonly pack?: boolean; readonly timeoutMs?: number };
   readonly impairment?: Impairment;
   /** The address that it sends from. */
   readonly host: string;
@@ -88,9 +88,16 @@ export class FleetMember {
     const settings = this.#options.device();
     if (bootstrap !== undefined) {
       const { credential, ...links } = security ?? {};
-      const { pack = false, ...server } = bootstrap;
+      const { pack = false, timeoutMs, ...server } = bootstrap;
       const account = credential === undefined ? server : { ...server, credential };
-      const device = new BootstrappingDevice({ ...settings, account, pack, security: links, wallMs });
+      const device = new BootstrappingDevice({
+        ...settings,
+        account,
+        pack,
+        ...(timeoutMs === undefined ? {} : { bootstrapTimeoutMs: timeoutMs }),
+        security: links,
+        wallMs,
+      });
       return [device, device];
     }
     const device = new SimulatedDevice(settings);

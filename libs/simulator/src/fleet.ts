@@ -39,6 +39,8 @@ export interface FleetBootstrap {
   readonly holdOffS?: number;
   /** Asks for a Bootstrap-Pack first (LwM2M 1.2); false by default. */
   readonly pack?: boolean;
+  /** After how long without a request of the bootstrap server a device asks again, ms; 247 000 by default. */
+  readonly timeoutMs?: number;
 }
 
 /** What a fleet did so far; `registered` and `observations` are what holds now. */

@@ -34,6 +34,8 @@ export interface BootstrapClientSettings extends BootstrapTarget {
   readonly random: Random;
   /** Asks for a Bootstrap-Pack (LwM2M 1.2), and only when that is refused to be bootstrapped step by step; false by default. */
   readonly pack?: boolean;
+  /** After how long without a request of the server it asks again; {@link BOOTSTRAP_TIMEOUT_MS} by default. */
+  readonly timeoutMs?: number;
   readonly transmission?: Partial<TransmissionParameters>;
 }
 
@@ -237,7 +239,7 @@ export class BootstrapClient implements Machine<DeviceInput, DeviceOutput> {
 
   #serveOn(nowMs: number): void {
     this.#state = "serving";
-    this.#dueMs = nowMs + BOOTSTRAP_TIMEOUT_MS;
+    this.#dueMs = nowMs + (this.#settings.timeoutMs ?? BOOTSTRAP_TIMEOUT_MS);
   }
 
   #serve(handle: Handle, request: Received, nowMs: number, out: DeviceOutput[]): void {

@@ -25,6 +25,8 @@ export interface BootstrappingDeviceSettings
   readonly security?: Omit<DeviceSecurity, "credential" | "serverName">;
   /** Asks for a Bootstrap-Pack, which LwM2M 1.2 has, before it lets itself be bootstrapped step by step; false by default. */
   readonly pack?: boolean;
+  /** After how long without a request of the bootstrap server it asks again, ms; 247 000 by default. */
+  readonly bootstrapTimeoutMs?: number;
   /** Ms since 1970, for the validity of certificates. */
   readonly wallMs: () => number;
 }
@@ -239,7 +241,7 @@ export class BootstrappingDevice implements Machine<DeviceInput, DeviceOutput> {
     this.#bootstrap = {
       account: this.#account,
       open: (server) => {
-        const { endpoint, random, transmission, pack = false } = this.#settings;
+        const { endpoint, random, transmission, pack = false, bootstrapTimeoutMs: timeoutMs } = this.#settings;
         const contentFormats = this.#settings.contentFormats ?? VERSION_ABILITIES[this.#version].contentFormats;
         this.#client = new BootstrapClient({
           endpoint,
@@ -249,6 +251,7 @@ export class BootstrappingDevice implements Machine<DeviceInput, DeviceOutput> {
           tree: this.#tree,
           lwm2mVersion: this.#version,
           contentFormats,
+          ...(timeoutMs === undefined ? {} : { timeoutMs }),
           ...(transmission === undefined ? {} : { transmission }),
         });
         return this.#client;
