@@ -53,7 +53,10 @@ describe("standalone over DTLS", () => {
   const KEY = "7365637265742d6f662d612d64656d6f";
 
   it("serves a device with a pre-shared key, shows how it is connected, and tells of one with another key", async () => {
-    const env = { LWM2M_APPLY: "examples/quickstart,examples/dtls,examples/bootstrap", LWM2M_DTLS_WRONG_KEY_TIMEOUT: "2s" };
+    const env = {
+      LWM2M_APPLY: "examples/quickstart,examples/dtls,examples/bootstrap",
+      LWM2M_DTLS_WRONG_KEY_TIMEOUT: "2s",
+    };
     const standalone = new Program(MAIN, [], { ...PORTS, ...env });
     const [, port = "", url = ""] = await standalone.prints(/and (\d+) \(DTLS\); HTTP API at (\S+)\n/);
     const simulate = (key: string): Program => {
