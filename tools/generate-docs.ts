@@ -139,7 +139,9 @@ function conformancePage(): string {
 \`1.1-int-101\` stands for \`LightweightM2M-1.1-int-101\`. Tests that need what Ferry does not offer yet are not listed.
 Neither are those that no client here plays: Leshan's applies no attributes to composite observations (304, 308 to 310) and sends though it is muted (307).
 Ferry cancels observations passively (not 303 and 305), always says which format it wants (not 237), and asks for no root path (not 235) and nothing of the Security Object (not 221).
-Each of leshan.interop.ts but 105 runs four times: over UDP, and over DTLS by pre-shared key, by raw public key and by certificate, on Kafka and Redis.`,
+Each of leshan.interop.ts but 105 runs four times: over UDP, and over DTLS by pre-shared key, by raw public key and by certificate, on Kafka and Redis.
+Of the tests of bootstrapping, 3 (from a smartcard) and 6 (the sequence that a client keeps) are about clients alone. Those of leshan-bootstrap.interop.ts with 0, 1, 2, 4 and 5 run
+with and without a new account of the bootstrap server itself, and with LwM2M 1.0 where that has them; every mode of security at one server meets every mode at the other.`,
     [table(["Test", "What is shown", "Where"], rows)],
   );
 }

@@ -8,24 +8,26 @@ import type { LeshanKeys, SecurityMode } from "./leshan-keys.ts";
 /** How a device proves who it is, at either server. */
 export type Mode = "NO_SEC" | SecurityMode;
 
-/** What a device is made of that is to be bootstrapped. */
+/** Keys of one side: as Leshan is started with them, as documents declare them, and as documents give them to the device. */
+export interface MadeKeys {
+  readonly started: Pick<LeshanOptions, "psk" | "rpk" | "x509">;
+  readonly credentials: readonly object[];
+  readonly client: object;
+}
+
+/** A device that is to be bootstrapped. */
 export interface BootstrapDevice {
   readonly endpoint: string;
-  readonly atBootstrap: Mode;
-  readonly atServer: Mode;
-  /** What its profile says beside the resources: `bootstrap` as people write it. */
+  /** What it leaves the factory with; the same object as `server` where both servers are to know it by the same. */
+  readonly factory: MadeKeys;
+  /** What it is given for LwM2M servers. */
+  readonly server: MadeKeys;
+  /** `bootstrap` of its profile, as people write it. */
   readonly bootstrap: object;
 }
 
 /** Names of the security modes in profiles. */
 const IN_PROFILES = { NO_SEC: "noSec", PSK: "psk", RPK: "rawPublicKey", X509: "x509" } as const;
-
-/** Keys of one side, as Leshan is started with them, as documents declare them, and as documents give them to the device. */
-interface MadeKeys {
-  readonly started: Pick<LeshanOptions, "psk" | "rpk" | "x509">;
-  readonly credentials: readonly object[];
-  readonly client: object;
-}
 
 /** An account of a profile: where a process listens, and what devices know it by. */
 export function account(mode: Mode, { coapPort, dtlsPort }: ServiceProcess, keys: LeshanKeys): object {
@@ -38,19 +40,11 @@ export function account(mode: Mode, { coapPort, dtlsPort }: ServiceProcess, keys
   };
 }
 
-/**
- * Declares a device with a profile of its own: the same keys for both servers where their modes are the same, else one for each.
- *
- * Returns the file of the documents, and what the device leaves the factory with.
- */
-export async function declare(
-  keys: LeshanKeys,
-  { endpoint, atBootstrap, atServer, bootstrap }: BootstrapDevice,
-): Promise<{ readonly document: string; readonly factory: MadeKeys["started"] }> {
+/** Declares a device, with a profile of its own; returns the file of the documents. */
+export function declare(keys: LeshanKeys, { endpoint, factory, server, bootstrap }: BootstrapDevice): string {
   const profile = `of-${endpoint}`;
-  const server = await make(keys, endpoint, atServer);
-  const factory = atBootstrap === atServer ? server : await make(keys, `factory-${endpoint}`, atBootstrap);
   const resources = { "/3/0/9": { key: "batteryLevel", telemetry: true, observe: true } };
+  const atBootstrap = factory === server ? {} : { bootstrapServer: factory.client };
   const documents = [
     { kind: "profile", name: profile, resources, bootstrap },
     {
@@ -58,15 +52,16 @@ export async function declare(
       endpoint,
       profile,
       credentials: server.credentials,
-      bootstrap: { server: server.client, ...(factory !== server && { bootstrapServer: factory.client }) },
+      bootstrap: { server: server.client, ...atBootstrap },
     },
   ];
   const document = keys.path(`bootstrap-${endpoint}.yaml`);
   writeFileSync(document, documents.map((one) => JSON.stringify(one)).join("\n---\n"));
-  return { document, factory: factory.started };
+  return document;
 }
 
-async function make(keys: LeshanKeys, name: string, mode: Mode): Promise<MadeKeys> {
+/** Makes keys of a name that has none yet; with a PSK the name is the identity. */
+export async function makeKeys(keys: LeshanKeys, name: string, mode: Mode): Promise<MadeKeys> {
   if (mode === "NO_SEC") return { started: {}, credentials: [{ noSec: true }], client: { noSec: true } };
   const { security, document } = await keys.device(name, { mode, profile: "none" });
   const { credentials } = parse(read(document)) as { credentials: readonly object[] };

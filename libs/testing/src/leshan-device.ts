@@ -10,6 +10,8 @@ export interface LeshanOptions {
   readonly server: string;
   /** Fresh from the factory: `server` is where it has itself bootstrapped, with that credential, and it knows no other. */
   readonly bootstrap?: boolean;
+  /** Content-Format that its Bootstrap-Request names in `pct`; none by default. */
+  readonly preferredFormat?: number;
   /** 1.1 by default; 1.0 with `bootstrap` only. */
   readonly lwm2m?: "1.0" | "1.1";
   /** Behind DTLS: a key in hex, its identity (the endpoint name by default), and the length of the Connection ID in records to the client, none where it is not given. */
@@ -247,6 +249,7 @@ function toArguments(options: LeshanOptions): string[] {
   const named: Record<string, string | number | undefined> = {
     server: options.server,
     bootstrap: options.bootstrap === undefined ? undefined : String(options.bootstrap),
+    "preferred-format": options.preferredFormat,
     lwm2m: options.lwm2m,
     "psk-key": options.psk?.key,
     "psk-identity": options.psk?.identity,

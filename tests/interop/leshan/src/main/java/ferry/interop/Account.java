@@ -1,13 +1,15 @@
 package ferry.interop;
 
 import org.eclipse.leshan.client.object.Security;
+import org.eclipse.leshan.core.request.ContentFormat;
 
 /**
  * The one account that a client leaves the factory with: that of an LwM2M server, or of the bootstrap server that gives it the others.
  *
+ * @param preferred  Content-Format that the bootstrap server is asked for; null: none
  * @param credential null: in the clear
  */
-record Account(String uri, boolean isBootstrap, Credential credential) {
+record Account(String uri, boolean isBootstrap, ContentFormat preferred, Credential credential) {
     /** Instance of the Security Object. */
     Security security(int shortServerId, String endpoint) {
         if (credential != null)

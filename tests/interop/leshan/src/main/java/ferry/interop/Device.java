@@ -71,7 +71,7 @@ final class Device implements FixtureInstance.Listener {
         LeshanClientBuilder builder = new LeshanClientBuilder(endpoint);
         builder.setObjects(fixture.objects(shortServerId -> account.security(shortServerId, endpoint), lifetimeS, this,
                 instances));
-        builder.setRegistrationEngineFactory(engine(queueMode, fixture.version()));
+        builder.setRegistrationEngineFactory(engine(queueMode, account.preferred(), fixture.version()));
         builder.setLinkFormatHelper(new Description(fixture.version()));
         // TLV, which LwM2M 1.0 has all clients know, is not listed.
         announced = fixture.version().equals(LwM2mVersion.V1_0) ? List.of() : null;
@@ -166,8 +166,10 @@ final class Device implements FixtureInstance.Listener {
         events.write(event, all);
     }
 
-    private static RegistrationEngineFactory engine(boolean queueMode, LwM2mVersion version) {
-        var newest = new DefaultRegistrationEngineFactory().setQueueMode(queueMode);
+    private static RegistrationEngineFactory engine(boolean queueMode, ContentFormat preferred,
+            LwM2mVersion version) {
+        var newest = new DefaultRegistrationEngineFactory().setQueueMode(queueMode)
+                .setPreferredContentFormat(preferred);
         if (!version.equals(LwM2mVersion.V1_0))
             return newest;
         return (endpoint, objects, endpoints, sender, bootstrap, observer, attributes, bootstrapAttributes, formats,

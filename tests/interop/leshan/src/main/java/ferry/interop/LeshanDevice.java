@@ -34,6 +34,7 @@ import com.fasterxml.jackson.databind.node.LongNode;
  * --server coap://HOST:PORT   where to register; coaps:// with one of the following
  * --bootstrap true|false      the client is fresh from the factory, and --server is where it has itself bootstrapped (false)
  * --lwm2m 1.0|1.1             LwM2M version; 1.0 needs --bootstrap (1.1)
+ * --preferred-format N        Content-Format that the Bootstrap-Request names in `pct`; without it none
  * --psk-key HEX               behind DTLS, by this key
  * --psk-identity TEXT         and this identity (the endpoint name)
  * --public-key FILE           behind DTLS, by this raw public key
@@ -71,7 +72,9 @@ public final class LeshanDevice {
         boolean bootstrap = Boolean.parseBoolean(options.get("bootstrap"));
         Fixture fixture = Fixture.load(options.getOrDefault("fixture", "seed"), bootstrap,
                 LwM2mVersion.get(options.getOrDefault("lwm2m", "1.1")));
-        Account account = new Account(options.get("server"), bootstrap, Credential.of(options));
+        String preferred = options.get("preferred-format");
+        Account account = new Account(options.get("server"), bootstrap,
+                preferred == null ? null : ContentFormat.fromCode(Integer.parseInt(preferred)), Credential.of(options));
         int count = Integer.parseInt(options.getOrDefault("count", "1"));
         for (int i = 0; i < count; i++) {
             String endpoint = options.get("endpoint") + (options.containsKey("count") ? i : "");
