@@ -17,7 +17,16 @@ export function cpuSeconds(pid: number): number {
 
 /** Resident memory of a process, bytes. */
 export function residentBytes(pid: number): number {
-  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024;
+  return statusBytes(pid, "VmRSS");
+}
+
+/** The most resident memory that a process had since its start, bytes. */
+export function peakResidentBytes(pid: number): number {
+  return statusBytes(pid, "VmHWM");
+}
+
+function statusBytes(pid: number, field: string): number {
+  return Number(new RegExp(`${field}:\\s+(\\d+) kB`).exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024;
 }
 
 /** Resolves when a process has done what it had to do, so that queued work is charged to who caused it. */

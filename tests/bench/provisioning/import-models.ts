@@ -5,12 +5,12 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "@ferry/testing";
 import { type ServiceName, System } from "../../e2e/system.ts";
-import { becomesIdle, residentBytes } from "../process-usage.ts";
+import { becomesIdle, peakResidentBytes, residentBytes } from "../process-usage.ts";
 import { writeModels } from "./generate-models.ts";
 
 const FILES = Number(process.argv[2] ?? 500);
@@ -40,7 +40,7 @@ try {
   const before = await atRest();
   const first = await apply();
   const after = await atRest();
-  const peak = processes.map(({ pid }) => peakBytes(pid) / MIB);
+  const peak = processes.map(({ pid }) => peakResidentBytes(pid) / MIB);
   const second = await apply();
   const mib = (values: readonly number[], index: number): string => (values[index] as number).toFixed(0).padStart(5);
   for (const [index, { name }] of processes.entries()) {
@@ -67,13 +67,9 @@ async function apply(): Promise<string> {
   let peak = 0;
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     said += text;
-    peak = peakBytes(child.pid as number); // Its last words come before it disconnects.
+    peak = peakResidentBytes(child.pid as number); // Its last words come before it disconnects.
   });
   await once(child, "close");
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
   return `${seconds} s, the command's peak ${(peak / MIB).toFixed(0)} MiB: ${said.trim()}`;
-}
-
-function peakBytes(pid: number): number {
-  return Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1024;
 }
