@@ -31,6 +31,7 @@ export interface SessionSettings {
   readonly maxSessions: number;
   readonly sessionTimeoutMs: number;
   readonly requestTimeoutMs: number;
+  readonly keyTimeoutMs: number;
   readonly lookups: string;
   readonly drainMs: number;
 }
@@ -46,6 +47,9 @@ const sessionSettings: Section<SessionSettings> = section<SessionSettings>(
     ),
     requestTimeoutMs: duration("2m", { min: "1s" }).describe(
       "How long a device may take to answer a request of the session that it has acknowledged.",
+    ),
+    keyTimeoutMs: duration("10s", { min: "1ms" }).describe(
+      "How long a key that is made for a device (`generate: psk`) may take until an rpc-router has put it in force; the session fails when it takes longer, and the device keeps what it has.",
     ),
     lookups: text("2000:1").describe(
       "Requests of devices that nobody has provisioned, which ask Redis in vain, as `capacity:seconds[,capacity:seconds]`; empty for no limit. Beyond it such requests are dropped.",

@@ -1,13 +1,11 @@
-import { deviceKey } from "@ferry/proto";
 import {
   bootstrapKeysOf,
   type ClientKeys,
   type DeviceCredential,
   type DeviceDeclaration,
-  SealingError,
+  openSecret,
   type SealingKeys,
   type SecretValue,
-  unsealSecret,
 } from "@ferry/provisioning";
 import type { DeviceRef } from "@ferry/state";
 import type { DeviceKeys, OpenKeys } from "./target.ts";
@@ -29,12 +27,15 @@ export interface DeviceKeysParts {
  */
 export function deviceKeys({ device, declaration, generated, sealingKeys }: DeviceKeysParts): DeviceKeys {
   const { server, bootstrapServer } = bootstrapKeysOf(declaration, generated);
-  const open = (secret: SecretValue): Uint8Array => unseal(secret, device, sealingKeys);
+  const open = (secret: SecretValue): Uint8Array => openSecret(secret, device, sealingKeys);
   return {
     server: openKeys(server, "bootstrap.server", open),
     bootstrapServer: openKeys(bootstrapServer, "bootstrap.bootstrapServer", open),
   };
 }
+
+/** Stands for a pre-shared key that is made when the session begins. */
+const KEY_TO_BE_MADE: OpenKeys = { type: "psk", identity: "", key: new Uint8Array() };
 
 function openKeys(keys: ClientKeys | undefined, field: string, open: (secret: SecretValue) => Uint8Array): OpenKeys {
   switch (keys?.type) {
@@ -44,7 +45,7 @@ function openKeys(keys: ClientKeys | undefined, field: string, open: (secret: Se
         reason: `the device's credentials have no private key that it could be given: declare ${field} with it`,
       };
     case "generatePsk":
-      return { type: "unknown", reason: `${field} of the device is to be generated, which Ferry does not do yet` };
+      return KEY_TO_BE_MADE;
     case "noSec":
       return { type: "noSec" };
     case "psk":
@@ -54,17 +55,4 @@ function openKeys(keys: ClientKeys | undefined, field: string, open: (secret: Se
     case "x509":
       return { type: "x509", publicKey: keys.certificate, privateKey: open(keys.privateKey) };
   }
-}
-
-function unseal(
-  secret: SecretValue,
-  { tenant, endpoint }: DeviceRef,
-  sealingKeys: SealingKeys | undefined,
-): Uint8Array {
-  if (secret.type === "plain") return secret.bytes;
-  if (sealingKeys === undefined)
-    throw new SealingError(
-      "a key of the device is sealed, and there is none to open it: set PROVISIONING_SEALING_KEY_FILE",
-    );
-  return unsealSecret(sealingKeys, secret.sealed, deviceKey(tenant, endpoint));
 }

@@ -25,8 +25,8 @@ export const BOOTSTRAP_METRICS = {
   sessions: {
     type: "counter",
     name: "lwm2m_bootstrap_sessions_total",
-    help: "Bootstrap sessions that ended, by how: `refused` by the device, not answered by it, over its time, replaced by another session of the device, or stopped with this process.",
-    labels: { outcome: ["succeeded", "refused", "noAnswer", "deadline", "replaced", "stopped"] },
+    help: "Bootstrap sessions that ended, by how: `refused` by the device, not answered by it, over its time, replaced by another session of the device, stopped with this process, or `noKey`: a key that was to be made was not put in force.",
+    labels: { outcome: ["succeeded", "refused", "noAnswer", "deadline", "replaced", "stopped", "noKey"] },
   },
   steps: {
     type: "counter",

@@ -1,3 +1,4 @@
+import type { Sender } from "@ferry/bus";
 import type { DtlsEndpoint } from "@ferry/dtls-endpoint";
 import type { RateLimit } from "@ferry/profile";
 import type { Catalogue, SealingKeys } from "@ferry/provisioning";
@@ -13,6 +14,8 @@ export interface BootstrapPorts {
   readonly settings: {
     readonly sessionTimeoutMs: number;
     readonly requestTimeoutMs: number;
+    /** How long a key that was made may take until it is in force. */
+    readonly keyTimeoutMs: number;
     /** Requests of strangers that ask Redis in vain. */
     readonly lookups: RateLimit;
   };
@@ -28,6 +31,8 @@ export interface BootstrapPorts {
   /** The DTLS listener; undefined where there is none. */
   readonly dtls: DtlsEndpoint | undefined;
   readonly events: EventWriter;
+  /** How keys that were made are published. */
+  readonly credentials: { readonly sender: Sender; readonly topicPrefix: string };
   /** Whether new sessions are refused because this process is about to stop. */
   readonly draining: () => boolean;
   /** Wall clock for what is stored, monotonic for deadlines; ms. */

@@ -8,17 +8,19 @@ import {
   UnencodableContentError,
 } from "@ferry/lwm2m";
 import { lwm2m } from "@ferry/proto";
-import { SealingError } from "@ferry/provisioning";
+import { type DeviceDeclaration, SealingError } from "@ferry/provisioning";
 import type { IncomingRequest } from "@ferry/runtime";
 import { type DeviceRef, type Sender, StateUnavailableError, takeToken, takeTokens } from "@ferry/state";
 import { type Answer, refuse, tryLater } from "./answer.ts";
+import { type GeneratedKey, generateKey } from "./generate-key.ts";
 import type { RequestRefusal } from "./metrics.ts";
 import { encodePack } from "./pack.ts";
 import type { BootstrapTarget } from "./plan.ts";
 import type { BootstrapPorts } from "./ports.ts";
-import { type Refused, resolveTarget } from "./resolve-target.ts";
+import { type Refused, type Resolved, resolveTarget } from "./resolve-target.ts";
 import { runSession } from "./run-session.ts";
 import { senderOf } from "./source.ts";
+import { withServerKeys } from "./target.ts";
 import { serversOf } from "./told-servers.ts";
 
 const { BootstrapStep: Step, BootstrapResult: Result } = lwm2m.v1;
@@ -90,17 +92,34 @@ async function decide(incoming: IncomingRequest, uplink: BootstrapUplink, ports:
   sealingEpisode.healed();
   // Who is found costs nothing: a fleet that bootstraps at once is not held back by what strangers may do.
   if (isStranger) takeTokens(settings.lookups, lookups, -1, nowMs);
-  const { device, target } = resolved;
-  return uplink.type === "packRequest"
-    ? givePack(uplink, device, sender, target, ports)
-    : await begin({ incoming, uplink, sender }, device, target, ports);
+  const { device, target, generating } = resolved;
+  if (uplink.type === "bootstrapRequest") return await begin({ incoming, uplink, sender }, resolved, ports);
+  if (generating === undefined) return givePack(uplink, device, sender, target, ports);
+  const server = await generateAlone(device, generating, ports);
+  if (server.type === "psk") return givePack(uplink, device, sender, withServerKeys(target, server), ports);
+  const { reason } = server;
+  return refusal(
+    { type: "refused", outcome: "unavailable", code: CODE.SERVICE_UNAVAILABLE, reason, device },
+    sender,
+    ports,
+  );
+}
+
+/** Makes a key as a session does: of two requests of the device the second is given what the first made. */
+async function generateAlone(
+  device: DeviceRef,
+  declaration: DeviceDeclaration,
+  ports: BootstrapPorts,
+): Promise<GeneratedKey> {
+  const { promise, resolve } = Promise.withResolvers<GeneratedKey>();
+  await ports.sessions.run(device, async (signal) => resolve(await generateKey(device, declaration, signal, ports)));
+  return promise;
 }
 
 /** 2.04 and a session, or 5.03 while there is no room for one more. */
 async function begin(
   { incoming, uplink, sender }: Asked,
-  device: DeviceRef,
-  target: BootstrapTarget,
+  { device, target, generating }: Extract<Resolved, { type: "target" }>,
   ports: BootstrapPorts,
 ): Promise<Outcome> {
   const { sessions, metrics, draining } = ports;
@@ -113,6 +132,7 @@ async function begin(
     securityMode: sender.securityMode,
     peer: incoming.peer,
     target,
+    generating,
     preferredFormat: uplink.type === "bootstrapRequest" ? uplink.preferredFormat : undefined,
     ...registered,
   };

@@ -1,6 +1,13 @@
 import { CODE } from "@ferry/coap";
 import { MISSING_ENDPOINT } from "@ferry/lwm2m";
-import { type Admission, DEFAULT_TENANT, generatedCredentials } from "@ferry/provisioning";
+import {
+  type Admission,
+  bootstrapKeysOf,
+  DEFAULT_TENANT,
+  type DeviceCredential,
+  type DeviceDeclaration,
+  generatedCredentials,
+} from "@ferry/provisioning";
 import { type DeviceRef, type Sender, StateUnavailableError } from "@ferry/state";
 import { deviceKeys } from "./device-keys.ts";
 import type { RequestRefusal } from "./metrics.ts";
@@ -10,7 +17,13 @@ import { bootstrapTarget, type TargetOutcome } from "./target.ts";
 
 /** Who asks and what it is to get, or why it is refused. */
 export type Resolved =
-  | { readonly type: "target"; readonly device: DeviceRef; readonly target: BootstrapTarget }
+  | {
+      readonly type: "target";
+      readonly device: DeviceRef;
+      readonly target: BootstrapTarget;
+      /** What the device declares, where a key is to be made for its servers first: until then the target has an empty one. */
+      readonly generating: DeviceDeclaration | undefined;
+    }
   | Refused;
 
 /** A request that begins nothing. */
@@ -58,9 +71,12 @@ export async function resolveTarget(
   }
   const { tenant } = admission;
   const device = { tenant, endpoint };
-  const outcome = await targetOf(device, admission, ports);
+  const { declaration } = admission;
+  const generated = generatedCredentials(await ports.provisioning.get("credential", tenant, endpoint));
+  const outcome = targetOf(device, admission, generated, ports);
+  const isGenerating = bootstrapKeysOf(declaration, generated).server?.type === "generatePsk";
   return outcome.type === "target"
-    ? { type: "target", device, target: outcome.target }
+    ? { type: "target", device, target: outcome.target, generating: isGenerating ? declaration : undefined }
     : refused("noConfiguration", CODE.BAD_REQUEST, outcome.reason, device);
 }
 
@@ -70,13 +86,13 @@ function admit(endpoint: string, sender: Sender, { catalogue }: Pick<BootstrapPo
     : catalogue.admitProven({ ...sender.device, securityMode: sender.securityMode }, "bootstrap");
 }
 
-async function targetOf(
+function targetOf(
   device: DeviceRef,
   { declaration, profile, profileName }: Admitted,
-  { catalogue, provisioning, sealingKeys }: Pick<BootstrapPorts, "catalogue" | "provisioning" | "sealingKeys">,
-): Promise<TargetOutcome> {
+  generated: readonly DeviceCredential[] | undefined,
+  { catalogue, sealingKeys }: Pick<BootstrapPorts, "catalogue" | "sealingKeys">,
+): TargetOutcome {
   const { tenant, endpoint } = device;
-  const generated = generatedCredentials(await provisioning.get("credential", tenant, endpoint));
   return bootstrapTarget({
     endpoint,
     profileName,

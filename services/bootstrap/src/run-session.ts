@@ -1,6 +1,8 @@
 import { lwm2m } from "@ferry/proto";
+import type { DeviceDeclaration } from "@ferry/provisioning";
 import { driveMachine, type PeerKey } from "@ferry/runtime";
 import { type DeviceRef, requestToken, shardOf } from "@ferry/state";
+import { generateKey } from "./generate-key.ts";
 import type { SessionEnd } from "./metrics.ts";
 import type { BootstrapPorts } from "./ports.ts";
 import {
@@ -10,6 +12,7 @@ import {
   type BootstrapSessionSettings,
 } from "./session.ts";
 import type { GivenUp } from "./sessions.ts";
+import { withServerKeys } from "./target.ts";
 import { serversOf } from "./told-servers.ts";
 
 const { BootstrapStep: Step, BootstrapResult: Result } = lwm2m.v1;
@@ -20,11 +23,27 @@ export interface SessionToRun extends Omit<BootstrapSessionSettings, "timeoutMs"
   readonly securityMode: "NO_SEC" | "PSK" | "RPK" | "X509";
   /** Where the device asked from: all requests go there. */
   readonly peer: PeerKey;
+  /** What the device declares, where a key is to be made for its servers first. */
+  readonly generating: DeviceDeclaration | undefined;
 }
 
-/** Runs a session to its end, and tells of each step. `signal` aborts with a {@link GivenUp}. */
-export function runSession(given: SessionToRun, signal: AbortSignal, ports: BootstrapPorts): Promise<void> {
-  const { device, securityMode, peer, ...settings } = given;
+/** Runs a session to its end, and tells of each step; the device hears nothing before its key is in force. `signal` aborts with a {@link GivenUp}. */
+export async function runSession(given: SessionToRun, signal: AbortSignal, ports: BootstrapPorts): Promise<void> {
+  const { device, securityMode, generating, target } = given;
+  const server = generating && (await generateKey(device, generating, signal, ports));
+  if (server?.type !== "failed" || signal.aborted) {
+    await run(server?.type === "psk" ? { ...given, target: withServerKeys(target, server) } : given, signal, ports);
+    return;
+  }
+  const tell = ports.events.session(device);
+  const { reason } = server;
+  tell({ step: Step.BOOTSTRAP_STEP_STARTED, code: "2.04", securityMode, servers: serversOf(target) });
+  tell({ step: Step.BOOTSTRAP_STEP_FAILED, reason, result: Result.BOOTSTRAP_RESULT_FAILED });
+  ports.metrics.sessions.with({ outcome: "noKey" }).inc();
+}
+
+function run(given: SessionToRun, signal: AbortSignal, ports: BootstrapPorts): Promise<void> {
+  const { device, securityMode, peer, generating: _, ...settings } = given;
   const { coap, node, random, events, metrics, clock } = ports;
   const { sessionTimeoutMs, requestTimeoutMs } = ports.settings;
   const startedMs = clock.monotonicMs();

@@ -173,6 +173,7 @@ export async function startBootstrap(
     catalogue,
     sealingKeys,
     sessions,
+    credentials: { sender, topicPrefix },
     coap,
     get dtls() {
       return dtls;

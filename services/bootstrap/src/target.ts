@@ -64,6 +64,11 @@ export function bootstrapTarget({ endpoint, profileName, bootstrap, keys, models
   }
 }
 
+/** The target with another key for LwM2M servers: all their accounts have the device's. */
+export function withServerKeys(target: BootstrapTarget, keys: AccountKeys): BootstrapTarget {
+  return { ...target, servers: target.servers.map((account) => ({ ...account, keys })) };
+}
+
 /** Profile and device do not fit; it does not leave this file. */
 class Contradiction extends Error {
   override readonly name = "Contradiction";

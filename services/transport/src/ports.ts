@@ -1,7 +1,7 @@
 import type { Sender } from "@ferry/bus";
 import type { DtlsEndpoint } from "@ferry/dtls-endpoint";
 import type { RateLimit, TransportLogLevel } from "@ferry/profile";
-import type { Catalogue } from "@ferry/provisioning";
+import type { Catalogue, SealingKeys } from "@ferry/provisioning";
 import type { Clock, CoapServer, Episode, Logger, PassFailpoint } from "@ferry/runtime";
 import type { DeviceStore, NodeDirectory, NodeRef, ProvisioningStore } from "@ferry/state";
 import type { RpcExecutor } from "./downlink/accept-rpc.ts";
@@ -55,6 +55,8 @@ export interface TransportPorts {
   readonly nodes: NodeDirectory;
   readonly provisioning: ProvisioningStore;
   readonly catalogue: Catalogue;
+  /** Undefined: no key of a device that is sealed can be opened. */
+  readonly sealingKeys: SealingKeys | undefined;
   readonly servings: ServingCache;
   readonly ownership: Ownership;
   readonly takeOver: TakeOver;

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type { Sender } from "@ferry/bus";
 import {
   CONTENT_TYPE,
@@ -10,6 +11,7 @@ import {
   TOPICS,
   type Topic,
 } from "@ferry/proto";
+import { credentialDocument, type DeviceCredential, toProvisioningRecord } from "@ferry/provisioning";
 import type { DeviceRef, NodeRef, Owner, Registration } from "@ferry/state";
 
 /** Protobuf shapes of what is written. */
@@ -107,6 +109,12 @@ export class RecordWriter {
       value: record === undefined ? null : encodeMessage(TOPICS.deviceState.type, record, this.#contentType),
       headers: this.#headers,
     });
+  }
+
+  /** A credential that Ferry made for a device, and that alone. */
+  credential(device: DeviceRef, credential: DeviceCredential): Promise<void> {
+    const document = credentialDocument(device, credential, []);
+    return this.#answers.publish(toProvisioningRecord(document, randomUUID(), this.#topicPrefix));
   }
 
   /** A final answer, as `finish` stored it: the same bytes from whoever relays it. */

@@ -203,6 +203,7 @@ export async function startTransport(
     nodes: state.nodes,
     provisioning: state.provisioning,
     catalogue,
+    sealingKeys: dtlsKeys?.provisioning,
     servings: new ServingCache(catalogue),
     ownership,
     coap,

@@ -8,6 +8,7 @@ import { newObservations } from "../downlink/new-observations.ts";
 import { setUp } from "../downlink/reconcile.ts";
 import { publishChange, publishRefused } from "../lifecycle.ts";
 import type { TransportPorts } from "../ports.ts";
+import { dropReplaced } from "../secure/drop-replaced.ts";
 import { serveWaiting } from "../sleepers.ts";
 import { provenDevice, type Source } from "../source.ts";
 import { adopt, forgetElsewhere } from "../take-over.ts";
@@ -105,6 +106,7 @@ export async function register(
     code: CODE.CREATED,
     options: location,
     afterwards: () => {
+      dropReplaced(device.registration, admission.generated, source, ports);
       logRegistered(device, ports);
       serveWaiting(device, ports);
       setUp(device, ports, outcome.replaced?.registration);
