@@ -12,6 +12,7 @@ export type {
   OwnerAnswer,
   RefusedHandshake,
 } from "./dtls-endpoint.ts";
+export { isDtlsPeer } from "./dtls-peer.ts";
 export { KeyFileError } from "./errors.ts";
 export { type CertificateTerms, makeCertificate } from "./make-certificate.ts";
 export { BOOTSTRAP_DTLS_METRICS, DTLS_METRICS, type DtlsMetrics } from "./metrics.ts";

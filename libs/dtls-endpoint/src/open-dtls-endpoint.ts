@@ -41,6 +41,7 @@ import type {
   OwnedAssociation,
   OwnerAnswer,
 } from "./dtls-endpoint.ts";
+import { DTLS_PEER_PREFIX } from "./dtls-peer.ts";
 import { LimitedCredentials } from "./limited-credentials.ts";
 import { LookupGuard } from "./lookup-guard.ts";
 import { parsePrincipal } from "./principal.ts";
@@ -56,8 +57,6 @@ const MAX_EXACT_MARKS = 65_536;
 
 /** Records of one association that did not open, at which it is told of, and at each doubling from there (RFC 9147 §4.5.3). */
 const WARN_AT_FAILED_OPENS = 256;
-
-const PREFIX = "dtls:";
 
 /** Opens a DTLS listener. @throws {UsageError} its port cannot be bound */
 export async function openDtlsEndpoint(parts: DtlsEndpointParts): Promise<DtlsEndpoint> {
@@ -190,7 +189,7 @@ class Endpoint implements DtlsEndpoint {
 
   byDevice({ tenant, endpoint }: DeviceRef): PeerKey | undefined {
     const id = this.#byDevice.get(deviceKey(tenant, endpoint));
-    return id === undefined ? undefined : PREFIX + id;
+    return id === undefined ? undefined : DTLS_PEER_PREFIX + id;
   }
 
   release(
@@ -255,24 +254,24 @@ class Endpoint implements DtlsEndpoint {
         break;
       case "received":
         if (this.#held.has(output.association.id) && !this.#endOverdue(output.association.id))
-          on.datagram(output.bytes, PREFIX + output.association.id);
+          on.datagram(output.bytes, DTLS_PEER_PREFIX + output.association.id);
         break;
       case "established":
         metrics.dtlsHandshakes.with({ kind: output.resumed ? "resumed" : "full" }).inc();
         // It was stored with its mark.
         this.#hold(output.association, true);
-        on.established(PREFIX + output.association.id);
+        on.established(DTLS_PEER_PREFIX + output.association.id);
         break;
       case "takenOver":
         this.#hold(output.association, false);
-        on.takenOver(PREFIX + output.association.id);
+        on.takenOver(DTLS_PEER_PREFIX + output.association.id);
         break;
       case "moved":
         metrics.dtlsMoves.inc();
-        on.moved(PREFIX + output.association.id);
+        on.moved(DTLS_PEER_PREFIX + output.association.id);
         break;
       case "confirmed":
-        on.confirmed(PREFIX + output.association.id);
+        on.confirmed(DTLS_PEER_PREFIX + output.association.id);
         break;
       case "mark":
         this.#noteMark(output.association, output.mark);
@@ -356,7 +355,7 @@ class Endpoint implements DtlsEndpoint {
     this.#byDevice.set(key, id);
     if (before === undefined || before === id) return;
     // The machine knows only that of the same address to be over.
-    this.#parts.on.closed(PREFIX + before, "replaced");
+    this.#parts.on.closed(DTLS_PEER_PREFIX + before, "replaced");
     this.#end(before, undefined);
   }
 
@@ -383,7 +382,7 @@ class Endpoint implements DtlsEndpoint {
     if (held === undefined || reason === undefined) return;
     if (reason === "idle" && held.isMarkStored) this.#noteExact(id, held);
     if (reason === "closed") this.#background(() => this.#parts.associations.remove({ device: held.device, id }));
-    this.#parts.on.closed(PREFIX + id, reason);
+    this.#parts.on.closed(DTLS_PEER_PREFIX + id, reason);
   }
 
   #forget(id: AssociationId): Held | undefined {
@@ -587,7 +586,7 @@ function isCertificate(principal: Principal): boolean {
 }
 
 function idOf(peer: PeerKey): AssociationId {
-  return peer.startsWith(PREFIX) ? peer.slice(PREFIX.length) : "";
+  return peer.startsWith(DTLS_PEER_PREFIX) ? peer.slice(DTLS_PEER_PREFIX.length) : "";
 }
 
 function isSame(a: DeviceRef, b: DeviceRef): boolean {

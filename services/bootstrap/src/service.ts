@@ -5,6 +5,7 @@ import { CoapStack, type StackInput } from "@ferry/coap";
 import {
   BOOTSTRAP_DTLS_METRICS,
   type DtlsEndpoint,
+  isDtlsPeer,
   type OpenDtls,
   openDtlsListener,
   readDtlsKeys,
@@ -35,7 +36,6 @@ import { BOOTSTRAP_METRICS } from "./metrics.ts";
 import type { BootstrapPorts } from "./ports.ts";
 import { serveBootstrap } from "./request-bootstrap.ts";
 import { Sessions } from "./sessions.ts";
-import { isDtlsPeer } from "./source.ts";
 
 export { BOOTSTRAP_CONFIG, BOOTSTRAP_SHAPE, type BootstrapServiceSettings } from "./config.ts";
 

@@ -1,13 +1,6 @@
-import type { DtlsEndpoint } from "@ferry/dtls-endpoint";
+import { type DtlsEndpoint, isDtlsPeer } from "@ferry/dtls-endpoint";
 import type { PeerKey } from "@ferry/runtime";
 import { NO_SEC, type Sender } from "@ferry/state";
-
-const DTLS_PREFIX = "dtls:";
-
-/** Whether a peer is named by its DTLS association, and not by its address. */
-export function isDtlsPeer(peer: PeerKey): boolean {
-  return peer.startsWith(DTLS_PREFIX);
-}
 
 /**
  * Who has sent what came from a peer; undefined when its association is not here any more, or its address was shown by one record only, which could be a

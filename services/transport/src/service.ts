@@ -2,7 +2,14 @@ import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Bus, BusOverflowError, BusUnavailableError, RecordTooLargeError } from "@ferry/bus";
 import { CoapStack, type StackInput } from "@ferry/coap";
-import { DTLS_METRICS, type DtlsEndpoint, type OpenDtls, openDtlsListener, readDtlsKeys } from "@ferry/dtls-endpoint";
+import {
+  DTLS_METRICS,
+  type DtlsEndpoint,
+  isDtlsPeer,
+  type OpenDtls,
+  openDtlsListener,
+  readDtlsKeys,
+} from "@ferry/dtls-endpoint";
 import { parseRateLimit, type RateLimit } from "@ferry/profile";
 import { CONTENT_TYPE, TOPICS } from "@ferry/proto";
 import { Catalogue, followProvisioning } from "@ferry/provisioning";
@@ -46,7 +53,6 @@ import { followAssociations } from "./secure/follow-associations.ts";
 import { recheckCredentials } from "./secure/recheck-credentials.ts";
 import { ServingCache } from "./serving.ts";
 import { mayServe, Sleepers, serveWaiting } from "./sleepers.ts";
-import { isDtlsPeer } from "./source.ts";
 import { StoreWatch } from "./store-watch.ts";
 import { TakeOver } from "./take-over.ts";
 import { Notifications } from "./uplink/notification.ts";

@@ -1,5 +1,5 @@
 import type { PeerKey } from "@ferry/coap";
-import type { DtlsEndpoint } from "@ferry/dtls-endpoint";
+import { type DtlsEndpoint, isDtlsPeer } from "@ferry/dtls-endpoint";
 import { type DeviceRef, NO_SEC, type Registration, type Sender } from "@ferry/state";
 
 /** Where a datagram came from, and who its transport proves to have sent it. */
@@ -13,13 +13,6 @@ export interface Source {
 
 /** With what sources are found. */
 export type KnownPeers = Pick<DtlsEndpoint, "peer">;
-
-const DTLS_PREFIX = "dtls:";
-
-/** Whether a peer is named by its DTLS association, and not by its address. */
-export function isDtlsPeer(peer: PeerKey): boolean {
-  return peer.startsWith(DTLS_PREFIX);
-}
 
 /** The source of what came from a peer; undefined when its association is not here any more: then nobody proves anything. */
 export function sourceOf(peer: PeerKey, dtls: KnownPeers | undefined): Source | undefined {

@@ -1,4 +1,5 @@
 import { CODE } from "@ferry/coap";
+import { isDtlsPeer } from "@ferry/dtls-endpoint";
 import { keepRootLink, type Update } from "@ferry/lwm2m";
 import { registrationIdShard } from "@ferry/state";
 import { logLine } from "../communication-log.ts";
@@ -8,7 +9,7 @@ import { publishChange } from "../lifecycle.ts";
 import { OwnedDevice } from "../owned-device.ts";
 import type { TransportPorts } from "../ports.ts";
 import { serveWaiting } from "../sleepers.ts";
-import { isDtlsPeer, type Source } from "../source.ts";
+import type { Source } from "../source.ts";
 import { adopt, forgetElsewhere } from "../take-over.ts";
 import { answerUnknown, tooManyRequests, type UplinkResponse } from "./response.ts";
 import type { UplinkRequest } from "./uplink-request.ts";
