@@ -68,6 +68,7 @@ beforeAll(async () => {
     declareOne("prefers", "NO_SEC", "NO_SEC"),
     declareOne("inconsistent", "PSK", "PSK", { objects: { "/3/0": { "14": "+05:00" } } }),
     declareOne("moved", "PSK", "NO_SEC"),
+    declareOne("unnamed", "NO_SEC", "NO_SEC"),
     declareOne("followed", "X509", "X509"),
   ]);
   await Promise.all([transport.started, server.started, other.started, router.started]);
@@ -110,7 +111,7 @@ function declareAt(endpoint: string, atServer: Mode, own: MadeKeys, more: object
 async function start(
   endpoint: string,
   mode: Mode,
-  options: Pick<LeshanOptions, "lwm2m" | "preferredFormat"> = {},
+  options: Pick<LeshanOptions, "lwm2m" | "preferredFormat" | "unnamedServers"> = {},
 ): Promise<LeshanDevice> {
   const uri = mode === "NO_SEC" ? `coap://127.0.0.1:${server.coapPort}` : `coaps://127.0.0.1:${server.dtlsPort}`;
   const device = await startLeshan({
@@ -122,6 +123,12 @@ async function start(
   });
   stops.push(() => device.stop());
   return device;
+}
+
+async function trigger(endpoint: string): Promise<void> {
+  const params = JSON.stringify({ id: "/1/0/9" });
+  const answer = await system.client.rpc({ endpoint, method: "Execute", params, timeoutMs: 10_000 });
+  expect(answer).toMatchObject({ status: "SUCCESSFUL" });
 }
 
 const about =
@@ -204,9 +211,7 @@ describe.each(VARIANTS)(
       const endpoint = endpointOf(variant, mode);
       const device = devices.get(mode);
       const before = new Set<unknown>(device?.events);
-      const params = JSON.stringify({ id: "/1/0/9" });
-      const answer = await system.client.rpc({ endpoint, method: "Execute", params, timeoutMs: 10_000 });
-      expect(answer).toMatchObject({ status: "SUCCESSFUL" });
+      await trigger(endpoint);
       const steps = await session(endpoint, 2);
       expect(steps.at(-1)).toMatchObject({ result: "BOOTSTRAP_RESULT_SUCCEEDED" });
       expect(steps[0]).toMatchObject({ context: { node: own === "updated" ? "bootstrap-1" : "bootstrap-0" } });
@@ -237,6 +242,23 @@ describe("Leshan's client from the factory", () => {
       it.event === "requested" && it.method === "PUT" && /^\/[01]\/\d+$/.test(it.path) ? [it.contentFormat] : [],
     );
     expect(formats).toEqual([CONTENT_FORMAT.SENML_JSON, CONTENT_FORMAT.SENML_JSON]);
+    await device.stop();
+  });
+
+  it("LightweightM2M-1.1-int-8: a device that does not say whose its Server object's instances are is asked by Bootstrap-Read", async () => {
+    const device = await start("unnamed", "NO_SEC", { unnamedServers: true });
+    await device.waitFor("registered");
+    await trigger("unnamed");
+    expect((await session("unnamed", 2)).map(line)).toEqual([
+      "STARTED 2.04",
+      "DISCOVERED / 2.05",
+      "READ /1 2.05",
+      "DELETED /0/1 2.02",
+      "DELETED /1/0 2.02",
+      "WRITTEN /0/1 2.04",
+      "WRITTEN /1/0 2.04",
+      "FINISHED 2.04",
+    ]);
     await device.stop();
   });
 

@@ -12,6 +12,8 @@ export interface LeshanOptions {
   readonly bootstrap?: boolean;
   /** Content-Format that its Bootstrap-Request names in `pct`; none by default. */
   readonly preferredFormat?: number;
+  /** Its answers to Bootstrap-Discover tell no short server ids of instances of the Server object. */
+  readonly unnamedServers?: boolean;
   /** 1.1 by default; 1.0 with `bootstrap` only. */
   readonly lwm2m?: "1.0" | "1.1";
   /** Behind DTLS: a key in hex, its identity (the endpoint name by default), and the length of the Connection ID in records to the client, none where it is not given. */
@@ -250,6 +252,7 @@ function toArguments(options: LeshanOptions): string[] {
     server: options.server,
     bootstrap: options.bootstrap === undefined ? undefined : String(options.bootstrap),
     "preferred-format": options.preferredFormat,
+    "unnamed-servers": options.unnamedServers === undefined ? undefined : String(options.unnamedServers),
     lwm2m: options.lwm2m,
     "psk-key": options.psk?.key,
     "psk-identity": options.psk?.identity,

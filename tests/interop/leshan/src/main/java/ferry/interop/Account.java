@@ -6,10 +6,11 @@ import org.eclipse.leshan.core.request.ContentFormat;
 /**
  * The one account that a client leaves the factory with: that of an LwM2M server, or of the bootstrap server that gives it the others.
  *
- * @param preferred  Content-Format that the bootstrap server is asked for; null: none
- * @param credential null: in the clear
+ * @param preferred      Content-Format that the bootstrap server is asked for; null: none
+ * @param unnamedServers its Bootstrap-Discover is told no short server ids of Server Object Instances
+ * @param credential     null: in the clear
  */
-record Account(String uri, boolean isBootstrap, ContentFormat preferred, Credential credential) {
+record Account(String uri, boolean isBootstrap, ContentFormat preferred, boolean unnamedServers, Credential credential) {
     /** Instance of the Security Object. */
     Security security(int shortServerId, String endpoint) {
         if (credential != null)

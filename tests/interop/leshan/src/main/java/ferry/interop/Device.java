@@ -35,8 +35,12 @@ import org.eclipse.leshan.client.servers.ServerInfo;
 import org.eclipse.leshan.client.util.LinkFormatHelper;
 import org.eclipse.leshan.core.LwM2m.LwM2mVersion;
 import org.eclipse.leshan.core.LwM2m.Version;
+import org.eclipse.leshan.core.LwM2mId;
 import org.eclipse.leshan.core.ResponseCode;
 import org.eclipse.leshan.core.link.Link;
+import org.eclipse.leshan.core.link.lwm2m.LwM2mLink;
+import org.eclipse.leshan.core.link.lwm2m.attributes.LwM2mAttribute;
+import org.eclipse.leshan.core.link.lwm2m.attributes.LwM2mAttributes;
 import org.eclipse.leshan.core.model.ObjectModel;
 import org.eclipse.leshan.core.node.LwM2mPath;
 import org.eclipse.leshan.core.node.LwM2mResource;
@@ -72,7 +76,7 @@ final class Device implements FixtureInstance.Listener {
         builder.setObjects(fixture.objects(shortServerId -> account.security(shortServerId, endpoint), lifetimeS, this,
                 instances));
         builder.setRegistrationEngineFactory(engine(queueMode, account.preferred(), fixture.version()));
-        builder.setLinkFormatHelper(new Description(fixture.version()));
+        builder.setLinkFormatHelper(new Description(fixture.version(), account.unnamedServers()));
         // TLV, which LwM2M 1.0 has all clients know, is not listed.
         announced = fixture.version().equals(LwM2mVersion.V1_0) ? List.of() : null;
         builder.setDataSenders(new ManualDataSender());
@@ -231,16 +235,37 @@ final class Device implements FixtureInstance.Listener {
         return coapEndpoint;
     }
 
-    /** Registers the version of every object, also where the LwM2M version implies it, and the Content-Formats that were set. */
+    /** Tells the version of every object, also where the LwM2M version implies it, and the Content-Formats that were set. */
     private final class Description extends LinkFormatHelper {
-        Description(LwM2mVersion version) {
+        private final boolean unnamedServers;
+
+        Description(LwM2mVersion version, boolean unnamedServers) {
             super(version);
+            this.unnamedServers = unnamedServers;
         }
 
         @Override
         public Link[] getClientDescription(Collection<LwM2mObjectEnabler> objects, String rootPath,
                 List<ContentFormat> known) {
             return super.getClientDescription(objects, rootPath, announced == null ? known : announced);
+        }
+
+        /** Leshan tells 1.0 there, whatever it registers with. */
+        @Override
+        public LwM2mLink[] getBootstrapClientDescription(Collection<LwM2mObjectEnabler> objects) {
+            LwM2mLink[] links = super.getBootstrapClientDescription(objects);
+            links[0] = new LwM2mLink(links[0].getRootPath(), LwM2mPath.ROOTPATH,
+                    LwM2mAttributes.create(LwM2mAttributes.ENABLER_VERSION, version));
+            return links;
+        }
+
+        @Override
+        protected List<LwM2mLink> getBootstrapObjectDescriptionWithoutRoot(LwM2mObjectEnabler object,
+                Map<Integer, List<LwM2mAttribute<?>>> oscore) {
+            List<LwM2mLink> links = super.getBootstrapObjectDescriptionWithoutRoot(object, oscore);
+            if (!unnamedServers || object.getId() != LwM2mId.SERVER)
+                return links;
+            return links.stream().map(link -> new LwM2mLink(link.getRootPath(), link.getPath())).toList();
         }
 
         @Override

@@ -35,6 +35,7 @@ import com.fasterxml.jackson.databind.node.LongNode;
  * --bootstrap true|false      the client is fresh from the factory, and --server is where it has itself bootstrapped (false)
  * --lwm2m 1.0|1.1             LwM2M version; 1.0 needs --bootstrap (1.1)
  * --preferred-format N        Content-Format that the Bootstrap-Request names in `pct`; without it none
+ * --unnamed-servers true|false    Bootstrap-Discover tells no short server ids of Server Object Instances (false)
  * --psk-key HEX               behind DTLS, by this key
  * --psk-identity TEXT         and this identity (the endpoint name)
  * --public-key FILE           behind DTLS, by this raw public key
@@ -74,7 +75,8 @@ public final class LeshanDevice {
                 LwM2mVersion.get(options.getOrDefault("lwm2m", "1.1")));
         String preferred = options.get("preferred-format");
         Account account = new Account(options.get("server"), bootstrap,
-                preferred == null ? null : ContentFormat.fromCode(Integer.parseInt(preferred)), Credential.of(options));
+                preferred == null ? null : ContentFormat.fromCode(Integer.parseInt(preferred)),
+                Boolean.parseBoolean(options.get("unnamed-servers")), Credential.of(options));
         int count = Integer.parseInt(options.getOrDefault("count", "1"));
         for (int i = 0; i < count; i++) {
             String endpoint = options.get("endpoint") + (options.containsKey("count") ? i : "");
