@@ -15,6 +15,8 @@ const PATIENT_MS = 60_000;
 /** Nobody listens there: of two accounts one is enough to be registered. */
 const NOWHERE = 9;
 const POLL_MS = 50;
+/** A Bootstrap-Request is given up after 6 to 9 s. */
+const WAIT = { timeoutMs: 30_000 };
 
 interface Session {
   readonly node: string;
@@ -114,7 +116,7 @@ async function awaitRegistered(endpoint: string): Promise<void> {
 /** A device is bootstrapped, by `sessions` in all, has each server once, and registers. */
 async function expectBootstrapped(device: FreshDevice, sessions: readonly Session[]): Promise<void> {
   const { endpoint } = device;
-  const { shortServerIds } = await device.waitFor("bootstrapped");
+  const { shortServerIds } = await device.events.waitFor("bootstrapped", WAIT);
   expect({ endpoint, shortServerIds }).toEqual({ endpoint, shortServerIds: [101, 102] });
   await Promise.all([awaitEnd(endpoint), awaitRegistered(endpoint)]);
   expect({ endpoint, sessions: sessionsOf(endpoint) }).toEqual({ endpoint, sessions });
@@ -146,9 +148,9 @@ describe("a bootstrap server that is killed in the middle of sessions", () => {
       for (const device of devices) device.moveTo(second);
       for (const device of devices) {
         const { endpoint } = device;
-        expect(await device.waitFor("unanswered")).toMatchObject({ uplink: "bootstrap" });
+        expect(await device.events.waitFor("unanswered", WAIT)).toMatchObject({ uplink: "bootstrap" });
         expect(sessionsOf(endpoint)).toEqual([{ node: "bootstrap-1", result: undefined }]);
-        expect(device.of("bootstrapped")).toEqual([]);
+        expect(device.events.of("bootstrapped")).toEqual([]);
       }
       third = await system.run("bootstrap", "bootstrap-2");
       await third.started;

@@ -5,10 +5,9 @@ import {
   type SimulatedDeviceSettings,
   startFleet,
 } from "@ferry/simulator";
-import { ProcessStartError, startUdpBalancer, type UdpBalancer } from "@ferry/testing";
+import { startUdpBalancer, type UdpBalancer } from "@ferry/testing";
+import { DeviceEvents, type EventOf } from "./device-events.ts";
 import type { ServiceProcess } from "./system.ts";
-
-type EventOf<Type extends DeviceEvent["type"]> = Extract<DeviceEvent, { readonly type: Type }>;
 
 /** The numbered resource of the devices of these tests. */
 export const NUMBER = [3303, 0, 5700] as const;
@@ -21,11 +20,10 @@ type DeviceSettings = Partial<SimulatedDeviceSettings> & {
 /** One simulated device behind a balancer of its own, which decides what node hears it. */
 export class Device {
   readonly endpoint: string;
-  readonly events: DeviceEvent[] = [];
+  readonly #events: DeviceEvents;
   readonly #balancer: UdpBalancer;
   readonly #onEvent: (event: DeviceEvent) => void;
   #fleet: Fleet | undefined;
-  #changed = Promise.withResolvers<void>();
 
   /** Starts a device; it registers at once with `node`. With `numberEveryMs` it counts a resource up. */
   static async start(
@@ -47,6 +45,7 @@ export class Device {
 
   private constructor(endpoint: string, balancer: UdpBalancer, onEvent: (event: DeviceEvent) => void) {
     this.endpoint = endpoint;
+    this.#events = new DeviceEvents(endpoint);
     this.#balancer = balancer;
     this.#onEvent = onEvent;
   }
@@ -66,7 +65,7 @@ export class Device {
   }
 
   of<Type extends DeviceEvent["type"]>(type: Type): EventOf<Type>[] {
-    return this.events.filter((event): event is EventOf<Type> => event.type === type);
+    return this.#events.of(type);
   }
 
   /** Numbers that were acknowledged so far. */
@@ -76,26 +75,16 @@ export class Device {
     );
   }
 
+  get events(): readonly DeviceEvent[] {
+    return this.#events.all;
+  }
+
   /** The first such event after the first `after`. @throws {ProcessStartError} it does not come in time */
   async waitFor<Type extends DeviceEvent["type"]>(
     type: Type,
-    { after = 0, timeoutMs = 15_000 }: { readonly after?: number; readonly timeoutMs?: number } = {},
+    wanted: { readonly after?: number; readonly timeoutMs?: number } = {},
   ): Promise<EventOf<Type>> {
-    const deadline = AbortSignal.timeout(timeoutMs);
-    const late = new Promise<void>((resolve) => deadline.addEventListener("abort", () => resolve(), { once: true }));
-    for (;;) {
-      const event = this.of(type)[after];
-      if (event !== undefined) return event;
-      if (deadline.aborted) {
-        const seen = this.events
-          .slice(-5)
-          .map((it) => JSON.stringify(it, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value)));
-        throw new ProcessStartError(
-          `${this.endpoint}: no "${type}" within ${timeoutMs} ms; last events: ${seen.join(" ")}`,
-        );
-      }
-      await Promise.race([this.#changed.promise, late]);
-    }
+    return await this.#events.waitFor(type, wanted);
   }
 
   /** Waits until the device sent a notification after now and saw its acknowledgement. */
@@ -117,9 +106,7 @@ export class Device {
   }
 
   #happened(event: DeviceEvent): void {
-    this.events.push(event);
+    this.#events.add(event);
     this.#onEvent(event);
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers<void>();
   }
 }

@@ -1,6 +1,7 @@
 import { createSecretKey } from "node:crypto";
 import { type DeviceEvent, type DeviceSecurity, type Fleet, startFleet } from "@ferry/simulator";
-import { ProcessStartError, startUdpBalancer, type UdpBalancer } from "@ferry/testing";
+import { startUdpBalancer, type UdpBalancer } from "@ferry/testing";
+import { DeviceEvents } from "./device-events.ts";
 import type { ServiceProcess } from "./system.ts";
 
 /** How devices speak with the bootstrap server: in the clear, or by a pre-shared key, without and with a Connection ID. */
@@ -14,9 +15,6 @@ const OWN_CID_BYTES = 4;
 const HELD_AT_WRITE = 2;
 /** Its Bootstrap-Request is given up after 6 to 9 s, and sent anew 1 to 5 s later; in the field it takes 62 to 93 s. */
 const TRANSMISSION = { maxRetransmit: 1 };
-const WAIT_MS = 30_000;
-
-type EventOf<Type extends DeviceEvent["type"]> = Extract<DeviceEvent, { readonly type: Type }>;
 
 /** What its credentials are, as documents say it. */
 export function credentialOf(kind: FreshKind, endpoint: string): object {
@@ -30,14 +28,13 @@ export function credentialOf(kind: FreshKind, endpoint: string): object {
  */
 export class FreshDevice {
   readonly endpoint: string;
-  readonly events: DeviceEvent[] = [];
+  readonly events: DeviceEvents;
   /** Resolves when the session is held. */
   readonly held: Promise<void>;
   readonly kind: FreshKind;
   readonly #balancer: UdpBalancer;
   readonly #hold = Promise.withResolvers<void>();
   #fleet: Fleet | undefined;
-  #changed = Promise.withResolvers<void>();
   #writes = 0;
 
   /** Starts a device, which asks this process to bootstrap it; and anew, when no request has come for `timeoutMs` (247 000 in the field). */
@@ -64,6 +61,7 @@ export class FreshDevice {
 
   private constructor(kind: FreshKind, endpoint: string, balancer: UdpBalancer) {
     this.endpoint = endpoint;
+    this.events = new DeviceEvents(endpoint);
     this.held = this.#hold.promise;
     this.kind = kind;
     this.#balancer = balancer;
@@ -79,29 +77,10 @@ export class FreshDevice {
     await this.#balancer.changeSourcePorts();
   }
 
-  of<Type extends DeviceEvent["type"]>(type: Type): EventOf<Type>[] {
-    return this.events.filter((event): event is EventOf<Type> => event.type === type);
-  }
-
   /** How many of these came before the first bootstrap was finished. */
   countBeforeBootstrapped(type: DeviceEvent["type"]): number {
-    const end = this.events.findIndex((event) => event.type === "bootstrapped");
-    return this.events.slice(0, end).filter((event) => event.type === type).length;
-  }
-
-  /** The first such event, past or to come. @throws {ProcessStartError} it does not come in time */
-  async waitFor<Type extends DeviceEvent["type"]>(type: Type): Promise<EventOf<Type>> {
-    const deadline = AbortSignal.timeout(WAIT_MS);
-    const late = new Promise<void>((resolve) => deadline.addEventListener("abort", () => resolve(), { once: true }));
-    for (;;) {
-      const [event] = this.of(type);
-      if (event !== undefined) return event;
-      if (deadline.aborted) {
-        const seen = this.events.slice(-5).map((it) => JSON.stringify(it));
-        throw new ProcessStartError(`${this.endpoint}: no "${type}" within ${WAIT_MS} ms; last: ${seen.join(" ")}`);
-      }
-      await Promise.race([this.#changed.promise, late]);
-    }
+    const end = this.events.all.findIndex((event) => event.type === "bootstrapped");
+    return this.events.all.slice(0, end).filter((event) => event.type === type).length;
   }
 
   async stop(): Promise<void> {
@@ -110,14 +89,12 @@ export class FreshDevice {
   }
 
   #happened(event: DeviceEvent): void {
-    this.events.push(event);
+    this.events.add(event);
     // Its answer has not reached the balancer yet.
     if (event.type === "bootstrapServed" && event.operation === "write" && ++this.#writes === HELD_AT_WRITE) {
       this.#balancer.setBackends([]);
       this.#hold.resolve();
     }
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers<void>();
   }
 }
 
