@@ -1,108 +1,72 @@
-import { createSecretKey, randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { BOOTSTRAP_CONFIG, startBootstrap } from "@ferry/bootstrap";
-import { MemoryBus } from "@ferry/bus/memory";
-import { BusClient } from "@ferry/client";
-import { readDocuments } from "@ferry/provisioning";
-import { RPC_ROUTER_CONFIG, startRpcRouter } from "@ferry/rpc-router";
-import { createHealth, createLogger, createMetrics, createShutdown, type ServiceRuntime } from "@ferry/runtime";
-import { type Fleet, type FleetOptions, startFleet } from "@ferry/simulator";
-import { memoryState } from "@ferry/state/memory";
+import { createSecretKey } from "node:crypto";
+import { type DeviceSecurity, type Fleet, type FleetOptions, startFleet } from "@ferry/simulator";
 import { endPrograms, Program } from "@ferry/testing";
-import { startTransport, TRANSPORT_CONFIG } from "@ferry/transport";
 import { afterEach, describe, expect, it } from "@jest/globals";
+import { type MemorySystem, startMemorySystem } from "./memory-system.ts";
 
 const COUNT = 5;
+const PATIENCE_MS = 15_000;
+/** For a crowd, on a machine that has other things to do. */
+const CROWD_PATIENCE_MS = 45_000;
+const CROWD_TIMEOUT_MS = 60_000;
 const KEY = "00112233445566778899aabbccddeeff";
 const FACTORY_KEY = "ffeeddccbbaa99887766554433221100";
 const ALL_WELL = { refused: 0, unanswered: 0, handshakeFailures: 0 };
-const ENV = {
-  LOG_LEVEL: "fatal",
-  LWM2M_STATE: "memory",
-  KAFKA_TOPICS: "create",
-  KAFKA_LINGER_MS: "0ms",
-  PROVISIONING_SEALING_KEY: randomBytes(32).toString("base64"),
-};
-const TRANSPORT_ENV = {
-  ...ENV,
-  LWM2M_COAP_HOST: "127.0.0.1",
-  LWM2M_COAP_PORT: "0",
-  LWM2M_DTLS_HOST: "127.0.0.1",
-  LWM2M_DTLS_PORT: "0",
-};
-const BOOTSTRAP_ENV = {
-  ...ENV,
-  BOOTSTRAP_COAP_HOST: "127.0.0.1",
-  BOOTSTRAP_COAP_PORT: "0",
-  BOOTSTRAP_DTLS_HOST: "127.0.0.1",
-  BOOTSTRAP_DTLS_PORT: "0",
-  BOOTSTRAP_DRAIN: "0ms",
-};
-
-const folder = mkdtempSync(join(tmpdir(), "ferry-bootstrap-fleet-"));
-const running: (() => Promise<unknown>)[] = [() => Promise.resolve(rmSync(folder, { recursive: true }))];
+const running: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   await endPrograms();
-  for (const stop of running.splice(1).reverse()) await stop();
+  await stopAll();
 });
 
-function runtime(name: string): ServiceRuntime {
-  const logger = createLogger(name, { level: "fatal", format: "json" });
-  const shutdown = createShutdown(logger, 5_000);
-  running.push(() => shutdown.stop());
-  return { logger, shutdown, metrics: createMetrics({ process: false }), health: createHealth(0), httpPort: 0 };
+async function stopAll(): Promise<void> {
+  for (const stop of running.splice(0).reverse()) await stop();
+  await new Promise((resolve) => setImmediate(resolve)); // A closed socket is gone a turn later.
 }
 
-/** A router, a transport and a bootstrap server on one bus and store in memory. */
-async function startSystem(): Promise<{
-  readonly transport: Awaited<ReturnType<typeof startTransport>>;
-  readonly bootstrap: Awaited<ReturnType<typeof startBootstrap>>;
-  readonly apply: (documents: string) => Promise<void>;
-}> {
-  const [bus, state] = [new MemoryBus(), memoryState()];
-  await startRpcRouter(RPC_ROUTER_CONFIG.load({ env: ENV }), runtime("rpc-router"), { bus, state });
-  const transport = await startTransport(TRANSPORT_CONFIG.load({ env: TRANSPORT_ENV }), runtime("transport"), {
-    bus,
-    state,
-  });
-  const bootstrap = await startBootstrap(BOOTSTRAP_CONFIG.load({ env: BOOTSTRAP_ENV }), runtime("bootstrap"), {
-    bus,
-    state,
-  });
-  const client = new BusClient(bus, "");
-  return {
-    transport,
-    bootstrap,
-    apply: async (documents) => {
-      const file = join(folder, "documents.yaml");
-      writeFileSync(file, documents);
-      const outcomes = await client.apply(await readDocuments([file]), () => {});
-      expect(outcomes.filter(({ outcome }) => outcome === "rejected")).toEqual([]);
-    },
-  };
+async function startSystem(): Promise<MemorySystem> {
+  const system = await startMemorySystem();
+  running.push(system.stop);
+  return system;
 }
 
-async function openFleet(options: Omit<FleetOptions, "count">): Promise<Fleet> {
-  const fleet = await startFleet({ bootstrap: {}, ...options, count: COUNT });
+async function openFleet(options: Omit<FleetOptions, "count"> & { readonly count?: number }): Promise<Fleet> {
+  const fleet = await startFleet({ bootstrap: {}, count: COUNT, ...options });
   running.push(() => fleet.stop(0));
   return fleet;
 }
 
-async function until(holds: () => boolean): Promise<void> {
-  for (let tries = 0; tries < 750 && !holds(); tries++) await new Promise((resolve) => setTimeout(resolve, 20));
-  expect(holds()).toBe(true);
+async function until(holds: () => boolean | Promise<boolean>, patienceMs = PATIENCE_MS): Promise<void> {
+  const deadlineMs = performance.now() + patienceMs;
+  while (performance.now() < deadlineMs && !(await holds())) await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(await holds()).toBe(true);
 }
 
-const devices = (credentials: (name: string) => string): string =>
-  Array.from({ length: COUNT }, (_, index) => {
+const devices = (credentials: (name: string) => string, count = COUNT): string =>
+  Array.from({ length: count }, (_, index) => {
     const name = `sim-${index}`;
     return `---\nkind: device\nendpoint: ${name}\nprofile: meter\n${credentials(name)}\n`;
   }).join("");
 
 const profile = (account: string): string =>
   `kind: profile\nname: meter\nbootstrap:\n  servers: [{ shortServerId: 101, host: 127.0.0.1, ${account}, lifetimeS: 60 }]\n`;
+
+/** Keys of a device for its LwM2M server and, from the factory, for the bootstrap server. */
+const preSharedKeys = (name: string): string =>
+  `credentials: [{ psk: { identity: ${name}, key: "${KEY}" } }]\nbootstrap: { bootstrapServer: { psk: { identity: factory-${name}, key: "${FACTORY_KEY}" } } }`;
+
+const factoryKey = (name: string): DeviceSecurity => ({
+  credential: {
+    type: "psk",
+    identity: Buffer.from(`factory-${name}`),
+    key: createSecretKey(Buffer.from(FACTORY_KEY, "hex")),
+  },
+  ownCidLengthBytes: 0,
+});
+
+/** How many sockets or timers keep this process running. */
+function keptAlive(type: "UDPWrap" | "Timeout"): number {
+  return process.getActiveResourcesInfo().filter((name) => name === type).length;
+}
 
 describe("simulated devices from the factory", () => {
   it("are bootstrapped in the clear and register with the transport", async () => {
@@ -145,16 +109,10 @@ describe("simulated devices from the factory", () => {
 
   it("are bootstrapped with their factory keys and registered by those they were given; again when they are bootstrapped anew", async () => {
     const { transport, bootstrap, apply } = await startSystem();
-    const declared = (name: string): string =>
-      `credentials: [{ psk: { identity: ${name}, key: "${KEY}" } }]\nbootstrap: { bootstrapServer: { psk: { identity: factory-${name}, key: "${FACTORY_KEY}" } } }`;
-    await apply(profile(`security: psk, port: ${transport.dtlsPort}`) + devices(declared));
-    const key = createSecretKey(Buffer.from(FACTORY_KEY, "hex"));
+    await apply(profile(`security: psk, port: ${transport.dtlsPort}`) + devices(preSharedKeys));
     const fleet = await openFleet({
       server: { host: "127.0.0.1", port: bootstrap.dtlsPort ?? 0 },
-      security: (name) => ({
-        credential: { type: "psk", identity: Buffer.from(`factory-${name}`), key },
-        ownCidLengthBytes: 0,
-      }),
+      security: factoryKey,
     });
     await until(() => fleet.progress.registered === COUNT);
     expect(fleet.progress).toMatchObject({ ...ALL_WELL, bootstraps: COUNT, handshakes: 2 * COUNT });
@@ -162,4 +120,37 @@ describe("simulated devices from the factory", () => {
     await until(() => fleet.progress.registrations === COUNT + 1);
     expect(fleet.progress).toMatchObject({ ...ALL_WELL, bootstraps: COUNT + 1, deregistrations: 1, registered: COUNT });
   });
+
+  it.each([
+    { count: 1_000, security: "noSec" as const },
+    { count: 300, security: "psk" as const },
+  ])(
+    "are all bootstrapped and registered when $count of them are switched on at once ($security), and leave nothing behind",
+    async ({ count, security }) => {
+      const [sockets, timers] = [keptAlive("UDPWrap"), keptAlive("Timeout")];
+      const system = await startSystem();
+      const { transport, bootstrap } = system;
+      const isSecure = security === "psk";
+      await system.apply(
+        profile(`security: ${security}, port: ${isSecure ? transport.dtlsPort : transport.coapPort}`) +
+          devices(isSecure ? preSharedKeys : () => "credentials: [{ noSec: true }]", count),
+      );
+      const fleet = await openFleet({
+        count,
+        server: { host: "127.0.0.1", port: isSecure ? (bootstrap.dtlsPort ?? 0) : bootstrap.coapPort },
+        ...(isSecure && { security: factoryKey }),
+        registrationsPerSecond: Number.MAX_SAFE_INTEGER,
+        ownAddresses: true,
+      });
+      await until(() => fleet.progress.registered === count, CROWD_PATIENCE_MS);
+      expect(fleet.progress).toMatchObject({ ...ALL_WELL, bootstraps: count, registrations: count });
+      await until(async () => (await system.metric('lwm2m_bootstrap_sessions_total{outcome="succeeded"}')) === count);
+      expect(await system.metric("lwm2m_bootstrap_sessions")).toBe(0);
+      for (const endpoint of fleet.endpoints) fleet.handle(endpoint, { type: "deregister" });
+      await until(() => fleet.progress.deregistrations === count);
+      await stopAll();
+      await until(() => keptAlive("UDPWrap") <= sockets && keptAlive("Timeout") <= timers);
+    },
+    CROWD_TIMEOUT_MS,
+  );
 });
