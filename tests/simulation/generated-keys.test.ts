@@ -1,50 +1,12 @@
-import { createSecretKey, randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { BOOTSTRAP_CONFIG, startBootstrap } from "@ferry/bootstrap";
-import { MemoryBus } from "@ferry/bus/memory";
-import { BusClient } from "@ferry/client";
-import {
-  type DeviceCredential,
-  generatedCredentials,
-  openSecret,
-  parseSealingKeys,
-  readDocuments,
-} from "@ferry/provisioning";
-import { RPC_ROUTER_CONFIG, startRpcRouter } from "@ferry/rpc-router";
-import { createHealth, createLogger, createMetrics, createShutdown, type ServiceRuntime } from "@ferry/runtime";
+import { createSecretKey } from "node:crypto";
+import { type DeviceCredential, generatedCredentials, openSecret, parseSealingKeys } from "@ferry/provisioning";
 import { type DeviceSecurity, type Fleet, startFleet } from "@ferry/simulator";
-import { memoryState } from "@ferry/state/memory";
-import { startTransport, TRANSPORT_CONFIG } from "@ferry/transport";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { type MemorySystem, SEALING_KEY, startMemorySystem } from "./memory-system.ts";
 
 const FACTORY_KEY = Buffer.alloc(16, 0xfa);
 const DECLARED_KEY = Buffer.alloc(16, 0xde);
 const METER = { tenant: "default", endpoint: "meter-1" };
-const ENV = {
-  LOG_LEVEL: "fatal",
-  LWM2M_STATE: "memory",
-  KAFKA_TOPICS: "create",
-  KAFKA_LINGER_MS: "0ms",
-  PROVISIONING_SEALING_KEY: randomBytes(32).toString("base64"),
-};
-const TRANSPORT_ENV = {
-  ...ENV,
-  LWM2M_COAP_HOST: "127.0.0.1",
-  LWM2M_COAP_PORT: "0",
-  LWM2M_DTLS_HOST: "127.0.0.1",
-  LWM2M_DTLS_PORT: "0",
-  LWM2M_DTLS_WRONG_KEY_TIMEOUT: "100ms",
-};
-const BOOTSTRAP_ENV = {
-  ...ENV,
-  BOOTSTRAP_COAP_HOST: "127.0.0.1",
-  BOOTSTRAP_COAP_PORT: "0",
-  BOOTSTRAP_DTLS_HOST: "127.0.0.1",
-  BOOTSTRAP_DTLS_PORT: "0",
-  BOOTSTRAP_DRAIN: "0ms",
-};
 const DEVICE = `kind: device
 endpoint: meter-1
 profile: meter
@@ -52,42 +14,18 @@ credentials: [{ psk: { identity: declared, key: "${DECLARED_KEY.toString("hex")}
 bootstrap: { bootstrapServer: { psk: { identity: factory, key: "${FACTORY_KEY.toString("hex")}" } }, server: { generate: psk } }
 `;
 
-const folder = mkdtempSync(join(tmpdir(), "ferry-generated-keys-"));
-const running: (() => Promise<unknown>)[] = [() => Promise.resolve(rmSync(folder, { recursive: true }))];
-let state: ReturnType<typeof memoryState>;
-let transport: Awaited<ReturnType<typeof startTransport>>;
-let bootstrap: Awaited<ReturnType<typeof startBootstrap>>;
-let metrics: ServiceRuntime["metrics"];
-let apply: (documents: string) => Promise<void>;
-
-function runtime(name: string): ServiceRuntime {
-  const logger = createLogger(name, { level: "fatal", format: "json" });
-  const shutdown = createShutdown(logger, 5_000);
-  running.push(() => shutdown.stop());
-  return { logger, shutdown, metrics: createMetrics({ process: false }), health: createHealth(0), httpPort: 0 };
-}
+const running: (() => Promise<unknown>)[] = [];
+let system: MemorySystem;
 
 beforeEach(async () => {
-  const bus = new MemoryBus();
-  state = memoryState();
-  await startRpcRouter(RPC_ROUTER_CONFIG.load({ env: ENV }), runtime("rpc-router"), { bus, state });
-  const started = runtime("transport");
-  metrics = started.metrics;
-  transport = await startTransport(TRANSPORT_CONFIG.load({ env: TRANSPORT_ENV }), started, { bus, state });
-  bootstrap = await startBootstrap(BOOTSTRAP_CONFIG.load({ env: BOOTSTRAP_ENV }), runtime("bootstrap"), { bus, state });
-  const client = new BusClient(bus, "");
-  apply = async (documents) => {
-    const file = join(folder, "documents.yaml");
-    writeFileSync(file, documents);
-    const outcomes = await client.apply(await readDocuments([file]), () => {});
-    expect(outcomes.filter(({ outcome }) => outcome === "rejected")).toEqual([]);
-  };
-  await apply(
-    `kind: profile\nname: meter\nbootstrap:\n  servers: [{ shortServerId: 101, host: 127.0.0.1, port: ${transport.dtlsPort}, security: psk, lifetimeS: 60 }]\n---\n${DEVICE}`,
+  system = await startMemorySystem({ LWM2M_DTLS_WRONG_KEY_TIMEOUT: "100ms" });
+  running.push(system.stop);
+  await system.apply(
+    `kind: profile\nname: meter\nbootstrap:\n  servers: [{ shortServerId: 101, host: 127.0.0.1, port: ${system.transport.dtlsPort}, security: psk, lifetimeS: 60 }]\n---\n${DEVICE}`,
   );
 });
 afterEach(async () => {
-  for (const stop of running.splice(1).reverse()) await stop();
+  for (const stop of running.splice(0).reverse()) await stop();
 });
 
 const psk = (identity: string, key: Uint8Array): DeviceSecurity => ({
@@ -98,7 +36,7 @@ const psk = (identity: string, key: Uint8Array): DeviceSecurity => ({
 /** A device fresh from the factory. */
 async function openDevice(): Promise<Fleet> {
   const fleet = await startFleet({
-    server: { host: "127.0.0.1", port: bootstrap.dtlsPort ?? 0 },
+    server: { host: "127.0.0.1", port: system.bootstrap.dtlsPort ?? 0 },
     count: 1,
     endpoint: "meter-1",
     bootstrap: {},
@@ -111,7 +49,7 @@ async function openDevice(): Promise<Fleet> {
 /** A device that has a key already, and never bootstraps. */
 async function openKnownDevice(security: DeviceSecurity): Promise<Fleet> {
   const fleet = await startFleet({
-    server: { host: "127.0.0.1", port: transport.dtlsPort ?? 0 },
+    server: { host: "127.0.0.1", port: system.transport.dtlsPort ?? 0 },
     count: 1,
     endpoint: "meter-1",
     security: () => security,
@@ -127,14 +65,14 @@ async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
 
 /** What Ferry made for the device, and what that replaces while it is accepted too. */
 async function generated(): Promise<readonly DeviceCredential[]> {
-  return generatedCredentials(await state.provisioning.get("credential", "default", METER.endpoint)) ?? [];
+  return generatedCredentials(await system.state.provisioning.get("credential", "default", METER.endpoint)) ?? [];
 }
 
 /** What Ferry made, as the device has it. */
 async function madeSecurity(): Promise<DeviceSecurity> {
   const [made] = await generated();
   if (made?.type !== "psk") throw new TypeError(`made was ${made?.type}`);
-  return psk(made.identity, openSecret(made.key, METER, parseSealingKeys(ENV.PROVISIONING_SEALING_KEY)));
+  return psk(made.identity, openSecret(made.key, METER, parseSealingKeys(SEALING_KEY)));
 }
 
 /** Registers with what it was given, and has shown it. */
@@ -151,14 +89,14 @@ describe("a device whose key Ferry makes", () => {
       { type: "psk", identity: expect.stringMatching(/^meter-1\.[\w-]{12}$/), key: { type: "sealed" } },
     ]);
     await openKnownDevice(psk("declared", DECLARED_KEY));
-    const refused = 'lwm2m_dtls_handshake_failures_total{reason="unknownIdentity"} 1';
-    await until(async () => (await metrics.text()).includes(refused));
+    const refused = 'lwm2m_dtls_handshake_failures_total{reason="unknownIdentity"}';
+    await until(async () => (await system.metric(refused)) === 1);
     expect(device.progress).toMatchObject({ registered: 1, refused: 0, handshakeFailures: 0 });
   });
 
   it("connects with it also after its document was applied again", async () => {
     await bootstrapped();
-    await apply(DEVICE);
+    await system.apply(DEVICE);
     const same = await openKnownDevice(await madeSecurity());
     await until(() => same.progress.registered === 1);
     expect(same.progress).toMatchObject({ refused: 0, handshakeFailures: 0 });

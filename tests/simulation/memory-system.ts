@@ -20,12 +20,14 @@ import { ProcessStartError } from "@ferry/testing";
 import { startTransport, TRANSPORT_CONFIG } from "@ferry/transport";
 
 const STOP_MS = 5_000;
+/** What the secrets of devices are sealed with in the store. */
+export const SEALING_KEY: string = randomBytes(32).toString("base64");
 const ENV = {
   LOG_LEVEL: "fatal",
   LWM2M_STATE: "memory",
   KAFKA_TOPICS: "create",
   KAFKA_LINGER_MS: "0ms",
-  PROVISIONING_SEALING_KEY: randomBytes(32).toString("base64"),
+  PROVISIONING_SEALING_KEY: SEALING_KEY,
 };
 const BOOTSTRAP_ENV = { BOOTSTRAP_DRAIN: "0ms", ...listeners("BOOTSTRAP") };
 const TRANSPORT_ENV = listeners("LWM2M");
