@@ -27,7 +27,7 @@ describe("docs/profiles.md", () => {
     expect(parseDeviceProfile(profile).bootstrap).toMatchObject({
       servers: [{ shortServerId: 123, addresses: [{ weight: 3 }, { weight: 1 }] }, { shortServerId: 124 }],
       bootstrapServer: { holdOffS: 10 },
-      objects: [{ path: [3, 0] }, { path: [11, 0] }],
+      objects: [{ path: [2, 1] }, { path: [11, 0] }],
     });
   });
 
