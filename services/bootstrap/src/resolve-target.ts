@@ -74,10 +74,13 @@ export async function resolveTarget(
   const { declaration } = admission;
   const generated = generatedCredentials(await ports.provisioning.get("credential", tenant, endpoint));
   const outcome = targetOf(device, admission, generated, ports);
-  const isGenerating = bootstrapKeysOf(declaration, generated).server?.type === "generatePsk";
-  return outcome.type === "target"
-    ? { type: "target", device, target: outcome.target, generating: isGenerating ? declaration : undefined }
-    : refused("noConfiguration", CODE.BAD_REQUEST, outcome.reason, device);
+  if (outcome.type === "refused") return refused("noConfiguration", CODE.BAD_REQUEST, outcome.reason, device);
+  const { target } = outcome;
+  // Where no server takes a pre-shared key, none is made.
+  const isGenerating =
+    bootstrapKeysOf(declaration, generated).server?.type === "generatePsk" &&
+    target.servers.some(({ keys }) => keys.type === "psk");
+  return { type: "target", device, target, generating: isGenerating ? declaration : undefined };
 }
 
 function admit(endpoint: string, sender: Sender, { catalogue }: Pick<BootstrapPorts, "catalogue">): Promise<Admission> {

@@ -10,7 +10,7 @@ import {
 } from "@ferry/provisioning";
 import { describe, expect, it } from "@jest/globals";
 import { deviceKeys } from "./device-keys.ts";
-import { bootstrapTarget, type DeviceKeys, type OpenKeys } from "./target.ts";
+import { bootstrapTarget, type DeviceKeys, type OpenKeys, withServerKeys } from "./target.ts";
 
 const NO_KEYS: DeviceKeys = { server: { type: "noSec" }, bootstrapServer: { type: "noSec" } };
 const ADDRESS = { host: "lwm2m.example.org", port: 5683, weight: 1 };
@@ -40,6 +40,22 @@ const targetOf = (bootstrap: Partial<BootstrapSettings>, keys: DeviceKeys = NO_K
     keys,
     modelsOf: (objectId) => models.filter(({ id }) => id === objectId),
   });
+/** What a device with a pre-shared key gets by the accounts that docs/profiles.md shows. */
+const documented = (): ReturnType<typeof targetOf> => {
+  const hosts = [{ host: "eu.lwm2m.example.org", weight: 3 }, { host: "us.lwm2m.example.org" }];
+  const { bootstrap } = parseDeviceProfile({
+    resources: {},
+    bootstrap: {
+      servers: [
+        { shortServerId: 123, security: "psk", hosts, port: 5686, lifetimeS: 86400 },
+        { shortServerId: 124, security: "noSec", host: "backup.example.org", port: 5685 },
+      ],
+      bootstrapServer: { security: "psk", host: "bootstrap.example.org", port: 5688, holdOffS: 10 },
+    },
+  });
+  const key: OpenKeys = { type: "psk", identity: "id-1", key: PRIVATE };
+  return targetOf(bootstrap, { server: key, bootstrapServer: key });
+};
 const reasonOf = (...given: Parameters<typeof targetOf>): string => {
   const outcome = targetOf(...given);
   return outcome.type === "refused" ? outcome.reason : "none";
@@ -64,6 +80,31 @@ describe("what a device is to have", () => {
       type: "target",
       target: { servers: [{ uri: "coaps://lwm2m.example.org:5683", keys }], bootstrapServer: undefined },
     });
+  });
+
+  it("has what the profile of docs/profiles.md says: a server and the bootstrap server by the device's key, another in the clear", () => {
+    const [outcome, key] = [documented(), { type: "psk", identity: "id-1", key: PRIVATE }];
+    expect(outcome).toMatchObject({
+      type: "target",
+      target: {
+        servers: [
+          { shortServerId: 123, uri: expect.stringMatching(/^coaps:/), keys: key },
+          { shortServerId: 124, uri: "coap://backup.example.org:5685", keys: { type: "noSec" } },
+        ],
+        bootstrapServer: { uri: "coaps://bootstrap.example.org:5688", keys: key },
+      },
+    });
+  });
+
+  it("has a key that was made for it only where the account takes one", () => {
+    const [outcome, made] = [documented(), { type: "psk", identity: "made", key: PUBLIC } as const];
+    const servers = outcome.type === "target" ? withServerKeys(outcome.target, made).servers : [];
+    expect(servers.map(({ keys }) => keys)).toEqual([made, { type: "noSec" }]);
+  });
+
+  it("has a server in the clear also where none of its keys could be given", () => {
+    const server: OpenKeys = { type: "unknown", reason: "there are none" };
+    expect(targetOf({}, { ...NO_KEYS, server })).toMatchObject({ target: { servers: [{ keys: { type: "noSec" } }] } });
   });
 
   it("has one address of each server, by its endpoint name: a fleet is spread over all of them", () => {
@@ -95,7 +136,6 @@ describe("what a device is to have", () => {
 describe("what cannot be given is refused, and the field is named", () => {
   it.each<[string, string, string]>([
     ["psk", "noSec", "a pre-shared key, and bootstrap.server of the device has no security: make them agree"],
-    ["noSec", "psk", "no security, and bootstrap.server of the device has a pre-shared key: make them agree"],
     ["x509", "psk", "a certificate, and bootstrap.server of the device has a pre-shared key: make them agree"],
   ])("a server of %s for a device of %s", (security, type, sentence) => {
     const keys = { type, identity: "id-1", key: PRIVATE } as OpenKeys;

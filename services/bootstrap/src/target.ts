@@ -64,9 +64,10 @@ export function bootstrapTarget({ endpoint, profileName, bootstrap, keys, models
   }
 }
 
-/** The target with another key for LwM2M servers: all their accounts have the device's. */
-export function withServerKeys(target: BootstrapTarget, keys: AccountKeys): BootstrapTarget {
-  return { ...target, servers: target.servers.map((account) => ({ ...account, keys })) };
+/** The target with another pre-shared key for LwM2M servers: all their accounts that have one have the device's. */
+export function withServerKeys(target: BootstrapTarget, keys: Extract<AccountKeys, { type: "psk" }>): BootstrapTarget {
+  const servers = target.servers.map((account) => (account.keys.type === "psk" ? { ...account, keys } : account));
+  return { ...target, servers };
 }
 
 /** Profile and device do not fit; it does not leave this file. */
@@ -122,13 +123,14 @@ function accountKeys(
   keysField: string,
   name: string,
 ): AccountKeys {
+  if (security === "noSec") return { type: "noSec" }; // An account without security needs no keys: see checkAccountKeys.
   if (keys.type === "unknown")
     throw new Contradiction(`${name} of the profile asks for ${SECURITY_NAMES[security]}, and ${keys.reason}`);
   if (keys.type !== security)
     throw new Contradiction(
       `${name} of the profile asks for ${SECURITY_NAMES[security]}, and ${keysField} of the device has ${SECURITY_NAMES[keys.type]}: make them agree`,
     );
-  if (keys.type === "noSec" || keys.type === "psk") return keys;
+  if (keys.type === "psk") return keys;
   if (serverPublicKey === undefined)
     throw new Contradiction(
       `${name} of the profile has no serverPublicKey: the device could not tell the server by it`,
