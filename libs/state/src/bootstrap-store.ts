@@ -25,8 +25,8 @@ export interface BootstrapSummary {
   readonly outcome: "running" | "finished" | "failed";
   /** Why it failed; empty otherwise. */
   readonly reason: string;
-  /** How the device proved who it is. */
-  readonly securityMode: "NO_SEC" | "PSK" | "RPK" | "X509";
+  /** How the device proved who it is; empty of a refused request, or handshake, that proved nothing. */
+  readonly securityMode: "NO_SEC" | "PSK" | "RPK" | "X509" | "";
   /** Servers that the device was given, such as `server 1 coaps://lwm2m.example.org:5686 PSK`. */
   readonly servers: readonly string[];
   /** In their order. */

@@ -48,7 +48,7 @@ export function summaryRank({ startedAtMs, endedAtMs }: Pick<BootstrapSummary, "
 
 const VERSION = 1;
 const OUTCOMES: ReadonlySet<unknown> = new Set<BootstrapSummary["outcome"]>(["running", "finished", "failed"]);
-const MODES: ReadonlySet<unknown> = new Set<BootstrapSummary["securityMode"]>(["NO_SEC", "PSK", "RPK", "X509"]);
+const MODES: ReadonlySet<unknown> = new Set<BootstrapSummary["securityMode"]>(["NO_SEC", "PSK", "RPK", "X509", ""]);
 
 function cutStep({ atMs, step, path, code, reason }: BootstrapSummaryStep): BootstrapSummaryStep {
   return { atMs, step: cut(step), path: cut(path), code: cut(code), reason: cut(reason) };

@@ -17,6 +17,7 @@ function after(...records: readonly (readonly [string, Said])[]): BootstrapSumma
 }
 
 const STARTED = { step: Step.BOOTSTRAP_STEP_STARTED };
+const REFUSED = { step: Step.BOOTSTRAP_STEP_REFUSED, result: Result.BOOTSTRAP_RESULT_REFUSED, reason: "no" };
 const WRITTEN = { step: Step.BOOTSTRAP_STEP_WRITTEN };
 
 describe("the last bootstrap of a device, by its records", () => {
@@ -73,12 +74,22 @@ describe("the last bootstrap of a device, by its records", () => {
   });
 
   it("may be a request that was refused, which begins no session", () => {
-    const refused = { step: Step.BOOTSTRAP_STEP_REFUSED, result: Result.BOOTSTRAP_RESULT_REFUSED, reason: "no" };
+    const refused = { ...REFUSED, securityMode: "PSK" };
     expect(after(["a", STARTED], ["", refused], ["a", WRITTEN])).toMatchObject({
       sessionId: "",
       outcome: "failed",
+      securityMode: "PSK",
       steps: [{ atMs: 2, step: "REFUSED", reason: "no" }],
     });
+  });
+
+  it("is not what somebody was refused who proved nothing, unless that is all that is known", () => {
+    expect(after(["a", STARTED], ["", REFUSED], ["a", WRITTEN])).toMatchObject({
+      sessionId: "a",
+      outcome: "running",
+      steps: [{ step: "STARTED" }, { step: "WRITTEN" }],
+    });
+    expect(after(["", REFUSED])).toMatchObject({ sessionId: "", outcome: "failed", securityMode: "" });
   });
 
   it("may have begun before the oldest record that there is", () => {

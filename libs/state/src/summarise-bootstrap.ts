@@ -3,14 +3,18 @@ import { type BootstrapSummary, type BootstrapSummaryStep, SUMMARY_MAX_STEPS } f
 
 const { BootstrapStep: Step, BootstrapResult: Result } = lwm2m.v1;
 
+const MODES = ["NO_SEC", "PSK", "RPK", "X509"] as const;
+
 type BootstrapRecord = lwm2m.v1.BootstrapRecord.$Properties;
 
 /**
  * What is known of a device's last bootstrap after one more of its records, which come in their order.
  *
- * A session begins with STARTED, and a refused request is all of its own; what is still said of an older session changes nothing.
+ * A session begins with STARTED, and a refused request is all of its own; what is still said of an older session changes nothing, nor does a refusal of
+ * somebody who did not prove to be the device, where anything else is known.
  */
 export function summariseBootstrap(last: BootstrapSummary | undefined, record: BootstrapRecord): BootstrapSummary {
+  if (last !== undefined && record.step === Step.BOOTSTRAP_STEP_REFUSED && !record.securityMode) return last;
   const begins = record.step === Step.BOOTSTRAP_STEP_STARTED || record.step === Step.BOOTSTRAP_STEP_REFUSED;
   const before = begins || last === undefined ? begin(record) : last;
   if (before.sessionId !== (record.sessionId ?? "")) return before;
@@ -43,7 +47,7 @@ function begin({ sessionId, context, securityMode }: BootstrapRecord): Bootstrap
     startedAtMs: toSafeNumber(context?.ingestTimeMs),
     outcome: "running",
     reason: "",
-    securityMode: securityMode === "PSK" || securityMode === "RPK" || securityMode === "X509" ? securityMode : "NO_SEC",
+    securityMode: MODES.find((mode) => mode === securityMode) ?? "",
     servers: [],
     steps: [],
   };

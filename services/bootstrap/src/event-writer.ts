@@ -39,12 +39,12 @@ export class EventWriter {
     this.#parts = parts;
   }
 
-  /** Tells of a request, or a handshake, that began no session. */
+  /** Tells of a request, or a handshake, that began no session. Without a `securityMode` nobody proved who it was: what is stored of the device stays. */
   refused(device: DeviceRef, event: Pick<BootstrapEvent, "code" | "reason" | "securityMode">): void {
     const { BOOTSTRAP_STEP_REFUSED: step } = lwm2m.v1.BootstrapStep;
     const { BOOTSTRAP_RESULT_REFUSED: result } = lwm2m.v1.BootstrapResult;
     const record = this.#publish(device, { ...event, step, result, sessionId: "" }, 0);
-    this.#store(device, summariseBootstrap(undefined, record));
+    if (event.securityMode) this.#store(device, summariseBootstrap(undefined, record));
   }
 
   /** How the events of one session are told, in their order. */

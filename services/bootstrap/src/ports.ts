@@ -7,6 +7,7 @@ import type { BucketState, DeviceStore, NodeRef, ProvisioningStore } from "@ferr
 import type { EventWriter } from "./event-writer.ts";
 import type { BootstrapMetrics } from "./metrics.ts";
 import type { Sessions } from "./sessions.ts";
+import type { StrangerRefusals } from "./stranger-refusals.ts";
 
 /** What the handlers of a bootstrap server work with. */
 export interface BootstrapPorts {
@@ -20,6 +21,7 @@ export interface BootstrapPorts {
     readonly lookups: RateLimit;
   };
   readonly lookups: BucketState;
+  readonly strangers: StrangerRefusals;
   /** For what a device said when it last registered. */
   readonly devices: Pick<DeviceStore, "get">;
   readonly provisioning: ProvisioningStore;

@@ -171,10 +171,13 @@ function givePack(
 }
 
 function refusal({ outcome, code, reason, device }: Refused, sender: Sender, ports: BootstrapPorts): Outcome {
-  const { metrics, events } = ports;
+  const { metrics, events, strangers } = ports;
   metrics.requests.with({ outcome }).inc();
-  if (device !== undefined)
-    events.refused(device, { code: formatCode(code), reason, securityMode: sender.securityMode });
+  // In the clear a name that is not provisioned so is anybody's word.
+  const isStranger = sender.securityMode === "NO_SEC" && outcome === "unknownDevice";
+  const securityMode = isStranger ? "" : sender.securityMode;
+  if (device !== undefined && (!isStranger || strangers.isNews(device)))
+    events.refused(device, { code: formatCode(code), reason, securityMode });
   return refuse(code, reason);
 }
 

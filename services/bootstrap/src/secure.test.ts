@@ -121,7 +121,8 @@ describe("a device with a pre-shared key", () => {
     await openFleet("ep-1", security("id-1", Buffer.alloc(16, 8)));
     await ended();
     expect(events.lines[0]).toMatch(/^REFUSED REFUSED DTLS handshake from 127\.0\.0\.1:\d+: /);
-    expect(events.records[0]).toMatchObject({ sessionId: "", context: { endpoint: "ep-1" } });
+    expect(events.records[0]).toMatchObject({ sessionId: "", securityMode: "", context: { endpoint: "ep-1" } });
+    expect(await system.state.bootstraps.get({ tenant: "default", endpoint: "ep-1" })).toBeUndefined();
   });
 });
 

@@ -148,12 +148,24 @@ describe("a request that begins nothing", () => {
     expect(device.requests).toEqual([]);
   });
 
-  it("is answered 4.00 when the device may only come with security", async () => {
+  it("is answered 4.00 when the device may only come with security, and what is known of the device stays", async () => {
     await declareDevice(system, "ep-2", {
       credentials: [{ psk: { identity: "ep-2", key: { plain: Buffer.alloc(16) } } }],
     });
     const device = await openDevice(server);
     expect(shown(await device.bootstrap("ep-2"))).toMatch(/^4\.00 .*"ep-2" without security/);
+    await ended();
+    expect(events.records[0]).toMatchObject({ securityMode: "" });
+    expect(await system.state.bootstraps.get({ tenant: "default", endpoint: "ep-2" })).toBeUndefined();
+  });
+
+  it("is told of once for each name that nobody has declared, and not stored", async () => {
+    const device = await openDevice(server);
+    for (const name of ["stranger", "stranger", "other"]) await device.bootstrap(name);
+    await until(() => events.records.some(({ context }) => context?.endpoint === "other"), "the last refusal");
+    expect(events.records.map(({ context }) => context?.endpoint)).toEqual(["stranger", "other"]);
+    expect(await refusals("unknownDevice")).toBe(3);
+    expect(await system.state.bootstraps.get({ tenant: "default", endpoint: "stranger" })).toBeUndefined();
   });
 
   it("is answered 4.00 when the profile names no servers", async () => {

@@ -36,6 +36,7 @@ import { BOOTSTRAP_METRICS } from "./metrics.ts";
 import type { BootstrapPorts } from "./ports.ts";
 import { serveBootstrap } from "./request-bootstrap.ts";
 import { Sessions } from "./sessions.ts";
+import { StrangerRefusals } from "./stranger-refusals.ts";
 
 export { BOOTSTRAP_CONFIG, BOOTSTRAP_SHAPE, type BootstrapServiceSettings } from "./config.ts";
 
@@ -168,6 +169,7 @@ export async function startBootstrap(
     node,
     settings: { ...bootstrap, lookups: parseRateLimit(bootstrap.lookups) ?? [] },
     lookups: [],
+    strangers: new StrangerRefusals(monotonicMs),
     devices: state.devices,
     provisioning: state.provisioning,
     catalogue,

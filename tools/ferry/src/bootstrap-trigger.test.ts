@@ -10,6 +10,7 @@ const CHANGED = { status: "SUCCESSFUL", result: "CHANGED", code: 204 };
 const STARTED = { step: Step.BOOTSTRAP_STEP_STARTED };
 const SUCCEEDED = { step: Step.BOOTSTRAP_STEP_FINISHED, result: Result.BOOTSTRAP_RESULT_SUCCEEDED };
 const REPLACED = { step: Step.BOOTSTRAP_STEP_FAILED, result: Result.BOOTSTRAP_RESULT_REPLACED };
+const REFUSED = { step: Step.BOOTSTRAP_STEP_REFUSED, result: Result.BOOTSTRAP_RESULT_REFUSED };
 const FAILED = { step: Step.BOOTSTRAP_STEP_FAILED, result: Result.BOOTSTRAP_RESULT_FAILED, reason: "no" };
 
 /** What is said on lwm2m.bootstrap.v1: session and step. */
@@ -119,11 +120,19 @@ describe("following the bootstrap that was triggered", () => {
   });
 
   it("says so when the request for it was refused", async () => {
-    const refused = { step: Step.BOOTSTRAP_STEP_REFUSED, result: Result.BOOTSTRAP_RESULT_REFUSED };
-    expect((await run({}, CHANGED, ["", refused])).outcome).toBe("refused");
+    expect((await run({}, CHANGED, ["", { ...REFUSED, securityMode: "PSK" }])).outcome).toBe("refused");
   });
 
   it.each<[string, readonly Said[], string]>([
+    [
+      "takes no refusal of somebody who did not prove to be the device for its end",
+      [
+        ["", REFUSED],
+        ["a", STARTED],
+        ["a", SUCCEEDED],
+      ],
+      "done",
+    ],
     [
       "takes no end of a session for its own that was under way before",
       [

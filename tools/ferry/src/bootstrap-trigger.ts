@@ -67,12 +67,15 @@ export async function triggerBootstrap(
   }
 }
 
-/** Tells by the records of a device, one after another, how the bootstrap ended that begins now; one that was under way before does not count. */
+/**
+ * Tells by the records of a device, one after another, how the bootstrap ended that begins now. One that was under way before does not count, nor does a refusal
+ * without a security mode: whoever was refused did not prove to be the device.
+ */
 function endOfBootstrap(): (record: StreamRecord["value"]) => "done" | "refused" | undefined {
   const begun = new Set<unknown>();
-  return ({ sessionId, step, result }) => {
+  return ({ sessionId, step, result, securityMode }) => {
     if (step === "BOOTSTRAP_STEP_STARTED") begun.add(sessionId);
-    if (result === "BOOTSTRAP_RESULT_REFUSED") return "refused";
+    if (result === "BOOTSTRAP_RESULT_REFUSED") return securityMode ? "refused" : undefined;
     if (!begun.has(sessionId)) return undefined;
     if (result === "BOOTSTRAP_RESULT_SUCCEEDED") return "done";
     return result === "BOOTSTRAP_RESULT_FAILED" ? "refused" : undefined;

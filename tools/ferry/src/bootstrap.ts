@@ -87,7 +87,7 @@ export function formatBootstrap(endpoint: string, last: BootstrapSummary): strin
   const lines: (readonly [string, string])[] = [
     ["endpoint", endpoint],
     ["outcome", formatOutcome(last)],
-    ["security", last.securityMode],
+    ["security", last.securityMode || "nothing was proved"],
     ["servers", last.servers.join(", ") || "none"],
     ["session", last.sessionId || "none"],
     ["node", last.node],
