@@ -118,6 +118,15 @@ describe("a key that Ferry makes", () => {
     expect(givenIdentity()).toBe(inForce?.[0]);
   });
 
+  it("is not made for who does not answer: one datagram with somebody's name and address ends no key", async () => {
+    materialise();
+    const server = await start({ BOOTSTRAP_SESSION_TIMEOUT: "1s" });
+    device.answer = () => "silent";
+    expect(await bootstrap()).toMatch(/^FAILED \/ FAILED .*it took longer than 1 s$/);
+    expect(await identities()).toEqual([]);
+    expect(await server.metric('lwm2m_bootstrap_sessions_total{outcome="deadline"}')).toBe(1);
+  });
+
   it("is given again while the one before is accepted: a session that ended midway costs nothing", async () => {
     materialise();
     await start();
@@ -136,11 +145,11 @@ describe("a key that Ferry makes", () => {
   it.each([
     ["Kafka does not take it", false, "a key could not be made: Kafka is away"],
     ["nobody puts it in force", true, "the key that was made was not put in force in time"],
-  ])("fails the session, and the device hears nothing, where %s", async (_, takesProvisioning, reason) => {
+  ])("fails the session, and nothing is written, where %s", async (_, takesProvisioning, reason) => {
     const server = await start({ BOOTSTRAP_KEY_TIMEOUT: "50ms" });
     bus.takesProvisioning = takesProvisioning;
     expect(await bootstrap()).toContain(`FAILED FAILED ${reason}`);
-    expect(device.requests).toEqual([]);
+    expect(device.requests.map(({ code }) => code)).toEqual([CODE.GET]);
     expect(await identities()).toEqual([]);
     expect(await server.metric('lwm2m_bootstrap_sessions_total{outcome="noKey"}')).toBe(1);
   });

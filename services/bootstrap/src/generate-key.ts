@@ -22,7 +22,7 @@ import type { BootstrapPorts } from "./ports.ts";
 type Psk = Extract<AccountKeys, { type: "psk" }>;
 
 /** The key for a device's servers, in force by now; or why there is none, one sentence. */
-export type GeneratedKey = Psk | { readonly type: "failed"; readonly reason: string };
+export type GeneratedKey = Psk | { readonly type: "noKey"; readonly reason: string };
 
 type GeneratePorts = Pick<
   BootstrapPorts,
@@ -51,7 +51,7 @@ export async function generateKey(
   try {
     return await generate(device, declaration, signal, ports);
   } catch (error) {
-    if (isOfSurroundings(error)) return { type: "failed", reason: `a key could not be made: ${error.message}` };
+    if (isOfSurroundings(error)) return { type: "noKey", reason: `a key could not be made: ${error.message}` };
     throw error;
   }
 }
@@ -88,7 +88,7 @@ async function generate(
 }
 
 const NOT_STORED: GeneratedKey = {
-  type: "failed",
+  type: "noKey",
   reason:
     "the key that was made was not put in force in time: is an rpc-router running, with the same PROVISIONING_SEALING_KEY_FILE? lwm2m.provisioning.status.v1 says what became of it",
 };

@@ -1,7 +1,7 @@
 import { CODE, OPTION, uintOption, uriOptions } from "@ferry/coap";
 import { type BootstrapPackRequest, decodeTimedValues, formatPath, parseBootstrapUplink } from "@ferry/lwm2m";
 import { describe, expect, it } from "@jest/globals";
-import { encodePack } from "./pack.ts";
+import { type EncodedPack, encodePack } from "./pack.ts";
 import { BOOTSTRAP_ACCOUNT, serverAccount } from "./paper-accounts.ts";
 
 const TARGET = {
@@ -11,10 +11,12 @@ const TARGET = {
 };
 const NO_MODELS = { object: () => undefined };
 
-function pack(uri: string, accept: number): Record<string, unknown> {
+function encode(uri: string, accept: number): EncodedPack {
   const options = [...uriOptions(uri), uintOption(OPTION.ACCEPT, accept)];
-  const request = parseBootstrapUplink(CODE.GET, options) as BootstrapPackRequest; // Well-formed here.
-  const values = decodeTimedValues(accept, encodePack(TARGET, request), [], NO_MODELS, undefined);
+  return encodePack(TARGET, parseBootstrapUplink(CODE.GET, options) as BootstrapPackRequest); // Well-formed here.
+}
+function pack(uri: string, accept: number): Record<string, unknown> {
+  const values = decodeTimedValues(accept, encode(uri, accept).payload, [], NO_MODELS, undefined);
   return Object.fromEntries(values.map(({ path, value }) => [formatPath(path), value.value]));
 }
 const instancesIn = (values: Record<string, unknown>) => [
@@ -42,5 +44,13 @@ describe.each([110, 112, 11_544])("a Bootstrap-Pack in format %i", (format) => {
 
   it("touches none of several instances that the device names", () => {
     expect(instancesIn(pack("/bspack?ep=a&acc=1,2", format)).sort()).toEqual(["/0/3", "/0/4", "/1/0", "/1/1"]);
+  });
+
+  it("tells what is in it: the bootstrap server's account only where it is", () => {
+    expect(encode("/bspack?ep=a&acc=1", format)).toMatchObject({ written: TARGET, omission: undefined });
+    expect(encode("/bspack?ep=a", format)).toMatchObject({
+      written: { servers: TARGET.servers, bootstrapServer: undefined },
+      omission: expect.stringContaining("the account of the bootstrap server was not written"),
+    });
   });
 });

@@ -13,7 +13,7 @@ const target = (shortServerIds: readonly number[], more: Partial<BootstrapTarget
 const shown = (operations: readonly BootstrapOperation[]) =>
   operations.map((each) => `${each.type} ${"path" in each ? formatPath(each.path) : ""}`);
 const plan = (to: BootstrapTarget, links: string | undefined) =>
-  shown(planBootstrap(to, links === undefined ? undefined : parseBootstrapDiscovery(links)));
+  shown(planBootstrap(to, links === undefined ? undefined : parseBootstrapDiscovery(links)).operations);
 
 describe("instance ids", () => {
   it("of a server that the device knows stay: its instances are deleted and written anew", () => {
@@ -98,7 +98,7 @@ it("a server gets the binding letters of the version that the device says, 1.0 w
   const to = { ...target([]), servers: [serverAccount(101, { binding: "UQ" })] };
   const bindingAfter = (versionText: string) => {
     const device = new PaperDevice([], { versionText });
-    for (const each of planBootstrap(to, parseBootstrapDiscovery(device.links))) device.perform(each);
+    for (const each of planBootstrap(to, parseBootstrapDiscovery(device.links)).operations) device.perform(each);
     return device.instances.get("1/0")?.get(7);
   };
   expect(bindingAfter("</>;lwm2m=1.1,</3/0>")).toBe("U");
@@ -152,7 +152,7 @@ const anyTarget = fc
 
 describe("a plan performed on any device", () => {
   const apply = (device: PaperDevice, to: BootstrapTarget) => {
-    const operations = planBootstrap(to, parseBootstrapDiscovery(device.links));
+    const operations = planBootstrap(to, parseBootstrapDiscovery(device.links)).operations;
     return operations.map((each) => device.perform(each));
   };
   const ofServer = (device: PaperDevice, objectId: number, resourceId: number, id: number) =>
@@ -224,7 +224,7 @@ describe("a plan performed on any device", () => {
   it("comes to the same when an earlier session stopped midway", () => {
     fc.assert(
       fc.property(anyDevice, anyTarget, fc.nat({ max: 20 }), ({ device }, to, count) => {
-        const operations = planBootstrap(to, parseBootstrapDiscovery(device.links));
+        const operations = planBootstrap(to, parseBootstrapDiscovery(device.links)).operations;
         for (const each of operations.slice(0, count)) device.perform(each);
         apply(device, to);
         for (const { shortServerId: id } of to.servers) {
@@ -240,7 +240,7 @@ describe("a plan without Discover, performed on any device", () => {
     fc.assert(
       fc.property(anyTarget, (to) => {
         const device = new PaperDevice([["0/0", bootstrapAccount]]);
-        const apply = () => planBootstrap(to, undefined).map((each) => device.perform(each));
+        const apply = () => planBootstrap(to, undefined).operations.map((each) => device.perform(each));
         expect(apply().filter((code) => code >= 0x80)).toEqual([]);
         const once = device.state;
         apply();

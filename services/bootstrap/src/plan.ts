@@ -21,6 +21,16 @@ export interface BootstrapTarget {
   readonly objects: readonly { readonly path: LwM2mPath; readonly node: LwM2mNode }[];
 }
 
+/** How a device is brought to a target. */
+export interface BootstrapPlan {
+  /** In their order. */
+  readonly operations: readonly BootstrapOperation[];
+  /** What they bring the device to: the target, but for what is left out. */
+  readonly written: BootstrapTarget;
+  /** What is left out and why, one sentence; undefined: nothing is. */
+  readonly omission: string | undefined;
+}
+
 /** Objects of accounts. */
 const SECURITY = 0;
 const SERVER = 1;
@@ -36,10 +46,8 @@ const SERVER = 1;
  * `discovery` is undefined where the device does not know Bootstrap-Discover: then servers get the ids from 1 on, because 0 is where factories put the bootstrap server's
  * account, and nothing is deleted. Done again on its own result the plan has the same result.
  */
-export function planBootstrap(
-  target: BootstrapTarget,
-  discovery: BootstrapDiscovery | undefined,
-): readonly BootstrapOperation[] {
+export function planBootstrap(target: BootstrapTarget, discovery: BootstrapDiscovery | undefined): BootstrapPlan {
+  const bootstrapInstance = discovery?.bootstrapInstance;
   const version = discovery?.version ?? "1.0";
   const security = new InstanceIds(discovery?.security, occupied(discovery, SECURITY), firstFree(discovery));
   const servers = new InstanceIds(
@@ -48,15 +56,21 @@ export function planBootstrap(
     discovery === undefined ? FIRST_WITHOUT_DISCOVERY : 0,
   );
   const accounts = target.servers.flatMap((account) => writesOf(account, version, security, servers));
-  return [
+  const operations = [
     ...security.replaced.map((id) => deletion([SECURITY, id])),
     ...servers.replaced.map((id) => deletion([SERVER, id])),
     ...accounts,
     ...target.objects.map(({ path, node }) => write(path, node)),
     // Last: until here a failing session leaves the device the account by which it comes again.
-    ...bootstrapWrite(target.bootstrapServer, discovery?.bootstrapInstance),
+    ...bootstrapWrite(target.bootstrapServer, bootstrapInstance),
   ];
+  if (target.bootstrapServer === undefined || bootstrapInstance !== undefined)
+    return { operations, written: target, omission: undefined };
+  return { operations, written: { ...target, bootstrapServer: undefined }, omission: OMISSION };
 }
+
+const OMISSION =
+  "the account of the bootstrap server was not written: the device did not say which instance of object 0 it is";
 
 /** Where the ids of new instances begin when nobody knows where the bootstrap server's account is. */
 const FIRST_WITHOUT_DISCOVERY = 1;

@@ -14,7 +14,7 @@ import { type DeviceRef, type Sender, StateUnavailableError, takeToken, takeToke
 import { type Answer, refuse, tryLater } from "./answer.ts";
 import { type GeneratedKey, generateKey } from "./generate-key.ts";
 import type { RequestRefusal } from "./metrics.ts";
-import { encodePack } from "./pack.ts";
+import { type EncodedPack, encodePack } from "./pack.ts";
 import type { BootstrapTarget } from "./plan.ts";
 import type { BootstrapPorts } from "./ports.ts";
 import { type Refused, type Resolved, resolveTarget } from "./resolve-target.ts";
@@ -152,9 +152,9 @@ function givePack(
 ): Outcome {
   const { securityMode } = sender;
   const { metrics, events } = ports;
-  let payload: Uint8Array;
+  let pack: EncodedPack;
   try {
-    payload = encodePack(target, uplink);
+    pack = encodePack(target, uplink);
   } catch (error) {
     if (!(error instanceof UnencodableContentError)) throw error;
     const reason = `the Bootstrap-Pack cannot be encoded: ${error.message}`;
@@ -162,11 +162,12 @@ function givePack(
     return refusal(refused, sender, ports);
   }
   metrics.requests.with({ outcome: "packed" }).inc();
-  const servers = serversOf(target);
+  const { payload, written, omission: reason = "" } = pack;
+  const servers = serversOf(written);
   const code = formatCode(CODE.CONTENT);
   const tell = events.session(device);
   tell({ step: Step.BOOTSTRAP_STEP_STARTED, code, securityMode, servers });
-  tell({ step: Step.BOOTSTRAP_STEP_PACKED, code, servers, result: Result.BOOTSTRAP_RESULT_SUCCEEDED });
+  tell({ step: Step.BOOTSTRAP_STEP_PACKED, code, reason, servers, result: Result.BOOTSTRAP_RESULT_SUCCEEDED });
   return { code: CODE.CONTENT, options: [uintOption(OPTION.CONTENT_FORMAT, uplink.acceptedFormat)], payload };
 }
 

@@ -1,3 +1,4 @@
+import assert from "node:assert";
 import { lwm2m } from "@ferry/proto";
 import type { DeviceDeclaration } from "@ferry/provisioning";
 import { driveMachine, type PeerKey } from "@ferry/runtime";
@@ -12,78 +13,67 @@ import {
   type BootstrapSessionSettings,
 } from "./session.ts";
 import type { GivenUp } from "./sessions.ts";
-import { withServerKeys } from "./target.ts";
 import { serversOf } from "./told-servers.ts";
 
 const { BootstrapStep: Step, BootstrapResult: Result } = lwm2m.v1;
 
 /** A session to be run. */
-export interface SessionToRun extends Omit<BootstrapSessionSettings, "timeoutMs"> {
+export interface SessionToRun extends Omit<BootstrapSessionSettings, "timeoutMs" | "needsKey"> {
   readonly device: DeviceRef;
   readonly securityMode: "NO_SEC" | "PSK" | "RPK" | "X509";
   /** Where the device asked from: all requests go there. */
   readonly peer: PeerKey;
-  /** What the device declares, where a key is to be made for its servers first. */
+  /** What the device declares, where a key is to be made for its servers. */
   readonly generating: DeviceDeclaration | undefined;
 }
 
-/** Runs a session to its end, and tells of each step; the device hears nothing before its key is in force. `signal` aborts with a {@link GivenUp}. */
+/** Runs a session to its end, and tells of each step; one that is given up already is none. `signal` aborts with a {@link GivenUp}. */
 export async function runSession(given: SessionToRun, signal: AbortSignal, ports: BootstrapPorts): Promise<void> {
-  const { device, securityMode, generating, target } = given;
-  const server = generating && (await generateKey(device, generating, signal, ports));
-  if (server?.type !== "failed" || signal.aborted) {
-    await run(server?.type === "psk" ? { ...given, target: withServerKeys(target, server) } : given, signal, ports);
-    return;
-  }
-  const tell = ports.events.session(device);
-  const { reason } = server;
-  tell({ step: Step.BOOTSTRAP_STEP_STARTED, code: "2.04", securityMode, servers: serversOf(target) });
-  tell({ step: Step.BOOTSTRAP_STEP_FAILED, reason, result: Result.BOOTSTRAP_RESULT_FAILED });
-  ports.metrics.sessions.with({ outcome: "noKey" }).inc();
-}
-
-function run(given: SessionToRun, signal: AbortSignal, ports: BootstrapPorts): Promise<void> {
-  const { device, securityMode, peer, generating: _, ...settings } = given;
+  if (signal.aborted) return; // It waited for the one before, and the device asked again.
+  const { device, securityMode, peer, generating, ...settings } = given;
   const { coap, node, random, events, metrics, clock } = ports;
   const { sessionTimeoutMs, requestTimeoutMs } = ports.settings;
   const startedMs = clock.monotonicMs();
-  const servers = serversOf(given.target);
   const tell = events.session(device);
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
-  /** Gives up the request in hand. */
-  let request = new AbortController();
+  /** Gives up the request, or key, in hand. */
+  let inHand = new AbortController();
 
   const perform = (output: BootstrapOutput): void => {
     switch (output.type) {
       case "request":
-        request = new AbortController();
+        inHand = new AbortController();
         void coap
           .request({
             peer,
             ...output.request,
             token: requestToken(shardOf(device.tenant, device.endpoint), node.slot, random),
             responseTimeoutMs: requestTimeoutMs,
-            signal: request.signal,
+            signal: inHand.signal,
           })
           .then((result) =>
             driver.handle(result.type === "response" ? { ...result.response, type: "response" } : result),
           );
         break;
+      case "needKey":
+        inHand = new AbortController();
+        assert(generating !== undefined, "a session without a declaration needs no key");
+        void generateKey(device, generating, inHand.signal, ports).then((key) => driver.handle(key));
+        break;
       case "cancelRequest":
-        request.abort();
+        inHand.abort();
         break;
       case "step": {
-        const { step, outcome, path = "", code, reason = "" } = output;
+        const { step, outcome, path = "", code, reason = "", written } = output;
         metrics.steps.with({ step, outcome }).inc();
         // What was in vain for want of an answer ends the session, and is told as its end.
         if (code === undefined) break;
-        const isEnd = step === "finish" && outcome === "success";
         tell({
           step: STEPS[step],
           path,
           code,
           reason,
-          ...(isEnd && { result: Result.BOOTSTRAP_RESULT_SUCCEEDED, servers }),
+          ...(written && { result: Result.BOOTSTRAP_RESULT_SUCCEEDED, servers: serversOf(written) }),
         });
         break;
       }
@@ -109,13 +99,15 @@ function run(given: SessionToRun, signal: AbortSignal, ports: BootstrapPorts): P
     end();
   };
   const cancel = (): void => driver.handle({ type: "cancel", reason: GIVEN_UP[signal.reason as GivenUp] });
-  const driver = driveMachine(new BootstrapSession({ ...settings, timeoutMs: sessionTimeoutMs }), perform);
+  const driver = driveMachine(
+    new BootstrapSession({ ...settings, needsKey: generating !== undefined, timeoutMs: sessionTimeoutMs }),
+    perform,
+  );
 
-  tell({ step: Step.BOOTSTRAP_STEP_STARTED, code: "2.04", securityMode, servers });
+  tell({ step: Step.BOOTSTRAP_STEP_STARTED, code: "2.04", securityMode, servers: serversOf(given.target) });
   signal.addEventListener("abort", cancel);
   driver.handle({ type: "start" });
-  if (signal.aborted) cancel(); // It was given up while it waited for the one before.
-  return ended;
+  await ended;
 }
 
 const STEPS = {

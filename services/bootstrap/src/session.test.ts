@@ -1,5 +1,5 @@
 import { CODE, CONTENT_FORMAT, OPTION, readUintOption, uintOption, uriPath } from "@ferry/coap";
-import type { CoapRequest, CoapResponse } from "@ferry/lwm2m";
+import type { AccountKeys, CoapRequest, CoapResponse } from "@ferry/lwm2m";
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { BOOTSTRAP_ACCOUNT, type Habits, PaperDevice, type PaperInstance, serverAccount } from "./paper-accounts.ts";
@@ -12,6 +12,7 @@ const FRESH: readonly (readonly [string, PaperInstance])[] = [["0/0", new Map([[
 const sessionOf = (settings: Partial<BootstrapSessionSettings> = {}) =>
   new BootstrapSession({
     target: TARGET,
+    needsKey: false,
     preferredFormat: undefined,
     registeredVersion: undefined,
     registeredFormats: [],
@@ -138,19 +139,93 @@ describe("Discover", () => {
     ]);
   });
 
-  it("that cannot be read counts as one that failed", () => {
-    const lines = converse(
-      sessionOf({ registeredVersion: "1.2" }),
-      butFor(fresh(), { "GET /": linksAnswer("</0/0>;ssid=x") }),
-    );
-    expect(lines.at(-1)).toBe("failed, refused: Bootstrap-Discover /: link </0/0>: ssid x is not in 1..65534");
-    expect(converse(sessionOf(), butFor(fresh(), { "GET /": linksAnswer("<") })).at(-1)).toBe("done");
+  it("that cannot be read ends the session, whatever the version: the account that is at /0/1 may be the bootstrap server's", () => {
+    const unreadable = linksAnswer("</>;lwm2m=1.1,</0/1>,</0/0>;ssid=70000");
+    for (const settings of [{}, { registeredVersion: "1.0" }, { registeredVersion: "1.2" }] as const) {
+      expect(converse(sessionOf(settings), butFor(fresh(), { "GET /": unreadable }))).toEqual([
+        "GET /",
+        "  refused 2.05: link </0/0>: ssid 70000 is not in 1..65534",
+        "failed, refused: Bootstrap-Discover /: link </0/0>: ssid 70000 is not in 1..65534",
+      ]);
+    }
   });
 
   it("decides the version: what the device registered with before counts less", () => {
     const settings = { registeredVersion: "1.1", registeredFormats: [112] } as const;
     const device = fresh({ versionText: 'lwm2m="1.0"' });
     expect(converse(sessionOf(settings), (each) => device.answer(each))).toContain("PUT /0/1 11542");
+  });
+});
+
+describe("a key that is to be made", () => {
+  const EMPTY: AccountKeys = { type: "psk", identity: "", key: new Uint8Array() };
+  const KEY = { type: "psk", identity: "made", key: new Uint8Array(16).fill(7) } as const;
+  const target = { ...TARGET, servers: [serverAccount(101, { keys: EMPTY })] };
+  /** A session that has been answered what the device has. */
+  const discovered = () => {
+    const session = sessionOf({ needsKey: true, target });
+    expect(session.handle({ type: "start" }, 0).map(shown)).toEqual(["GET /"]);
+    return { session, outputs: session.handle({ type: "response", ...linksAnswer("</0/0>") }, 0) };
+  };
+
+  it("is asked for once the device has answered, and nothing is written before it is there", () => {
+    const { session, outputs } = discovered();
+    expect(outputs.map(shown)).toEqual(["  success 2.05", "needKey"]);
+    expect(session.handle(KEY, 0).map(shown)).toEqual(["PUT /0/1 11542"]);
+    expect(session.handle(KEY, 0)).toEqual([]);
+  });
+
+  it("is not asked for of a device that does not answer", () => {
+    expect(converse(sessionOf({ needsKey: true, target }), () => "timeout")).not.toContain("needKey");
+  });
+
+  it("is what the device is given, also one that does not know Discover", () => {
+    const session = sessionOf({ needsKey: true, target });
+    session.handle({ type: "start" }, 0);
+    const outputs = session.handle({ type: "response", ...refusing(CODE.METHOD_NOT_ALLOWED) }, 0);
+    expect(outputs.map(shown)).toEqual(["  refused 4.05: 4.05", "needKey"]);
+    const [write] = session.handle(KEY, 0);
+    if (write?.type !== "request") throw new TypeError(`a ${write?.type} and no request`);
+    expect(Buffer.from(write.request.payload).includes(Buffer.from(KEY.identity))).toBe(true);
+  });
+
+  it("that could not be made ends the session, which says why", () => {
+    const { session } = discovered();
+    expect(session.handle({ type: "noKey", reason: "Kafka is away" }, 0).map(shown)).toEqual([
+      "failed, noKey: Kafka is away",
+    ]);
+    expect(session.handle(KEY, 0)).toEqual([]);
+  });
+
+  it("is given up with the session", () => {
+    const { session } = discovered();
+    expect(session.tick(TIMEOUT_MS).map(shown)).toEqual([
+      "cancelRequest",
+      "failed, deadline: it took longer than 300 s",
+    ]);
+    expect(session.handle(KEY, TIMEOUT_MS)).toEqual([]);
+  });
+});
+
+describe("the end of a session", () => {
+  const target = { ...TARGET, bootstrapServer: BOOTSTRAP_ACCOUNT };
+  const finishOf = (device: PaperDevice): BootstrapOutput | undefined => {
+    const session = sessionOf({ target });
+    let outputs = session.handle({ type: "start" }, 0);
+    for (let asked = outputs[0]; asked?.type === "request"; asked = outputs.at(-1))
+      outputs = session.handle({ type: "response", ...device.answer(asked.request) }, 0);
+    return outputs.at(-2);
+  };
+
+  it("says what the device was given: the bootstrap server's account only where that was written, else why not", () => {
+    expect(finishOf(fresh())).toMatchObject({ step: "finish", written: target, reason: undefined });
+    const unclear = new PaperDevice([...FRESH, ["0/1", new Map([[1, "true"]])]], {});
+    expect(finishOf(unclear)).toMatchObject({
+      step: "finish",
+      written: TARGET,
+      reason:
+        "the account of the bootstrap server was not written: the device did not say which instance of object 0 it is",
+    });
   });
 });
 

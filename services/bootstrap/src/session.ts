@@ -1,6 +1,7 @@
 import assert from "node:assert";
 import { CODE, formatCode, type Machine } from "@ferry/coap";
 import {
+  type AccountKeys,
   type BootstrapDiscovery,
   type BootstrapOperation,
   type CoapRequest,
@@ -21,11 +22,14 @@ import {
   withShortServerIds,
 } from "@ferry/lwm2m";
 import { writeFormats } from "./formats.ts";
-import { type BootstrapTarget, planBootstrap } from "./plan.ts";
+import { type BootstrapPlan, type BootstrapTarget, planBootstrap } from "./plan.ts";
+import { withServerKeys } from "./target.ts";
 
 /** What a {@link BootstrapSession} depends on. */
 export interface BootstrapSessionSettings {
   readonly target: BootstrapTarget;
+  /** Whether a pre-shared key for LwM2M servers is asked for before it is written: until then the target has an empty one. */
+  readonly needsKey: boolean;
   /** `pct` of the Bootstrap-Request. */
   readonly preferredFormat: number | undefined;
   /** LwM2M version and Content-Formats that the device had when it last registered; undefined and none when nobody knows. What it says itself counts more. */
@@ -35,7 +39,7 @@ export interface BootstrapSessionSettings {
   readonly timeoutMs: number;
 }
 
-/** What a session takes. There is one request in hand at most, so answers need no name. */
+/** What a session takes. There is one request, or key that is asked for, in hand at most, so answers need no name. */
 export type BootstrapInput =
   /** The Bootstrap-Request was answered with 2.04; comes once, first. */
   | { readonly type: "start" }
@@ -43,13 +47,20 @@ export type BootstrapInput =
   | ({ readonly type: "response" } & CoapResponse)
   /** There is no answer to the request in hand; `reason` for a person, such as "timeout". */
   | { readonly type: "failed"; readonly reason: string }
+  /** The key that was asked for, in force by now; or why there is none, for a person. */
+  | PreSharedKey
+  | { readonly type: "noKey"; readonly reason: string }
   /** The session is given up: the device asked again, or this process ends. */
   | { readonly type: "cancel"; readonly reason: string };
+
+type PreSharedKey = Extract<AccountKeys, { type: "psk" }>;
 
 /** What a session gives back, in the order in which it is to be performed. After `done` or `failed` there is nothing more. */
 export type BootstrapOutput =
   | { readonly type: "request"; readonly operation: BootstrapOperation["type"]; readonly request: CoapRequest }
-  /** The request in hand is to be given up: nobody waits for its answer. */
+  /** A key for LwM2M servers is to be put in force. Who has answered Discover is where it asked from; of others nothing is known but a datagram. */
+  | { readonly type: "needKey" }
+  /** The request, or key, in hand is to be given up: nobody waits for it. */
   | { readonly type: "cancelRequest" }
   | BootstrapStep
   | { readonly type: "done" }
@@ -64,14 +75,16 @@ export interface BootstrapStep {
   readonly path: string | undefined;
   /** `2.04`; undefined when there was no answer. */
   readonly code: string | undefined;
-  /** Why it was in vain, or what followed from the answer; undefined when there is nothing to say. */
+  /** Why it was in vain, what followed from the answer, or what a plan that is finished left out; undefined when there is nothing to say. */
   readonly reason: string | undefined;
+  /** What the device has been given; of a Finish that succeeded only. */
+  readonly written?: BootstrapTarget;
 }
 
 /** The session has come to nothing; what was written stays, and the next session writes it again. */
 export interface BootstrapFailure {
   readonly type: "failed";
-  readonly cause: "refused" | "noAnswer" | "deadline" | "cancelled";
+  readonly cause: "refused" | "noAnswer" | "noKey" | "deadline" | "cancelled";
   /** Of the request in hand; undefined of Finish and where there was none. */
   readonly path: string | undefined;
   /** Names the operation and what is wrong with it, in one sentence. */
@@ -82,10 +95,12 @@ export interface BootstrapFailure {
  * One bootstrap of one device: Discover, the plan that follows from it, its operations one at a time, Finish (OMA LwM2M Core 1.1.1 §6.1.6). Sans-IO.
  *
  * ```
- *  start ─> Discover ─> Read /1, where a Server did not say its short server id ─> Delete … ─> Write … ─> Finish ─> done
- *              │                                                                     │           │           │
- *              └─ refused: LwM2M 1.0 goes on without it, later versions fail         └─ refused, or no answer: failed
+ *  start ─> Discover ─> Read /1, where a Server did not say its short server id ─> a key, where one is to be made ─> Delete … ─> Write … ─> Finish ─> done
+ *              │                                                                                 │                      │           │           │
+ *              └─ refused: LwM2M 1.0 goes on without it, later versions fail                     └─ none: failed        └─ refused, or no answer: failed
  * ```
+ *
+ * A list of instances that cannot be read fails the session: it may name the account by which the device comes, and what is not known may be written over.
  *
  * Half an account is none: the first refused Write ends the session. That a Delete finds nothing (4.04) is what was wanted.
  */
@@ -96,6 +111,8 @@ export class BootstrapSession implements Machine<BootstrapInput, BootstrapOutput
   /** The request in hand. */
   #current: BootstrapOperation | undefined;
   #discovery: BootstrapDiscovery | undefined;
+  #awaitsKey = false;
+  #plan: BootstrapPlan | undefined;
   /** What is to be done yet, after the plan is made. */
   #waiting: BootstrapOperation[] = [];
   /** To write with, best first: those that the device refused are gone. */
@@ -119,6 +136,8 @@ export class BootstrapSession implements Machine<BootstrapInput, BootstrapOutput
       this.#send({ type: "discover", path: [] }, out);
     } else if (input.type === "cancel") {
       if (this.#deadlineMs !== undefined) this.#giveUp("cancelled", input.reason, out);
+    } else if (input.type === "psk" || input.type === "noKey") {
+      if (this.#awaitsKey) this.#keyed(input, out);
     } else if (this.#current !== undefined) {
       const operation = this.#current;
       this.#current = undefined;
@@ -167,12 +186,10 @@ export class BootstrapSession implements Machine<BootstrapInput, BootstrapOutput
       this.#discovery = parseBootstrapDiscovery(links);
     });
     if (fault !== undefined) {
-      out.push(refusal(operation, response, fault));
-      if (this.#version !== "1.0") {
-        this.#fail("refused", operation, fault, out);
-        return;
-      }
-      this.#plan(out);
+      out.push(refusal(operation, response, fault.reason));
+      // An answer that cannot be read is of a device that knows Discover.
+      if (fault.type === "refused" && this.#version === "1.0") this.#proceed(out);
+      else this.#fail("refused", operation, fault.reason, out);
       return;
     }
     out.push(succeeded(operation, response));
@@ -183,7 +200,7 @@ export class BootstrapSession implements Machine<BootstrapInput, BootstrapOutput
       this.#send({ type: "read", path: [SERVER] }, out);
       return;
     }
-    this.#plan(out);
+    this.#proceed(out);
   }
 
   /** A device that does not answer it tells of no more instances; those without a short server id are then not touched. */
@@ -192,8 +209,8 @@ export class BootstrapSession implements Machine<BootstrapInput, BootstrapOutput
       if (node === undefined || this.#discovery === undefined) return;
       this.#discovery = withShortServerIds(this.#discovery, shortServerIdsOf(node));
     });
-    out.push(fault === undefined ? succeeded(operation, response) : refusal(operation, response, fault));
-    this.#plan(out);
+    out.push(fault === undefined ? succeeded(operation, response) : refusal(operation, response, fault.reason));
+    this.#proceed(out);
   }
 
   /** What is wrong with an answer that is to be parsed; undefined when nothing is. */
@@ -201,14 +218,15 @@ export class BootstrapSession implements Machine<BootstrapInput, BootstrapOutput
     operation: BootstrapOperation,
     response: CoapResponse,
     use: (outcome: OperationOutcome) => void,
-  ): string | undefined {
+  ): Fault | undefined {
     try {
       const outcome = fromBootstrapResponse(operation, response);
-      if (!isSuccess(outcome)) return refusalText(response, outcome);
+      if (!isSuccess(outcome)) return { type: "refused", reason: refusalText(response, outcome) };
       use(outcome);
       return undefined;
     } catch (error) {
-      if (error instanceof UnexpectedResponseError || error instanceof ObjectLinksError) return error.message;
+      if (error instanceof UnexpectedResponseError || error instanceof ObjectLinksError)
+        return { type: "unreadable", reason: error.message };
       throw error;
     }
   }
@@ -237,13 +255,29 @@ export class BootstrapSession implements Machine<BootstrapInput, BootstrapOutput
       this.#refused(operation, response, outcome, out, isInconsistent ? INCONSISTENT : "");
       return;
     }
-    out.push(succeeded(operation, response), { type: "done" });
+    const { written, omission } = this.#plan as BootstrapPlan; // Its last operation was answered just now.
+    out.push({ ...succeeded(operation, response), reason: omission, written }, { type: "done" });
     this.#deadlineMs = undefined;
   }
 
-  #plan(out: BootstrapOutput[]): void {
+  /** All is known of the device. */
+  #proceed(out: BootstrapOutput[]): void {
+    if (this.#settings.needsKey) {
+      this.#awaitsKey = true;
+      out.push({ type: "needKey" });
+    } else this.#begin(this.#settings.target, out);
+  }
+
+  #keyed(input: Extract<BootstrapInput, { type: "psk" | "noKey" }>, out: BootstrapOutput[]): void {
+    this.#awaitsKey = false;
+    if (input.type === "psk") this.#begin(withServerKeys(this.#settings.target, input), out);
+    else this.#fail("noKey", undefined, input.reason, out);
+  }
+
+  #begin(target: BootstrapTarget, out: BootstrapOutput[]): void {
     this.#formats = this.#writeFormats();
-    this.#waiting = [...planBootstrap(this.#settings.target, this.#discovery), { type: "finish" }];
+    this.#plan = planBootstrap(target, this.#discovery);
+    this.#waiting = [...this.#plan.operations, { type: "finish" }];
     this.#next(out);
   }
 
@@ -303,7 +337,7 @@ export class BootstrapSession implements Machine<BootstrapInput, BootstrapOutput
   /** Ends it from outside. */
   #giveUp(cause: "deadline" | "cancelled", reason: string, out: BootstrapOutput[]): void {
     const operation = this.#current;
-    if (operation !== undefined) out.push({ type: "cancelRequest" });
+    if (operation !== undefined || this.#awaitsKey) out.push({ type: "cancelRequest" });
     this.#fail(cause, operation, reason, out);
   }
 
@@ -314,12 +348,19 @@ export class BootstrapSession implements Machine<BootstrapInput, BootstrapOutput
     out: BootstrapOutput[],
   ): void {
     this.#current = undefined;
+    this.#awaitsKey = false;
     this.#waiting = [];
     this.#deadlineMs = undefined;
     const path = operation && pathOf(operation);
     const reason = operation === undefined ? what : `${nameOf(operation)}: ${what}`;
     out.push({ type: "failed", cause, path, reason });
   }
+}
+
+/** What is wrong with an answer; `reason` for a person. */
+interface Fault {
+  readonly type: "refused" | "unreadable";
+  readonly reason: string;
 }
 
 /** Object of servers. */
