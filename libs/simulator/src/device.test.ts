@@ -222,6 +222,14 @@ describe("a simulated device registers", () => {
 describe("a simulated device answers", () => {
   beforeEach(() => talk.register());
 
+  it("Bootstrap-Request Trigger (/1/x/9) with 4.00, in the words of Leshan's client: it has no account of a bootstrap server", () => {
+    expect(talk.operate({ type: "execute", path: [1, 0, 9], arguments: undefined })).toEqual({
+      code: 400,
+      diagnostic: "probably no bootstrap server configured",
+    });
+    expect(talk.events.map(({ type }) => type)).not.toContain("executed");
+  });
+
   it.each([
     ["TLV", CONTENT_FORMAT.LWM2M_TLV],
     ["SenML JSON", CONTENT_FORMAT.SENML_JSON],

@@ -126,10 +126,10 @@ export function performDownlink(operation: DeviceOperation, target: Target): Per
   }
 }
 
-/** A device that holds the Security object can only be sent to a bootstrap server that it has an account of. */
+/** A device can only be sent to a bootstrap server that it has an account of; without a Security object it has none, and answers as Leshan's client does. */
 function expectBootstrapAccount([objectId, , resourceId]: LwM2mPath, tree: ObjectTree): void {
   if (objectId !== SERVER.object || resourceId !== SERVER.bootstrapTrigger) return;
-  if (tree.object(SECURITY.object) === undefined) return;
+  if (tree.object(SECURITY.object) === undefined) throw badRequest("probably no bootstrap server configured");
   const accounts = tree.instanceIds(SECURITY.object).filter((id) => isBootstrapAccount(tree, id));
   if (accounts.length === 0) throw notAllowed("a bootstrap without an account of a bootstrap server");
 }

@@ -7,17 +7,21 @@ const KINDS = {
   model: "model",
   profile: "profile",
   device: "device",
+  credential: "credential",
   models: "model",
   profiles: "profile",
   devices: "device",
+  credentials: "credential",
 } as const;
 
 /** `ferry delete device demo` */
 export function deleteCommand(terminal: Terminal, ended: Ended): Command {
   const command = new Command("delete")
-    .description("delete what is declared; a device's registration and state end with it")
+    .description(
+      "delete what is declared; a device's registration and state end with it, and without the credential that Ferry made what is declared counts again",
+    )
     .addArgument(new Argument("<kind>", "what it is").choices(Object.keys(KINDS)))
-    .argument("<ids...>", "endpoint, profile name or model id (3_1.2)")
+    .argument("<ids...>", "endpoint (also of a credential), profile name or model id (3_1.2)")
     .option("--tenant <tenant>", "its tenant", "default");
   return withConnection(command, terminal).action(
     async (named: keyof typeof KINDS, ids: string[], options: DeleteOptions) => {
