@@ -315,7 +315,7 @@ describe("admission at the bootstrap server", () => {
     expect(await catalogue.admit("meter-1")).toMatchObject({ type: "refused" });
     await generate("meter-1");
     expect(await catalogue.admitBootstrap("meter-1")).toMatchObject({ type: "admitted" });
-    await putDevice("pump-1", [NO_SEC], "default", "meter", { bootstrapServer: NO_SEC, server: { generatePsk: {} } });
+    await putDevice("pump-1", [NO_SEC], "default", "meter", { bootstrapServer: NO_SEC });
     expect(await catalogue.admit("pump-1")).toMatchObject({ type: "admitted" });
     await generate("pump-1");
     expect(await catalogue.admit("pump-1")).toMatchObject({ type: "refused" });

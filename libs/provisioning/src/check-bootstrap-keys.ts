@@ -39,7 +39,7 @@ export function checkBootstrapKeys(declaration: DeviceDeclaration): void {
       checkX509(server, declaration);
       break;
     case "generatePsk":
-      checkGiven(bootstrapServer, credentials);
+      checkGenerated(bootstrapServer, credentials);
       break;
   }
 }
@@ -113,12 +113,23 @@ function checkX509({ certificate }: Of<"x509">, { endpoint, credentials }: Devic
 /** Names that X509Certificate prints as they are. */
 const PLAIN_NAME = /^[A-Za-z0-9:._-]+$/;
 
-function checkGiven(bootstrapServer: ClientKeys | undefined, credentials: readonly DeviceCredential[]): void {
-  if (bootstrapServer !== undefined || isSecure(credentials)) return;
-  throw new ProvisioningError(
-    "bootstrap.bootstrapServer",
-    "is missing: a key would be given to whoever knows the name; say what the device proves itself by, or noSec: true if that is meant",
-  );
+function checkGenerated(bootstrapServer: ClientKeys | undefined, credentials: readonly DeviceCredential[]): void {
+  if (bootstrapServer === undefined && !isSecure(credentials))
+    throw new ProvisioningError(
+      "bootstrap.bootstrapServer",
+      "is missing: a key would be given to whoever knows the name; say what the device proves itself by, or noSec: true if that is meant",
+    );
+  if (credentials.some(({ type }) => type === "noSec"))
+    throw new ProvisioningError(
+      "bootstrap.server.generate",
+      "would end noSec of `credentials` as soon as a key is made, before the device has it: leave noSec out there",
+    );
+  // A credential record has room for one `previous`.
+  if (credentials.length > 1)
+    throw new ProvisioningError(
+      "bootstrap.server.generate",
+      `replaces one credential, and \`credentials\` have ${credentials.length}: those beside it would end before the device has its key; declare the one that it uses alone`,
+    );
 }
 
 function unknown(what: string): string {

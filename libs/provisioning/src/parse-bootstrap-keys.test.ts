@@ -191,6 +191,19 @@ describe("a device that would be bootstrapped and then refused is refused before
       device([NO_SEC], { server: GENERATE }),
       "bootstrap.bootstrapServer: is missing: a key would be given to whoever knows the name",
     ],
+    [
+      "a key that is made, where its credentials say noSec: that ends before it has the key",
+      device([NO_SEC], { bootstrapServer: NO_SEC, server: GENERATE }),
+      "bootstrap.server.generate: would end noSec of `credentials` as soon as a key is made, before the device has it: leave noSec out there",
+    ],
+    [
+      "a key that is made in place of one of several credentials: it may be using another",
+      device([psk("one"), { rawPublicKey: { publicKey: PUBLIC_KEY } }], {
+        bootstrapServer: psk("factory"),
+        server: GENERATE,
+      }),
+      "bootstrap.server.generate: replaces one credential, and `credentials` have 2",
+    ],
     ["no credential, and none to come", device([], { bootstrapServer: psk("factory") }), "credentials: is empty"],
   ])("with %s", (_, given, expected) => {
     expect(problemOf(given)).toContain(expected);

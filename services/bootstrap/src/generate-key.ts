@@ -93,14 +93,12 @@ const NOT_STORED: GeneratedKey = {
     "the key that was made was not put in force in time: is an rpc-router running, with the same PROVISIONING_SEALING_KEY_FILE? lwm2m.provisioning.status.v1 says what became of it",
 };
 
-/** What a device has now, and keeps until it has shown the new key. Of several that are declared it is the pre-shared key: `previous` has room for one. */
+/** What a device has now, and keeps until it has shown the new key: one credential at most, for `generate: psk` is refused beside several. */
 function replacedBy(
   { credentials }: DeviceDeclaration,
   generated: readonly DeviceCredential[] | undefined,
 ): readonly DeviceCredential[] {
-  const secure = (generated ?? credentials).filter(({ type }) => type !== "noSec");
-  const replaced = secure.find(({ type }) => type === "psk") ?? secure[0];
-  return replaced === undefined ? [] : [replaced];
+  return (generated ?? credentials).slice(0, 1);
 }
 
 /** Begins with the endpoint's name, for people, where there is room. */
