@@ -1,9 +1,10 @@
-import { randomBytes } from "node:crypto";
+import { createSecretKey, randomBytes } from "node:crypto";
 import { BusUnavailableError, type Sender } from "@ferry/bus";
 import { MemoryBus } from "@ferry/bus/memory";
 import { CODE } from "@ferry/coap";
 import { parseProvisioningKey, TOPICS } from "@ferry/proto";
 import { generatedCredentials } from "@ferry/provisioning";
+import { startFleet } from "@ferry/simulator";
 import { memoryState } from "@ferry/state/memory";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import {
@@ -26,7 +27,8 @@ const ENV = {
   BOOTSTRAP_DTLS_ENABLED: "false",
   PROVISIONING_SEALING_KEY: randomBytes(32).toString("base64"),
 };
-const DECLARED = { psk: { identity: "declared", key: { plain: Buffer.alloc(16, 7) } } };
+const KEY = Buffer.alloc(16, 7);
+const DECLARED = { psk: { identity: "declared", key: { plain: KEY } } };
 
 /** A bus that takes nothing that is provisioned, while a test says so. */
 class TestBus extends MemoryBus {
@@ -162,12 +164,39 @@ describe("a key that Ferry makes", () => {
     );
   });
 
-  it("is in a Bootstrap-Pack too, once it is in force", async () => {
+  it("is in a Bootstrap-Pack too, for a device that comes by DTLS, once it is in force", async () => {
+    await declareDevice(system, "ep-1", { credentials: [DECLARED], bootstrap: { server: { generatePsk: {} } } });
     materialise();
-    await start();
-    const answer = await device.request(CODE.GET, "/bspack?ep=ep-1");
-    expect(shown(answer)).toMatch(/^2\.05/);
-    const [identity = ""] = await identities();
-    expect(Buffer.from(answer.payload).includes(Buffer.from(identity))).toBe(true);
+    const server = await startServer(system, { ...ENV, BOOTSTRAP_DTLS_ENABLED: "true" });
+    const credential = { type: "psk", identity: Buffer.from("declared"), key: createSecretKey(KEY) } as const;
+    const fleet = await startFleet({
+      server: { host: "127.0.0.1", port: server.dtlsPort ?? 0 },
+      count: 1,
+      endpoint: "ep-1",
+      bootstrap: { pack: true },
+      device: () => ({ lwm2mVersion: "1.2" }),
+      security: () => ({ credential, ownCidLengthBytes: 0 }),
+    });
+    untilEnd(() => fleet.stop(0));
+    await until(() => fleet.progress.bootstraps === 1, "the device's word");
+    expect(events.lines).toEqual(["STARTED 2.05", "PACKED 2.05 SUCCEEDED"]);
+    expect(await identities()).toEqual([expect.stringMatching(/^ep-1\./), "declared"]);
+  });
+
+  it("is in no Bootstrap-Pack in the clear, and none is made for it: whoever asks may be anywhere", async () => {
+    materialise();
+    const server = await start();
+    const { answer } = device;
+    device.answer = () => "silent";
+    await device.bootstrap("ep-1");
+    await until(() => device.requests.length === 1, "Discover");
+    const stranger = await openDevice(server);
+    expect(shown(await stranger.request(CODE.GET, "/bspack?ep=ep-1"))).toMatch(/^5\.01 no Bootstrap-Pack with keys/);
+    expect(await identities()).toEqual([]);
+    expect(await server.metric('lwm2m_bootstrap_requests_total{outcome="packInClear"}')).toBe(1);
+    // The session of the device goes on.
+    device.answer = answer;
+    device.answerNow();
+    await until(() => events.lines.at(-1) === "FINISHED 2.04 SUCCEEDED", "the end of the session");
   });
 });

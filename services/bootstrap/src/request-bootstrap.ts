@@ -92,8 +92,15 @@ async function decide(incoming: IncomingRequest, uplink: BootstrapUplink, ports:
   sealingEpisode.healed();
   // Who is found costs nothing: a fleet that bootstraps at once is not held back by what strangers may do.
   if (isStranger) takeTokens(settings.lookups, lookups, -1, nowMs);
-  const { device, target, generating } = resolved;
   if (uplink.type === "bootstrapRequest") return await begin({ incoming, uplink, sender }, resolved, ports);
+  const { device, target, generating } = resolved;
+  // A datagram in the clear may come from anywhere: keys go to who answers there, which a session finds out.
+  if (isStranger && hasKeys(target)) {
+    metrics.requests.with({ outcome: "packInClear" }).inc();
+    return refuse(CODE.NOT_IMPLEMENTED, "no Bootstrap-Pack with keys in the clear: ask with POST /bs, or by DTLS");
+  }
+  const hindrance = hindranceOf(device, ports);
+  if (hindrance !== undefined) return later(hindrance, ports);
   if (generating === undefined) return givePack(uplink, device, sender, target, ports);
   const server = await generateAlone(device, generating, ports);
   if (server.type === "psk") return givePack(uplink, device, sender, withServerKeys(target, server), ports);
@@ -103,6 +110,16 @@ async function decide(incoming: IncomingRequest, uplink: BootstrapUplink, ports:
     sender,
     ports,
   );
+}
+
+function hasKeys({ servers, bootstrapServer }: BootstrapTarget): boolean {
+  return [...servers, bootstrapServer].some((account) => account !== undefined && account.keys.type !== "noSec");
+}
+
+/** Why the device is to come again, for now. */
+function hindranceOf(device: DeviceRef, { draining, sessions }: BootstrapPorts): RequestRefusal | undefined {
+  if (draining()) return "draining";
+  return sessions.hasRoom(device) ? undefined : "tooManySessions";
 }
 
 /** Makes a key as a session does: of two requests of the device the second is given what the first made. */
@@ -122,10 +139,10 @@ async function begin(
   { device, target, generating }: Extract<Resolved, { type: "target" }>,
   ports: BootstrapPorts,
 ): Promise<Outcome> {
-  const { sessions, metrics, draining } = ports;
+  const { sessions, metrics } = ports;
   const registered = await lastRegistered(device, ports);
-  if (draining()) return later("draining", ports);
-  if (!sessions.hasRoom(device)) return later("tooManySessions", ports);
+  const hindrance = hindranceOf(device, ports);
+  if (hindrance !== undefined) return later(hindrance, ports);
   metrics.requests.with({ outcome: "begun" }).inc();
   const session = {
     device,

@@ -306,6 +306,7 @@ describe("a session that comes to nothing", () => {
     await until(() => device.requests.length === 1, "Discover");
     const stopped = server.stop();
     expect((await other.bootstrap("ep-2")).code).toBe(CODE.SERVICE_UNAVAILABLE);
+    expect((await other.request(CODE.GET, "/bspack?ep=ep-2")).code).toBe(CODE.SERVICE_UNAVAILABLE);
     device.answer = (request) => device.objects.answer(request);
     device.answerNow();
     await stopped;
