@@ -10,6 +10,13 @@ import { ProvisioningError } from "./errors.ts";
  */
 export function checkAccountKeys(declaration: DeviceDeclaration, { bootstrap }: DeviceProfile): void {
   if (declaration.bootstrap === undefined) return;
+  if (bootstrap.servers.length === 0) {
+    const { profile } = declaration;
+    throw new ProvisioningError(
+      "bootstrap",
+      `has keys, and the profile "${profile}" has nothing to give: add bootstrap.servers to it, or take the keys out`,
+    );
+  }
   const { server, bootstrapServer } = bootstrapKeysOf(declaration);
   for (const { security, shortServerId } of bootstrap.servers)
     checkKeys(server, security, "bootstrap.server", `bootstrap.servers has for server ${shortServerId}`);

@@ -240,10 +240,24 @@ describe("keys on the bootstrap interface", () => {
     rawPublicKey: { publicKey: DTLS_KEYS.devicePublicKey, privateKey: key },
   });
 
+  /** The profile with a server to give, for which any keys will do. */
+  const giving = { servers: [{ shortServerId: 101, security: "noSec", host: "lwm2m.example.org", port: 5685 }] };
+  const GIVING = { ...PROFILE, body: { profile: { json: JSON.stringify({ bootstrap: giving }) } } };
+
+  it("need a profile that has a server to give", async () => {
+    materialise();
+    const keys = bootstrapped("device-1", [psk("own")], { bootstrapServer: psk("factory") });
+    expect(await publish(PROFILE, keys)).toEqual([
+      "meter applied",
+      'device-1 rejected: bootstrap: has keys, and the profile "meter" has nothing to give: add bootstrap.servers to it, or take the keys out',
+    ]);
+    expect(await publish(GIVING, keys)).toEqual(["meter applied", "device-1 applied"]);
+  });
+
   it("lie in the store only sealed", async () => {
     materialise();
     await publish(
-      PROFILE,
+      GIVING,
       bootstrapped("device-1", [psk("own")], { bootstrapServer: rpk({ plain: privateKey }), server: psk("own") }),
     );
     const value = Buffer.from((await fixture.provisioning.get("device", "default", "device-1"))?.value ?? []);
@@ -257,7 +271,7 @@ describe("keys on the bootstrap interface", () => {
   it("are judged also where they are sealed: what a device is given must be what it is known by", async () => {
     materialise();
     const outcomes = await publish(
-      PROFILE,
+      GIVING,
       bootstrapped("device-1", [psk("own")], { bootstrapServer: rpk(sealed(otherKey)) }),
       bootstrapped("device-1", [psk("own")], { server: psk("own", sealed(Buffer.alloc(16, 9))) }),
       bootstrapped("device-1", [psk("own")], { server: psk("own", sealed(Buffer.alloc(20, 9))) }),
@@ -277,7 +291,7 @@ describe("keys on the bootstrap interface", () => {
 
   it("give an identity that belongs to one device, at whichever server", async () => {
     materialise();
-    await publish(PROFILE, bootstrapped("device-1", [psk("own")], { bootstrapServer: psk("factory") }));
+    await publish(GIVING, bootstrapped("device-1", [psk("own")], { bootstrapServer: psk("factory") }));
     expect(
       await publish(
         device("device-2", [psk("factory")]),
@@ -323,7 +337,7 @@ describe("keys on the bootstrap interface", () => {
 
   it("may change without the registration: it was not made with them", async () => {
     materialise();
-    await publish(PROFILE, bootstrapped("device-1", [NO_SEC], { bootstrapServer: psk("factory") }));
+    await publish(GIVING, bootstrapped("device-1", [NO_SEC], { bootstrapServer: psk("factory") }));
     await fixture.register("device-1", await fixture.node(4, "boot-4"));
     await publish(bootstrapped("device-1", [NO_SEC], { bootstrapServer: psk("factory-2") }));
     expect(await fixture.devices.get({ tenant: "default", endpoint: "device-1" })).toBeDefined();
@@ -332,7 +346,7 @@ describe("keys on the bootstrap interface", () => {
 
   it("in the clear do not keep a registration in the clear", async () => {
     materialise();
-    await publish(PROFILE, bootstrapped("device-1", [NO_SEC], { bootstrapServer: NO_SEC }));
+    await publish(GIVING, bootstrapped("device-1", [NO_SEC], { bootstrapServer: NO_SEC }));
     await fixture.register("device-1", await fixture.node(4, "boot-4"));
     await publish(bootstrapped("device-1", [psk("own")], { bootstrapServer: NO_SEC }));
     expect(await fixture.devices.get({ tenant: "default", endpoint: "device-1" })).toBeUndefined();
