@@ -30,6 +30,7 @@ export function deviceKeys({ device, declaration, generated, sealingKeys }: Devi
   const open = (secret: SecretValue): Uint8Array => openSecret(secret, device, sealingKeys);
   return {
     server: openKeys(server, "bootstrap.server", open),
+    isServerMade: generated?.some((one) => one === server) ?? false,
     bootstrapServer: openKeys(bootstrapServer, "bootstrap.bootstrapServer", open),
   };
 }

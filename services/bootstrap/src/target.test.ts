@@ -2,6 +2,7 @@ import { loadCoreModels } from "@ferry/lwm2m/core-models";
 import { type BootstrapSettings, parseDeviceProfile } from "@ferry/profile";
 import { lwm2m, provisioningKey } from "@ferry/proto";
 import {
+  type DeviceCredential,
   type DeviceDeclaration,
   parseProvisioningRecord,
   parseSealingKeys,
@@ -12,7 +13,7 @@ import { describe, expect, it } from "@jest/globals";
 import { deviceKeys } from "./device-keys.ts";
 import { bootstrapTarget, type DeviceKeys, type OpenKeys, withServerKeys } from "./target.ts";
 
-const NO_KEYS: DeviceKeys = { server: { type: "noSec" }, bootstrapServer: { type: "noSec" } };
+const NO_KEYS: DeviceKeys = { server: { type: "noSec" }, isServerMade: false, bootstrapServer: { type: "noSec" } };
 const ADDRESS = { host: "lwm2m.example.org", port: 5683, weight: 1 };
 const ACCOUNT = { addresses: [ADDRESS], serverPublicKey: undefined, holdOffS: 1 };
 const SERVER = {
@@ -54,7 +55,7 @@ const documented = (): ReturnType<typeof targetOf> => {
     },
   });
   const key: OpenKeys = { type: "psk", identity: "id-1", key: PRIVATE };
-  return targetOf(bootstrap, { server: key, bootstrapServer: key });
+  return targetOf(bootstrap, { server: key, isServerMade: false, bootstrapServer: key });
 };
 const reasonOf = (...given: Parameters<typeof targetOf>): string => {
   const outcome = targetOf(...given);
@@ -177,7 +178,7 @@ describe("the keys of a device", () => {
   it("are those of its credentials where nothing is declared for bootstrapping, opened where they are sealed", () => {
     const key = { type: "psk", identity: "id-1", key: SECRET };
     const credentials = [{ psk: { identity: "id-1", key: seal("default/ep-1") } }];
-    expect(keysOf({ credentials })).toEqual({ server: key, bootstrapServer: key });
+    expect(keysOf({ credentials })).toEqual({ server: key, isServerMade: false, bootstrapServer: key });
   });
 
   it("cannot be opened with another key, in another device's record, or without a key", () => {
@@ -195,6 +196,22 @@ describe("the keys of a device", () => {
     const keys = deviceKeys({ device: DEVICE, declaration, generated: [made], sealingKeys: undefined });
     expect(keys.server).toEqual({ type: "psk", identity: "made", key: Buffer.alloc(16, 9) });
     expect(keys.bootstrapServer).toMatchObject({ identity: "id-1" });
+  });
+
+  it("that Ferry made are named as such where they do not fit, with how to take them back: what is declared may well fit", () => {
+    const pair = { publicKey: PUBLIC, privateKey: { type: "plain", bytes: PRIVATE } } as const;
+    const declaration: DeviceDeclaration = {
+      ...declarationOf({ credentials: [{ psk: { identity: "id-1", key: { plain: SECRET } } }] }),
+      bootstrap: { server: { type: "rawPublicKey", ...pair }, bootstrapServer: undefined },
+    };
+    const made = { type: "psk", identity: "made", key: { type: "plain", bytes: SECRET } } as const;
+    const keys = (generated: DeviceCredential[] | undefined): DeviceKeys =>
+      deviceKeys({ device: DEVICE, declaration, generated, sealingKeys: undefined });
+    const servers = [{ ...SERVER, security: "rawPublicKey", serverPublicKey: SERVERS } as unknown as typeof SERVER];
+    expect(reasonOf({ servers }, keys([made]))).toBe(
+      "bootstrap.servers: server 101 of the profile asks for a raw public key, and the key that Ferry made for the device (`ferry delete credential ep-1` takes it back) is a pre-shared key: make them agree",
+    );
+    expect(reasonOf({ servers }, keys(undefined))).toBe("none");
   });
 
   it("are unknown where only a public key is declared, and the reason says what to do", () => {

@@ -19,6 +19,8 @@ import type { BootstrapTarget } from "./plan.ts";
 /** A device's own keys with what was sealed opened: for the accounts of LwM2M servers, and for that of the bootstrap server. */
 export interface DeviceKeys {
   readonly server: OpenKeys;
+  /** Whether `server` is what Ferry made, whatever is declared. */
+  readonly isServerMade: boolean;
   readonly bootstrapServer: OpenKeys;
 }
 
@@ -53,7 +55,7 @@ export function bootstrapTarget({ endpoint, profileName, bootstrap, keys, models
         `the profile "${profileName}" names no LwM2M servers: give it some under bootstrap.servers`,
       );
     const target: BootstrapTarget = {
-      servers: servers.map((account) => serverAccount(account, keys.server, endpoint)),
+      servers: servers.map((account) => serverAccount(account, keys, endpoint)),
       bootstrapServer: bootstrapServer && bootstrapAccount(bootstrapServer, keys.bootstrapServer, endpoint),
       objects: objects.map((object) => objectNode(object, modelsOf)),
     };
@@ -75,11 +77,21 @@ class Contradiction extends Error {
   override readonly name = "Contradiction";
 }
 
-function serverAccount(account: ServerAccount, keys: OpenKeys, endpoint: string): TargetServerAccount {
+function serverAccount(
+  account: ServerAccount,
+  { server, isServerMade }: DeviceKeys,
+  endpoint: string,
+): TargetServerAccount {
   const name = `bootstrap.servers: server ${account.shortServerId}`;
   const { shortServerId, lifetimeS, minPeriodS, maxPeriodS, disableTimeoutS, storesNotifications, binding } = account;
   return {
-    ...accountOf(account, keys, "bootstrap.server", name, endpoint),
+    ...accountOf(
+      account,
+      server,
+      isServerMade ? madeKeys(endpoint) : "bootstrap.server of the device has",
+      name,
+      endpoint,
+    ),
     shortServerId,
     lifetimeS,
     minPeriodS,
@@ -91,21 +103,27 @@ function serverAccount(account: ServerAccount, keys: OpenKeys, endpoint: string)
 }
 
 function bootstrapAccount(account: BootstrapServerAccount, keys: OpenKeys, endpoint: string): TargetBootstrapAccount {
-  const common = accountOf(account, keys, "bootstrap.bootstrapServer", "bootstrap.bootstrapServer", endpoint);
+  const whose = "bootstrap.bootstrapServer of the device has";
+  const common = accountOf(account, keys, whose, "bootstrap.bootstrapServer", endpoint);
   return { ...common, accountTimeoutS: account.accountTimeoutS };
+}
+
+/** It wins over what is declared until it is taken back. */
+function madeKeys(endpoint: string): string {
+  return `the key that Ferry made for the device (\`ferry delete credential ${endpoint}\` takes it back) is`;
 }
 
 function accountOf(
   account: ServerAccount | BootstrapServerAccount,
   keys: OpenKeys,
-  keysField: string,
+  whose: string,
   name: string,
   endpoint: string,
 ): TargetAccount {
   const { host, port } = pickAddress(account.addresses, endpoint);
   return {
     uri: `${account.security === "noSec" ? "coap" : "coaps"}://${host}:${port}`,
-    keys: accountKeys(account, keys, keysField, name),
+    keys: accountKeys(account, keys, whose, name),
     holdOffS: account.holdOffS,
   };
 }
@@ -120,7 +138,7 @@ const SECURITY_NAMES: Readonly<Record<AccountSecurity, string>> = {
 function accountKeys(
   { security, serverPublicKey }: ServerAccount | BootstrapServerAccount,
   keys: OpenKeys,
-  keysField: string,
+  whose: string,
   name: string,
 ): AccountKeys {
   if (security === "noSec") return { type: "noSec" }; // An account without security needs no keys: see checkAccountKeys.
@@ -128,7 +146,7 @@ function accountKeys(
     throw new Contradiction(`${name} of the profile asks for ${SECURITY_NAMES[security]}, and ${keys.reason}`);
   if (keys.type !== security)
     throw new Contradiction(
-      `${name} of the profile asks for ${SECURITY_NAMES[security]}, and ${keysField} of the device has ${SECURITY_NAMES[keys.type]}: make them agree`,
+      `${name} of the profile asks for ${SECURITY_NAMES[security]}, and ${whose} ${SECURITY_NAMES[keys.type]}: make them agree`,
     );
   if (keys.type === "psk") return keys;
   if (serverPublicKey === undefined)
