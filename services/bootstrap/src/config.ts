@@ -33,6 +33,7 @@ export interface SessionSettings {
   readonly requestTimeoutMs: number;
   readonly keyTimeoutMs: number;
   readonly lookups: string;
+  readonly deviceRequests: string;
   readonly drainMs: number;
 }
 
@@ -54,12 +55,18 @@ const sessionSettings: Section<SessionSettings> = section<SessionSettings>(
     lookups: text("2000:1").describe(
       "Requests of devices that nobody has provisioned, which ask Redis in vain, as `capacity:seconds[,capacity:seconds]`; empty for no limit. Beyond it such requests are dropped.",
     ),
+    deviceRequests: text("20:60").describe(
+      "Requests of one device that is provisioned, at this process, as `capacity:seconds[,capacity:seconds]`; empty for no limit. Beyond it they are dropped.",
+    ),
     drainMs: duration("10s").describe(
       "How long the sessions in hand may go on after SIGTERM; the process ends sooner when there are none. Devices that ask meanwhile are told to come again.",
     ),
   },
   {
-    check: ({ lookups }) => (parseRateLimit(lookups) === undefined ? [["lookups", `give ${RATE_LIMIT_FORM}`]] : []),
+    check: (settings) =>
+      (["lookups", "deviceRequests"] as const)
+        .filter((key) => parseRateLimit(settings[key]) === undefined)
+        .map((key) => [key, `give ${RATE_LIMIT_FORM}`]),
   },
 );
 

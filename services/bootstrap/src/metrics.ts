@@ -5,7 +5,7 @@ export const BOOTSTRAP_METRICS = {
   requests: {
     type: "counter",
     name: "lwm2m_bootstrap_requests_total",
-    help: "Bootstrap-Requests and Bootstrap-Pack-Requests, by what became of them: a session began, a pack was given, or why not. `packInClear` would have sent keys to whoever asked (5.01), `limited` were dropped, `closed` came by a DTLS association that has ended.",
+    help: "Bootstrap-Requests and Bootstrap-Pack-Requests, by what became of them: a session began, a pack was given, or why not. `packInClear` would have sent keys to whoever asked (5.01), `limited` (strangers) and `tooOften` (devices) were dropped, `closed` came by a DTLS association that has ended.",
     labels: {
       outcome: [
         "begun",
@@ -19,6 +19,7 @@ export const BOOTSTRAP_METRICS = {
         "packInClear",
         "unavailable",
         "limited",
+        "tooOften",
         "closed",
       ],
     },
@@ -93,7 +94,7 @@ export type BootstrapMetrics = Registered<typeof BOOTSTRAP_METRICS>;
 /** Label of `requests` for one that began nothing. */
 export type RequestRefusal = Exclude<
   (typeof BOOTSTRAP_METRICS.requests.labels.outcome)[number],
-  "begun" | "packed" | "limited" | "closed"
+  "begun" | "packed" | "limited" | "tooOften" | "closed"
 >;
 
 /** Label of `sessions`. */

@@ -4,6 +4,7 @@ import type { RateLimit } from "@ferry/profile";
 import type { Catalogue, SealingKeys } from "@ferry/provisioning";
 import type { Clock, CoapServer, Episode, Logger } from "@ferry/runtime";
 import type { BucketState, DeviceStore, NodeRef, ProvisioningStore } from "@ferry/state";
+import type { DeviceLimit } from "./device-limit.ts";
 import type { EventWriter } from "./event-writer.ts";
 import type { BootstrapMetrics } from "./metrics.ts";
 import type { Sessions } from "./sessions.ts";
@@ -22,6 +23,7 @@ export interface BootstrapPorts {
   };
   readonly lookups: BucketState;
   readonly strangers: StrangerRefusals;
+  readonly deviceLimit: DeviceLimit;
   /** For what a device said when it last registered. */
   readonly devices: Pick<DeviceStore, "get">;
   readonly provisioning: ProvisioningStore;

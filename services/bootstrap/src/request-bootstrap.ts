@@ -72,7 +72,7 @@ async function tolerant(incoming: IncomingRequest, uplink: BootstrapUplink, port
 }
 
 async function decide(incoming: IncomingRequest, uplink: BootstrapUplink, ports: BootstrapPorts): Promise<Outcome> {
-  const { dtls, metrics, clock, lookups, settings, sealingEpisode } = ports;
+  const { dtls, metrics, clock, lookups, deviceLimit, settings, sealingEpisode } = ports;
   const known = senderOf(incoming.peer, dtls);
   // What is provisioned may have changed since the handshake: an association that it does not allow any more ends here.
   if (known !== undefined && known.securityMode !== "NO_SEC") await dtls?.recheck(known.device);
@@ -87,11 +87,14 @@ async function decide(incoming: IncomingRequest, uplink: BootstrapUplink, ports:
     metrics.requests.with({ outcome: "limited" }).inc();
     return undefined;
   }
+  // Who has proved who it is is counted by that; a name in the clear when there is such a device, or invented ones would push real ones out.
+  if (sender.securityMode !== "NO_SEC" && !deviceLimit.admits(sender.device)) return tooOften(ports);
   const resolved = await resolveTarget(uplink.endpoint, sender, ports);
   if (resolved.type === "refused") return refusal(resolved, sender, ports);
   sealingEpisode.healed();
   // Who is found costs nothing: a fleet that bootstraps at once is not held back by what strangers may do.
   if (isStranger) takeTokens(settings.lookups, lookups, -1, nowMs);
+  if (isStranger && !deviceLimit.admits(resolved.device)) return tooOften(ports);
   if (uplink.type === "bootstrapRequest") return await begin({ incoming, uplink, sender }, resolved, ports);
   const { device, target, generating } = resolved;
   // A datagram in the clear may come from anywhere: keys go to who answers there, which a session finds out.
@@ -110,6 +113,11 @@ async function decide(incoming: IncomingRequest, uplink: BootstrapUplink, ports:
     sender,
     ports,
   );
+}
+
+/** Silence costs least; a device that is told so would ask again at once. */
+function tooOften({ metrics }: BootstrapPorts): undefined {
+  metrics.requests.with({ outcome: "tooOften" }).inc();
 }
 
 function hasKeys({ servers, bootstrapServer }: BootstrapTarget): boolean {
@@ -153,10 +161,13 @@ async function begin(
     preferredFormat: uplink.type === "bootstrapRequest" ? uplink.preferredFormat : undefined,
     ...registered,
   };
-  return {
-    code: CODE.CHANGED,
-    afterwards: () => void sessions.run(device, (signal) => runSession(session, signal, ports)),
-  };
+  const { promise: answered, resolve: afterwards } = Promise.withResolvers<void>();
+  // It takes its room here, where there is some, and hears of the answer when that is on its way.
+  void sessions.run(device, async (signal) => {
+    await answered;
+    await runSession(session, signal, ports);
+  });
+  return { code: CODE.CHANGED, afterwards };
 }
 
 /** 2.05 and all that the device is to have (OMA LwM2M Core 1.2 §6.1.7.8). */

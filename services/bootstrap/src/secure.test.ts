@@ -1,5 +1,9 @@
-import { createSecretKey } from "node:crypto";
+import { createSecretKey, type KeyObject, X509Certificate } from "node:crypto";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { type DeviceEvent, type DeviceSecurity, type Fleet, startFleet } from "@ferry/simulator";
+import { DTLS_KEYS } from "@ferry/testing";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import {
   collectEvents,
@@ -115,6 +119,16 @@ describe("a device with a pre-shared key", () => {
     expect(await server.metric('lwm2m_bootstrap_requests_total{outcome="anotherIdentity"}')).toBe(1);
   });
 
+  it("is dropped beyond the limit of requests of a device", async () => {
+    await declareDevice(system, "ep-1", { credentials: [psk("id-1")] });
+    server = await startServer(system, { BOOTSTRAP_DEVICE_REQUESTS: "1:3600" });
+    const fleet = await openFleet("ep-1", security("id-1"));
+    await ended();
+    fleet.reboot("ep-1");
+    await server.shows('lwm2m_bootstrap_requests_total{outcome="tooOften"}', 1);
+    expect(await server.metric('lwm2m_bootstrap_requests_total{outcome="begun"}')).toBe(1);
+  });
+
   it("is told of when its key is wrong", async () => {
     await declareDevice(system, "ep-1", { credentials: [psk("id-1")] });
     server = await startServer(system, { BOOTSTRAP_DTLS_WRONG_KEY_TIMEOUT: "100ms" });
@@ -123,6 +137,88 @@ describe("a device with a pre-shared key", () => {
     expect(events.lines[0]).toMatch(/^REFUSED REFUSED DTLS handshake from 127\.0\.0\.1:\d+: /);
     expect(events.records[0]).toMatchObject({ sessionId: "", securityMode: "", context: { endpoint: "ep-1" } });
     expect(await system.state.bootstraps.get({ tenant: "default", endpoint: "ep-1" })).toBeUndefined();
+  });
+});
+
+/** A folder with the server's key, as it is and in a certificate. */
+async function keyFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "ferry-bootstrap-keys-"));
+  untilEnd(() => rm(folder, { recursive: true }));
+  const key = DTLS_KEYS.server.export({ format: "pem", type: "pkcs8" });
+  await writeFile(join(folder, "rpk.key"), key);
+  await writeFile(join(folder, "server.key"), key);
+  await writeFile(join(folder, "server.crt"), new X509Certificate(DTLS_KEYS.serverCertificate).toString());
+  return folder;
+}
+
+const pkcs8 = (key: KeyObject): Buffer => key.export({ format: "der", type: "pkcs8" });
+const { device: privateKey, devicePublicKey, deviceCertificate, serverPublicKey, serverCertificate } = DTLS_KEYS;
+const PRIVATE_KEY = { plain: pkcs8(privateKey) };
+const SERVER_TRUST = { type: "publicKey", publicKey: serverPublicKey } as const;
+
+/** How a device proves itself with a key of its own, and who else might try. */
+const ASYMMETRIC: readonly {
+  readonly named: string;
+  readonly mode: string;
+  readonly account: object;
+  readonly declared: Parameters<typeof declareDevice>[2];
+  readonly credential: DeviceSecurity["credential"];
+  readonly stranger: DeviceSecurity["credential"];
+}[] = [
+  {
+    named: "a raw public key",
+    mode: "RPK",
+    account: { security: "rawPublicKey", serverPublicKey: Buffer.from(serverPublicKey).toString("base64") },
+    declared: {
+      credentials: [{ rawPublicKey: { publicKey: devicePublicKey } }],
+      bootstrap: { server: { rawPublicKey: { publicKey: devicePublicKey, privateKey: PRIVATE_KEY } } },
+    },
+    credential: { type: "rawPublicKey", privateKey, server: SERVER_TRUST },
+    stranger: { type: "rawPublicKey", privateKey: DTLS_KEYS.server, server: SERVER_TRUST },
+  },
+  {
+    named: "a certificate",
+    mode: "X509",
+    account: { security: "x509", serverPublicKey: Buffer.from(serverCertificate).toString("base64") },
+    declared: {
+      credentials: [{ x509: { certificate: deviceCertificate } }],
+      bootstrap: { server: { x509: { certificate: deviceCertificate, privateKey: PRIVATE_KEY } } },
+    },
+    credential: { type: "certificate", privateKey, chain: [deviceCertificate], server: SERVER_TRUST },
+    stranger: {
+      type: "certificate",
+      privateKey: DTLS_KEYS.server,
+      chain: [serverCertificate],
+      server: SERVER_TRUST,
+    },
+  },
+];
+
+describe.each(ASYMMETRIC)("a device with $named", ({ mode, account, declared, credential, stranger }) => {
+  beforeEach(async () => {
+    await declareProfile(system, { servers: [{ ...PSK_SERVER, ...account }] });
+    await declareDevice(system, "ep-1", declared);
+    server = await startServer(system, { BOOTSTRAP_DTLS_KEYS: await keyFolder() });
+  });
+
+  it("is bootstrapped by it, and is given it with its private key and the server's for its servers", async () => {
+    const fleet = await openFleet("ep-1", { credential, ownCidLengthBytes: 0 });
+    await ended();
+    expect(events.lines.at(-1)).toBe("FINISHED 2.04 SUCCEEDED");
+    expect(events.records[0]).toMatchObject({
+      securityMode: mode,
+      servers: [{ shortServerId: 101, uri: "coaps://127.0.0.1:5686", securityMode: mode }],
+    });
+    // The device takes no account whose keys do not belong together.
+    await until(() => fleet.progress.bootstraps === 1, "the device's word");
+    expect(told).toContainEqual({ type: "bootstrapped", shortServerIds: [101] });
+  });
+
+  it("is not served with another one", async () => {
+    const fleet = await openFleet("ep-1", { credential: stranger, ownCidLengthBytes: 0 });
+    await until(() => fleet.progress.handshakeFailures > 0, "a handshake that fails");
+    expect(fleet.progress.bootstraps).toBe(0);
+    expect(events.lines.filter((line) => line.startsWith("STARTED"))).toEqual([]);
   });
 });
 

@@ -330,6 +330,19 @@ describe("a session that comes to nothing", () => {
   });
 });
 
+describe("a device that asks again and again", () => {
+  it("is dropped beyond the limit of requests, and others are not", async () => {
+    server = await startServer(system, { BOOTSTRAP_DTLS_ENABLED: "false", BOOTSTRAP_DEVICE_REQUESTS: "2:3600" });
+    await declareDevice(system, "ep-2");
+    const [device, other] = [await openDevice(server), await openDevice(server)];
+    for (const _ of [1, 2]) expect(shown(await device.bootstrap("ep-1"))).toBe("2.04");
+    void device.bootstrap("ep-1").catch(() => {});
+    await server.shows('lwm2m_bootstrap_requests_total{outcome="tooOften"}', 1);
+    expect(shown(await other.bootstrap("ep-2"))).toBe("2.04");
+    expect(await server.metric('lwm2m_bootstrap_requests_total{outcome="begun"}')).toBe(3);
+  });
+});
+
 describe("requests of strangers", () => {
   it("are dropped beyond the limit of look-ups; devices that are found do not count", async () => {
     server = await startServer(system, { BOOTSTRAP_DTLS_ENABLED: "false", BOOTSTRAP_LOOKUPS: "1:3600" });

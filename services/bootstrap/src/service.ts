@@ -30,6 +30,7 @@ import {
 } from "@ferry/runtime";
 import { BOOTSTRAP_SLOTS, type NodeRef } from "@ferry/state";
 import { type BootstrapServiceSettings, DTLS_PREFIX } from "./config.ts";
+import { DeviceLimit } from "./device-limit.ts";
 import { EventWriter } from "./event-writer.ts";
 import { followAssociations } from "./follow-associations.ts";
 import { BOOTSTRAP_METRICS } from "./metrics.ts";
@@ -169,6 +170,7 @@ export async function startBootstrap(
     node,
     settings: { ...bootstrap, lookups: parseRateLimit(bootstrap.lookups) ?? [] },
     lookups: [],
+    deviceLimit: new DeviceLimit(parseRateLimit(bootstrap.deviceRequests) ?? [], monotonicMs),
     strangers: new StrangerRefusals(monotonicMs),
     devices: state.devices,
     provisioning: state.provisioning,
