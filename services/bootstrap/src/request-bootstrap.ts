@@ -162,7 +162,7 @@ async function begin(
     ...registered,
   };
   const { promise: answered, resolve: afterwards } = Promise.withResolvers<void>();
-  // It takes its room here, where there is some, and hears of the answer when that is on its way.
+  // It takes its room here, where there is some, and begins when the answer is on its way.
   void sessions.run(device, async (signal) => {
     await answered;
     await runSession(session, signal, ports);
