@@ -209,7 +209,7 @@ describe.each(ASYMMETRIC)("a device with $named", ({ mode, account, declared, cr
       securityMode: mode,
       servers: [{ shortServerId: 101, uri: "coaps://127.0.0.1:5686", securityMode: mode }],
     });
-    // The device takes no account whose keys do not belong together.
+    // The device answers Bootstrap-Finish with 4.06 while it cannot read the keys of an account.
     await until(() => fleet.progress.bootstraps === 1, "the device's word");
     expect(told).toContainEqual({ type: "bootstrapped", shortServerIds: [101] });
   });
