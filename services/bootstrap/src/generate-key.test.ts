@@ -164,6 +164,14 @@ describe("a key that Ferry makes", () => {
     );
   });
 
+  it("is not made where no server of the profile takes one", async () => {
+    await declareProfile(system, { servers: [SERVER] });
+    materialise();
+    await start();
+    expect(await bootstrap()).toBe("FINISHED 2.04 SUCCEEDED");
+    expect(await identities()).toEqual([]);
+  });
+
   it("is in a Bootstrap-Pack too, for a device that comes by DTLS, once it is in force", async () => {
     await declareDevice(system, "ep-1", { credentials: [DECLARED], bootstrap: { server: { generatePsk: {} } } });
     materialise();
