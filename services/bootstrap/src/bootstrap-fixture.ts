@@ -143,10 +143,10 @@ export class TestDevice {
     this.#server = `127.0.0.1:${coapPort}`;
   }
 
-  async open(server: Pick<BootstrapServer, "coapPort">): Promise<void> {
+  async open(server: Pick<BootstrapServer, "coapPort">, host: string): Promise<void> {
     this.pointAt(server);
     const onDatagram = (bytes: Uint8Array, peer: string): void => this.#handle({ type: "datagram", peer, bytes });
-    const socket = await openUdpSocket({ host: "127.0.0.1", port: 0, onDatagram, onError: () => {} });
+    const socket = await openUdpSocket({ host, port: 0, onDatagram, onError: () => {} });
     const driver = driveMachine(new CoapStack({ random: (size) => randomBytes(size) }), (output) => {
       if (output.type === "send") socket.send(output.bytes, output.peer);
       if (output.type === "response") this.#waiting.get(output.exchange)?.(output);
@@ -188,9 +188,12 @@ export class TestDevice {
   }
 }
 
-export async function openDevice(server: Pick<BootstrapServer, "coapPort">): Promise<TestDevice> {
+export async function openDevice(
+  server: Pick<BootstrapServer, "coapPort">,
+  host: string = "127.0.0.1",
+): Promise<TestDevice> {
   const device = new TestDevice();
-  await device.open(server);
+  await device.open(server, host);
   return device;
 }
 

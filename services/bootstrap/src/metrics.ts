@@ -5,7 +5,7 @@ export const BOOTSTRAP_METRICS = {
   requests: {
     type: "counter",
     name: "lwm2m_bootstrap_requests_total",
-    help: "Bootstrap-Requests and Bootstrap-Pack-Requests, by what became of them: a session began, a pack was given, or why not. `packInClear` would have sent keys to whoever asked (5.01), `limited` (strangers) and `tooOften` (devices) were dropped, `closed` came by a DTLS association that has ended.",
+    help: "Bootstrap-Requests and Bootstrap-Pack-Requests, by what became of them: a session began, a pack was given, or why not. `anotherAddress` is told to come again (5.03) because a session in the clear runs with an address that has answered; `packInClear` would have sent keys to whoever asked (5.01), `limited` (strangers) and `tooOften` (devices) were dropped, `closed` came by a DTLS association that has ended.",
     labels: {
       outcome: [
         "begun",
@@ -16,6 +16,7 @@ export const BOOTSTRAP_METRICS = {
         "noConfiguration",
         "tooManySessions",
         "draining",
+        "anotherAddress",
         "packInClear",
         "unavailable",
         "limited",

@@ -9,7 +9,7 @@ import {
 } from "@ferry/lwm2m";
 import { lwm2m } from "@ferry/proto";
 import { type DeviceDeclaration, SealingError } from "@ferry/provisioning";
-import type { IncomingRequest } from "@ferry/runtime";
+import { type IncomingRequest, parsePeerKey } from "@ferry/runtime";
 import { type DeviceRef, type Sender, StateUnavailableError, takeToken, takeTokens } from "@ferry/state";
 import { type Answer, refuse, tryLater } from "./answer.ts";
 import { type GeneratedKey, generateKey } from "./generate-key.ts";
@@ -149,7 +149,11 @@ async function begin(
 ): Promise<Outcome> {
   const { sessions, metrics } = ports;
   const registered = await lastRegistered(device, ports);
-  const hindrance = hindranceOf(device, ports);
+  const isInClear = sender.securityMode === "NO_SEC";
+  // Its port may be another one: the device may have started again.
+  const address = parsePeerKey(incoming.peer)?.address ?? "";
+  const isElsewhere = isInClear && sessions.isHeldAgainst(device, address);
+  const hindrance = isElsewhere ? "anotherAddress" : hindranceOf(device, ports);
   if (hindrance !== undefined) return later(hindrance, ports);
   metrics.requests.with({ outcome: "begun" }).inc();
   const session = {
@@ -163,9 +167,9 @@ async function begin(
   };
   const { promise: answered, resolve: afterwards } = Promise.withResolvers<void>();
   // It takes its room here, where there is some, and begins when the answer is on its way.
-  void sessions.run(device, async (signal) => {
+  void sessions.run(device, async (signal, hold) => {
     await answered;
-    await runSession(session, signal, ports);
+    await runSession(session, signal, ports, () => isInClear && hold(address));
   });
   return { code: CODE.CHANGED, afterwards };
 }

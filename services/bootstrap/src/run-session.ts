@@ -27,8 +27,16 @@ export interface SessionToRun extends Omit<BootstrapSessionSettings, "timeoutMs"
   readonly generating: DeviceDeclaration | undefined;
 }
 
-/** Runs a session to its end, and tells of each step; one that is given up already is none. `signal` aborts with a {@link GivenUp}. */
-export async function runSession(given: SessionToRun, signal: AbortSignal, ports: BootstrapPorts): Promise<void> {
+/**
+ * Runs a session to its end, and tells of each step; one that is given up already is none. `signal` aborts with a {@link GivenUp}. `onAnswered`: the device has
+ * answered a request, so it is where it asked from.
+ */
+export async function runSession(
+  given: SessionToRun,
+  signal: AbortSignal,
+  ports: BootstrapPorts,
+  onAnswered: () => void,
+): Promise<void> {
   if (signal.aborted) return; // It waited for the one before, and the device asked again.
   const { device, securityMode, peer, generating, ...settings } = given;
   const { coap, node, random, events, metrics, clock } = ports;
@@ -68,6 +76,7 @@ export async function runSession(given: SessionToRun, signal: AbortSignal, ports
         metrics.steps.with({ step, outcome }).inc();
         // What was in vain for want of an answer ends the session, and is told as its end.
         if (code === undefined) break;
+        onAnswered();
         tell({
           step: STEPS[step],
           path,

@@ -270,6 +270,24 @@ describe("a session that comes to nothing", () => {
     expect(await server.metric("lwm2m_bootstrap_sessions")).toBe(0);
   });
 
+  it("is not replaced from another address once the device has answered, and is from its own", async () => {
+    server = await startServer(system);
+    const [device, stranger] = [await openDevice(server), await openDevice(server, "127.0.0.2")];
+    stranger.answer = () => "silent";
+    expect(shown(await stranger.bootstrap("ep-1"))).toBe("2.04");
+    // Whoever has not answered holds nothing.
+    device.answer = (request) => (request.code === CODE.PUT ? "silent" : device.objects.answer(request));
+    expect(shown(await device.bootstrap("ep-1"))).toBe("2.04");
+    await until(() => device.requests.some(({ code }) => code === CODE.PUT), "Write");
+    const other = await openDevice(server, "127.0.0.2");
+    expect((await other.bootstrap("ep-1")).code).toBe(CODE.SERVICE_UNAVAILABLE);
+    expect(await server.metric('lwm2m_bootstrap_requests_total{outcome="anotherAddress"}')).toBe(1);
+    // It has started again, and asks from another port.
+    expect(shown(await (await openDevice(server)).bootstrap("ep-1"))).toBe("2.04");
+    await until(() => events.lines.some((line) => line.startsWith("FINISHED")), "the end of its session");
+    expect(await server.metric('lwm2m_bootstrap_sessions_total{outcome="replaced"}')).toBe(2);
+  });
+
   it("ends at its deadline, whatever the device does", async () => {
     server = await startServer(system, { BOOTSTRAP_DTLS_ENABLED: "false", BOOTSTRAP_SESSION_TIMEOUT: "1s" });
     const device = await openDevice(server);

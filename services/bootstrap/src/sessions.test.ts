@@ -21,7 +21,9 @@ it("a session that is given up before its turn comes asks nothing of the device,
   const { promise: first, resolve: endFirst } = Promise.withResolvers<void>();
   const running = [sessions.run(device, () => first)];
   // It has nothing to work with, and would fail at the first thing that it did.
-  running.push(sessions.run(device, (signal) => runSession({} as SessionToRun, signal, {} as BootstrapPorts)));
+  running.push(
+    sessions.run(device, (signal) => runSession({} as SessionToRun, signal, {} as BootstrapPorts, () => {})),
+  );
   running.push(sessions.run(device, async (signal) => expect(signal.aborted).toBe(false)));
   endFirst();
   await expect(Promise.all(running)).resolves.toHaveLength(3);

@@ -8,6 +8,8 @@ export type GivenUp = "replaced" | "stopped";
 interface Running {
   readonly stopping: AbortController;
   readonly ended: Promise<void>;
+  /** Address that has answered a request of it; undefined: nobody has, or who it is has been proven otherwise. */
+  holder?: string;
 }
 
 /** The sessions that run: one of a device, and no more than a number. */
@@ -28,18 +30,29 @@ export class Sessions {
     return this.#running.size < this.#max || this.#running.has(keyOf(device));
   }
 
-  /** Runs a session of a device, after the one before has ended, which is given up. Resolves when it has ended. */
-  async run(device: DeviceRef, session: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  /** Whether another address than this one holds the device's session: in the clear only it may begin another. */
+  isHeldAgainst(device: DeviceRef, address: string): boolean {
+    const holder = this.#running.get(keyOf(device))?.holder;
+    return holder !== undefined && holder !== address;
+  }
+
+  /** Runs a session of a device, after the one before has ended, which is given up. Resolves when it has ended. `hold` says which address it belongs to. */
+  async run(
+    device: DeviceRef,
+    session: (signal: AbortSignal, hold: (address: string) => void) => Promise<void>,
+  ): Promise<void> {
     const key = keyOf(device);
     const stopping = new AbortController();
     const { promise: ended, resolve: end } = Promise.withResolvers<void>();
     const before = this.#running.get(key);
-    const own = { stopping, ended };
+    const own: Running = { stopping, ended };
     this.#running.set(key, own);
     before?.stopping.abort("replaced" satisfies GivenUp);
     await before?.ended;
     try {
-      await session(stopping.signal);
+      await session(stopping.signal, (address) => {
+        own.holder = address;
+      });
     } finally {
       end();
       if (this.#running.get(key) === own) this.#running.delete(key);
