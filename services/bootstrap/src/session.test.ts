@@ -157,9 +157,10 @@ describe("Discover", () => {
   });
 });
 
+const KEY = { type: "psk", identity: "made", key: new Uint8Array(16).fill(7) } as const;
+
 describe("a key that is to be made", () => {
   const EMPTY: AccountKeys = { type: "psk", identity: "", key: new Uint8Array() };
-  const KEY = { type: "psk", identity: "made", key: new Uint8Array(16).fill(7) } as const;
   const target = { ...TARGET, servers: [serverAccount(101, { keys: EMPTY })] };
   /** A session that has been answered what the device has. */
   const discovered = () => {
@@ -396,40 +397,61 @@ const anyInput = fc.oneof(
   { weight: 12, arbitrary: fc.tuple(anyCode, anyPayload, anyFormat) },
   { weight: 1, arbitrary: fc.constant("failed" as const) },
   { weight: 1, arbitrary: fc.constant("cancel" as const) },
+  { weight: 3, arbitrary: fc.constant("psk" as const) },
+  { weight: 1, arbitrary: fc.constant("noKey" as const) },
   { weight: 1, arbitrary: fc.constant("tick" as const) },
 );
 
-it("whatever a device answers, a session has one request in hand at most, ends within a bound, and is silent afterwards", () => {
+it("whatever a device answers, a session has one request or key in hand at most, ends within a bound, and is silent afterwards", () => {
   const ids = fc.uniqueArray(fc.integer({ min: 1, max: 3 }), { maxLength: 3 });
   fc.assert(
-    fc.property(ids, anyFormat, fc.array(anyInput, { maxLength: 60 }), (servers, preferredFormat, inputs) => {
-      const target = { ...TARGET, servers: servers.map((id) => serverAccount(id)), bootstrapServer: BOOTSTRAP_ACCOUNT };
-      const session = sessionOf({ target, preferredFormat });
-      const all = [session.handle({ type: "start" }, 0)];
-      for (const input of inputs) {
-        if (input === "tick") all.push(session.tick(TIMEOUT_MS - 1));
-        else if (input === "failed" || input === "cancel") all.push(session.handle({ type: input, reason: "x" }, 1));
-        else {
-          const [code, payload, format] = input;
-          const options = format === undefined ? [] : [uintOption(OPTION.CONTENT_FORMAT, format)];
-          all.push(session.handle({ type: "response", code, options, payload }, 1));
+    fc.property(
+      ids,
+      fc.boolean(),
+      anyFormat,
+      fc.array(anyInput, { maxLength: 60 }),
+      (servers, needsKey, preferredFormat, inputs) => {
+        const target = {
+          ...TARGET,
+          servers: servers.map((id) => serverAccount(id)),
+          bootstrapServer: BOOTSTRAP_ACCOUNT,
+        };
+        const session = sessionOf({ target, needsKey, preferredFormat });
+        const all = [session.handle({ type: "start" }, 0)];
+        let keysTaken = 0;
+        for (const input of inputs) {
+          if (input === "tick") all.push(session.tick(TIMEOUT_MS - 1));
+          else if (input === "psk" || input === "noKey") {
+            const key = input === "psk" ? KEY : { type: input, reason: "x" };
+            const then = session.handle(key, 1);
+            keysTaken += Math.sign(then.length);
+            all.push(then);
+          } else if (input === "failed" || input === "cancel")
+            all.push(session.handle({ type: input, reason: "x" }, 1));
+          else {
+            const [code, payload, format] = input;
+            const options = format === undefined ? [] : [uintOption(OPTION.CONTENT_FORMAT, format)];
+            all.push(session.handle({ type: "response", code, options, payload }, 1));
+          }
         }
-      }
-      const outputs = all.flat();
-      const requests = outputs.filter(({ type }) => type === "request").length;
-      const ends = outputs.filter(({ type }) => type === "done" || type === "failed").length;
-      const settled = outputs.filter(({ type }) => type === "step" || type === "cancelRequest").length;
-      // Discover, Read and Finish; of each server's two objects a Write and no more Deletes than instances are listed; the other account; two more formats.
-      expect(requests).toBeLessThanOrEqual(3 + servers.length * 2 + 6 + 1 + 2);
-      expect(ends).toBe(session.deadlineMs === undefined ? 1 : 0);
-      expect(requests - settled).toBe(ends === 1 ? 0 : 1);
-      if (ends === 1) expect(["done", "failed"]).toContain(outputs.at(-1)?.type);
-      // The deadline is an end in any case.
-      session.tick(TIMEOUT_MS);
-      expect(session.deadlineMs).toBeUndefined();
-      expect(
-        session.handle({ type: "response", code: CODE.CHANGED, options: [], payload: new Uint8Array() }, 2),
-      ).toEqual([]);
-    }),
+        const outputs = all.flat();
+        const requests = outputs.filter(({ type }) => type === "request").length;
+        const keys = outputs.filter(({ type }) => type === "needKey").length;
+        const ends = outputs.filter(({ type }) => type === "done" || type === "failed").length;
+        const settled = outputs.filter(({ type }) => type === "step" || type === "cancelRequest").length;
+        // Discover, Read and Finish; of each server's two objects a Write and no more Deletes than instances are listed; the other account; two more formats.
+        expect(requests).toBeLessThanOrEqual(3 + servers.length * 2 + 6 + 1 + 2);
+        expect(ends).toBe(session.deadlineMs === undefined ? 1 : 0);
+        expect(requests + keys - settled - keysTaken).toBe(ends === 1 ? 0 : 1);
+        expect(keys).toBeLessThanOrEqual(needsKey ? 1 : 0);
+        if (ends === 1) expect(["done", "failed"]).toContain(outputs.at(-1)?.type);
+        // The deadline is an end in any case.
+        session.tick(TIMEOUT_MS);
+        expect(session.deadlineMs).toBeUndefined();
+        expect(
+          session.handle({ type: "response", code: CODE.CHANGED, options: [], payload: new Uint8Array() }, 2),
+        ).toEqual([]);
+      },
+    ),
   );
 });
