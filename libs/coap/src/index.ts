@@ -32,15 +32,16 @@ export {
 } from "./option.ts";
 export { isCritical, OPTION } from "./option-registry.ts";
 export { CoapStack, type CoapStackSettings, type StackUsage } from "./stack.ts";
-export type {
-  DropReason,
-  ExchangeId,
-  FailureReason,
-  Handle,
-  PeerKey,
-  Received,
-  StackInput,
-  StackOutput,
+export {
+  DROP_REASONS,
+  type DropReason,
+  type ExchangeId,
+  type FailureReason,
+  type Handle,
+  type PeerKey,
+  type Received,
+  type StackInput,
+  type StackOutput,
 } from "./stack-io.ts";
 export { DEFAULT_STACK_LIMITS, type StackLimits } from "./stack-limits.ts";
 export {

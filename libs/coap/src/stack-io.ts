@@ -136,14 +136,16 @@ export type FailureReason =
   | "overload";
 
 /** Why a datagram was not used. */
-export type DropReason =
-  | "malformed"
-  | "version"
-  | "duplicate"
-  | "unexpected-ack"
-  | "unexpected-reset"
-  | "bad-option"
-  | "too-many-peers"
-  | "too-many-pending"
-  | "body-too-large"
-  | "body-incomplete";
+export const DROP_REASONS = [
+  "malformed",
+  "version",
+  "duplicate",
+  "unexpected-ack",
+  "unexpected-reset",
+  "bad-option",
+  "too-many-peers",
+  "too-many-pending",
+  "body-too-large",
+  "body-incomplete",
+] as const;
+export type DropReason = (typeof DROP_REASONS)[number];
