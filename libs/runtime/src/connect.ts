@@ -13,6 +13,7 @@ import { ConfigError } from "./errors.ts";
 import type { Logger } from "./logger.ts";
 import type { Metrics } from "./metrics.ts";
 import type { BusSettings, KafkaSettings, StateSettings } from "./settings.ts";
+import type { Shutdown } from "./shutdown.ts";
 import { STORE_METRICS } from "./store-metrics.ts";
 
 /** The stores, which share a connection. */
@@ -28,6 +29,18 @@ export interface State {
   /** What is wrong with the connection, for readiness; undefined when nothing is. */
   problem(): string | undefined;
   stop(): Promise<void>;
+}
+
+/** State and bus that the settings name; they stop after all that is registered later. @throws {ConfigError} a client cannot do what the settings ask for */
+export async function connect(
+  settings: BusSettings & StateSettings,
+  { metrics, logger, shutdown }: { readonly metrics: Metrics; readonly logger: Logger; readonly shutdown: Shutdown },
+): Promise<{ readonly bus: Bus; readonly state: State }> {
+  const state = await connectState(settings, metrics);
+  shutdown.onStop("state", () => state.stop());
+  const bus = await connectBus(settings, logger);
+  shutdown.onStop("bus", () => bus.stop());
+  return { bus, state };
 }
 
 /**

@@ -1,5 +1,6 @@
 export { type AwaitTopicsOptions, awaitTopics } from "./await-topics.ts";
-export { type Clock, monotonicMs, wallMs } from "./clock.ts";
+export { type Clock, delay, monotonicMs, wallMs } from "./clock.ts";
+export { type CoapListener, type CoapListenerParts, openCoapListener } from "./coap-listener.ts";
 export {
   type CoapHandlers,
   type CoapResult,
@@ -9,7 +10,7 @@ export {
   type OutgoingRequest,
 } from "./coap-server.ts";
 export { type CoapSettings, coapSettings } from "./coap-settings.ts";
-export { connectBus, connectState, type State } from "./connect.ts";
+export { connect, connectBus, connectState, type State } from "./connect.ts";
 
 export { type Config, type ConfigSource, defineConfig, type SettingRow } from "./define-config.ts";
 export { createEpisode, type Episode } from "./episode.ts";

@@ -1,7 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Bus } from "@ferry/bus";
-import { CoapStack, type StackInput } from "@ferry/coap";
 import {
   BOOTSTRAP_DTLS_METRICS,
   type DtlsEndpoint,
@@ -15,11 +13,10 @@ import { CONTENT_TYPE } from "@ferry/proto";
 import { Catalogue, followProvisioning, readSealingKeys } from "@ferry/provisioning";
 import {
   awaitTopics,
-  CoapServer,
   createEpisode,
-  driveMachine,
-  type MachineDriver,
+  delay,
   monotonicMs,
+  openCoapListener,
   openUdpSocket,
   pooledRandom,
   type ServiceRuntime,
@@ -133,30 +130,13 @@ export async function startBootstrap(
 
   const sender = bus.sender({ name: "bootstrap", lingerMs: settings.kafka.lingerMs });
   health.require("bootstrap records", () => (sender.oldestAgeMs > BUS_STUCK_MS ? "records wait for Kafka" : undefined));
-  const stack = new CoapStack({
+  const listener = await openCoapListener({
+    settings: coapSettings,
+    openSocket,
     random,
-    parameters: coapSettings,
-    limits: { maxBodyBytes: coapSettings.maxBodyBytes, blockSize: coapSettings.blockSize },
-  });
-  const socket = await openSocket({
-    host: coapSettings.host,
-    port: coapSettings.port,
-    reusePort: coapSettings.reusePort,
-    receiveBufferBytes: coapSettings.receiveBufferBytes,
-    onDatagram: (bytes, peer) => coap.receive(bytes, peer),
-    onError: (error) => logger.error({ error }, "The CoAP socket failed"),
-  });
-  let driver: MachineDriver<StackInput> | undefined;
-  const coap = new CoapServer({
-    drive: (perform) => {
-      const made = driveMachine(stack, perform);
-      driver = made;
-      return (input) => made.handle(input);
-    },
-    send: (bytes, peer) => {
-      if (isDtlsPeer(peer)) dtls?.send(bytes, peer);
-      else socket.send(bytes, peer);
-    },
+    isSecured: isDtlsPeer,
+    sendSecured: (bytes, peer) => dtls?.send(bytes, peer),
+    logger,
     handlers: {
       request: (request) => void serveBootstrap(request, ports),
       // Nobody observes anything here.
@@ -164,6 +144,7 @@ export async function startBootstrap(
       dropped: (reason) => metrics.drops.with({ reason }).inc(),
     },
   });
+  const { coap } = listener;
   const sessions = new Sessions(bootstrap.maxSessions);
   let draining = false;
   const ports: BootstrapPorts = {
@@ -229,15 +210,14 @@ export async function startBootstrap(
     });
   }
   metrics.running.collect(() => sessions.size);
-  metrics.socketDrops.collect(() => socket.kernelDrops());
+  metrics.socketDrops.collect(() => listener.kernelDrops());
   metrics.dtlsSocketDrops.collect(() => dtls?.kernelDrops() ?? 0);
 
   // The last is stopped first: what is told of the sessions that are given up is still published.
   shutdown.onStop("bootstrap records", async () => void (await Promise.allSettled([sender.flush(FLUSH_MS)])));
   shutdown.onStop("bootstrap sockets", async () => {
     await sessions.stop();
-    driver?.stop();
-    await Promise.all([socket.close(), dtls?.stop()]);
+    await Promise.all([listener.stop(), dtls?.stop()]);
   });
   shutdown.onStop("bootstrap sessions", async (signal) => {
     draining = true;
@@ -246,16 +226,11 @@ export async function startBootstrap(
   });
 
   await lease.announce({ ready: true });
-  logger.info({ slot: node.slot, coapPort: socket.port, dtlsPort: dtls?.port }, "Bootstrapping devices");
-  return { node, coapPort: socket.port, dtlsPort: dtls?.port };
+  logger.info({ slot: node.slot, coapPort: listener.port, dtlsPort: dtls?.port }, "Bootstrapping devices");
+  return { node, coapPort: listener.port, dtlsPort: dtls?.port };
 }
 
 /** Records that wait longer than this say that Kafka does not take them, ms. */
 const BUS_STUCK_MS = 10_000;
 /** How long the records in hand may take on shutdown, ms. */
 const FLUSH_MS = 5_000;
-
-async function delay(ms: number, signal: AbortSignal): Promise<void> {
-  // Rejects with an AbortError, and with nothing else, when the signal aborts.
-  await sleep(ms, undefined, { signal }).catch(() => {});
-}

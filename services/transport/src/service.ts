@@ -1,7 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import { type Bus, BusOverflowError, BusUnavailableError, RecordTooLargeError } from "@ferry/bus";
-import { CoapStack, type StackInput } from "@ferry/coap";
 import {
   DTLS_METRICS,
   type DtlsEndpoint,
@@ -16,12 +14,11 @@ import { Catalogue, followProvisioning } from "@ferry/provisioning";
 import {
   armFailpoint,
   awaitTopics,
-  CoapServer,
   createEpisode,
-  driveMachine,
+  delay,
   type Episode,
-  type MachineDriver,
   monotonicMs,
+  openCoapListener,
   openUdpSocket,
   pooledRandom,
   requestedSlots,
@@ -164,39 +161,21 @@ export async function startTransport(
   const contentType = CONTENT_TYPE[settings.records];
   const records = new RecordWriter({ values, answers, node, nodeName: settings.node.name, topicPrefix, contentType });
 
-  const stack = new CoapStack({
+  const listener = await openCoapListener({
+    settings: settings.coap,
+    openSocket,
     random,
-    parameters: settings.coap,
-    limits: { maxBodyBytes: settings.coap.maxBodyBytes, blockSize: settings.coap.blockSize },
-  });
-  const socket = await openSocket({
-    host: settings.coap.host,
-    port: settings.coap.port,
-    reusePort: settings.coap.reusePort,
-    receiveBufferBytes: settings.coap.receiveBufferBytes,
-    onDatagram: (bytes, peer) => {
-      lease.mayServe(); // If not, ownership is discarded before the datagram is looked at.
-      coap.receive(bytes, peer);
-    },
-    onError: (error) => logger.error({ error }, "The CoAP socket failed"),
-  });
-  let driver: MachineDriver<StackInput> | undefined;
-  const coap = new CoapServer({
-    drive: (perform) => {
-      const made = driveMachine(stack, perform);
-      driver = made;
-      return (input) => made.handle(input);
-    },
-    send: (bytes, peer) => {
-      if (isDtlsPeer(peer)) dtls?.send(bytes, peer);
-      else socket.send(bytes, peer);
-    },
+    isSecured: isDtlsPeer,
+    sendSecured: (bytes, peer) => dtls?.send(bytes, peer),
+    beforeDatagram: () => void lease.mayServe(), // If not, ownership is discarded before the datagram is looked at.
+    logger,
     handlers: {
       request: (request) => void serveUplink(request, ports),
       notification: (notification) => notifications.handle(notification),
       dropped: (reason) => metrics.drops.with({ reason }).inc(),
     },
   });
+  const { coap } = listener;
   const liveSlots = new LiveSlots(state.nodes, monotonicMs);
   const ports: TransportPorts = {
     node,
@@ -329,15 +308,14 @@ export async function startTransport(
   metrics.reconcileWaiting.collect(() => ports.pacer.waiting);
   metrics.bufferedBytes.collect(() => values.bufferedBytes);
   metrics.oldestRecordSeconds.collect(() => values.oldestAgeMs / 1000);
-  metrics.socketDrops.collect(() => socket.kernelDrops());
+  metrics.socketDrops.collect(() => listener.kernelDrops());
   metrics.dtlsSocketDrops.collect(() => dtls?.kernelDrops() ?? 0);
 
   // The last is stopped first: what Kafka accepts while the records are flushed is still acknowledged through the open socket.
   shutdown.onStop("outbox", () => ports.outbox.flush());
   shutdown.onStop("ownership", (signal) => releaseAll(ports, signal));
   shutdown.onStop("socket", async () => {
-    driver?.stop();
-    await Promise.all([socket.close(), dtls?.stop()]);
+    await Promise.all([listener.stop(), dtls?.stop()]);
   });
   shutdown.onStop("records", async () => {
     coap.deafen();
@@ -360,8 +338,8 @@ export async function startTransport(
   sweeper.start();
   await lease.announce({ ready: true });
   fetchWaiting(ports);
-  logger.info({ slot: node.slot, coapPort: socket.port, dtlsPort: dtls?.port }, "Serving devices");
-  return { node, coapPort: socket.port, dtlsPort: dtls?.port };
+  logger.info({ slot: node.slot, coapPort: listener.port, dtlsPort: dtls?.port }, "Serving devices");
+  return { node, coapPort: listener.port, dtlsPort: dtls?.port };
 }
 
 /** Looks up what waits for the devices that came while the node started: who stored it told only nodes that are ready. */
@@ -431,11 +409,6 @@ function refused(ownership: Ownership): number {
 
 function later(ms: number, then: () => void): void {
   setTimeout(then, ms).unref();
-}
-
-async function delay(ms: number, signal: AbortSignal): Promise<void> {
-  // Rejects with an AbortError, and with nothing else, when the signal aborts.
-  await sleep(ms, undefined, { signal }).catch(() => {});
 }
 
 /** Gives devices up, so that the router does not wait for this node's lease to lapse. */
