@@ -7,6 +7,7 @@ export {
 } from "./attributes.ts";
 export {
   type AccountKeys,
+  type ServerSettings,
   securityNode,
   serverNode,
   type TargetAccount,

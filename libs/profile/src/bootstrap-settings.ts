@@ -1,3 +1,4 @@
+import type { ServerSettings } from "@ferry/lwm2m";
 import { ProfileError } from "./errors.ts";
 import { formatField } from "./schema.ts";
 import { formatAddress, type ServerAddress } from "./server-address.ts";
@@ -17,22 +18,7 @@ export interface Account {
 }
 
 /** An LwM2M server that devices are given: an instance of the Security object and one of the Server object. */
-export interface ServerAccount extends Account {
-  /** 1..65534 */
-  readonly shortServerId: number;
-  /** `/1/y/1` */
-  readonly lifetimeS: number;
-  /** `/1/y/2`; undefined: not written. */
-  readonly minPeriodS: number | undefined;
-  /** `/1/y/3`; undefined: not written. */
-  readonly maxPeriodS: number | undefined;
-  /** `/1/y/5`; undefined: not written. */
-  readonly disableTimeoutS: number | undefined;
-  /** `/1/y/6`: notifications are kept while the account is disabled or the device is offline. */
-  readonly storesNotifications: boolean;
-  /** `/1/y/7` */
-  readonly binding: string;
-}
+export interface ServerAccount extends Account, ServerSettings {}
 
 /** The bootstrap server's own account, where devices are to get a new one. */
 export interface BootstrapServerAccount extends Account {

@@ -26,8 +26,8 @@ export interface TargetAccount {
   readonly holdOffS: number;
 }
 
-/** An account of an LwM2M server: an instance of Security (0) and one of Server (1), joined by the short server id. */
-export interface TargetServerAccount extends TargetAccount {
+/** What an account says of its LwM2M server and of the registration with it. */
+export interface ServerSettings {
   /** 0/x/10 and 1/y/0: 1 to 65534. */
   readonly shortServerId: number;
   /** 1/y/1. */
@@ -38,11 +38,14 @@ export interface TargetServerAccount extends TargetAccount {
   readonly maxPeriodS: number | undefined;
   /** 1/y/5; undefined: not written. */
   readonly disableTimeoutS: number | undefined;
-  /** 1/y/6. */
+  /** 1/y/6: notifications are kept while the account is disabled or the device is offline. */
   readonly storesNotifications: boolean;
   /** 1/y/7, as configured: a device gets the letters that its LwM2M version knows. */
   readonly binding: string;
 }
+
+/** An account of an LwM2M server: an instance of Security (0) and one of Server (1), joined by the short server id. */
+export interface TargetServerAccount extends TargetAccount, ServerSettings {}
 
 /** The account of the bootstrap server itself: an instance of Security alone. */
 export interface TargetBootstrapAccount extends TargetAccount {
