@@ -743,13 +743,14 @@ describe.each(SECURITIES)("Leshan's client over $over", (security) => {
       };
       const before = device.events.length;
       expect(await ask("WriteComposite", { nodes })).toMatchObject(CHANGED);
-      await device.waitFor("updated", (event) => device.events.indexOf(event) >= before);
-      const requests = device.events.slice(before).filter(({ event }) => event === "requested");
-      expect(requests).toMatchObject([{ method: "IPATCH", path: "/" }]);
+      await device.waitFor("requested", (event) => device.events.indexOf(event) >= before && event.method === "IPATCH");
       const text = await read("/1/0");
       expect(text).toContain("1=LwM2mSingleResource [id=1, value=61, type=INTEGER]");
       expect(text).toContain("6=LwM2mSingleResource [id=6, value=true, type=BOOLEAN]");
       expect(await nodesOf("Read", { id: "/16/0" })).toEqual([portfolio(0, "aa", "bb", "cc", "dd")]);
+      // The device's own account of an earlier Read may come later than its answer: what is counted is what carries values.
+      const writes = device.events.slice(before).filter((it) => it.event === "requested" && it.contentFormat !== -1);
+      expect(writes).toMatchObject([{ method: "IPATCH", path: "/" }]);
     });
 
     it("LightweightM2M-1.1-int-1635: every Portfolio instance is deleted", async () => {
