@@ -53,10 +53,7 @@ export class CredentialsInForce {
   /** What a device may prove itself by. */
   async of(device: DeviceRef): Promise<readonly DeviceCredential[]> {
     const { tenant, endpoint } = device;
-    const [record, generated] = await Promise.all([
-      this.#store.get("device", tenant, endpoint),
-      this.#store.get("credential", tenant, endpoint),
-    ]);
+    const { record, generated } = await this.#store.deviceRecords(tenant, endpoint);
     return this.#inForce(device, record, generated);
   }
 

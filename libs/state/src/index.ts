@@ -85,6 +85,7 @@ export {
 } from "./node-directory.ts";
 export type {
   CredentialIdentity,
+  DeviceRecords,
   ProvisioningStore,
   PutOutcome,
   RecordRef,

@@ -22,6 +22,14 @@ export interface StoredRecord {
 /** Names a record. */
 export type RecordRef = Pick<StoredRecord, "kind" | "tenant" | "id">;
 
+/** What there is under a device's own name. */
+export interface DeviceRecords {
+  /** The `device` record. */
+  readonly record: StoredRecord | undefined;
+  /** The `credential` record: what was generated for it. */
+  readonly generated: StoredRecord | undefined;
+}
+
 /** What became of a `put`. */
 export type PutOutcome =
   | { readonly type: "stored" }
@@ -42,6 +50,8 @@ export interface ProvisioningStore {
   put(record: StoredRecord, identities: readonly CredentialIdentity[]): Promise<PutOutcome>;
   remove(record: RecordRef): Promise<boolean>;
   get(kind: StoredRecord["kind"], tenant: string, id: string): Promise<StoredRecord | undefined>;
+  /** A device's record and what was generated for it, as they are at one moment. */
+  deviceRecords(tenant: string, id: string): Promise<DeviceRecords>;
   list(kind: StoredRecord["kind"], tenant?: string): Promise<readonly StoredRecord[]>;
   /** The `device` record that owns an identity or, of a device without one, its `credential` record; which patterns a name fits is not looked at here. */
   deviceByIdentity(identity: CredentialIdentity): Promise<StoredRecord | undefined>;

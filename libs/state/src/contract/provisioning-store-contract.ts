@@ -132,6 +132,20 @@ export function describeProvisioningStore(name: string, open: () => Promise<Prov
       expect(await store.deviceByIdentity(psk("generated"))).toEqual(device);
     });
 
+    it("The record of a device and what was generated for it are read together, each where there is one", async () => {
+      const device = newRecord("meter-1", 5);
+      const credential = { ...newRecord("meter-1", 6), kind: "credential" } as const;
+      const none = { record: undefined, generated: undefined };
+      expect(await store.deviceRecords("default", "meter-1")).toEqual(none);
+      await store.put(device, []);
+      expect(await store.deviceRecords("default", "meter-1")).toEqual({ record: device, generated: undefined });
+      await store.put(credential, []);
+      expect(await store.deviceRecords("default", "meter-1")).toEqual({ record: device, generated: credential });
+      await store.remove(device);
+      expect(await store.deviceRecords("default", "meter-1")).toEqual({ record: undefined, generated: credential });
+      expect(await store.deviceRecords("other", "meter-1")).toEqual(none);
+    });
+
     it("A kind is listed, of one tenant or of all", async () => {
       const records = Array.from({ length: 20 }, (_, i) => newRecord(`meter-${i}`, i, i % 4 === 0 ? "one" : "two"));
       for (const record of records) await store.put(record, []);

@@ -1,5 +1,6 @@
 import {
   type CredentialIdentity,
+  type DeviceRecords,
   identityText,
   isShared,
   type ProvisioningStore,
@@ -7,6 +8,9 @@ import {
   type RecordRef,
   type StoredRecord,
 } from "../provisioning-store.ts";
+
+/** A device and its credential, which share tenant, id and identities. */
+const DEVICE_KINDS = ["device", "credential"] as const;
 
 /** Keeps the read model of the provisioning topic in this process. */
 export class MemoryProvisioningStore implements ProvisioningStore {
@@ -46,6 +50,11 @@ export class MemoryProvisioningStore implements ProvisioningStore {
     return this.#records.get(keyOf({ kind, tenant, id }))?.record;
   }
 
+  async deviceRecords(tenant: string, id: string): Promise<DeviceRecords> {
+    const [record, generated] = DEVICE_KINDS.map((kind) => this.#records.get(keyOf({ kind, tenant, id }))?.record);
+    return { record, generated };
+  }
+
   async list(kind: StoredRecord["kind"], tenant?: string): Promise<readonly StoredRecord[]> {
     return [...this.#records.values()]
       .map(({ record }) => record)
@@ -71,9 +80,7 @@ export class MemoryProvisioningStore implements ProvisioningStore {
   #disown(ref: RecordRef, identities: ReadonlySet<string> = new Set()): void {
     for (const text of identities) {
       const owner = this.#owners.get(text);
-      const named = (["device", "credential"] as const).some((kind) =>
-        this.#records.get(keyOf({ ...ref, kind }))?.identities.has(text),
-      );
+      const named = DEVICE_KINDS.some((kind) => this.#records.get(keyOf({ ...ref, kind }))?.identities.has(text));
       if (!named && owner !== undefined && isSameDevice(owner, ref)) this.#owners.delete(text);
     }
   }

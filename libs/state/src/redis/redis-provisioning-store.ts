@@ -1,6 +1,7 @@
 import { StoredValueError } from "../errors.ts";
 import {
   type CredentialIdentity,
+  type DeviceRecords,
   identityText,
   isShared,
   type ProvisioningStore,
@@ -22,6 +23,8 @@ import { constants, Scripts } from "./scripts.ts";
 
 type Kind = StoredRecord["kind"];
 
+const STEPS = ["put-record", "get-device", "own-identity", "disown-identity", "find-device"] as const;
+
 /** A device and its credential, which share tenant, id and identities. */
 const DEVICE_KINDS = ["device", "credential"] as const;
 
@@ -33,15 +36,11 @@ const DEVICE_KINDS = ["device", "credential"] as const;
  */
 export class RedisProvisioningStore implements ProvisioningStore {
   readonly #connection: RedisConnection;
-  readonly #scripts: Scripts<"put-record" | "own-identity" | "disown-identity" | "find-device">;
+  readonly #scripts: Scripts<(typeof STEPS)[number]>;
 
   constructor(connection: RedisConnection) {
     this.#connection = connection;
-    this.#scripts = new Scripts(
-      connection,
-      ["put-record", "own-identity", "disown-identity", "find-device"],
-      constants(PROVISIONING_KEYS),
-    );
+    this.#scripts = new Scripts(connection, STEPS, constants(PROVISIONING_KEYS));
   }
 
   async put(record: StoredRecord, identities: readonly CredentialIdentity[]): Promise<PutOutcome> {
@@ -75,6 +74,11 @@ export class RedisProvisioningStore implements ProvisioningStore {
     return (await this.#read({ kind, tenant, id }))?.record;
   }
 
+  async deviceRecords(tenant: string, id: string): Promise<DeviceRecords> {
+    const [record, generated] = await this.#readDevice({ tenant, id });
+    return { record: record?.record, generated: generated?.record };
+  }
+
   async list(kind: Kind, tenant?: string): Promise<readonly StoredRecord[]> {
     const slots = Array.from({ length: PROVISIONING_SLOTS }, (_, slot) => slot);
     const packed = await this.#connection.run((client) =>
@@ -97,7 +101,7 @@ export class RedisProvisioningStore implements ProvisioningStore {
     const records =
       recordSlot(id) === slot
         ? [parseRecord("device", device), parseRecord("credential", credential)]
-        : await Promise.all(DEVICE_KINDS.map((kind) => this.#read({ kind, tenant, id })));
+        : await this.#readDevice({ tenant, id });
     if (!records.some((record) => record?.identities.includes(text))) return undefined;
     return records.find((record) => record !== undefined)?.record;
   }
@@ -114,6 +118,17 @@ export class RedisProvisioningStore implements ProvisioningStore {
   async #read(ref: RecordRef): Promise<PackedRecord | undefined> {
     const packed = await this.#connection.run((client) => client.hgetBuffer(recordsKey(ref), nameOfRecord(ref)));
     return parseRecord(ref.kind, packed);
+  }
+
+  /** The packed records of a device, which lie in one slot: its own, then its credential. */
+  async #readDevice(device: Omit<RecordRef, "kind">): Promise<(PackedRecord | undefined)[]> {
+    const reply = await this.#scripts.run(
+      "get-device",
+      provisioningPrefix(recordSlot(device.id)),
+      nameOfRecord(device),
+    );
+    const packed = reply as (Buffer | null)[];
+    return DEVICE_KINDS.map((kind, i) => parseRecord(kind, packed[i]));
   }
 
   /** Makes the record's device the owner of an identity; a void pointer is no obstacle. */
@@ -150,8 +165,8 @@ export class RedisProvisioningStore implements ProvisioningStore {
   }
 
   /** Whether a device's record, or its credential, names an identity. */
-  async #isNamed({ tenant, id }: { tenant: string; id: string }, text: string): Promise<boolean> {
-    const records = await Promise.all(DEVICE_KINDS.map((kind) => this.#read({ kind, tenant, id })));
+  async #isNamed(device: Omit<RecordRef, "kind">, text: string): Promise<boolean> {
+    const records = await this.#readDevice(device);
     return records.some((record) => record?.identities.includes(text));
   }
 }
