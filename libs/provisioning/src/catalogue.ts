@@ -150,15 +150,15 @@ export class Catalogue {
 
   /** Who owns a name, or a pattern, and comes by it in the clear. The store's identities are those of both scopes. */
   async #noSecDevice(name: string, scope: CredentialScope): Promise<StoredRecord | undefined> {
-    const record = await this.#store.deviceByIdentity({ type: "noSec", endpoint: name });
+    const records = await this.#store.deviceByIdentity({ type: "noSec", endpoint: name });
+    const record = records?.record ?? records?.generated;
     const declaration = storedDeclaration(record);
     // One that cannot be read is told of.
     if (record === undefined || declaration === undefined) return record;
     if (!isInTheClear(declaration, scope)) return undefined;
     // What was generated for a device ends service in the clear: where only its credentials say noSec, the identity is gone with that.
     const mayHaveGenerated = scope === "server" && isOpenAtBootstrap(declaration);
-    const generated = mayHaveGenerated ? await this.#store.get("credential", record.tenant, name) : undefined;
-    return generated === undefined ? record : undefined;
+    return mayHaveGenerated && records?.generated !== undefined ? undefined : record;
   }
 
   #admitByPattern(

@@ -1,4 +1,4 @@
-import type { CredentialIdentity, DeviceRef, ProvisioningStore, StoredRecord } from "@ferry/state";
+import type { CredentialIdentity, DeviceRecords, DeviceRef, ProvisioningStore } from "@ferry/state";
 import type { Catalogue } from "./catalogue.ts";
 import {
   type CredentialScope,
@@ -40,30 +40,23 @@ export class CredentialsInForce {
 
   /** The device that has an identity of its own. What it may prove itself by now can be another one. */
   async byIdentity(identity: CredentialIdentity): Promise<CredentialHolder | undefined> {
-    const record = await this.#store.deviceByIdentity(identity);
-    if (record === undefined || patternPrefix(record.id) !== undefined) return undefined;
-    const { kind, tenant, id } = record;
-    const device = { tenant, endpoint: id };
+    const records = await this.#store.deviceByIdentity(identity);
     // A device of a fleet has no record of its own, but what was generated for it.
-    const [declared, generated] =
-      kind === "credential" ? [undefined, record] : [record, await this.#store.get("credential", tenant, id)];
-    return { device, credentials: await this.#inForce(device, declared, generated) };
+    const owner = records?.record ?? records?.generated;
+    if (records === undefined || owner === undefined || patternPrefix(owner.id) !== undefined) return undefined;
+    const device = { tenant: owner.tenant, endpoint: owner.id };
+    return { device, credentials: await this.#inForce(device, records) };
   }
 
   /** What a device may prove itself by. */
   async of(device: DeviceRef): Promise<readonly DeviceCredential[]> {
     const { tenant, endpoint } = device;
-    const { record, generated } = await this.#store.deviceRecords(tenant, endpoint);
-    return this.#inForce(device, record, generated);
+    return this.#inForce(device, await this.#store.deviceRecords(tenant, endpoint));
   }
 
-  async #inForce(
-    device: DeviceRef,
-    record: StoredRecord | undefined,
-    generated: StoredRecord | undefined,
-  ): Promise<readonly DeviceCredential[]> {
-    const isDecided = record !== undefined || (this.#scope === "server" && generated !== undefined);
-    const deciding = isDecided ? { record, generated } : await this.#catalogue.decidingRecords(device);
+  async #inForce(device: DeviceRef, own: DeviceRecords): Promise<readonly DeviceCredential[]> {
+    const isDecided = own.record !== undefined || (this.#scope === "server" && own.generated !== undefined);
+    const deciding = isDecided ? own : await this.#catalogue.decidingRecords(device);
     return credentialsInForce(
       storedDeclaration(deciding.record),
       generatedCredentials(deciding.generated),
@@ -81,7 +74,10 @@ export class CredentialsInForce {
     const identities = names.flatMap((text) => issuers.map((issuer) => certificateNameIdentity(issuer, text)));
     // A pattern's CAs are asked of the store too: what the topic says of them may have been rejected.
     const declared = await Promise.all(identities.map((identity) => this.#store.deviceByIdentity(identity)));
-    const tenants = new Set([DEFAULT_TENANT, ...declared.flatMap((record) => record?.tenant ?? [])]);
+    const tenants = new Set([
+      DEFAULT_TENANT,
+      ...declared.flatMap((records) => (records?.record ?? records?.generated)?.tenant ?? []),
+    ]);
     const holders = await Promise.all(
       [...tenants].map(async (tenant) => {
         const device = { tenant, endpoint: name };

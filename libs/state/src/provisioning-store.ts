@@ -53,8 +53,8 @@ export interface ProvisioningStore {
   /** A device's record and what was generated for it, as they are at one moment. */
   deviceRecords(tenant: string, id: string): Promise<DeviceRecords>;
   list(kind: StoredRecord["kind"], tenant?: string): Promise<readonly StoredRecord[]>;
-  /** The `device` record that owns an identity or, of a device without one, its `credential` record; which patterns a name fits is not looked at here. */
-  deviceByIdentity(identity: CredentialIdentity): Promise<StoredRecord | undefined>;
+  /** What there is of the device that owns an identity, at least one of the two; which patterns a name fits is not looked at here. */
+  deviceByIdentity(identity: CredentialIdentity): Promise<DeviceRecords | undefined>;
   /** Offset up to which the read model is known to be gap-free, -1 of an empty topic; `undefined` when it must be rebuilt from the beginning. */
   position(): Promise<number | undefined>;
   setPosition(offset: number): Promise<void>;

@@ -85,8 +85,8 @@ function formatOutcome({ id, outcome, field, reason }: PublishOutcome): string {
   return outcome === "rejected" ? `${id} rejected: ${field}: ${reason}` : `${id} ${outcome}`;
 }
 
-function ownerOf(endpoint: string) {
-  return fixture.provisioning.deviceByIdentity({ type: "noSec", endpoint });
+async function ownerOf(endpoint: string) {
+  return (await fixture.provisioning.deviceByIdentity({ type: "noSec", endpoint }))?.record;
 }
 
 describe("a record that is valid", () => {
@@ -362,7 +362,7 @@ describe("a credential that is rotated", () => {
     body: { credential: psk(identity), previous: previous.map((one) => psk(one)) },
   });
   const holderOf = async (identity: string): Promise<string | undefined> =>
-    (await fixture.provisioning.deviceByIdentity({ type: "psk", identity }))?.id;
+    (await fixture.provisioning.deviceByIdentity({ type: "psk", identity }))?.record?.id;
   const isRegistered = async (): Promise<boolean> =>
     (await fixture.devices.get({ tenant: "default", endpoint: "meter-1" })) !== undefined;
 
@@ -510,7 +510,7 @@ describe("a store that was lost, or whose position proves nothing", () => {
     const other = new Materialiser({ ...fixture.ports, provisioning: fresh.provisioning }, KEYS, stopped.signal);
     await other.check();
     expect(await fresh.provisioning.deviceByIdentity({ type: "noSec", endpoint: "meter-1" })).toMatchObject({
-      id: "meter-1",
+      record: { id: "meter-1" },
     });
     expect(await fresh.provisioning.position()).toBe(1);
     expect(fixture.statuses).toHaveLength(2);

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
-import type { CredentialIdentity, ProvisioningStore, StoredRecord } from "../provisioning-store.ts";
+import type { CredentialIdentity, DeviceRecords, ProvisioningStore, StoredRecord } from "../provisioning-store.ts";
 
 /** A provisioning store that can be emptied. */
 export interface ProvisioningStoreHarness {
@@ -31,7 +31,7 @@ export function describeProvisioningStore(name: string, open: () => Promise<Prov
       ] as const;
       expect(await store.put(device, identities)).toEqual({ type: "stored" });
       expect(await store.get("device", "default", "meter-1")).toEqual(device);
-      for (const identity of identities) expect(await store.deviceByIdentity(identity)).toEqual(device);
+      for (const identity of identities) expect(await store.deviceByIdentity(identity)).toEqual(own(device));
       expect(await store.get("device", "other", "meter-1")).toBeUndefined();
       expect(await store.get("profile", "default", "meter-1")).toBeUndefined();
       expect(await store.deviceByIdentity(psk("meter-1"))).toBeUndefined();
@@ -44,8 +44,8 @@ export function describeProvisioningStore(name: string, open: () => Promise<Prov
       expect(await store.put(newRecord("meter-1", 5), [psk("old")])).toEqual({ type: "stored" });
       expect(await store.get("device", "default", "meter-1")).toEqual(newer);
       expect(await store.deviceByIdentity(psk("old"))).toBeUndefined();
-      expect(await store.deviceByIdentity(psk("both"))).toEqual(newer);
-      expect(await store.deviceByIdentity(psk("new"))).toEqual(newer);
+      expect(await store.deviceByIdentity(psk("both"))).toEqual(own(newer));
+      expect(await store.deviceByIdentity(psk("new"))).toEqual(own(newer));
     });
 
     it("The first offset owns an identity: a later record that names it is refused whole", async () => {
@@ -58,7 +58,7 @@ export function describeProvisioningStore(name: string, open: () => Promise<Prov
       });
       expect(await store.get("device", "two", "meter-2")).toBeUndefined();
       expect(await store.deviceByIdentity(psk("own"))).toBeUndefined();
-      expect(await store.deviceByIdentity(psk("shared"))).toEqual(first);
+      expect(await store.deviceByIdentity(psk("shared"))).toEqual(own(first));
     });
 
     it("A refused record leaves what was in force before", async () => {
@@ -68,7 +68,7 @@ export function describeProvisioningStore(name: string, open: () => Promise<Prov
       const refused = await store.put(newRecord("meter-2", 7), [psk("own"), psk("more"), psk("shared")]);
       expect(refused).toMatchObject({ type: "identityTaken" });
       expect(await store.get("device", "default", "meter-2")).toEqual(before);
-      expect(await store.deviceByIdentity(psk("own"))).toEqual(before);
+      expect(await store.deviceByIdentity(psk("own"))).toEqual(own(before));
       expect(await store.deviceByIdentity(psk("more"))).toBeUndefined();
     });
 
@@ -94,7 +94,7 @@ export function describeProvisioningStore(name: string, open: () => Promise<Prov
         by: { tenant: "one", id: "meter-*" },
       });
       expect(await store.deviceByIdentity(name("meter-2"))).toBeUndefined();
-      expect(await store.deviceByIdentity(name("meter-*"))).toEqual(fleet);
+      expect(await store.deviceByIdentity(name("meter-*"))).toEqual(own(fleet));
       await store.remove({ kind: "device", tenant: "one", id: "meter-*" });
       expect(await store.put(newRecord("meter-2", 8, "two"), [name("meter-2")])).toEqual({ type: "stored" });
     });
@@ -111,38 +111,37 @@ export function describeProvisioningStore(name: string, open: () => Promise<Prov
 
     it("A credential shares the identities of its device and keeps them when the device lets go", async () => {
       const device = newRecord("meter-1", 5);
+      const generated = { ...newRecord("meter-1", 6), kind: "credential" } as const;
       await store.put(device, [psk("key")]);
-      expect(await store.put({ ...newRecord("meter-1", 6), kind: "credential" }, [psk("key"), psk("rotated")])).toEqual(
-        { type: "stored" },
-      );
-      expect(await store.deviceByIdentity(psk("rotated"))).toEqual(device);
+      expect(await store.put(generated, [psk("key"), psk("rotated")])).toEqual({ type: "stored" });
+      expect(await store.deviceByIdentity(psk("rotated"))).toEqual({ record: device, generated });
       const changed = newRecord("meter-1", 7);
       await store.put(changed, []);
-      expect(await store.deviceByIdentity(psk("key"))).toEqual(changed);
+      expect(await store.deviceByIdentity(psk("key"))).toEqual({ record: changed, generated });
       await store.remove({ kind: "credential", tenant: "default", id: "meter-1" });
       expect(await store.deviceByIdentity(psk("key"))).toBeUndefined();
     });
 
     it("A credential alone, as of a device that only a pattern declares, is found by its identities", async () => {
-      const credential = { ...newRecord("meter-1", 5), kind: "credential" } as const;
-      await store.put(credential, [psk("generated")]);
-      expect(await store.deviceByIdentity(psk("generated"))).toEqual(credential);
-      const device = newRecord("meter-1", 6);
-      await store.put(device, []);
-      expect(await store.deviceByIdentity(psk("generated"))).toEqual(device);
+      const generated = { ...newRecord("meter-1", 5), kind: "credential" } as const;
+      await store.put(generated, [psk("generated")]);
+      expect(await store.deviceByIdentity(psk("generated"))).toEqual({ record: undefined, generated });
+      const record = newRecord("meter-1", 6);
+      await store.put(record, []);
+      expect(await store.deviceByIdentity(psk("generated"))).toEqual({ record, generated });
     });
 
     it("The record of a device and what was generated for it are read together, each where there is one", async () => {
-      const device = newRecord("meter-1", 5);
-      const credential = { ...newRecord("meter-1", 6), kind: "credential" } as const;
+      const record = newRecord("meter-1", 5);
+      const generated = { ...newRecord("meter-1", 6), kind: "credential" } as const;
       const none = { record: undefined, generated: undefined };
       expect(await store.deviceRecords("default", "meter-1")).toEqual(none);
-      await store.put(device, []);
-      expect(await store.deviceRecords("default", "meter-1")).toEqual({ record: device, generated: undefined });
-      await store.put(credential, []);
-      expect(await store.deviceRecords("default", "meter-1")).toEqual({ record: device, generated: credential });
-      await store.remove(device);
-      expect(await store.deviceRecords("default", "meter-1")).toEqual({ record: undefined, generated: credential });
+      await store.put(record, []);
+      expect(await store.deviceRecords("default", "meter-1")).toEqual(own(record));
+      await store.put(generated, []);
+      expect(await store.deviceRecords("default", "meter-1")).toEqual({ record, generated });
+      await store.remove(record);
+      expect(await store.deviceRecords("default", "meter-1")).toEqual({ record: undefined, generated });
       expect(await store.deviceRecords("other", "meter-1")).toEqual(none);
     });
 
@@ -160,8 +159,8 @@ export function describeProvisioningStore(name: string, open: () => Promise<Prov
       const record = { ...newRecord("a/b:c {d} ü", 1), value: Uint8Array.from({ length: 256 }, (_, i) => i) };
       await store.put(record, [noSec("a/b:c {d} ü"), psk(" ")]);
       expect(await store.get("device", "default", "a/b:c {d} ü")).toEqual(record);
-      expect(await store.deviceByIdentity(psk(" "))).toEqual(record);
-      expect(await store.deviceByIdentity(noSec("a/b:c {d} ü"))).toEqual(record);
+      expect(await store.deviceByIdentity(psk(" "))).toEqual(own(record));
+      expect(await store.deviceByIdentity(noSec("a/b:c {d} ü"))).toEqual(own(record));
     });
 
     it("The position is unknown until set, and after the store was emptied", async () => {
@@ -180,6 +179,11 @@ export function describeProvisioningStore(name: string, open: () => Promise<Prov
 
 function newRecord(id: string, offset: number, tenant = "default"): StoredRecord {
   return { kind: "device", tenant, id, value: Uint8Array.of(offset, 0, 255), offset };
+}
+
+/** What there is of a device for which nothing was generated. */
+function own(record: StoredRecord): DeviceRecords {
+  return { record, generated: undefined };
 }
 
 function noSec(endpoint: string): CredentialIdentity {

@@ -61,11 +61,9 @@ export class MemoryProvisioningStore implements ProvisioningStore {
       .filter((record) => record.kind === kind && (tenant === undefined || record.tenant === tenant));
   }
 
-  async deviceByIdentity(identity: CredentialIdentity): Promise<StoredRecord | undefined> {
+  async deviceByIdentity(identity: CredentialIdentity): Promise<DeviceRecords | undefined> {
     const owner = this.#owners.get(identityText(identity));
-    if (owner === undefined) return undefined;
-    const { tenant, id } = owner;
-    return (await this.get("device", tenant, id)) ?? (await this.get("credential", tenant, id));
+    return owner && this.deviceRecords(owner.tenant, owner.id);
   }
 
   async position(): Promise<number | undefined> {

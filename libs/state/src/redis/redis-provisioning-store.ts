@@ -25,8 +25,10 @@ type Kind = StoredRecord["kind"];
 
 const STEPS = ["put-record", "get-device", "own-identity", "disown-identity", "find-device"] as const;
 
-/** A device and its credential, which share tenant, id and identities. */
-const DEVICE_KINDS = ["device", "credential"] as const;
+type DeviceName = Omit<RecordRef, "kind">;
+
+/** A device and its credential, which share tenant, id and identities, and so a slot. */
+type PackedDevice = readonly [device: PackedRecord | undefined, credential: PackedRecord | undefined];
 
 /**
  * Keeps the read model of the provisioning topic in Redis, spread over 256 slots.
@@ -75,8 +77,7 @@ export class RedisProvisioningStore implements ProvisioningStore {
   }
 
   async deviceRecords(tenant: string, id: string): Promise<DeviceRecords> {
-    const [record, generated] = await this.#readDevice({ tenant, id });
-    return { record: record?.record, generated: generated?.record };
+    return unpacked(await this.#readDevice({ tenant, id }));
   }
 
   async list(kind: Kind, tenant?: string): Promise<readonly StoredRecord[]> {
@@ -91,19 +92,15 @@ export class RedisProvisioningStore implements ProvisioningStore {
       .filter((record) => tenant === undefined || record.tenant === tenant);
   }
 
-  async deviceByIdentity(identity: CredentialIdentity): Promise<StoredRecord | undefined> {
+  async deviceByIdentity(identity: CredentialIdentity): Promise<DeviceRecords | undefined> {
     const text = identityText(identity);
     const slot = identitySlot(text);
     const reply = await this.#scripts.run("find-device", provisioningPrefix(slot), text);
-    const [name, device, credential] = reply as (Buffer | null)[];
+    const [name, ...packed] = reply as (Buffer | null)[];
     if (!name) return undefined;
-    const { tenant, id } = parseRecordName(name.toString());
-    const records =
-      recordSlot(id) === slot
-        ? [parseRecord("device", device), parseRecord("credential", credential)]
-        : await this.#readDevice({ tenant, id });
-    if (!records.some((record) => record?.identities.includes(text))) return undefined;
-    return records.find((record) => record !== undefined)?.record;
+    const device = parseRecordName(name.toString());
+    const records = recordSlot(device.id) === slot ? parseDevice(packed) : await this.#readDevice(device);
+    return records.some((record) => record?.identities.includes(text)) ? unpacked(records) : undefined;
   }
 
   async position(): Promise<number | undefined> {
@@ -120,22 +117,13 @@ export class RedisProvisioningStore implements ProvisioningStore {
     return parseRecord(ref.kind, packed);
   }
 
-  /** The packed records of a device, which lie in one slot: its own, then its credential. */
-  async #readDevice(device: Omit<RecordRef, "kind">): Promise<(PackedRecord | undefined)[]> {
-    const reply = await this.#scripts.run(
-      "get-device",
-      provisioningPrefix(recordSlot(device.id)),
-      nameOfRecord(device),
-    );
-    const packed = reply as (Buffer | null)[];
-    return DEVICE_KINDS.map((kind, i) => parseRecord(kind, packed[i]));
+  async #readDevice(device: DeviceName): Promise<PackedDevice> {
+    const prefix = provisioningPrefix(recordSlot(device.id));
+    return parseDevice((await this.#scripts.run("get-device", prefix, nameOfRecord(device))) as (Buffer | null)[]);
   }
 
   /** Makes the record's device the owner of an identity; a void pointer is no obstacle. */
-  async #own(
-    identity: string,
-    record: StoredRecord,
-  ): Promise<{ takenBy?: { tenant: string; id: string }; wasOurs: boolean }> {
+  async #own(identity: string, record: StoredRecord): Promise<{ takenBy?: DeviceName; wasOurs: boolean }> {
     const prefix = provisioningPrefix(identitySlot(identity));
     const own = async (voidPointer: string): Promise<[string, boolean]> => {
       const name = nameOfRecord(record);
@@ -165,29 +153,37 @@ export class RedisProvisioningStore implements ProvisioningStore {
   }
 
   /** Whether a device's record, or its credential, names an identity. */
-  async #isNamed(device: Omit<RecordRef, "kind">, text: string): Promise<boolean> {
+  async #isNamed(device: DeviceName, text: string): Promise<boolean> {
     const records = await this.#readDevice(device);
     return records.some((record) => record?.identities.includes(text));
   }
 }
 
-function nameOfRecord({ tenant, id }: Omit<RecordRef, "kind">): string {
+function nameOfRecord({ tenant, id }: DeviceName): string {
   return `${tenant}/${id}`;
 }
 
 /** A tenant holds no slash. */
-function parseRecordName(name: string): { tenant: string; id: string } {
+function parseRecordName(name: string): DeviceName {
   const slash = name.indexOf("/");
   return { tenant: name.slice(0, slash), id: name.slice(slash + 1) };
 }
 
 /** Offset, a space, the device's name. */
-function parsePointer(pointer: string): { tenant: string; id: string } {
+function parsePointer(pointer: string): DeviceName {
   return parseRecordName(pointer.slice(pointer.indexOf(" ") + 1));
 }
 
 function recordsKey({ kind, id }: RecordRef): string {
   return provisioningPrefix(recordSlot(id)) + PROVISIONING_KEYS.RECORDS + kind;
+}
+
+function parseDevice([device, credential]: readonly (Buffer | null)[]): PackedDevice {
+  return [parseRecord("device", device), parseRecord("credential", credential)];
+}
+
+function unpacked([device, credential]: PackedDevice): DeviceRecords {
+  return { record: device?.record, generated: credential?.record };
 }
 
 /** What does not parse counts as absent: the materialiser writes it anew. */
