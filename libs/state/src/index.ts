@@ -101,6 +101,7 @@ export {
 } from "./registration-record.ts";
 export { isSenders } from "./sender.ts";
 export { SHARDS, shardOf } from "./shard.ts";
+export { SharedQuestion } from "./shared-question.ts";
 export { formatBootstrapServer, summariseBootstrap } from "./summarise-bootstrap.ts";
 export { observationToken, parseToken, requestToken, TOKEN_KIND, type Token, type TokenParts } from "./token.ts";
 export {

@@ -50,6 +50,7 @@ import { StoredValueError } from "../errors.ts";
 import { OUTBOX_MAX_ENTRIES, SWEEP_LEASE_MS } from "../limits.ts";
 import { registrationIdShard } from "../registration-id.ts";
 import { SHARDS, shardOf } from "../shard.ts";
+import { SharedQuestion } from "../shared-question.ts";
 import { parseToken } from "../token.ts";
 import type { RedisConnection } from "./connection.ts";
 import { decodeDevice, decodeOwner, encodeObservation, encodeObservations, encodeRest } from "./device-record.ts";
@@ -65,7 +66,6 @@ import {
   Scripts,
   waitingPrelude,
 } from "./scripts.ts";
-import { SharedQuestion } from "./shared-question.ts";
 
 /** Settings of a `RedisDeviceStore`. */
 export interface RedisDeviceStoreOptions {

@@ -1,5 +1,5 @@
 import { expect, it } from "@jest/globals";
-import { StateUnavailableError } from "../errors.ts";
+import { StateUnavailableError } from "./errors.ts";
 import { SharedQuestion } from "./shared-question.ts";
 
 /** A question whose answers a test gives, in the order in which it was put. */
@@ -40,4 +40,20 @@ it("A failure is told to those who asked for it, and the next ask anew", async (
   const third = shared.ask();
   put[2]?.resolve(3);
   expect(await third).toBe(3);
+});
+
+it("Questions about different things are not shared, and none is kept when nobody waits for it", async () => {
+  const put: string[] = [];
+  const shared = new SharedQuestion(async (about: string) => {
+    put.push(about);
+    return about.length;
+  });
+  expect(shared.size).toBe(0);
+  const answers = [shared.ask("a"), shared.ask("bb"), shared.ask("a"), shared.ask("a")];
+  expect(put).toEqual(["a", "bb"]);
+  expect(shared.size).toBe(2);
+  expect(await Promise.all(answers)).toEqual([1, 2, 1, 1]);
+  expect(put).toEqual(["a", "bb", "a"]);
+  await Promise.resolve();
+  expect(shared.size).toBe(0);
 });
