@@ -136,7 +136,7 @@ export interface AssociationStore {
   restore(association: StoredAssociation, ttlMs: number): Promise<AssociationOutcome>;
   get(device: DeviceRef): Promise<StoredAssociation | undefined>;
   findByCid(cid: Uint8Array): Promise<StoredAssociation | undefined>;
-  /** The association whose device was last heard at this address; a hint. */
+  /** The association without Connection ID whose device was last heard at this address; a hint. One with it is found by that only (RFC 9146 §3). */
   findByAddress(address: string): Promise<StoredAssociation | undefined>;
   /**
    * Gives the association to a node: stamp := max(clock in seconds, stored + 1), numbers from the stored ceiling plus `SEQUENCE_GAP`, or, where that is later,

@@ -28,6 +28,7 @@ export interface AssociationStoreHarness {
 }
 
 const HOUR_MS = 3_600_000;
+const NO_CID: Partial<StoredAssociation> = { cid: undefined };
 
 /** Every promise of `AssociationStore`. */
 export function describeAssociationStore(name: string, open: () => Promise<AssociationStoreHarness>): void {
@@ -101,27 +102,38 @@ export function describeAssociationStore(name: string, open: () => Promise<Assoc
         expect(await store.get(newDevice())).toBeUndefined();
       });
 
-      it("It is found by its Connection ID and by its address", async () => {
+      it("It is found by its Connection ID, and by nothing else", async () => {
         const association = await put();
         expect(await harness.stores[1].findByCid(association.cid as Uint8Array)).toEqual(association);
-        expect(await harness.stores[2].findByAddress(association.address)).toEqual(association);
+        expect(await harness.stores[2].findByAddress(association.address)).toBeUndefined();
         for (const cid of [randomBytes(8), randomBytes(12), new Uint8Array(1), new Uint8Array()]) {
           expect(await store.findByCid(cid)).toBeUndefined();
         }
-        expect(await store.findByAddress("192.0.2.1:1")).toBeUndefined();
       });
 
-      it("A new association takes the place of another one, whatever its stamp, and nothing leads to that any more", async () => {
-        const old = await put({ stamp: nowS() + 1_000 });
-        const association = await put();
-        expect(await store.get(device)).toEqual(association);
-        await eventually(() => store.findByCid(old.cid as Uint8Array), undefined);
-        await eventually(() => store.findByAddress(old.address), undefined);
-        expect(await store.reserve(holdOf(old))).toEqual({ type: "stale" });
-        expect(await store.mark({ ...holdOf(old), mark: old.mark, address: old.address })).toEqual({ type: "stale" });
-        expect(await claim(old, b)).toEqual({ type: "gone" });
-        expect(await store.findByCid(association.cid as Uint8Array)).toEqual(association);
+      it("Without a Connection ID it is found by its address, where one with it has come too", async () => {
+        const association = await put(NO_CID);
+        expect(await harness.stores[2].findByAddress(association.address)).toEqual(association);
+        expect(await store.findByAddress("192.0.2.1:1")).toBeUndefined();
+        const other = newAssociation(newDevice(), a, nowMs, { address: association.address });
+        await store.put(other, HOUR_MS);
+        expect(await harness.stores[2].findByAddress(association.address)).toEqual(association);
       });
+
+      it.each([{}, NO_CID])(
+        "A new association takes the place of another one, whatever its stamp, and nothing leads to that any more (%#)",
+        async (changes) => {
+          const old = await put({ ...changes, stamp: nowS() + 1_000 });
+          const association = await put();
+          expect(await store.get(device)).toEqual(association);
+          await eventually(() => store.findByCid(old.cid ?? randomBytes(8)), undefined);
+          await eventually(() => store.findByAddress(old.address), undefined);
+          expect(await store.reserve(holdOf(old))).toEqual({ type: "stale" });
+          expect(await store.mark({ ...holdOf(old), mark: old.mark, address: old.address })).toEqual({ type: "stale" });
+          expect(await claim(old, b)).toEqual({ type: "gone" });
+          expect(await store.findByCid(association.cid as Uint8Array)).toEqual(association);
+        },
+      );
 
       it("Repeated, it takes nothing back", async () => {
         const association = await put();
@@ -322,8 +334,8 @@ export function describeAssociationStore(name: string, open: () => Promise<Assoc
     });
 
     describe("mark", () => {
-      it("Stores what was received and from where, and the association is found there from then on", async () => {
-        const association = await put();
+      it("Stores what was received and from where, and the association is found there from then on, without a Connection ID", async () => {
+        const association = await put(NO_CID);
         const mark = { newest: association.mark.newest + 40, window: ALL };
         const address = "198.51.100.7:40000";
         expect(await store.mark({ ...holdOf(association), mark, address })).toEqual({ type: "done" });
@@ -331,7 +343,15 @@ export function describeAssociationStore(name: string, open: () => Promise<Assoc
         expect(await store.get(device)).toEqual(moved);
         await eventually(() => store.findByAddress(address), moved);
         await eventually(() => store.findByAddress(association.address), undefined);
-        expect(await store.findByCid(association.cid as Uint8Array)).toEqual(moved);
+      });
+
+      it("Wherever it was received from, it is found by its Connection ID", async () => {
+        const association = await put();
+        const mark = { newest: association.mark.newest + 40, window: ALL };
+        const address = "198.51.100.7:40000";
+        await store.mark({ ...holdOf(association), mark, address });
+        expect(await store.findByCid(association.cid as Uint8Array)).toEqual({ ...association, mark, address });
+        expect(await store.findByAddress(address)).toBeUndefined();
       });
 
       it("Never moves back: a late repeat changes neither mark nor address", async () => {
@@ -380,12 +400,12 @@ export function describeAssociationStore(name: string, open: () => Promise<Assoc
     });
 
     describe("remove", () => {
-      it("Ends the association, and nothing leads to it", async () => {
-        const association = await put();
+      it.each([{}, NO_CID])("Ends the association, and nothing leads to it (%#)", async (changes) => {
+        const association = await put(changes);
         await store.remove(association);
         await store.remove(association);
         expect(await store.get(device)).toBeUndefined();
-        expect(await store.findByCid(association.cid as Uint8Array)).toBeUndefined();
+        expect(await store.findByCid(association.cid ?? randomBytes(8))).toBeUndefined();
         expect(await store.findByAddress(association.address)).toBeUndefined();
       });
 
@@ -399,10 +419,10 @@ export function describeAssociationStore(name: string, open: () => Promise<Assoc
 
     describe("hints", () => {
       it("An address leads to the device that came to it last, and to nobody once that is elsewhere", async () => {
-        const first = await put();
+        const first = await put(NO_CID);
         const { address } = first;
         device = newDevice();
-        const second = await put({ address });
+        const second = await put({ ...NO_CID, address });
         expect(await store.findByAddress(address)).toEqual(second);
         const mark = { newest: second.mark.newest + 1, window: ALL };
         await store.mark({ ...holdOf(second), mark, address: "192.0.2.201:1" });
@@ -411,9 +431,9 @@ export function describeAssociationStore(name: string, open: () => Promise<Assoc
       });
 
       it("One device's end leaves the address to another that has it meanwhile", async () => {
-        const first = await put();
+        const first = await put(NO_CID);
         device = newDevice();
-        const second = await put({ address: first.address });
+        const second = await put({ ...NO_CID, address: first.address });
         await store.remove(first);
         expect(await store.findByAddress(first.address)).toEqual(second);
       });
@@ -429,8 +449,11 @@ export function describeAssociationStore(name: string, open: () => Promise<Assoc
         (each) => store.reserve(holdOf(each)),
         (each) => store.mark({ ...holdOf(each), mark: each.mark, address: each.address }),
       ];
-      await store.put(lapsing, SHORT_MS);
-      const kept = steps.map((step) => ({ step, association: newAssociation(newDevice(), a, nowMs) }));
+      const nameless = newAssociation(newDevice(), a, nowMs, NO_CID);
+      for (const each of [lapsing, nameless]) await store.put(each, SHORT_MS);
+      const kept = [{}, NO_CID].flatMap((changes) =>
+        steps.map((step) => ({ step, association: newAssociation(newDevice(), a, nowMs, changes) })),
+      );
       for (const { step, association } of kept) {
         await store.put(association, SHORT_MS);
         await step(association);
@@ -442,14 +465,15 @@ export function describeAssociationStore(name: string, open: () => Promise<Assoc
       await harness.elapse(SHORT_MS);
       expect(await store.get(lapsing.device)).toBeUndefined();
       expect(await store.findByCid(lapsing.cid as Uint8Array)).toBeUndefined();
-      expect(await store.findByAddress(lapsing.address)).toBeUndefined();
+      expect(await store.findByAddress(nameless.address)).toBeUndefined();
       expect(await claim(lapsing, b)).toEqual({ type: "gone" });
       expect(await store.getSession(session.id)).toBeUndefined();
       expect(await store.getSession(long.id)).toEqual(long);
       for (const { association } of kept) {
-        const cid = association.cid as Uint8Array;
-        await eventually(async () => (await store.findByCid(cid))?.id, association.id);
-        expect((await store.findByAddress(association.address))?.id).toBe(association.id);
+        const { id, cid, address } = association;
+        const find = (): Promise<StoredAssociation | undefined> =>
+          cid === undefined ? store.findByAddress(address) : store.findByCid(cid);
+        await eventually(async () => (await find())?.id, id);
       }
     });
 

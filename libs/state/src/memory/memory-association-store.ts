@@ -34,7 +34,7 @@ export class MemoryAssociationStore implements AssociationStore {
   readonly #now: () => number;
   /** By device. */
   readonly #associations = new Map<string, Kept<StoredAssociation>>();
-  /** Devices by Connection ID and by address. */
+  /** Devices by Connection ID or, without one, by address. */
   readonly #byCid = new Map<string, DeviceRef>();
   readonly #byAddress = new Map<string, DeviceRef>();
   readonly #sessions = new Map<string, Kept<StoredSession>>();
@@ -146,8 +146,8 @@ export class MemoryAssociationStore implements AssociationStore {
     const before = this.#associations.get(keyOf(device))?.value;
     if (before !== undefined) this.#forget(before);
     this.#associations.set(keyOf(device), { value: association, untilMs: this.#now() + ttlMs });
-    if (cid !== undefined) this.#byCid.set(hex(cid), device);
-    this.#byAddress.set(address, device);
+    if (cid === undefined) this.#byAddress.set(address, device);
+    else this.#byCid.set(hex(cid), device);
   }
 
   #forget({ device, cid, address }: StoredAssociation): void {

@@ -8,8 +8,8 @@ import { Scripts } from "./scripts.ts";
 type Pointed = Pick<StoredAssociation, "device" | "cid" | "address">;
 
 /**
- * Hints from Connection IDs and source addresses to the names of devices: only a device's association itself says whether it has that Connection ID, or that
- * address. They do not lie in the device's slot of a cluster, so they are written after the association.
+ * Hints from Connection IDs, or source addresses where there are none, to the names of devices: only a device's association itself says whether it has that
+ * Connection ID, or that address. They do not lie in the device's slot of a cluster.
  */
 export class AssociationPointers {
   readonly #connection: RedisConnection;
@@ -25,16 +25,14 @@ export class AssociationPointers {
   /** Points to an association for a while, ms. */
   async write(association: Pointed, keptMs: number): Promise<void> {
     const name = nameOf(association.device);
-    await Promise.all(
-      this.#keysOf(association).map((key) => this.#connection.run((client) => client.set(key, name, "PX", keptMs))),
-    );
+    await this.#connection.run((client) => client.set(this.#keyOf(association), name, "PX", keptMs));
   }
 
-  /** Removes what points to an association and no longer should: all, or what it does not have any more. */
+  /** Removes what points to an association and no longer should, unless it is what points to the one after it. */
   async drop(association: Pointed, after?: Pointed): Promise<void> {
-    const kept = after === undefined ? [] : this.#keysOf(after);
-    const keys = this.#keysOf(association).filter((key) => !kept.includes(key));
-    await Promise.all(keys.map((key) => this.#scripts.run("drop-pointer", key, nameOf(association.device))));
+    const key = this.#keyOf(association);
+    if (after !== undefined && key === this.#keyOf(after)) return;
+    await this.#scripts.run("drop-pointer", key, nameOf(association.device));
   }
 
   byCid(cid: Uint8Array): Promise<DeviceRef | undefined> {
@@ -45,9 +43,9 @@ export class AssociationPointers {
     return this.#follow(associationAddressKey(address, this.#realm));
   }
 
-  #keysOf({ cid, address }: Pointed): string[] {
-    const byAddress = associationAddressKey(address, this.#realm);
-    return cid === undefined ? [byAddress] : [cidKey(cid, this.#realm), byAddress];
+  /** Who has a Connection ID has it in every record (RFC 9146 §3), from whatever address: nothing else leads to it. */
+  #keyOf({ cid, address }: Pointed): string {
+    return cid === undefined ? associationAddressKey(address, this.#realm) : cidKey(cid, this.#realm);
   }
 
   async #follow(key: string): Promise<DeviceRef | undefined> {

@@ -83,7 +83,7 @@ export class RedisAssociationStore implements AssociationStore {
   async findByAddress(address: string): Promise<StoredAssociation | undefined> {
     const device = await this.#pointers.byAddress(address);
     const association = device && (await this.get(device));
-    return association?.address === address ? association : undefined;
+    return association?.cid === undefined && association?.address === address ? association : undefined;
   }
 
   async claim({ association, node, ttlMs, nowMs }: ClaimAssociationRequest): Promise<ClaimAssociationOutcome> {

@@ -75,6 +75,7 @@ local function receive(a, newest, window, address)
     for i = 1, #window do bytes[i] = string.char(bit.bor(string.byte(window, i), string.byte(a.window, i))) end
     window = table.concat(bytes)
   end
-  if address ~= a.address then a.hinted = 0 end
+  -- With a Connection ID nothing leads there from an address.
+  if address ~= a.address and #a.cid == 0 then a.hinted = 0 end
   a.newest, a.window, a.address = newest, window, address
 end
