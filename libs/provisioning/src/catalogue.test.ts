@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { lwm2m, type ProvisioningKind, provisioningKey } from "@ferry/proto";
 import { StateUnavailableError } from "@ferry/state";
 import { MemoryProvisioningStore } from "@ferry/state/memory";
@@ -187,6 +188,46 @@ describe("admission without security", () => {
     });
     expect(await catalogue.admit("meter-1")).toMatchObject({ type: "refused" });
   });
+
+  it("asks about a pattern, and for the store's position, once for all devices that come meanwhile", async () => {
+    await putDevice("meter-*");
+    const positions = jest.spyOn(store, "position");
+    const patterns = jest.spyOn(store, "get");
+    const owners = jest.spyOn(store, "deviceByIdentity");
+    const endpoints = Array.from({ length: 50 }, (_, i) => `meter-${i}`);
+    const admissions = await Promise.all(endpoints.map((endpoint) => catalogue.admit(endpoint)));
+    expect(admissions.map((admission) => admission.type === "admitted" && admission.endpoint)).toEqual(endpoints);
+    // The first asks for itself, the others share what follows.
+    expect(positions).toHaveBeenCalledTimes(2);
+    expect(owners.mock.calls.filter(([{ type }]) => type === "noSec")).toHaveLength(endpoints.length + 2);
+    expect(patterns.mock.calls.length).toBeLessThanOrEqual(3);
+  });
+
+  it.each([
+    { question: "get", change: () => putDevice("meter-1*", [CA]) },
+    { question: "deviceByIdentity", change: () => store.remove({ kind: "device", tenant: "default", id: "meter-*" }) },
+  ] as const)(
+    "never decides by an answer that is older than the device's Register, though others wait for that: $question",
+    async ({ question, change }) => {
+      await putDevice("meter-1*", [CA]);
+      await store.remove({ kind: "device", tenant: "default", id: "meter-1*" });
+      await putDevice("meter-*");
+      const ask = store[question].bind(store) as (...about: unknown[]) => Promise<undefined>;
+      const released = Promise.withResolvers<void>();
+      jest.spyOn(store, question).mockImplementation(async (...about: unknown[]) => {
+        const answer = await ask(...about);
+        await released.promise;
+        return answer;
+      });
+      const before = catalogue.admit("meter-11");
+      await setImmediate();
+      await change();
+      const after = catalogue.admit("meter-12");
+      released.resolve();
+      expect(await before).toMatchObject({ type: "admitted" });
+      expect(await after).toMatchObject({ type: "refused" });
+    },
+  );
 
   it("names the profile that is missing", async () => {
     await putDevice("meter-1", [NO_SEC], "default", "nowhere");

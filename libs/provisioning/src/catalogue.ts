@@ -2,7 +2,7 @@ import { ModelRegistry, type ObjectModel } from "@ferry/lwm2m";
 import { loadCoreModels } from "@ferry/lwm2m/core-models";
 import type { DeviceProfile } from "@ferry/profile";
 import { deviceKey, type ProvisioningKind } from "@ferry/proto";
-import type { DeviceRef, ProvisioningStore, StoredRecord } from "@ferry/state";
+import { type DeviceRef, type ProvisioningStore, SharedQuestion, type StoredRecord } from "@ferry/state";
 import {
   type CredentialScope,
   credentialsInForce,
@@ -12,6 +12,7 @@ import {
 import { type DeviceCredential, type DeviceDeclaration, patternPrefix } from "./device-declaration.ts";
 import { type DecidingRecords, decidingRecords } from "./fleet.ts";
 import { modelId, modelTenant, type ProvisionedRecord, SYSTEM_TENANT } from "./parse-record.ts";
+import { SharedFleetStore } from "./shared-fleet-store.ts";
 
 /** A device that has proved who it is, and by which kind of credential. */
 export interface ProvenDevice extends DeviceRef {
@@ -39,6 +40,14 @@ interface TenantSay extends DecidingRecords {
   readonly tenant: string;
 }
 
+/** Who owns a name, or a pattern, in the clear. */
+interface Owner {
+  readonly record: StoredRecord;
+  /** Undefined when the record cannot be read. */
+  readonly declaration: DeviceDeclaration | undefined;
+  readonly hasGenerated: boolean;
+}
+
 /** What has changed: a model, a profile, a pattern or an exact device. */
 export interface CatalogueChange {
   readonly type: "put" | "removed";
@@ -60,6 +69,9 @@ export class Catalogue {
   /** Live object models: the shipped core ones and the provisioned ones. */
   readonly models: ModelRegistry;
   readonly #store: ProvisioningStore;
+  readonly #fleets: SharedFleetStore;
+  /** Whose a pattern is, is the same question for all devices that come at one moment. */
+  readonly #patternOwner = new SharedQuestion((pattern: string) => this.#ownerOf(pattern));
   /** By `tenant/name`. */
   readonly #profiles = new Map<string, DeviceProfile>();
   /** By literal prefix, then tenant. */
@@ -71,6 +83,7 @@ export class Catalogue {
 
   constructor(store: ProvisioningStore, coreModels: readonly ObjectModel[] = loadCoreModels()) {
     this.#store = store;
+    this.#fleets = new SharedFleetStore(store);
     this.#coreModels = new Map(coreModels.map((model) => [modelId(model), model]));
     this.models = new ModelRegistry(coreModels);
   }
@@ -82,7 +95,7 @@ export class Catalogue {
   /**
    * Decides about a Register over NoSec: an exact record wins, then the longest literal prefix.
    *
-   * Two round trips to the store, as a rule: whoever may have a say is asked at once.
+   * Two round trips to the store, as a rule: whoever may have a say is asked at once, and about a pattern once for all devices that come meanwhile.
    */
   admit(endpoint: string): Promise<Admission> {
     return this.#admitInTheClear(endpoint, "server");
@@ -97,15 +110,16 @@ export class Catalogue {
     if (endpoint.includes("*")) return refused(`"${endpoint}" has a *, which only patterns have`);
     const prefixes = this.#prefixesOf(endpoint);
     const tenants = new Set(prefixes.flatMap((prefix) => [...(this.#patterns.get(prefix)?.keys() ?? [])]));
-    const [[exact, ...owners], says] = await Promise.all([
-      Promise.all([endpoint, ...prefixes.map((prefix) => `${prefix}*`)].map((name) => this.#noSecDevice(name, scope))),
+    const [exact, owners, says] = await Promise.all([
+      this.#ownerOf(endpoint),
+      Promise.all(prefixes.map((prefix) => this.#patternOwner.ask(`${prefix}*`))),
       Promise.all(
         [...tenants].map(async (tenant) => ({ tenant, ...(await this.decidingRecords({ tenant, endpoint })) })),
       ),
     ]);
-    if (exact !== undefined) return this.#admitBy(exact, endpoint);
-    const pattern = owners.find((owner) => owner !== undefined && tenants.has(owner.tenant));
-    const say = says.find(({ tenant }) => tenant === pattern?.tenant);
+    if (comesInTheClear(exact, scope)) return this.#admitBy(exact, endpoint);
+    const pattern = owners.find((owner) => comesInTheClear(owner, scope) && tenants.has(owner.record.tenant));
+    const say = says.find(({ tenant }) => tenant === pattern?.record.tenant);
     if (pattern === undefined || say === undefined)
       return refused(`no device or pattern that ${VERBS[scope]} "${endpoint}" without security is provisioned`);
     return this.#admitByPattern(pattern, endpoint, say, scope);
@@ -120,19 +134,15 @@ export class Catalogue {
     { tenant, endpoint, securityMode }: ProvenDevice,
     scope: CredentialScope = "server",
   ): Promise<Admission> {
-    const [exact, own] = await Promise.all([
-      this.#store.get("device", tenant, endpoint),
-      this.#store.get("credential", tenant, endpoint),
-    ]);
-    const { record, generated } = exact
-      ? { record: exact, generated: own }
-      : await this.decidingRecords({ tenant, endpoint });
+    const own = await this.#store.deviceRecords(tenant, endpoint);
+    const { record, generated } = own.record === undefined ? await this.decidingRecords({ tenant, endpoint }) : own;
     if (record === undefined) return refused(`no device or pattern that ${VERBS[scope]} "${endpoint}" is provisioned`);
     const made = generatedCredentials(generated);
-    const credentials = credentialsInForce(storedDeclaration(record), made, scope);
+    const declaration = storedDeclaration(record);
+    const credentials = credentialsInForce(declaration, made, scope);
     if (!credentials.some((credential) => modeOf(credential) === securityMode))
       return refused(`"${endpoint}" has no ${CREDENTIAL_NAME[securityMode]} any more`);
-    return this.#admitBy(record, endpoint, made);
+    return this.#admitBy({ record, declaration }, endpoint, made);
   }
 
   /** See {@link decidingRecords}; only patterns that were declared are asked for. @throws {StateUnavailableError} the store is being filled */
@@ -140,7 +150,7 @@ export class Catalogue {
     const prefixes = this.#prefixesOf(device.endpoint).filter((prefix) =>
       this.#patterns.get(prefix)?.has(device.tenant),
     );
-    return decidingRecords(device, this.#store, prefixes);
+    return decidingRecords(device, this.#fleets, prefixes);
   }
 
   /** Patterns that an endpoint matches, of all tenants, the longest first. Whether one is in force, the store knows. */
@@ -148,38 +158,36 @@ export class Catalogue {
     return this.#prefixesOf(endpoint).flatMap((prefix) => [...(this.#patterns.get(prefix)?.values() ?? [])]);
   }
 
-  /** Who owns a name, or a pattern, and comes by it in the clear. The store's identities are those of both scopes. */
-  async #noSecDevice(name: string, scope: CredentialScope): Promise<StoredRecord | undefined> {
+  /** The store's identities are those of both scopes. */
+  async #ownerOf(name: string): Promise<Owner | undefined> {
     const records = await this.#store.deviceByIdentity({ type: "noSec", endpoint: name });
     const record = records?.record ?? records?.generated;
-    const declaration = storedDeclaration(record);
-    // One that cannot be read is told of.
-    if (record === undefined || declaration === undefined) return record;
-    if (!isInTheClear(declaration, scope)) return undefined;
-    // What was generated for a device ends service in the clear: where only its credentials say noSec, the identity is gone with that.
-    const mayHaveGenerated = scope === "server" && isOpenAtBootstrap(declaration);
-    return mayHaveGenerated && records?.generated !== undefined ? undefined : record;
+    if (record === undefined) return undefined;
+    return { record, declaration: storedDeclaration(record), hasGenerated: records?.generated !== undefined };
   }
 
   #admitByPattern(
-    pattern: StoredRecord,
+    pattern: Owner,
     endpoint: string,
     { record, generated }: TenantSay,
     scope: CredentialScope,
   ): Admission {
-    const declaration = storedDeclaration(pattern);
+    const { declaration } = pattern;
     // Whom the bootstrap server gives a key in the clear, comes again in the clear.
     const mayHaveKey = scope === "bootstrap" && declaration !== undefined && isOpenAtBootstrap(declaration);
     // Without a NoSec identity of its own, what is provisioned under the endpoint's name makes it a secure one.
     if (record?.id === endpoint || (generated !== undefined && !mayHaveKey))
       return refused(`"${endpoint}" has a secure credential and is not ${PARTICIPLES[scope]} without security`);
-    if (record !== undefined && record.id !== pattern.id)
+    if (record !== undefined && record.id !== pattern.record.id)
       return refused(`the pattern "${record.id}" ${VERBS[scope]} "${endpoint}" only with security`);
     return this.#admitBy(pattern, endpoint);
   }
 
-  #admitBy(record: StoredRecord, endpoint: string, generated?: readonly DeviceCredential[]): Admission {
-    const declaration = storedDeclaration(record);
+  #admitBy(
+    { record, declaration }: Pick<Owner, "record" | "declaration">,
+    endpoint: string,
+    generated?: readonly DeviceCredential[],
+  ): Admission {
     if (declaration === undefined) return refused(`the record of "${record.id}" in the store cannot be read`);
     const { tenant, profile: profileName } = declaration;
     const profile = this.profile(tenant, profileName);
@@ -292,6 +300,14 @@ function modeOf({ type }: DeviceCredential): ProvenDevice["securityMode"] | unde
 
 const VERBS = { server: "serves", bootstrap: "bootstraps" } as const;
 const PARTICIPLES = { server: "served", bootstrap: "bootstrapped" } as const;
+
+/** Whether whoever has the owner's name, or one that the owner's pattern fits, comes by it in the clear. One that cannot be read is told of. */
+function comesInTheClear(owner: Owner | undefined, scope: CredentialScope): owner is Owner {
+  if (owner?.declaration === undefined) return owner !== undefined;
+  if (!isInTheClear(owner.declaration, scope)) return false;
+  // What was generated for a device ends service in the clear: where only its credentials say noSec, the identity is gone with that.
+  return !(scope === "server" && owner.hasGenerated && isOpenAtBootstrap(owner.declaration));
+}
 
 /** Whether the name is all that is asked for. */
 function isInTheClear({ credentials, bootstrap }: DeviceDeclaration, scope: CredentialScope): boolean {

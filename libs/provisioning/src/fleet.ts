@@ -1,11 +1,18 @@
-import { type DeviceRef, type ProvisioningStore, StateUnavailableError, type StoredRecord } from "@ferry/state";
+import {
+  type DeviceRecords,
+  type DeviceRef,
+  type ProvisioningStore,
+  StateUnavailableError,
+  type StoredRecord,
+} from "@ferry/state";
 
-/** What decides about a device. */
-export interface DecidingRecords {
-  /** The device's own, else a pattern. */
-  readonly record: StoredRecord | undefined;
-  /** The credential that was generated for it. */
-  readonly generated: StoredRecord | undefined;
+/** What decides about a device: `record` is its own, else a pattern; `generated` is the device's. */
+export type DecidingRecords = DeviceRecords;
+
+/** What is asked of the store to tell who decides about a device. */
+export interface FleetStore extends Pick<ProvisioningStore, "deviceRecords" | "position"> {
+  /** The record of a pattern. */
+  get(kind: "device", tenant: string, pattern: string): Promise<StoredRecord | undefined>;
 }
 
 /**
@@ -21,17 +28,17 @@ export interface DecidingRecords {
  */
 export async function decidingRecords(
   { tenant, endpoint }: DeviceRef,
-  store: Pick<ProvisioningStore, "get" | "position">,
+  store: FleetStore,
   prefixes: readonly string[] = prefixesOf(endpoint),
 ): Promise<DecidingRecords> {
   if (prefixes.length === 0) return { record: undefined, generated: undefined };
   if ((await store.position()) === undefined)
     throw new StateUnavailableError("Redis was emptied: what is provisioned is not in it again yet");
-  const [generated, ...records] = await Promise.all([
-    store.get("credential", tenant, endpoint),
-    ...[endpoint, ...prefixes.map((prefix) => `${prefix}*`)].map((name) => store.get("device", tenant, name)),
+  const [{ record, generated }, ...patterns] = await Promise.all([
+    store.deviceRecords(tenant, endpoint),
+    ...prefixes.map((prefix) => store.get("device", tenant, `${prefix}*`)),
   ]);
-  return { record: records.find((record) => record !== undefined), generated };
+  return { record: record ?? patterns.find((pattern) => pattern !== undefined), generated };
 }
 
 /** Every prefix of a name, the longest first. */
