@@ -9,6 +9,7 @@ import { TRANSPORT_CONFIG } from "./config.ts";
 import { collectAnswers, store, tellWorkWaits } from "./rpc-fixture.ts";
 import {
   collect,
+  GatedBus,
   locationOf,
   memorySystem,
   openDevice,
@@ -263,15 +264,25 @@ describe("a transport node", () => {
   });
 
   it("stops under load without an error: what Kafka takes meanwhile is still acknowledged", async () => {
-    const system = memorySystem();
+    const bus = new GatedBus();
+    const system = memorySystem(bus);
     await provision(system);
     const node = await startNode(system);
     const device = await openDevice(node);
     await register(device);
     await until(() => device.observeToken !== undefined, "the observation");
+    const [offered, taken] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    bus.gate = async ({ topic, value }) => {
+      if (topic !== TOPICS.telemetry.name || value === null) return;
+      if (lwm2m.v1.TelemetryRecord.decode(value).source !== lwm2m.v1.ValueSource.VALUE_SOURCE_NOTIFY) return;
+      offered.resolve();
+      await taken.promise;
+    };
     const delivered = device.notify("3", 3);
-    await new Promise((resolve) => setTimeout(resolve, 2));
-    await node.stop();
+    await offered.promise;
+    const stopped = node.stop();
+    taken.resolve();
+    await stopped;
     expect(await delivered).toBe("delivered");
   });
 });

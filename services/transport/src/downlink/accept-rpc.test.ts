@@ -180,8 +180,8 @@ describe("an RPC request at the device's owner", () => {
       const page = await openRequests.call(devices, request);
       return { ...page, requests: page.requests.map((open) => ({ ...open, dispatchedBy: { slot: 9, bootId: "b9" } })) };
     };
-    await ask("r-1", "Execute", { id: "/3/0/4" }, 300);
-    await sleep(500);
+    await ask("r-1", "Execute", { id: "/3/0/4" }, 1_000);
+    await sleep(1_200);
     await ask("r-2", "ObserveReadAll", {});
     await until(() => answers.length > 0, "an answer");
     expect(answers.map(({ requestId }) => requestId)).toEqual(["r-2"]);
@@ -308,7 +308,7 @@ describe("an RPC request at the device's owner", () => {
     const answer = device.answer;
     device.answer = () => "silent";
     await ask("r-1", "Read", { id: "/3/0/13" }, 900);
-    await ask("r-2", "Read", { id: "/3/0/9" }, 1_500);
+    await ask("r-2", "Read", { id: "/3/0/9" });
     await sleep(700);
     await device.rebind();
     expect(await device.notify("7", 20)).toBe("delivered");
@@ -393,7 +393,7 @@ describe("an RPC request at the device's owner", () => {
     const { device, answers, ask } = await startAsked();
     const answer = device.answer;
     device.answer = () => "silent";
-    await ask("r-1", "Read", { id: "/3/0/9" }, 400);
+    await ask("r-1", "Read", { id: "/3/0/9" }, 1_000);
     await until(() => answers.length === 1, "the answer");
     expect(answers[0]).toMatchObject({ requestId: "r-1", status: "TIMEOUT" });
     device.answer = answer;

@@ -145,11 +145,12 @@ describe("a Send", () => {
 
   it("without confirmation that could not be published is told of with a gap record", async () => {
     const bus = new GatedBus();
-    const { device, lifecycle } = await start(memorySystem(bus));
+    const { device, lifecycle, node } = await start(memorySystem(bus));
     await register(device);
     bus.pressure = "shedding";
     void device.send(BATTERY, { confirmable: false });
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    const shed = 'lwm2m_unacknowledged_total{reason="pressure"}';
+    while ((await node.metric(shed)) === 0) await new Promise((resolve) => setTimeout(resolve, 10));
     bus.pressure = undefined;
     const gap = lwm2m.v1.LifecycleEvent.LIFECYCLE_EVENT_GAP;
     await until(() => lifecycle.some(({ event, dropped }) => event === gap && dropped === 1), "the gap record");
