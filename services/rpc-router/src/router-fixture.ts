@@ -175,8 +175,8 @@ export class RouterFixture {
     }
   }
 
-  /** Lets what is under way come to its end. */
+  /** Lets what is under way come to its end: in turns of the event loop, of which one wait has few where the machine is busy. */
   async settle(): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 1));
   }
 }
