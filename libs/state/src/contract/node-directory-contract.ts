@@ -103,7 +103,7 @@ export function describeNodeDirectory(name: string, open: () => Promise<NodeDire
 }
 
 const LONG_MS = 60_000;
-const SHORT_MS = 100;
+const SHORT_MS = 500;
 
 async function lease(directory: NodeDirectory, name: string, slot: number, leaseMs: number): Promise<NodeEntry> {
   const entry = await directory.lease(newEntry(name), onlySlot(slot), leaseMs);

@@ -54,7 +54,7 @@ afterAll(async () => {
 
 /** Hints come a moment later than what they follow. */
 async function eventually(holds: () => Promise<boolean>): Promise<void> {
-  for (let i = 0; i < 200 && !(await holds()); i++) await sleep(10);
+  for (let i = 0; i < 1_000 && !(await holds()); i++) await sleep(10);
   expect(await holds()).toBe(true);
 }
 
