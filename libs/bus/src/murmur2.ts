@@ -1,9 +1,8 @@
 const SEED = 0x9747b28c;
 const M = 0x5bd1e995;
 
-/** MurmurHash2 as the Java client computes it (`org.apache.kafka.common.utils.Utils.murmur2`): a signed 32-bit number. */
-export function murmur2(bytes: Uint8Array): number {
-  const length = bytes.length;
+/** MurmurHash2 as the Java client computes it (`org.apache.kafka.common.utils.Utils.murmur2`): of the first `length` bytes: a signed 32-bit number. */
+export function murmur2(bytes: Uint8Array, length: number = bytes.length): number {
   const tail = length & ~3;
   let hash = SEED ^ length;
   for (let index = 0; index < tail; index += 4) {
@@ -25,9 +24,16 @@ export function murmur2(bytes: Uint8Array): number {
   return hash ^ (hash >>> 15);
 }
 
+/** UTF-8 takes at most so many bytes for a unit of UTF-16. */
+const MOST_BYTES_A_UNIT = 3;
+/** Where keys of usual length are hashed: a buffer for each would be most of what its partition costs. */
+const scratch: Buffer = Buffer.alloc(1024);
+
 /** The partition of a key, as the Java client chooses it: the hash without its sign bit, modulo the number of partitions. */
 export function partitionOf(key: string, partitions: number): number {
-  return (murmur2(Buffer.from(key)) & 0x7fffffff) % partitions;
+  const fits = key.length * MOST_BYTES_A_UNIT <= scratch.length;
+  const hash = fits ? murmur2(scratch, scratch.write(key)) : murmur2(Buffer.from(key));
+  return (hash & 0x7fffffff) % partitions;
 }
 
 function byte(bytes: Uint8Array, index: number): number {

@@ -270,9 +270,20 @@ function addPart(batch: Batch, topic: string): Part {
   return part;
 }
 
-function sizeOf(record: OutgoingRecord): number {
-  let bytes = RECORD_OVERHEAD_BYTES + (record.value?.length ?? 0);
-  if (record.key !== null) bytes += Buffer.byteLength(record.key);
-  for (const name in record.headers) bytes += Buffer.byteLength(name) + Buffer.byteLength(record.headers[name] ?? "");
+function sizeOf({ key, value, headers }: OutgoingRecord): number {
+  const keyBytes = key === null ? 0 : Buffer.byteLength(key);
+  return RECORD_OVERHEAD_BYTES + (value?.length ?? 0) + keyBytes + (headers === undefined ? 0 : headersSize(headers));
+}
+
+type Headers = NonNullable<OutgoingRecord["headers"]>;
+/** Records mostly share the object that holds their headers. */
+const headersSizes: WeakMap<Headers, number> = new WeakMap();
+
+function headersSize(headers: Headers): number {
+  const known = headersSizes.get(headers);
+  if (known !== undefined) return known;
+  let bytes = 0;
+  for (const name in headers) bytes += Buffer.byteLength(name) + Buffer.byteLength(headers[name] ?? "");
+  headersSizes.set(headers, bytes);
   return bytes;
 }

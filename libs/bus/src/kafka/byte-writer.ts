@@ -19,35 +19,43 @@ export class ByteWriter {
 
   int8(value: number): void {
     const offset = this.#take(1);
-    this.#bytes.writeInt8(value, offset);
+    this.#bytes[offset] = value;
   }
 
   int16(value: number): void {
     const offset = this.#take(2);
-    this.#bytes.writeInt16BE(value, offset);
+    this.#bytes[offset] = value >>> 8;
+    this.#bytes[offset + 1] = value;
   }
 
   int32(value: number): void {
     const offset = this.#take(4);
-    this.#bytes.writeInt32BE(value, offset);
+    this.setInt32(offset, value);
   }
 
-  int64(value: bigint): void {
+  /** A safe integer. */
+  int64(value: number): void {
+    this.int32(Math.floor(value / 2 ** 32));
+    this.int32(value);
+  }
+
+  bigInt64(value: bigint): void {
     const offset = this.#take(8);
     this.#bytes.writeBigInt64BE(value, offset);
   }
 
   /** NULLABLE_STRING: its length in two bytes, -1 for null, then UTF-8. */
   string(value: string | null): void {
-    this.int16(value === null ? -1 : Buffer.byteLength(value));
-    if (value !== null) this.utf8(value, Buffer.byteLength(value));
+    const byteLength = value === null ? -1 : Buffer.byteLength(value);
+    this.int16(byteLength);
+    if (value !== null) this.utf8(value, byteLength);
   }
 
   /** VARINT or VARLONG: zigzag, seven bits a byte, the lowest first. */
   varint(value: number): void {
     let rest = zigzag(value);
-    for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) this.#byte((rest % 0x80) | 0x80);
-    this.#byte(rest);
+    for (; rest >= 0x80; rest = Math.floor(rest / 0x80)) this.int8((rest % 0x80) | 0x80);
+    this.int8(rest);
   }
 
   /** The UTF-8 form of a text, of which the caller knows the length. */
@@ -63,12 +71,10 @@ export class ByteWriter {
 
   /** Fills in what was not known when `int32(0)` kept its place. */
   setInt32(offset: number, value: number): void {
-    this.#bytes.writeInt32BE(value | 0, offset);
-  }
-
-  #byte(value: number): void {
-    const offset = this.#take(1);
-    this.#bytes[offset] = value;
+    this.#bytes[offset] = value >>> 24;
+    this.#bytes[offset + 1] = value >>> 16;
+    this.#bytes[offset + 2] = value >>> 8;
+    this.#bytes[offset + 3] = value;
   }
 
   /** Makes room, in a larger buffer if need be: call it before the buffer is looked at. */

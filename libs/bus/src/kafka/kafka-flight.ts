@@ -160,11 +160,7 @@ function isConnectionError(error: unknown): boolean {
   return false;
 }
 
+/** All of one shape, with what is absent as undefined; produce-request.ts encodes it, and takes any Uint8Array. */
 function toMessage({ key, value, headers, partition }: OutgoingRecord): Message {
-  return {
-    key,
-    value: value as Buffer | null, // Any Uint8Array will do: produce-request.ts encodes it.
-    ...(headers && { headers }),
-    ...(partition !== undefined && { partition }),
-  };
+  return { key, value, headers, partition } as Message;
 }

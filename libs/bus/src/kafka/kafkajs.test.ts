@@ -21,6 +21,27 @@ it("gives kafkajs the grouping that does not copy, with the same groups", () => 
   expect(groupByPartition({ topic: "t", partitionMetadata: [], messages, partitioner })).toEqual({});
 });
 
+it("sends Produce requests of the highest version that both know, and throws what Kafka refuses the records for", () => {
+  const { lookup, requests } = require("kafkajs/src/protocol/requests") as {
+    lookup(versions: object): (
+      apiKey: number,
+      api: unknown,
+    ) => (produce: object) => {
+      request: { apiVersion: number };
+      response: { parse(response: object): unknown };
+    };
+    requests: { Produce: unknown };
+  };
+  const exchange = (maxVersion: number) =>
+    lookup({ 0: { maxVersion } })(0, requests.Produce)({ acks: -1, topicData: [] });
+  expect([3, 5, 7, 13].map((version) => exchange(version).request.apiVersion)).toEqual([3, 5, 7, 7]);
+  const { parse } = exchange(7).response;
+  expect(parse({ topics: [], errorCode: 0 })).toEqual({ topics: [], errorCode: 0 });
+  expect(() => parse({ topics: [], errorCode: 3 })).toThrow(
+    expect.objectContaining({ name: "KafkaJSProtocolError", type: "UNKNOWN_TOPIC_OR_PARTITION" }),
+  );
+});
+
 it("keeps no timer while nothing waits in a connection's queue, and one while something does", () => {
   const { prototype } = require("kafkajs/src/network/requestQueue") as {
     prototype: { scheduleCheckPendingRequests(): void };

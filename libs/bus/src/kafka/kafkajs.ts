@@ -1,15 +1,16 @@
 /**
- * kafkajs 2.2.4 with three repairs, and the only place that loads it.
+ * kafkajs 2.2.4 with four repairs, and the only place that loads it.
  *
  * 1. Its request queue keeps a timer of 1 ms running for each connection though nothing waits (tulios/kafkajs#1556, #1704): 3 % of a core when idle.
  * 2. It groups a batch by partition with a copy of the group for each record: quadratic.
  * 3. It encodes each record into a buffer of its own and copies that four times more: a third of what a record costs us.
+ * 4. It takes the response to a Produce request through five modules, which it looks up each time, into an object with three big numbers for each partition.
  *
  * They replace functions of that very version; a test fails when the version changes.
  */
 import { createRequire } from "node:module";
 import { frameRequest } from "./frame-request.ts";
-import { produceRequest } from "./produce-request.ts";
+import { produceProtocol } from "./produce-protocol.ts";
 
 const require = createRequire(import.meta.url);
 
@@ -39,8 +40,8 @@ requestQueue.scheduleCheckPendingRequests = function (this: RequestQueue): void 
 };
 
 replaceModule("kafkajs/src/producer/groupMessagesPerPartition", groupByPartition);
-// Later versions of the request take this one and change its number.
-replaceModule("kafkajs/src/protocol/requests/produce/v3/request", produceRequest);
+const { createErrorFromCode } = require("kafkajs/src/protocol/error") as { createErrorFromCode(code: number): Error };
+replaceModule("kafkajs/src/protocol/requests/produce", produceProtocol(createErrorFromCode));
 replaceModule("kafkajs/src/protocol/request", frameRequest);
 
 /** Replaces what a module is, before kafkajs is loaded as a whole: those who need the module take it when they are loaded. */

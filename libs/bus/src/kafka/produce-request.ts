@@ -2,6 +2,7 @@ import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { ByteWriter, varintLength } from "./byte-writer.ts";
 import { crc32c } from "./crc32c.ts";
+import type { WrittenBody } from "./frame-request.ts";
 
 /** What kafkajs asks to be produced. */
 export interface Produce {
@@ -22,20 +23,12 @@ export interface PartitionData {
   readonly messages: readonly import("kafkajs").Message[];
 }
 
-/** A request as kafkajs takes it. */
-export interface Request {
+/** A request as kafkajs and `frameRequest` take it. */
+export interface Request extends WrittenBody {
   readonly apiKey: number;
   readonly apiVersion: number;
   readonly apiName: string;
   readonly expectResponse: () => boolean;
-  readonly encode: () => Promise<Encoded>;
-}
-
-/** What kafkajs needs of its own `Encoder`. */
-export interface Encoded {
-  readonly buf: Buffer;
-  readonly buffer: Buffer;
-  size(): number;
 }
 
 const API_KEY = 0;
@@ -48,33 +41,27 @@ const RECORD_ROOM = 192;
 const compress: (bytes: Uint8Array) => Promise<Buffer> = promisify(gzip);
 
 /**
- * The Produce request of versions 3 to 7, encoded in one pass into one buffer: kafkajs makes a zero-filled buffer of half a kilobyte
+ * The Produce request of versions 3 to 7, written in one pass behind its header: kafkajs makes a zero-filled buffer of half a kilobyte
  * for each record and copies each byte five times.
  *
  * ```
  * transactional_id NULLABLE_STRING · acks INT16 · timeout INT32 · topics [ topic STRING · partitions [ partition INT32 · records RECORDS ] ]
  * ```
  */
-export function produceRequest(produce: Produce): Request {
-  const { acks } = produce;
+export function produceRequest(produce: Produce, apiVersion: number): Request {
   return {
     apiKey: API_KEY,
-    apiVersion: 3,
+    apiVersion,
     apiName: "Produce",
-    expectResponse: () => acks !== 0,
-    encode: async () => encoded(await encode(produce)),
+    expectResponse: () => produce.acks !== 0,
+    room: roomFor(produce.topicData),
+    write: (writer) => write(writer, produce),
   };
 }
 
-/** Bytes in the form of kafkajs' `Encoder`. */
-export function encoded(bytes: Buffer): Encoded {
-  return { buf: bytes, buffer: bytes, size: () => bytes.length };
-}
-
-async function encode(produce: Produce): Promise<Buffer> {
+async function write(writer: ByteWriter, produce: Produce): Promise<void> {
   const { acks, timeout, transactionalId = null, topicData } = produce;
   const nowMs = Date.now();
-  const writer = new ByteWriter(roomFor(topicData));
   writer.string(transactionalId);
   writer.int16(acks);
   writer.int32(timeout);
@@ -90,7 +77,6 @@ async function encode(produce: Produce): Promise<Buffer> {
       writer.setInt32(sizeAt, writer.length - sizeAt - 4);
     }
   }
-  return writer.bytes;
 }
 
 /**
@@ -109,7 +95,7 @@ export function writeRecordBatch(
   compressed?: Uint8Array,
 ): void {
   const [first, last] = timestamps(messages, nowMs);
-  writer.int64(0n);
+  writer.int64(0);
   const lengthAt = placeholder(writer);
   writer.int32(0);
   writer.int8(MAGIC);
@@ -117,9 +103,9 @@ export function writeRecordBatch(
   const checkedFrom = writer.length;
   writer.int16(compression | (transactionalId == null ? 0 : TRANSACTIONAL));
   writer.int32(messages.length - 1);
-  writer.int64(BigInt(first));
-  writer.int64(BigInt(last));
-  writer.int64(BigInt(producerId.toString()));
+  writer.int64(first);
+  writer.int64(last);
+  writer.bigInt64(BigInt(producerId.toString()));
   writer.int16(producerEpoch);
   writer.int32(firstSequence);
   writer.int32(messages.length);
@@ -136,10 +122,8 @@ function encodeRecords(data: PartitionData, nowMs: number): Buffer {
 }
 
 function writeRecords(writer: ByteWriter, messages: PartitionData["messages"], nowMs: number, firstMs: number): void {
-  for (const [offsetDelta, message] of messages.entries()) {
-    const timestampDelta = Number(message.timestamp ?? nowMs) - firstMs;
-    writeRecord(writer, message, offsetDelta, timestampDelta);
-  }
+  let offsetDelta = 0;
+  for (const message of messages) writeRecord(writer, message, offsetDelta++, millis(message, nowMs) - firstMs);
 }
 
 /**
@@ -213,12 +197,16 @@ function encodeHeaders(headers: import("kafkajs").IHeaders): Uint8Array {
 function timestamps(messages: PartitionData["messages"], nowMs: number): [first: number, last: number] {
   let first = Number.POSITIVE_INFINITY;
   let last = Number.NEGATIVE_INFINITY;
-  for (const { timestamp } of messages) {
-    const ms = timestamp === undefined ? nowMs : Number(timestamp);
+  for (const message of messages) {
+    const ms = millis(message, nowMs);
     first = Math.min(first, ms);
     last = Math.max(last, ms);
   }
   return [first, last];
+}
+
+function millis({ timestamp }: import("kafkajs").Message, nowMs: number): number {
+  return timestamp === undefined ? nowMs : Number(timestamp);
 }
 
 /** Keeps the place of an INT32 that is not known yet. */
