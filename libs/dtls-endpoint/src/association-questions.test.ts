@@ -42,9 +42,10 @@ describe("a credential that is withdrawn", () => {
     await node.endpoint.recheck(DEVICE);
   }
 
-  it("while its handshake is under way makes no association", async () => {
+  it("while its handshake is under way makes no association and no session", async () => {
     const node = await fixture.node(1);
     const { associations } = fixture.state;
+    const putSession = jest.spyOn(associations, "putSession");
     const put = associations.put.bind(associations);
     jest.spyOn(associations, "put").mockImplementation(async (...request) => {
       const outcome = await put(...request);
@@ -55,6 +56,8 @@ describe("a credential that is withdrawn", () => {
     expect(await client.connect()).toMatchObject({ type: "failed" });
     expect(node.told).toEqual([]);
     expect(await stored()).toBeUndefined();
+    expect(putSession).toHaveBeenCalledTimes(1);
+    for (const [{ id }] of putSession.mock.calls) expect(await associations.getSession(id)).toBeUndefined();
   });
 
   it("while it was being looked at ends the association at once", async () => {

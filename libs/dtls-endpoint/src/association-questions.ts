@@ -7,7 +7,7 @@ import {
   type Question,
   type WriteGrant,
 } from "@ferry/dtls";
-import type { AssociationStore, DeviceRef, NodeRef, StoredAssociation } from "@ferry/state";
+import type { AssociationStore, DeviceRef, NodeRef, StoredAssociation, StoredSession } from "@ferry/state";
 import { isMark, openAssociation, openSession, sealAssociation, sealSession } from "./association-record.ts";
 import { type AssociationSealing, isSealedByCurrent } from "./association-sealing.ts";
 import type { DeviceCredentials } from "./device-credentials.ts";
@@ -83,7 +83,8 @@ export class AssociationQuestions {
 
   /**
    * A handshake takes its time: whether its credential still holds is asked behind `put`, so that a change is seen here or by the node that finds the association.
-   * The session last: without its association it is of no use, and the other way round all is well.
+   * The session is put behind it too, as without its association it is of no use, but beside that question: one of a credential that does not hold is not
+   * resumed, and goes again with its association.
    */
   async #store({ association, grant, session }: Asked<"store">): Promise<Answer> {
     const { associations, credentials, sealing, node, settings, random } = this.#parts;
@@ -91,17 +92,24 @@ export class AssociationQuestions {
     if (stored === undefined) return NONE;
     const outcome = await associations.put(stored, settings.lifetimeMs);
     if (outcome.type !== "done") return NONE;
-    if (!(await credentials.isCurrent(association.principal))) {
-      await associations.remove(stored);
-      return NONE;
-    }
     const sealed = session && settings.sessionLifetimeMs > 0 ? sealSession(sealing, session, random) : undefined;
-    if (sealed !== undefined) {
-      const before = this.#lastSessions.replace(sealed.device, sealed.id);
-      await associations.putSession(sealed, settings.sessionLifetimeMs);
-      if (before !== undefined) await associations.removeSession(before);
-    }
-    return { type: "stored" };
+    const [isCurrent] = await Promise.all([
+      credentials.isCurrent(association.principal),
+      sealed && this.#replaceSession(sealed),
+    ]);
+    if (isCurrent) return { type: "stored" };
+    await Promise.all([associations.remove(stored), sealed && associations.removeSession(sealed.id)]);
+    return NONE;
+  }
+
+  /** The one before goes at once: a device that is left without any makes a full handshake. */
+  async #replaceSession(session: StoredSession): Promise<void> {
+    const { associations, settings } = this.#parts;
+    const before = this.#lastSessions.replace(session.device, session.id);
+    await Promise.all([
+      associations.putSession(session, settings.sessionLifetimeMs),
+      before && associations.removeSession(before),
+    ]);
   }
 
   async #find({ by }: Asked<"find">): Promise<Answer> {

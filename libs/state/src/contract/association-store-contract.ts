@@ -135,15 +135,20 @@ export function describeAssociationStore(name: string, open: () => Promise<Assoc
         },
       );
 
-      it("Repeated, it takes nothing back", async () => {
-        const association = await put();
+      it.each([{}, NO_CID])("Repeated, it takes nothing back (%#)", async (changes) => {
+        const association = await put(changes);
         const hold = holdOf(association);
         const mark = { newest: association.mark.newest + 1, window: ALL };
         await store.reserve(hold);
-        await store.mark({ ...hold, mark, address: "192.0.2.200:2" });
+        const address = "192.0.2.200:2";
+        await store.mark({ ...hold, mark, address });
+        const { cid } = association;
+        const find = () => (cid === undefined ? store.findByAddress(address) : store.findByCid(cid));
+        const now = { ...association, sendCeiling: association.sendCeiling + SEQUENCE_BLOCK, mark, address };
+        await eventually(find, now);
         expect(await store.put(association, HOUR_MS)).toEqual({ type: "done" });
-        const sendCeiling = association.sendCeiling + SEQUENCE_BLOCK;
-        expect(await store.get(device)).toEqual({ ...association, sendCeiling, mark, address: "192.0.2.200:2" });
+        expect(await store.get(device)).toEqual(now);
+        expect(await find()).toEqual(now);
       });
 
       it("Repeated when somebody claimed it since, it is stale", async () => {

@@ -61,12 +61,27 @@ export class RedisAssociationStore implements AssociationStore {
     this.#onQuarantine = options.onQuarantine ?? (() => {});
   }
 
-  put(association: StoredAssociation, ttlMs: number): Promise<AssociationOutcome> {
-    return this.#put(association, ttlMs, 0);
+  /**
+   * The hint leaves together with the association, in whatever order they come there: it is proven by what it leads to, so one that is early, or of an association
+   * that was refused, says nothing. Nobody waits until what led to the association before is gone.
+   */
+  async put(association: StoredAssociation, ttlMs: number): Promise<AssociationOutcome> {
+    const [[type, , replaced]] = await Promise.all([
+      this.#put(association, ttlMs, 0),
+      this.#pointers.write(association, 2 * ttlMs),
+    ]);
+    if (type !== "done") return lost(type);
+    const old = decoded(association.device, replaced);
+    // Of the same one somebody may have heard elsewhere since.
+    if (old !== undefined && old.id !== association.id) void ignoreOutage(this.#pointers.drop(old, association));
+    return { type };
   }
 
-  restore(association: StoredAssociation, ttlMs: number): Promise<AssociationOutcome> {
-    return this.#put(association, ttlMs, 1);
+  async restore(association: StoredAssociation, ttlMs: number): Promise<AssociationOutcome> {
+    const [type, due, replaced] = await this.#put(association, ttlMs, 1);
+    if (type !== "done") return lost(type);
+    await this.#movePointers(association.device, due, ttlMs, replaced);
+    return { type };
   }
 
   async get(device: DeviceRef): Promise<StoredAssociation | undefined> {
@@ -154,13 +169,8 @@ export class RedisAssociationStore implements AssociationStore {
     await this.#connection.run((client) => client.del(session));
   }
 
-  async #put(association: StoredAssociation, ttlMs: number, restored: 0 | 1): Promise<AssociationOutcome> {
-    const { device } = association;
-    const packed = encodeAssociation(association);
-    const [type, due, replaced] = await this.#run("put-association", device, packed, ttlMs, restored);
-    if (type !== "done") return lost(type);
-    await this.#movePointers(device, due, ttlMs, replaced);
-    return { type };
+  #put(association: StoredAssociation, ttlMs: number, restored: 0 | 1): Promise<Reply> {
+    return this.#run("put-association", association.device, encodeAssociation(association), ttlMs, restored);
   }
 
   /** Lets hints follow an association. Nobody waits for it, and what an outage costs is only a hint. */
