@@ -141,7 +141,8 @@ Neither are those that no client here plays: Leshan's applies no attributes to c
 Ferry cancels observations passively (not 303 and 305), always says which format it wants (not 237), and asks for no root path (not 235) and nothing of the Security Object (not 221).
 Each of leshan.interop.ts but 105 runs four times: over UDP, and over DTLS by pre-shared key, by raw public key and by certificate, on Kafka and Redis.
 Of the tests of bootstrapping, 3 (from a smartcard) and 6 (the sequence that a client keeps) are about clients alone. Those of leshan-bootstrap.interop.ts with 0, 1, 2, 4 and 5 run
-with and without a new account of the bootstrap server itself, and with LwM2M 1.0 where that has them; every mode of security at one server meets every mode at the other.`,
+with and without a new account of the bootstrap server itself, and with LwM2M 1.0 where that has them; every mode of security at one server meets every mode at the other.
+Not OMA's, and there too: a key that Ferry makes for Leshan's client is rotated, and the one before ends when the client has registered with the new one.`,
     [table(["Test", "What is shown", "Where"], rows)],
   );
 }

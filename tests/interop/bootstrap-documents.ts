@@ -15,6 +15,9 @@ export interface MadeKeys {
   readonly client: object;
 }
 
+/** Where a server listens. */
+export type Ports = Pick<ServiceProcess, "coapPort" | "dtlsPort">;
+
 /** A device that is to be bootstrapped. */
 export interface BootstrapDevice {
   readonly endpoint: string;
@@ -29,8 +32,8 @@ export interface BootstrapDevice {
 /** Names of the security modes in profiles. */
 const IN_PROFILES = { NO_SEC: "noSec", PSK: "psk", RPK: "rawPublicKey", X509: "x509" } as const;
 
-/** An account of a profile: where a process listens, and what devices know it by. */
-export function account(mode: Mode, { coapPort, dtlsPort }: ServiceProcess, keys: LeshanKeys): object {
+/** An account of a profile: where a server listens, and what devices know it by. */
+export function account(mode: Mode, { coapPort, dtlsPort }: Ports, keys: LeshanKeys): object {
   return {
     security: IN_PROFILES[mode],
     host: "127.0.0.1",

@@ -1,11 +1,25 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import type { StreamRecord } from "@ferry/client";
 import { CONTENT_FORMAT } from "@ferry/coap";
+import { decodeContent } from "@ferry/lwm2m";
 import { deviceKey } from "@ferry/proto";
-import { type LeshanDevice, type LeshanOptions, runProgram, startLeshan } from "@ferry/testing";
+import { generatedCredentials, readDocuments } from "@ferry/provisioning";
+import { connectRedis, type RedisState } from "@ferry/state/redis";
+import {
+  type LeshanDevice,
+  type LeshanEvent,
+  type LeshanEventOf,
+  type LeshanOptions,
+  runProgram,
+  startLeshan,
+  startUdpBalancer,
+  type UdpBalancer,
+} from "@ferry/testing";
 import { afterAll, beforeAll, describe, expect, it, jest } from "@jest/globals";
 import { type Recording, type ServiceProcess, type Stops, System, stopAll } from "../e2e/system.ts";
-import { account, declare, type MadeKeys, type Mode, makeKeys } from "./bootstrap-documents.ts";
+import { account, declare, type MadeKeys, type Mode, makeKeys, type Ports } from "./bootstrap-documents.ts";
 import { LeshanKeys } from "./leshan-keys.ts";
+import { isKeyAccepted, type Psk } from "./show-key.ts";
 
 // Leshan's client as it comes from the factory: all that it knows is a bootstrap server.
 
@@ -55,7 +69,7 @@ let telemetry: Recording;
 beforeAll(async () => {
   keys = await LeshanKeys.make();
   stops.push(() => keys.remove());
-  const transportEnv = { LWM2M_DTLS_KEYS: keys.serverFolder };
+  const transportEnv = { LWM2M_DTLS_KEYS: keys.serverFolder, LWM2M_DTLS_WRONG_KEY_TIMEOUT: "1s" };
   system = await System.start({ name: "leshan-bootstrap", transportEnv });
   stops.push(() => system.stop());
   transport = await system.run("transport", "transport-0");
@@ -102,8 +116,14 @@ async function declareOne(endpoint: string, atBootstrap: Mode, atServer: Mode, m
   return declareAt(endpoint, atServer, own, more);
 }
 
-function declareAt(endpoint: string, atServer: Mode, own: MadeKeys, more: object = {}): string {
-  const there = { shortServerId: SHORT_SERVER_ID, lifetimeS: LIFETIME_S, ...account(atServer, transport, keys) };
+function declareAt(
+  endpoint: string,
+  atServer: Mode,
+  own: MadeKeys,
+  more: object = {},
+  ports: Ports = transport,
+): string {
+  const there = { shortServerId: SHORT_SERVER_ID, lifetimeS: LIFETIME_S, ...account(atServer, ports, keys) };
   const made = factory.get(endpoint) as MadeKeys; // Set before any device is declared.
   return declare(keys, { endpoint, factory: made, server: own, bootstrap: { servers: [there], ...more } });
 }
@@ -140,6 +160,8 @@ const isRegistered =
   (mode: Mode) =>
   ({ event, registration }: StreamRecord["value"]): boolean =>
     event === "LIFECYCLE_EVENT_REGISTERED" && (registration as { securityMode?: string }).securityMode === mode;
+
+const isBatteryLevel = (value: StreamRecord["value"]): boolean => JSON.stringify(value).includes("batteryLevel");
 
 /** Awaits the end of a device's session, the `ordinal`th that began; returns its records. */
 async function session(endpoint: string, ordinal: number): Promise<StreamRecord["value"][]> {
@@ -190,7 +212,7 @@ describe.each(VARIANTS)(
       await device.waitFor("registered");
       const { value } = await lifecycle.waitFor(about(endpoint, isRegistered(atServer)));
       expect(value).toMatchObject({ registration: { lwm2mVersion: version, lifetimeS: LIFETIME_S } });
-      const samples = await telemetry.waitFor(about(endpoint, (it) => JSON.stringify(it).includes("batteryLevel")));
+      const samples = await telemetry.waitFor(about(endpoint, isBatteryLevel));
       expect(samples.value).toMatchObject({ samples: [{ key: "batteryLevel", value: { int64: "75" } }] });
     });
 
@@ -306,5 +328,130 @@ describe("Leshan's client from the factory", () => {
     const shown = await run("show", "followed");
     expect(shown.stdout).toMatch(/finished/);
     await device.stop();
+  });
+});
+
+// Seen to fail with what it guards taken out by hand: where nothing is dropped at a Register (dropReplaced), the old key stays and is given again.
+describe("Leshan's client whose key Ferry makes", () => {
+  const ENDPOINT = "rotated";
+  let device: LeshanDevice;
+  /** In front of the transport: the way there can be cut. */
+  let way: UdpBalancer;
+  let document: string;
+  let declared: Psk;
+  /** What was made for it, at its first bootstrap and at the second. */
+  let first: Psk;
+  let second: Psk;
+  let state: RedisState;
+
+  beforeAll(async () => {
+    way = await startUdpBalancer({ backends: [transport.dtlsPort] });
+    stops.push(() => way.close());
+    state = connectRedis({ url: system.redis.url });
+    stops.push(() => state.stop());
+    const own = await makeKeys(keys, ENDPOINT, "PSK");
+    declared = (own.client as { psk: Psk }).psk;
+    factory.set(ENDPOINT, await makeKeys(keys, `factory-${ENDPOINT}`, "PSK"));
+    document = declareAt(
+      ENDPOINT,
+      "PSK",
+      { ...own, client: { generate: "psk" } },
+      {},
+      { coapPort: 0, dtlsPort: way.port },
+    );
+    await system.provision([document]);
+    device = await start(ENDPOINT, "PSK");
+  }, 30_000);
+
+  /** What was written into the device's Security Object at its `ordinal`th bootstrap, as the device saw it. */
+  async function written(ordinal: number): Promise<Psk> {
+    const isWrite = ({ method, path }: LeshanEventOf<"requested">): boolean => method === "PUT" && path === "/0/1";
+    const { contentFormat, payload } = await nthEvent("requested", ordinal, isWrite);
+    const node = decodeContent(contentFormat, Buffer.from(payload, "hex"), [0, 1], { object: () => undefined });
+    const resources = node.type === "objectInstance" ? node.resources : [];
+    const bytes = (id: number): Buffer => {
+      const found = resources.find((one) => one.id === id);
+      if (found?.type !== "singleResource" || found.value.type !== "OPAQUE")
+        throw new TypeError(`no bytes in /0/1/${id}`);
+      return Buffer.from(found.value.value);
+    };
+    return { identity: bytes(3).toString(), key: bytes(5).toString("hex") };
+  }
+
+  /** What happens in the device is told by another way than what comes of it on Kafka. */
+  async function nthEvent<Name extends LeshanEvent["event"]>(
+    name: Name,
+    ordinal: number,
+    matches: (event: LeshanEventOf<Name>) => boolean = () => true,
+  ): Promise<LeshanEventOf<Name>> {
+    const seen = new Set<LeshanEventOf<Name>>();
+    return device.waitFor(name, (event) => matches(event) && seen.add(event).size === ordinal);
+  }
+
+  /** Identities of what Ferry made for the device, and of what that replaces while it is accepted too, as they are in force. */
+  async function generated(): Promise<string[]> {
+    const made = generatedCredentials(await state.provisioning.get("credential", "default", ENDPOINT)) ?? [];
+    return made.map((one) => (one.type === "psk" ? one.identity : one.type));
+  }
+
+  /** Awaits a device's registration, the `ordinal`th, telemetry of it, and the end of what its key replaces. */
+  async function awaitRegistration(ordinal: number): Promise<void> {
+    const { registrationId } = await nthEvent("registered", ordinal);
+    const isOfIt = ({ context }: StreamRecord["value"]): boolean =>
+      registrationId === `/rd/${(context as { registrationId: string }).registrationId}`;
+    await lifecycle.waitFor(about(ENDPOINT, (it) => isRegistered("PSK")(it) && isOfIt(it)));
+    await telemetry.waitFor(about(ENDPOINT, (it) => isBatteryLevel(it) && isOfIt(it)));
+    while ((await generated()).length > 1) await sleep(50);
+  }
+
+  it("registers with it, and its telemetry is delivered", async () => {
+    await awaitRegistration(1);
+    first = await written(1);
+    expect(await generated()).toEqual([first.identity]);
+    expect(first.key === declared.key).toBe(false);
+  });
+
+  it("is given another one when it is bootstrapped again, beside which the one before is accepted until it has registered", async () => {
+    server.suspend();
+    await trigger(ENDPOINT);
+    await device.waitFor("deregistered");
+    way.setBackends([]);
+    server.resume();
+    expect((await session(ENDPOINT, 2)).map(line)).toEqual([
+      "STARTED 2.04",
+      "DISCOVERED / 2.05",
+      "DELETED /0/1 2.02",
+      "DELETED /1/0 2.02",
+      "WRITTEN /0/1 2.04",
+      "WRITTEN /1/0 2.04",
+      "FINISHED 2.04",
+    ]);
+    second = await written(2);
+    expect(second.key === first.key).toBe(false);
+    expect(await generated()).toEqual([second.identity, first.identity]);
+    expect(await isKeyAccepted(transport, first)).toBe(true);
+  });
+
+  it("registers with the new one, and the one before is refused from then on", async () => {
+    way.setBackends([transport.dtlsPort]);
+    await awaitRegistration(2);
+    expect(await generated()).toEqual([second.identity]);
+    expect(await isKeyAccepted(transport, first)).toBe(false);
+  });
+
+  it("connects and is served when its document was applied again", async () => {
+    const outcomes = await system.client.apply(await readDocuments([document]), () => {});
+    expect(outcomes).toContainEqual(expect.objectContaining({ kind: "device", outcome: "applied" }));
+    await device.send({ command: "reboot" });
+    await awaitRegistration(3);
+    expect(device.events.filter(({ event }) => event === "bootstrapped")).toHaveLength(2);
+    for (const old of [first, declared]) expect(await isKeyAccepted(transport, old)).toBe(false);
+    const answer = await system.client.rpc({
+      endpoint: ENDPOINT,
+      method: "Read",
+      params: { id: "/3/0/9" },
+      timeoutMs: 10_000,
+    });
+    expect(answer).toMatchObject({ status: "SUCCESSFUL", result: "CONTENT" });
   });
 });
