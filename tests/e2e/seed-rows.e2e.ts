@@ -93,6 +93,7 @@ describe.each([
       system.explain(async () => {
         for (const [path, value] of Object.entries(has)) await device.send({ command: "set", path, value });
         for (const before of after) expect(await ask(endpoint, before)).toMatchObject({ result: "CONTENT" });
+        await device.settle(); // What it was asked before may be told of later than it was answered.
         const past = new Set(device.events);
 
         expect(await ask(endpoint, request)).toEqual(answer);

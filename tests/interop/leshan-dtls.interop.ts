@@ -195,6 +195,7 @@ describe("requests to a device behind DTLS that cannot be reached", () => {
     await progress.waitFor(
       ({ key, value }) => key === "default/sleeper" && value.progress === "RPC_PROGRESS_WAITING_FOR_DEVICE",
     );
+    await sleeper.settle();
     expect(sleeper.events.slice(asleepAt)).toEqual([]);
 
     await sleeper.send({ command: "update" });

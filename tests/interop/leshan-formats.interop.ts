@@ -230,6 +230,7 @@ const requested = (request: object) => ({ events: expect.arrayContaining([expect
 async function expectRequest<T>(request: object, act: () => Promise<T>): Promise<T> {
   const before = device.events.length;
   const result = await act();
+  await device.settle();
   const events = device.events.slice(before).filter(({ event }) => event === "requested");
   expect({ events }).toEqual(requested(request));
   return result;
@@ -540,11 +541,13 @@ describe("in queue mode", () => {
     const asked = [1, 2, 3].map((value) => write(`{"id":"/38000/0/1","value":${value}}`));
     const waits = ({ value }: StreamRecord): boolean => value.progress === "RPC_PROGRESS_WAITING_FOR_DEVICE";
     await progress.waitFor(() => progress.of("sleeper").filter(waits).length === 3);
+    await sleeper.settle();
     expect(sleeper.events.slice(asleepAt)).toEqual([]);
 
     await sleeper.send({ command: "update" });
 
     for (const answer of await Promise.all(asked)) expect(answer).toMatchObject({ result: "CHANGED" });
+    await sleeper.settle();
     const written = sleeper.events.flatMap((event) => (event.event === "written" ? [event.value] : []));
     expect(written).toEqual([240, 1, 2, 3]);
   }, 30_000);

@@ -137,6 +137,8 @@ export interface LeshanDevice {
     matches?: (event: LeshanEventOf<Name>) => boolean,
     timeoutMs?: number,
   ): Promise<LeshanEventOf<Name>>;
+  /** Resolves when all that happened before is among `events`: an answer of the device that came another way, as over Kafka, may be there earlier. */
+  settle(): Promise<void>;
   /** Ends the process; with no deregistration, as if the power failed. */
   stop(): Promise<void>;
 }
@@ -206,15 +208,19 @@ export async function startLeshan(options: LeshanOptions): Promise<LeshanDevice>
     });
   });
 
+  const send = (command: LeshanCommand | { readonly command: "none" }): Promise<void> => {
+    const id = ++lastId;
+    return new Promise((resolve, reject) => {
+      replies.set(id, { resolve, reject });
+      child.stdin.write(`${JSON.stringify({ id, ...command })}\n`);
+    });
+  };
+
   return {
     events,
-    send(command) {
-      const id = ++lastId;
-      return new Promise((resolve, reject) => {
-        replies.set(id, { resolve, reject });
-        child.stdin.write(`${JSON.stringify({ id, ...command })}\n`);
-      });
-    },
+    send,
+    // There is no such command. That it is refused is told behind all else.
+    settle: () => send({ command: "none" }).catch(() => undefined),
     waitFor(name, matches = () => true, timeoutMs = 15_000) {
       type Wanted = LeshanEventOf<typeof name>;
       const isWanted = (event: LeshanEvent): event is Wanted => event.event === name && matches(event as Wanted);
