@@ -159,6 +159,8 @@ describe("a client by hand on aiocoap", () => {
   });
 
   it("notifications are telemetry, and stop after ObserveCancel", async () => {
+    // Behind what its profile has asked it for since it registered the second time.
+    expect(await ask("Read", { id: "/3/0/9" })).toMatchObject({ result: "CONTENT" });
     await device.next("observed", 0, ({ path, observers }) => path === "/3/0/9" && observers === 1);
     const notified = await recordAfter(
       telemetry,
@@ -170,7 +172,8 @@ describe("a client by hand on aiocoap", () => {
     expect(await ask("ObserveCancel", { key: "batteryLevel" })).toMatchObject({ result: "CONTENT", value: "1" });
     const { length } = device.events;
     device.send("set", { path: "/3/0/9", value: "40" });
-    expect(await device.next("observed", length)).toMatchObject({ path: "/3/0/9", observers: 0 });
+    // The end of the observation of its first registration may be told of just before.
+    await device.next("observed", length, ({ path, observers }) => path === "/3/0/9" && observers === 0);
   });
 
   it("Read, WriteReplace and Execute go in the one format that it announces, plain text", async () => {
