@@ -6,12 +6,23 @@ import type { StackLimits } from "./stack-limits.ts";
  */
 export type Reply = "pending" | "none" | "ack" | "reset" | Uint8Array;
 
+/** A reply as it is kept. */
+export type KeptReply = Exclude<Reply, Uint8Array> | KeptBytes;
+
+/**
+ * Bytes as a text, a character each. They wait for minutes and most are few: 25 take 80 bytes so, and 500 as an array that was sent, whose store lies
+ * outside the heap and in the way of giving back what was around it.
+ */
+export interface KeptBytes {
+  readonly characters: string;
+}
+
 /** A message that was received, as far as a repeat of it needs. */
 export interface Remembered {
   /** Of the message: see {@link identityOf}. */
   readonly identity: number;
   readonly expiresAtMs: number;
-  reply: Reply;
+  reply: KeptReply;
   /** What came from the same peer after it. */
   next: Remembered | undefined;
 }
@@ -85,8 +96,9 @@ export class Deduplicator {
 
   /** Says what a repeat will get from now on. */
   settle(entry: Remembered, reply: Reply): void {
-    this.#replyBytes += replyLength(reply) - replyLength(entry.reply);
-    entry.reply = reply;
+    const kept = typeof reply === "string" ? reply : keepBytes(reply);
+    this.#replyBytes += keptLength(kept) - keptLength(entry.reply);
+    entry.reply = kept;
   }
 
   /** Forgets one message: a repeat of it is taken as new. */
@@ -126,12 +138,22 @@ export class Deduplicator {
     entry.next = undefined; // An old object that is dead would keep younger ones alive.
     memory.rememberedCount--;
     this.#count--;
-    this.#replyBytes -= replyLength(entry.reply);
+    this.#replyBytes -= keptLength(entry.reply);
   }
 }
 
-function replyLength(reply: Reply): number {
-  return typeof reply === "string" ? 0 : reply.length;
+/** Of one message at the most, so that the bytes can be arguments. */
+function keepBytes(bytes: Uint8Array): KeptBytes {
+  return { characters: String.fromCharCode.apply(null, bytes as unknown as number[]) }; // It takes whatever has a length.
+}
+
+/** The bytes that were kept. */
+export function keptBytes({ characters }: KeptBytes): Uint8Array {
+  return Uint8Array.from(characters, (character) => character.charCodeAt(0));
+}
+
+function keptLength(reply: KeptReply): number {
+  return typeof reply === "string" ? 0 : reply.characters.length;
 }
 
 function isSettled({ reply }: Remembered): boolean {

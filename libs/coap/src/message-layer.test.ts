@@ -301,6 +301,17 @@ describe("deduplication (RFC 7252 §4.5)", () => {
     lockstep.hearsNothing();
   });
 
+  it("sends the same reply again byte for byte, whatever its bytes", () => {
+    const { lockstep, device } = conversation();
+    const payload = Uint8Array.from({ length: 256 }, (_, byte) => byte);
+    device.sends(CON, "GET", "/x", { messageId: 0xfffe, token: "80ff" });
+    lockstep.does({ type: "respond", handle: lockstep.hears("request").handle, code: CODE.CONTENT, payload });
+    const reply = lockstep.takeSent("device");
+    device.sends(CON, "GET", "/x", { messageId: 0xfffe, token: "80ff" });
+    expect(lockstep.takeSent("device")).toEqual(reply);
+    expect(reply?.subarray(-256)).toEqual(payload);
+  });
+
   it("takes the same Message ID as new after EXCHANGE_LIFETIME, and from another peer at once", () => {
     const { lockstep, device } = conversation();
     device.sends(CON, "GET", "/x", { messageId: 5 });

@@ -5,7 +5,7 @@ import { BodyTable } from "./body-table.ts";
 import { CODE, isRequestCode } from "./code.ts";
 import type { Context, Due, Random } from "./context.ts";
 import { DeadlineQueue } from "./deadline-queue.ts";
-import { Deduplicator, identityOf, type Reply } from "./deduplicator.ts";
+import { Deduplicator, identityOf, type KeptReply, keptBytes } from "./deduplicator.ts";
 import { CoapFormatError } from "./errors.ts";
 import { Exchanges } from "./exchanges.ts";
 import type { Machine } from "./machine.ts";
@@ -328,7 +328,7 @@ function decodeOrUndefined(bytes: Uint8Array): Message | undefined {
   }
 }
 
-function replyBytes(reply: Reply, messageId: number): Uint8Array | undefined {
+function replyBytes(reply: KeptReply, messageId: number): Uint8Array | undefined {
   switch (reply) {
     case "pending":
     case "none":
@@ -338,7 +338,7 @@ function replyBytes(reply: Reply, messageId: number): Uint8Array | undefined {
     case "reset":
       return encodeEmpty(MESSAGE_TYPE.RST, messageId);
     default:
-      return reply;
+      return keptBytes(reply);
   }
 }
 
