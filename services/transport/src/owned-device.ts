@@ -1,9 +1,9 @@
 import type { PeerKey } from "@ferry/coap";
 import { formatPath, type LwM2mPath, type Operation } from "@ferry/lwm2m";
-import { groupName, type PathGroup } from "@ferry/profile";
+import type { PathGroup } from "@ferry/profile";
 import type { BucketState, DesiredVersion, DeviceState, Observation, Owner, Registration } from "@ferry/state";
 import { WorkQueue } from "./downlink/work-queue.ts";
-import { type Serving, silenceMs } from "./serving.ts";
+import { type DesiredObservation, type Serving, silenceMs } from "./serving.ts";
 import type { Link, Source } from "./source.ts";
 import { type TokenKey, tokenKey } from "./token-key.ts";
 
@@ -259,16 +259,16 @@ export class OwnedDevice {
   /** Notes an observation that is cancelled. */
   cancel(observation: Observation): void {
     this.cancelled ??= new Map();
-    this.cancelled.set(groupName(pathsOf(observation)), observation);
+    this.cancelled.set(nameOf(observation.paths), observation);
   }
 
   hold(observation: Observation, nowMs: number): HeldObservation {
-    const paths = pathsOf(observation);
+    const { texts, name, paths } = this.#groupOf(observation);
     const key = tokenKey(observation.token);
     const held = {
-      observation,
+      observation: { ...observation, paths: texts },
       key,
-      name: groupName(paths),
+      name,
       paths,
       base: paths.length === 1 ? (paths[0] as LwM2mPath) : ROOT,
       partial: paths.some(({ length }) => length === 4),
@@ -283,6 +283,14 @@ export class OwnedDevice {
     };
     this.observations.set(key, held);
     return held;
+  }
+
+  /** What an observation is of. Devices of one kind observe the same: most share what their profile wants. */
+  #groupOf(observation: Observation): Pick<DesiredObservation, "texts" | "name" | "paths"> {
+    const { paths: texts } = observation;
+    const wanted = this.serving.observations.get(nameOf(texts));
+    if (wanted?.texts.every((text, at) => text === texts[at])) return wanted;
+    return { texts, name: nameOf(texts), paths: pathsOf(observation) };
   }
 
   /** The attributes that the device has, or the profile, have changed: so has how long its observations may be silent. */
@@ -315,6 +323,11 @@ function isTooLong(unacknowledgedSinceMs: number, nowMs: number): boolean {
 }
 
 const ROOT: LwM2mPath = [];
+
+/** As `groupName` of the paths, whose texts are ours. */
+function nameOf(texts: readonly string[]): string {
+  return texts.length === 1 ? (texts[0] as string) : [...texts].sort().join(" ");
+}
 
 /** Ours, so they parse. */
 function pathsOf({ paths }: Observation): LwM2mPath[] {

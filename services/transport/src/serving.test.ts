@@ -1,7 +1,9 @@
 import { lwm2m, provisioningKey } from "@ferry/proto";
 import { Catalogue, parseProvisioningRecord } from "@ferry/provisioning";
+import type { DeviceState } from "@ferry/state";
 import { MemoryProvisioningStore } from "@ferry/state/memory";
 import { afterEach, expect, it } from "@jest/globals";
+import { OwnedDevice } from "./owned-device.ts";
 import { ServingCache } from "./serving.ts";
 import { memorySystem, openDevice, provision, register, startNode, stopAll } from "./transport-fixture.ts";
 
@@ -35,6 +37,39 @@ it("a device whose stored links cannot be read is asked for nothing until it reg
   expect(fallbacks).toEqual([
     { kind: "links", line: expect.stringMatching(/^warn: The device's list of objects.*cannot be read.*: .+/) },
   ]);
+});
+
+it("devices of one kind hold one copy of what their profile observes, and what else is observed is each one's own", () => {
+  const catalogue = new Catalogue(new MemoryProvisioningStore());
+  const profile = {
+    json: '{"resources":{"/3/0/9":{"key":"battery","telemetry":true}},"objects":{"/3/0":{"observe":true}}}',
+  };
+  const value = lwm2m.v1.ProvisioningRecord.encode({ profile }).finish();
+  catalogue.put(parseProvisioningRecord(provisioningKey("profile", "default", "meter"), value));
+  const registration = { tenant: "default", profile: "meter", lwm2mVersion: "1.1", objectLinks: "</3/0>" };
+  const serving = new ServingCache(catalogue).of(registration);
+  const [one, other] = ["a", "b"].map((endpoint, index) => {
+    const observed = [{ paths: ["/3/0"] }, { paths: ["/3/0/11", "/3/0/9"] }];
+    const observations = observed.map((each, at) => ({
+      ...each,
+      token: Uint8Array.of(0x10, 0, 255, 0, 0, 0, at, index),
+      source: "profile",
+    }));
+    const state = { registration: { ...registration, endpoint }, observations, waiting: { requests: 0, values: 0 } };
+    const device = new OwnedDevice(state as unknown as DeviceState, serving, { peer: "p", address: "p" }, 0); // No more of it is read.
+    return [...device.observations.values()];
+  });
+  expect(one?.[0]?.paths).toBe(other?.[0]?.paths);
+  expect(one?.[0]).toMatchObject({ name: "/3/0", paths: [[3, 0]], base: [3, 0], observation: { paths: ["/3/0"] } });
+  expect(one?.[1]).toMatchObject({
+    name: "/3/0/11 /3/0/9",
+    paths: [
+      [3, 0, 11],
+      [3, 0, 9],
+    ],
+    base: [],
+    observation: { paths: ["/3/0/11", "/3/0/9"] },
+  });
 });
 
 it("the power mode of its declaration is stored with a device's registration, for whatever node serves it next", async () => {

@@ -60,6 +60,8 @@ export interface Serving extends Desire {
 export interface DesiredObservation {
   readonly name: string;
   readonly paths: PathGroup;
+  /** The paths as texts, as observations have them. */
+  readonly texts: readonly string[];
   /** Content-Format that is asked for first. */
   readonly contentFormat: number;
 }
@@ -165,7 +167,7 @@ export class ServingCache {
     const observations = desiredObservations(profile, supported).map((paths): [string, DesiredObservation] => {
       const name = groupName(paths);
       const [contentFormat = 0] = formatsToTry(observeOf(paths), formats); // Never empty.
-      return [name, { name, paths, contentFormat }];
+      return [name, { name, paths, texts: paths.map(formatPath), contentFormat }];
     });
     return {
       supported,

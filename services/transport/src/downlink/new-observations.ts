@@ -1,4 +1,3 @@
-import { formatPath } from "@ferry/lwm2m";
 import { type DeviceRef, type Observation, observationToken, shardOf } from "@ferry/state";
 import type { DesiredObservation } from "../serving.ts";
 
@@ -9,9 +8,9 @@ export function newObservations(
   random: (size: number) => Uint8Array,
 ): readonly Observation[] {
   const shard = shardOf(tenant, endpoint);
-  return Array.from(desired, ({ paths, contentFormat }) => ({
+  return Array.from(desired, ({ texts, contentFormat }) => ({
     token: observationToken(shard, random),
-    paths: paths.map(formatPath),
+    paths: texts,
     source: "profile",
     contentFormat,
   }));
