@@ -107,6 +107,7 @@ export { observationToken, parseToken, requestToken, TOKEN_KIND, type Token, typ
 export {
   type BucketState,
   freeTokens,
+  fullBuckets,
   takeToken,
   takeTokens,
 } from "./token-bucket.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
-import { type BucketState, freeTokens, takeTokens, tokenWaitMs } from "./token-bucket.ts";
+import { type BucketState, freeTokens, fullBuckets, takeTokens, tokenWaitMs } from "./token-bucket.ts";
 
 describe("token buckets", () => {
   const BUCKETS = [
@@ -24,6 +24,14 @@ describe("token buckets", () => {
     // The second is used up: it has a token every two seconds.
     expect(takeOne(state, 1999)).toBe(false);
     expect(takeOne(state, 2000)).toBe(true);
+  });
+
+  it("are full at first, each to its own size", () => {
+    const state = fullBuckets(BUCKETS);
+    expect(freeTokens(BUCKETS, state, 0)).toBe(3);
+    takeTokens(BUCKETS, state, 1, 0);
+    expect(freeTokens(BUCKETS, state, 0)).toBe(2);
+    expect(freeTokens(BUCKETS.slice(1), state.slice(1), 0)).toBe(4);
   });
 
   it("take nothing when one of them has none", () => {

@@ -7,6 +7,11 @@ import type { RateLimit, TokenBucketSize } from "@ferry/profile";
  */
 export type BucketState = number[];
 
+/** The state of the buckets of a limit at first. Of just its size: an array that grows takes room for sixteen more, and every device may have one. */
+export function fullBuckets(buckets: RateLimit): BucketState {
+  return buckets.map(() => Number.NEGATIVE_INFINITY);
+}
+
 /** What sums of fractions of ms may be off by. */
 export const ROUNDING_MS = 0.01;
 

@@ -1,5 +1,5 @@
 import type { DeviceProfile, RateLimit } from "@ferry/profile";
-import { type BucketState, type DeviceRef, type Sender, takeToken, takeTokens } from "@ferry/state";
+import { type BucketState, type DeviceRef, fullBuckets, type Sender, takeToken, takeTokens } from "@ferry/state";
 import type { TransportMetrics } from "../metrics.ts";
 import { provenDevice } from "../source.ts";
 import type { TenantBudgets } from "./tenant-budgets.ts";
@@ -46,7 +46,7 @@ export class UplinkLimits {
   admit(device: Metered, nowMs: number): number {
     const limit = device.serving.profile.limits.uplinksPerDevice ?? this.#device;
     if (limit.length > 0) {
-      device.uplinks ??= [];
+      device.uplinks ??= fullBuckets(limit);
       const waitMs = takeToken(limit, device.uplinks, nowMs);
       if (waitMs > 0) {
         this.#metrics.limited.with({ limit: "device" }).inc();
@@ -73,7 +73,7 @@ export class UplinkLimits {
         break;
       }
     }
-    const made: BucketState = [];
+    const made = fullBuckets(this.#device);
     this.#visitors.set(name, made);
     return made;
   }
