@@ -38,11 +38,25 @@ export interface OutgoingRequest {
   readonly repeatForMs?: number;
   /** When nobody waits for the response any more and the request is given up, ms from now; never when absent or infinite. */
   readonly giveUpAfterMs?: number;
-  /** Gives the request up. */
-  readonly signal?: AbortSignal;
   /** Called when its first datagram has left, at most once. */
   readonly onSent?: () => void;
   readonly continueFrom?: { readonly body: Uint8Array; readonly blockSize: number; readonly etag?: Uint8Array };
+}
+
+/** A request of ours that is under way. */
+export interface OwnRequest {
+  /** How it ended; never rejects. */
+  readonly answered: Promise<CoapResult>;
+  /** Gives it up, if it has not ended. */
+  giveUp(): void;
+}
+
+/** Who waits for the end of a request. */
+interface Waiting {
+  readonly resolve: (result: CoapResult) => void;
+  /** Undefined once it was called. */
+  onSent: (() => void) | undefined;
+  readonly timer: NodeJS.Timeout | undefined;
 }
 
 /** What is done with what the stack cannot decide. */
@@ -61,9 +75,7 @@ export class CoapServer {
   readonly #drive: (input: StackInput) => void;
   readonly #send: (bytes: Uint8Array, peer: PeerKey) => void;
   readonly #handlers: CoapHandlers;
-  readonly #waiting = new Map<ExchangeId, (result: CoapResult) => void>();
-  /** Who wants to know that the first datagram left. */
-  readonly #unsent = new Map<ExchangeId, () => void>();
+  readonly #waiting = new Map<ExchangeId, Waiting>();
   #nextExchange = 1;
   #deaf = false;
 
@@ -87,31 +99,21 @@ export class CoapServer {
     if (!this.#deaf) this.#drive({ type: "datagram", peer, bytes });
   }
 
-  request({
-    giveUpAfterMs = Number.POSITIVE_INFINITY,
-    signal,
-    onSent,
-    ...request
-  }: OutgoingRequest): Promise<CoapResult> {
+  request(request: OutgoingRequest): OwnRequest {
+    const { giveUpAfterMs = Number.POSITIVE_INFINITY, onSent } = request;
     const exchange = this.#nextExchange++;
-    const answered = new Promise<CoapResult>((resolve) => {
-      this.#waiting.set(exchange, resolve);
-      if (onSent !== undefined) this.#unsent.set(exchange, onSent);
-      this.#drive({ type: "request", exchange, ...request });
-    });
-    const isTimed = giveUpAfterMs !== Number.POSITIVE_INFINITY;
-    if (!isTimed && signal === undefined) return answered;
+    const { promise: answered, resolve } = Promise.withResolvers<CoapResult>();
     const giveUp = (): void => {
+      if (!this.#waiting.has(exchange)) return;
       this.#drive({ type: "cancel", exchange });
       this.#end(exchange, { type: "failed", reason: "givenUp" });
     };
+    const isTimed = giveUpAfterMs !== Number.POSITIVE_INFINITY;
     const timer = isTimed ? setTimeout(giveUp, Math.min(giveUpAfterMs, LONGEST_TIMER_MS)) : undefined;
     timer?.unref(); // A node that stops does not wait for it.
-    signal?.addEventListener("abort", giveUp);
-    return answered.finally(() => {
-      clearTimeout(timer);
-      signal?.removeEventListener("abort", giveUp);
-    });
+    this.#waiting.set(exchange, { resolve, onSent, timer });
+    this.#drive({ ...request, type: "request", exchange });
+    return { answered, giveUp };
   }
 
   respond(handle: Handle, code: number, options: readonly CoapOption[] = [], payload: Uint8Array = NOTHING): void {
@@ -169,15 +171,18 @@ export class CoapServer {
   }
 
   #sent(exchange: ExchangeId): void {
-    const tell = this.#unsent.get(exchange);
-    this.#unsent.delete(exchange);
-    tell?.();
+    const waiting = this.#waiting.get(exchange);
+    const tell = waiting?.onSent;
+    if (waiting === undefined || tell === undefined) return;
+    waiting.onSent = undefined;
+    tell();
   }
 
   #end(exchange: ExchangeId, result: CoapResult): void {
-    const resolve = this.#waiting.get(exchange);
+    const waiting = this.#waiting.get(exchange);
+    if (waiting === undefined) return;
     this.#waiting.delete(exchange);
-    this.#unsent.delete(exchange);
-    resolve?.(result);
+    clearTimeout(waiting.timer);
+    waiting.resolve(result);
   }
 }

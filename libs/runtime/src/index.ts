@@ -8,6 +8,7 @@ export {
   type IncomingNotification,
   type IncomingRequest,
   type OutgoingRequest,
+  type OwnRequest,
 } from "./coap-server.ts";
 export { type CoapSettings, coapSettings } from "./coap-settings.ts";
 export { connect, connectBus, connectState, type State } from "./connect.ts";

@@ -45,31 +45,32 @@ export async function runSession(
   const tell = events.session(device);
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   /** Gives up the request, or key, in hand. */
-  let inHand = new AbortController();
+  let giveUp = (): void => {};
 
   const perform = (output: BootstrapOutput): void => {
     switch (output.type) {
-      case "request":
-        inHand = new AbortController();
-        void coap
-          .request({
-            peer,
-            ...output.request,
-            token: requestToken(shardOf(device.tenant, device.endpoint), node.slot, random),
-            responseTimeoutMs: requestTimeoutMs,
-            signal: inHand.signal,
-          })
-          .then((result) =>
-            driver.handle(result.type === "response" ? { ...result.response, type: "response" } : result),
-          );
+      case "request": {
+        const request = coap.request({
+          peer,
+          ...output.request,
+          token: requestToken(shardOf(device.tenant, device.endpoint), node.slot, random),
+          responseTimeoutMs: requestTimeoutMs,
+        });
+        giveUp = request.giveUp;
+        void request.answered.then((result) =>
+          driver.handle(result.type === "response" ? { ...result.response, type: "response" } : result),
+        );
         break;
-      case "needKey":
-        inHand = new AbortController();
+      }
+      case "needKey": {
         assert(generating !== undefined, "a session without a declaration needs no key");
-        void generateKey(device, generating, inHand.signal, ports).then((key) => driver.handle(key));
+        const abandoned = new AbortController();
+        giveUp = () => abandoned.abort();
+        void generateKey(device, generating, abandoned.signal, ports).then((key) => driver.handle(key));
         break;
+      }
       case "cancelRequest":
-        inHand.abort();
+        giveUp();
         break;
       case "step": {
         const { step, outcome, path = "", code, reason = "", written } = output;

@@ -34,7 +34,11 @@ export function enqueue(device: OwnedDevice, attempts: Attempts, priority: Prior
   const done = (): void => {
     attempts.queued = false;
   };
-  device.work.add(attempts.failures > 0 ? PRIORITY.again : priority, () => run().finally(done), done);
+  const task = async (): Promise<void> => {
+    await run();
+    done();
+  };
+  device.work.add(attempts.failures > 0 ? PRIORITY.again : priority, task, done);
 }
 
 /**

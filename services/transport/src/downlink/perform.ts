@@ -74,28 +74,18 @@ export async function perform(
   let performed: Performed = { type: "unreachable" };
   let { sendByMs = Number.POSITIVE_INFINITY } = options;
   for (const format of formats) {
-    performed = await attemptWhereItIs(device, operation, format, { ...options, sendByMs }, ports);
+    const { peer } = device;
+    const bounded = { ...options, sendByMs };
+    performed = await attempt(device, operation, format, bounded, ports);
+    // Once more when the device had left the address that the first went to. What does something each time may have been carried out there: it is not sent twice.
+    const moved = performed.type === "failed" && performed.reason === "cancelled" && device.peer !== peer;
+    if (moved && isRepeatable(operation)) performed = await attempt(device, operation, format, bounded, ports);
     sendByMs = Number.POSITIVE_INFINITY; // It has left.
     if (performed.type !== "answered" || !REFUSED_FORMAT.has(performed.outcome.code)) return performed;
     device.refusedFormats ??= new Set();
     device.refusedFormats.add(refusalOf(operation, format));
   }
   return performed;
-}
-
-/** Once, or once more when the device had left the address that the first went to. */
-async function attemptWhereItIs(
-  device: OwnedDevice,
-  operation: Operation,
-  format: number,
-  options: PerformOptions,
-  ports: TransportPorts,
-): Promise<Performed> {
-  const { peer } = device;
-  const performed = await attempt(device, operation, format, options, ports);
-  // What does something each time may have been carried out there: it is not sent twice.
-  const moved = performed.type === "failed" && performed.reason === "cancelled" && device.peer !== peer;
-  return moved && isRepeatable(operation) ? attempt(device, operation, format, options, ports) : performed;
 }
 
 /** Whether sending it a second time does no more than sending it once. */
@@ -126,12 +116,9 @@ async function attempt(
     const deviceTakesMs = requestTimeoutMs(device.serving.power);
     // Given up when the device wakes and may not have heard it, registers anew or is another node's: what is repeatable is asked anew then.
     const repeatable = isRepeatable(operation);
-    const givenUp = new AbortController();
-    const underWay = { repeatable, abort: () => givenUp.abort() };
-    device.underWay = underWay;
     const bounds = requestBounds(device, ports.settings, askedAtMs);
     let left = false;
-    const answered = ports.coap.request({
+    const { answered, giveUp } = ports.coap.request({
       peer: device.peer,
       ...request,
       token: options.token ?? tokenFor(device, ports),
@@ -139,12 +126,20 @@ async function attempt(
       ...bounds,
       sendByMs: Math.min(sendByMs, bounds.sendByMs),
       giveUpAfterMs: Math.min(patienceMs, deviceTakesMs),
-      signal: givenUp.signal,
       onSent: () => {
         left = true;
         onSent?.();
       },
     });
+    let isGivenUp = false;
+    const underWay = {
+      repeatable,
+      abort: () => {
+        isGivenUp = true;
+        giveUp();
+      },
+    };
+    device.underWay = underWay;
     logLine(
       device,
       `[${device.registration.registrationId}][/${device.address}] Sending request: ${name} to ${path}`,
@@ -154,10 +149,10 @@ async function attempt(
     const result = await answered;
     if (device.underWay === underWay) device.underWay = undefined;
     if (result.type === "failed") {
-      const isCancelled = givenUp.signal.aborted && !repeatable;
+      const isCancelled = isGivenUp && !repeatable;
       const reason = isCancelled ? "cancelled" : result.reason === "givenUp" ? "timeout" : result.reason;
       ports.metrics.operations.with({ operation: operation.type, outcome: reason }).inc();
-      if (reason === "unsent" || (reason === "timeout" && !left) || (repeatable && givenUp.signal.aborted))
+      if (reason === "unsent" || (reason === "timeout" && !left) || (repeatable && isGivenUp))
         return { type: "unreachable" };
       if (reason === "timeout" && device.lastUplinkMs <= askedAtMs) {
         // That nobody waits any more says nothing of the device.

@@ -191,9 +191,7 @@ function queueObserves(device: OwnedDevice, ports: TransportPorts): void {
   for (const held of device.observations.values()) {
     if (!isMissing(device, held, nowMs) || !isDue(held, nowMs)) continue;
     held.confirmed = false;
-    enqueue(device, held, PRIORITY.setup, async () => {
-      if (canAsk(device, ports)) await observe(device, held, ports);
-    });
+    enqueue(device, held, PRIORITY.setup, () => observe(device, held, ports));
   }
 }
 
@@ -205,7 +203,7 @@ function canAsk(device: OwnedDevice, ports: TransportPorts): boolean {
 /** Makes one observation that Redis holds already; withdraws it there when the device says that it never will. */
 async function observe(device: OwnedDevice, held: HeldObservation, ports: TransportPorts): Promise<void> {
   const { token, source } = held.observation;
-  if (!device.observations.has(held.key)) return; // Withdrawn before its turn.
+  if (!canAsk(device, ports) || !device.observations.has(held.key)) return; // The latter: withdrawn before its turn.
   const { verdict } = await attempt(device, observeOf(held.paths), { token }, ports);
   if (!device.observations.has(held.key)) return;
   switch (verdict) {

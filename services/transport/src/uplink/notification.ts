@@ -222,23 +222,22 @@ export class Notifications {
     if (more === undefined) return;
     const fetch = async (): Promise<void> => {
       const { blockSize, etag } = more;
-      const givenUp = new AbortController();
-      const underWay = { repeatable: true, abort: () => givenUp.abort() };
-      device.underWay = underWay;
       const request = toCoapRequest(readOf(held.paths), {
         format: contentFormat(notification, device, held),
         rootPath: device.serving.supported.rootPath,
       });
-      const result = await ports.coap.request({
+      const { answered, giveUp } = ports.coap.request({
         peer: device.peer,
         ...request,
         token: tokenFor(device, ports),
         responseTimeoutMs: ports.settings.responseTimeoutMs,
         ...requestBounds(device, ports.settings, ports.clock.monotonicMs()),
         giveUpAfterMs: requestTimeoutMs(device.serving.power),
-        signal: givenUp.signal,
         continueFrom: { body: payload, blockSize, ...(etag === undefined ? {} : { etag }) },
       });
+      const underWay = { repeatable: true, abort: giveUp };
+      device.underWay = underWay;
+      const result = await answered;
       if (device.underWay === underWay) device.underWay = undefined;
       if (result.type === "failed" || result.response.code !== CODE.CONTENT) {
         this.#shed(device, notification, "rest");
