@@ -32,5 +32,13 @@ export {
   type TopicLayout,
   type Topics,
 } from "./topics.ts";
+export {
+  type AttributeValues,
+  encodeAttributes,
+  encodeTelemetry,
+  type RecordContext,
+  type TelemetryValues,
+  type ValueSample,
+} from "./value-record.ts";
 export { fromWireNode, toWireNode } from "./wire-node.ts";
 export { fromWireValue, toWireValue } from "./wire-value.ts";

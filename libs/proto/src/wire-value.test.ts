@@ -3,6 +3,7 @@ import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
 import { lwm2m } from "../generated/lwm2m.js";
 import { toJsonValue } from "./json.ts";
+import { anyValue } from "./value-fixture.ts";
 import { fromWireNode, toWireNode } from "./wire-node.ts";
 import { fromWireValue, toWireValue } from "./wire-value.ts";
 
@@ -12,23 +13,6 @@ const { Node, Value } = lwm2m.v1;
 function throughWire(value: ResourceValue): ResourceValue | undefined {
   return fromWireValue(Value.decode(Value.encode(toWireValue(value)).finish()));
 }
-
-/** A number where it is exact, a bigint beyond, as values have integers. */
-const integer = (min: bigint, max: bigint) =>
-  fc.bigInt(min, max).map((big) => (Number.isSafeInteger(Number(big)) ? Number(big) : big));
-const id = fc.nat(65_535);
-
-const anyValue: fc.Arbitrary<ResourceValue> = fc.oneof(
-  fc.string().map((value) => ({ type: "STRING", value }) as const),
-  integer(-(2n ** 63n), 2n ** 63n - 1n).map((value) => ({ type: "INTEGER", value }) as const),
-  integer(0n, 2n ** 64n - 1n).map((value) => ({ type: "UNSIGNED_INTEGER", value }) as const),
-  fc.double().map((value) => ({ type: "FLOAT", value }) as const),
-  fc.boolean().map((value) => ({ type: "BOOLEAN", value }) as const),
-  fc.uint8Array().map((value) => ({ type: "OPAQUE", value }) as const),
-  fc.integer({ min: -1e12, max: 4e12 }).map((value) => ({ type: "TIME", value }) as const),
-  fc.record({ objectId: id, objectInstanceId: id }).map((value) => ({ type: "OBJLNK", value }) as const),
-  fc.string().map((value) => ({ type: "CORELINK", value }) as const),
-);
 
 /** Buffers and byte arrays with equal content are equal here. */
 function comparable(value: ResourceValue | undefined): unknown {

@@ -55,8 +55,9 @@ function publishLine(device: OwnedDevice, line: string, ports: TransportPorts): 
   const timeMs = Math.max(nowMs, device.lastLineMs + 1);
   device.lastLineMs = timeMs;
   const text = line.replace(/[<>]/g, "").slice(0, MAX_LENGTH);
-  const samples = [{ key: TRANSPORT_LOG_KEY, value: { string: text }, timeMs }];
-  const record = { samples, source: lwm2m.v1.ValueSource.VALUE_SOURCE_LOG };
+  const value = { type: "STRING", value: text } as const;
+  const samples = [{ key: TRANSPORT_LOG_KEY, path: "", value, timeMs, deviceTime: false, unit: "", partial: false }];
+  const record = { samples, source: lwm2m.v1.ValueSource.VALUE_SOURCE_LOG, stale: false };
   // Lines happen once, on one node: a random id names them well enough.
   void ports.records.telemetry(nextHead(device, ports.random(16), nowMs), record).catch(ports.unpublished);
 }

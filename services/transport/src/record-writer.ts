@@ -1,31 +1,29 @@
 import { randomUUID } from "node:crypto";
 import type { Sender } from "@ferry/bus";
 import {
+  type AttributeValues,
   CONTENT_TYPE,
   CONTENT_TYPE_HEADER,
   type ContentType,
   deviceKey,
+  encodeAttributes,
   encodeMessage,
+  encodeTelemetry,
   type lwm2m,
+  type RecordContext,
   rpcStateKey,
+  type TelemetryValues,
   TOPICS,
   type Topic,
 } from "@ferry/proto";
 import { credentialDocument, type DeviceCredential, toProvisioningRecord } from "@ferry/provisioning";
 import type { DeviceRef, NodeRef, Owner, Registration } from "@ferry/state";
 
-/** Protobuf shapes of what is written. */
-type Context = lwm2m.v1.RecordContext.$Properties;
+/** What is written, before its context. */
 type Shape<T> = Omit<T, "context">;
 
 /** What names a record: who it is about and what makes it the same on every node. */
-export interface RecordHead extends DeviceRef {
-  readonly registrationId: string;
-  readonly ownerEpoch: number;
-  readonly sequence: number;
-  readonly eventId: Uint8Array;
-  readonly ingestTimeMs: number;
-}
+export type RecordHead = Omit<RecordContext, "node" | "bootId">;
 
 /** Whom a record is about: a device that is owned, or seen in passing. */
 export interface RecordSubject {
@@ -78,12 +76,14 @@ export class RecordWriter {
     this.#headers = { [CONTENT_TYPE_HEADER]: parts.contentType };
   }
 
-  telemetry(head: RecordHead, record: Shape<lwm2m.v1.TelemetryRecord.$Properties>): Promise<void> {
-    return this.#publish(this.#values, TOPICS.telemetry, head, record);
+  telemetry(head: RecordHead, { samples, source, stale }: Shape<TelemetryValues>): Promise<void> {
+    const record = { context: this.#context(head), samples, source, stale };
+    return this.#send(this.#values, TOPICS.telemetry, head, encodeTelemetry(record, this.#contentType));
   }
 
-  attributes(head: RecordHead, record: Shape<lwm2m.v1.AttributesRecord.$Properties>): Promise<void> {
-    return this.#publish(this.#values, TOPICS.attributes, head, record);
+  attributes(head: RecordHead, { attributes, source }: Shape<AttributeValues>): Promise<void> {
+    const record = { context: this.#context(head), attributes, source };
+    return this.#send(this.#values, TOPICS.attributes, head, encodeAttributes(record, this.#contentType));
   }
 
   lifecycle(head: RecordHead, record: Shape<lwm2m.v1.LifecycleRecord.$Properties>): Promise<void> {
@@ -92,23 +92,15 @@ export class RecordWriter {
 
   /** A lifecycle record that the state store wrote. */
   storedLifecycle(record: lwm2m.v1.LifecycleRecord.$Properties, device: DeviceRef): Promise<void> {
-    return this.#values.publish({
-      topic: this.#name(TOPICS.lifecycle),
-      key: deviceKey(device.tenant, device.endpoint),
-      value: encodeMessage(TOPICS.lifecycle.type, record, this.#contentType),
-      headers: this.#headers,
-    });
+    const value = encodeMessage(TOPICS.lifecycle.type, record, this.#contentType);
+    return this.#send(this.#values, TOPICS.lifecycle, device, value);
   }
 
   /** The current registration; `undefined` writes the tombstone. */
   deviceState(device: DeviceRef, given: lwm2m.v1.DeviceStateRecord.$Properties | undefined): Promise<void> {
     const record = given && { ...given, context: { ...given.context, node: this.#nodeName } };
-    return this.#values.publish({
-      topic: this.#name(TOPICS.deviceState),
-      key: deviceKey(device.tenant, device.endpoint),
-      value: record === undefined ? null : encodeMessage(TOPICS.deviceState.type, record, this.#contentType),
-      headers: this.#headers,
-    });
+    const value = record === undefined ? null : encodeMessage(TOPICS.deviceState.type, record, this.#contentType);
+    return this.#send(this.#values, TOPICS.deviceState, device, value);
   }
 
   /** A credential that Ferry made for a device, and that alone. */
@@ -154,13 +146,18 @@ export class RecordWriter {
     });
   }
 
-  #publish<Message extends { context?: Context | null }>(
+  #publish<Message extends { context?: lwm2m.v1.RecordContext.$Properties | null }>(
     sender: Sender,
     topic: Topic<Message>,
     head: RecordHead,
-    record: Omit<Message, "context">,
+    record: Shape<Message>,
   ): Promise<void> {
-    const context: Context = {
+    const message = { ...record, context: this.#context(head) } as Message;
+    return this.#send(sender, topic, head, encodeMessage(topic.type, message, this.#contentType));
+  }
+
+  #context(head: RecordHead): RecordContext {
+    return {
       eventId: head.eventId,
       tenant: head.tenant,
       endpoint: head.endpoint,
@@ -171,10 +168,12 @@ export class RecordWriter {
       bootId: this.#node.bootId,
       ingestTimeMs: head.ingestTimeMs,
     };
-    const value = encodeMessage(topic.type, { ...record, context } as Message, this.#contentType);
+  }
+
+  #send(sender: Sender, topic: { readonly name: string }, device: DeviceRef, value: Uint8Array | null): Promise<void> {
     return sender.publish({
       topic: this.#name(topic),
-      key: deviceKey(head.tenant, head.endpoint),
+      key: deviceKey(device.tenant, device.endpoint),
       value,
       headers: this.#headers,
     });

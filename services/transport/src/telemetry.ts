@@ -1,6 +1,6 @@
 import type { TimedValue } from "@ferry/lwm2m";
 import type { MappedSample } from "@ferry/profile";
-import { type lwm2m, toWireValue } from "@ferry/proto";
+import type { lwm2m, ValueSample } from "@ferry/proto";
 import type { OwnedDevice } from "./owned-device.ts";
 import type { TransportPorts } from "./ports.ts";
 import { nextHead, type RecordSubject } from "./record-writer.ts";
@@ -33,30 +33,26 @@ export function publishValues(
     telemetry.length === 0
       ? undefined
       : records.telemetry(nextHead(device, eventId, nowMs), {
-          samples: telemetry.map((sample) => toWireSample(sample, nowMs, partial)),
+          samples: telemetry.map((sample) => toSample(sample, nowMs, partial)),
           source,
           stale,
         });
   if (attributes.length === 0 || stale) return samples;
   const latest = records.attributes(nextHead(device, eventId, nowMs), {
-    attributes: attributes.map((sample) => toWireSample(sample, nowMs, partial)),
+    attributes: attributes.map((sample) => toSample(sample, nowMs, partial)),
     source,
   });
   return samples === undefined ? latest : Promise.all([samples, latest]).then(() => undefined);
 }
 
-function toWireSample(
-  { key, path, value, timeMs, unit }: MappedSample,
-  nowMs: number,
-  partial: boolean,
-): lwm2m.v1.Sample.$Properties {
+function toSample({ key, path, value, timeMs, unit }: MappedSample, nowMs: number, partial: boolean): ValueSample {
   return {
     key,
     path,
-    value: toWireValue(value),
+    value,
     timeMs: timeMs ?? nowMs,
     deviceTime: timeMs !== undefined,
     unit,
-    ...(partial && value.type === "multipleResource" ? { partial } : {}),
+    partial: partial && value.type === "multipleResource",
   };
 }
