@@ -66,7 +66,7 @@ const UNQUOTED = /^[!#$%&'()*+\-./0-9:<=>?@A-Z[\]^_`a-z{|}~]+$/;
 const NAME = /[!#$&+\-.^_`|~0-9A-Za-z*]+/y;
 const VALUE = /[!#$%&'()*+\-./0-9:<=>?@A-Z[\]^_`a-z{|}~]*/y;
 const QUOTED = /"((?:[^"\\]|\\.)*)"/sy;
-const SPACES = /[ \t\r\n]*/y;
+const SPACES = " \t\r\n";
 
 /** A cursor over the text; every failure names the place. */
 class LinkReader {
@@ -82,7 +82,7 @@ class LinkReader {
   }
 
   skipSpaces(): void {
-    this.#match(SPACES);
+    while (!this.atEnd && SPACES.includes(this.#text.charAt(this.#next))) this.#next++;
   }
 
   accept(character: string): boolean {

@@ -1,6 +1,6 @@
 import { CoapFormatError, type CoreLink, formatLinkFormat, parseLinkFormat } from "@ferry/coap";
 import { InvalidPathError, ObjectLinksError } from "./errors.ts";
-import { isObjectVersion, type LwM2mPath, parsePath } from "./path.ts";
+import { isObjectVersion, type LwM2mPath, parsePath, plainPath } from "./path.ts";
 
 /** An Object that a device registered. */
 export interface SupportedObject {
@@ -128,6 +128,8 @@ function segmentsOf(target: string): string[] {
 
 /** The LwM2M path of a link below the root; undefined when it is none. */
 function objectPath(target: string, rootPath: readonly string[]): LwM2mPath | undefined {
+  const plain = rootPath.length === 0 ? plainPath(target) : undefined;
+  if (plain !== undefined) return plain;
   const segments = segmentsOf(target);
   if (!rootPath.every((segment, index) => segments[index] === segment)) return undefined;
   const own = segments.slice(rootPath.length);

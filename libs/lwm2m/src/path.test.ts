@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import fc from "fast-check";
+import { InvalidPathError } from "./errors.ts";
 import {
   comparePaths,
   formatPath,
@@ -17,6 +18,14 @@ const version = fc.option(
   fc.tuple(fc.nat(99), fc.nat(99)).map(([major, minor]) => `${major}.${minor}`),
   { nil: undefined },
 );
+
+/** What a text of digits and slashes says, taken apart the long way; undefined when it is no path. */
+function readLong(text: string): LwM2mPath | undefined {
+  const ids = /^\/?$/.test(text) ? [] : text.replace(/^\//, "").replace(/\/$/, "").split("/");
+  const isPath =
+    ids.length <= 4 && ids.every((id, level) => id !== "" && Number(id) <= (level === 1 ? 65_534 : 65_535));
+  return isPath ? ids.map(Number) : undefined;
+}
 
 describe("a versioned path", () => {
   it.each([
@@ -75,6 +84,19 @@ describe("a versioned path", () => {
 describe("a plain path", () => {
   it("comes back from its text", () => {
     fc.assert(fc.property(path, (ids) => expect(parsePath(formatPath(ids))).toEqual(ids)));
+  });
+
+  it("is what its ids are, with a slash before and behind or without, and no other text of digits and slashes is one", () => {
+    const id = fc.oneof(fc.constantFrom("", "0", "007", "65534", "65535", "65536"), fc.nat(70_000).map(String));
+    const slash = fc.constantFrom("", "/", "//");
+    fc.assert(
+      fc.property(slash, fc.array(id, { maxLength: 5 }), slash, (before, ids, behind) => {
+        const text = before + ids.join("/") + behind;
+        const expected = readLong(text);
+        if (expected === undefined) expect(() => parsePath(text)).toThrow(InvalidPathError);
+        else expect(parsePath(text)).toEqual(expected);
+      }),
+    );
   });
 
   it("has no version", () => {

@@ -43,6 +43,8 @@ export function parsePath(text: string): LwM2mPath {
  * @throws {InvalidPathError}
  */
 export function parseVersionedPath(text: string): VersionedPath {
+  const plain = plainPath(text);
+  if (plain !== undefined) return { path: plain, version: undefined };
   if (text.length > MAX_PATH_CHARACTERS) throw invalidPath(text, `longer than ${MAX_PATH_CHARACTERS} characters`);
   const trimmed = text.replace(/^\//, "").replace(/\/$/, "");
   if (trimmed === "") {
@@ -57,6 +59,27 @@ export function parseVersionedPath(text: string): VersionedPath {
     parseId(text, index === 0 ? objectText : (segments[index] as string), level),
   );
   return { path, version };
+}
+
+const SLASH = 47;
+const DIGIT_0 = 48;
+const DIGIT_9 = 57;
+
+/** The path of a text such as nearly all are, which is taken apart without regular expressions: ids without a version. Undefined for any other, the root included. */
+export function plainPath(text: string): LwM2mPath | undefined {
+  if (text.length > MAX_PATH_CHARACTERS) return undefined;
+  const path: number[] = [];
+  for (let next = text.charCodeAt(0) === SLASH ? 1 : 0; next < text.length; next++) {
+    const level = LEVELS[path.length];
+    const start = next;
+    let id = 0;
+    for (let digit = text.charCodeAt(next); digit >= DIGIT_0 && digit <= DIGIT_9; digit = text.charCodeAt(++next))
+      id = id * 10 + (digit - DIGIT_0);
+    const isWhole = next === text.length || text.charCodeAt(next) === SLASH;
+    if (level === undefined || next === start || !isWhole || id > level.maxId) return undefined;
+    path.push(id);
+  }
+  return path.length === 0 ? undefined : path;
 }
 
 function splitVersion(text: string, segment: string): [objectId: string, version: string | undefined] {
