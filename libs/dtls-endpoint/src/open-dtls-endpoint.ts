@@ -347,7 +347,7 @@ class Endpoint implements DtlsEndpoint {
     if (identity === undefined) return;
     const { device, generation } = identity;
     const { validUntilMs } = parseLimitedGeneration(generation);
-    const grant = this.#server.snapshot(id)?.grant;
+    const grant = this.#server.grant(id);
     const key = deviceKey(device.tenant, device.endpoint);
     const before = this.#byDevice.get(key);
     this.#exactMarks.delete(id); // More is received from now on.

@@ -2,7 +2,7 @@ import { DeadlineQueue, type Machine, NOT_QUEUED } from "@ferry/coap";
 import { acceptHello, isClientHello } from "./accept-hello.ts";
 import { ALERT } from "./alert.ts";
 import { cidText, type LiveAssociation } from "./association.ts";
-import type { Address, AssociationId } from "./association-state.ts";
+import type { Address, AssociationId, WriteGrant } from "./association-state.ts";
 import { AssociationTable } from "./association-table.ts";
 import { Beginnings } from "./beginnings.ts";
 import { closeAssociation, tellMark } from "./close.ts";
@@ -140,6 +140,11 @@ export class DtlsServer implements Machine<DtlsServerInput, DtlsServerOutput> {
     const association = this.#context.associations.byId(id);
     if (association?.permit === undefined) return undefined;
     return { association: exportAssociation(this.#context, association), grant: association.permit.grant };
+  }
+
+  /** By what an association may write; undefined when it is not here. */
+  grant(id: AssociationId): WriteGrant | undefined {
+    return this.#context.associations.byId(id)?.permit?.grant;
   }
 
   /** An association as it is now: a live view, not to be kept. */
