@@ -23,6 +23,31 @@ it("A datagram has one event id of 16 bytes on every node", () => {
   );
 });
 
+it("It is the same from release to release, for consumers drop what they have seen", () => {
+  const datagram = {
+    tenant: "default",
+    endpoint: "urn:imei:352656100000001",
+    registrationId: "KvAAAAAAAAAAAA",
+    messageType: 0,
+    messageId: 0xbeef,
+    token: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8),
+    observe: 7,
+    payload: Uint8Array.of(0xc1, 9, 0x50),
+  };
+  const none = new Uint8Array();
+  const bare = { tenant: "acme", endpoint: "Gerät-☃", registrationId: "", messageType: 2, messageId: 0 };
+  const ids = [
+    eventId(datagram),
+    eventId({ ...bare, observe: undefined, token: none, payload: none }),
+    namedEventId("rpc", "r1"),
+  ];
+  expect(ids.map((id) => Buffer.from(id).toString("hex"))).toEqual([
+    "e1f1c23a177993c4bf9a2421aaa12854",
+    "1af998e608c0a6e3e06ef07702aaa2c4",
+    "4debab94f888dda4eea5ac59a6dd3af4",
+  ]);
+});
+
 it("Whatever differs in a datagram makes another event id", () => {
   fc.assert(
     fc.property(source, source, (one, other) => {
