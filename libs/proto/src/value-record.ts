@@ -49,16 +49,18 @@ export interface AttributeValues {
  *
  * Every notification makes one, so protobuf is written by hand here, straight from the decoded values: a fourth of what the generated encoder takes for the same bytes.
  */
-export function encodeTelemetry({ samples, ...rest }: TelemetryValues, contentType: ContentType): Uint8Array {
-  if (contentType === CONTENT_TYPE.protobuf) return encodeValues(rest.context, samples, rest.source, rest.stale);
-  return encodeMessage(TOPICS.telemetry.type, { ...rest, samples: samples.map(toWireSample) }, contentType);
+export function encodeTelemetry(record: TelemetryValues, contentType: ContentType): Uint8Array {
+  const { context, samples, source, stale } = record;
+  if (contentType === CONTENT_TYPE.protobuf) return encodeValues(context, samples, source, stale);
+  return encodeMessage(TOPICS.telemetry.type, { ...record, samples: samples.map(toWireSample) }, contentType);
 }
 
 /** Encodes the latest values of a device as an attributes record. */
-export function encodeAttributes({ attributes, ...rest }: AttributeValues, contentType: ContentType): Uint8Array {
+export function encodeAttributes(record: AttributeValues, contentType: ContentType): Uint8Array {
+  const { context, attributes, source } = record;
   // The messages are alike but for `stale`, which an attribute never is.
-  if (contentType === CONTENT_TYPE.protobuf) return encodeValues(rest.context, attributes, rest.source, false);
-  return encodeMessage(TOPICS.attributes.type, { ...rest, attributes: attributes.map(toWireSample) }, contentType);
+  if (contentType === CONTENT_TYPE.protobuf) return encodeValues(context, attributes, source, false);
+  return encodeMessage(TOPICS.attributes.type, { ...record, attributes: attributes.map(toWireSample) }, contentType);
 }
 
 function toWireSample(sample: ValueSample): lwm2m.v1.Sample.$Properties {
