@@ -1,6 +1,6 @@
 import { formatRateLimit, type TransportLogLevel } from "@ferry/profile";
 import { lwm2m } from "@ferry/proto";
-import { takeToken } from "@ferry/state";
+import { fullBuckets, takeToken } from "@ferry/state";
 import type { OwnedDevice } from "./owned-device.ts";
 import type { TransportPorts } from "./ports.ts";
 import { nextHead } from "./record-writer.ts";
@@ -41,7 +41,7 @@ function wantedLevel({ serving }: OwnedDevice, { settings }: TransportPorts): Tr
 function mayPass(device: OwnedDevice, { values, settings, clock }: TransportPorts): boolean {
   if (values.pressure !== "normal") return false;
   if (settings.logLines.length === 0) return true;
-  device.logLines ??= [];
+  device.logLines ??= fullBuckets(settings.logLines);
   return takeToken(settings.logLines, device.logLines, clock.monotonicMs()) === 0;
 }
 
