@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { CODE, uriPath } from "@ferry/coap";
 import type { ProvisioningDocument } from "@ferry/provisioning";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "@jest/globals";
@@ -94,6 +95,11 @@ describe("two transport nodes and an rpc-router", () => {
     );
   }
 
+  /** Values that the router has taken in so far. */
+  function routed(): Promise<number> {
+    return router.metric("lwm2m_desired_values_total");
+  }
+
   function written(device: Device): unknown[] {
     return device.of("written").map(({ path, node }) => {
       return [`/${path.join("/")}`, node.type === "singleResource" ? node.value.value : node];
@@ -110,11 +116,13 @@ describe("two transport nodes and an rpc-router", () => {
 
   specify("write what is desired of a sleeping device when it wakes: the newest, once, and publish it", async () => {
     const device = await sleeper("sleepy-newest", nodes[0]);
+    const before = await routed();
     for (const value of ["+01", "+02", "+03"]) {
       await system.client.desire({ endpoint: "sleepy-newest", key: "utcOffset", value });
     }
     await system.client.desire({ endpoint: "sleepy-newest", key: "batteryLevel", value: 5 });
     await system.client.desire({ endpoint: "sleepy-newest", key: "batteryLevel", value: null });
+    while ((await routed()) < before + 5) await sleep(20); // Else it wakes to an older one.
     device.handle({ type: "update" });
     await attributes.waitFor(
       ({ key, value }) => key === "default/sleepy-newest" && JSON.stringify(value).includes('"+03"'),
@@ -150,7 +158,9 @@ describe("two transport nodes and an rpc-router", () => {
           ? CODE.FORBIDDEN
           : undefined,
     });
+    const before = await routed();
     await system.client.desire({ endpoint: "sleepy-refuses", key: "utcOffset", value: "+05" });
+    while ((await routed()) === before) await sleep(20);
     device.handle({ type: "update" });
     const { value } = await lifecycleEvent("sleepy-refuses", "WRITE_FAILED");
     expect(value).toMatchObject({ key: "utcOffset", path: UTC_OFFSET, reason: "FORBIDDEN" });
