@@ -184,7 +184,7 @@ describe("a system whose parts go away", () => {
         },
       });
       await device.uplink();
-      const answer = system.client.rpc({ ...callOf("sim-executing", "Execute", "/3/0/4"), timeoutMs: 15_000 });
+      const answer = system.client.rpc({ ...callOf("sim-executing", "Execute", "/3/0/4"), timeoutMs: 30_000 });
       while (messageIds.size === 0) await sleep(10);
       const slot = await node(0).metric("lwm2m_node_slot");
       const { coapPort } = node(0);
