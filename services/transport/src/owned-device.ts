@@ -1,6 +1,7 @@
 import type { PeerKey } from "@ferry/coap";
 import { formatPath, type LwM2mPath, type Operation } from "@ferry/lwm2m";
 import type { PathGroup } from "@ferry/profile";
+import { deviceKey } from "@ferry/proto";
 import type { BucketState, DesiredVersion, DeviceState, Observation, Owner, Registration } from "@ferry/state";
 import { WorkQueue } from "./downlink/work-queue.ts";
 import { type DesiredObservation, type Serving, silenceMs } from "./serving.ts";
@@ -69,6 +70,8 @@ export interface HeldObservation extends Attempts {
  * It is a copy of what Redis holds plus what dies with the owner: order of notifications, work in hand, sequence of records.
  */
 export class OwnedDevice {
+  /** `tenant/endpoint`: one text for all look-ups of the device. */
+  readonly name: string;
   registration: Registration;
   owner: Owner;
   serving: Serving;
@@ -144,6 +147,7 @@ export class OwnedDevice {
     { peer, address, link = "open" }: Pick<Source, "peer" | "address"> & { readonly link?: Link },
     monotonicMs: number,
   ) {
+    this.name = deviceKey(state.registration.tenant, state.registration.endpoint);
     this.registration = state.registration;
     this.owner = state.owner;
     this.serving = serving;

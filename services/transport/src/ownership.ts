@@ -1,4 +1,5 @@
 import type { PeerKey } from "@ferry/coap";
+import { deviceKey } from "@ferry/proto";
 import { isSenders, type Sender, type Token } from "@ferry/state";
 import type { OwnedDevice } from "./owned-device.ts";
 import { PeerIndex } from "./peer-index.ts";
@@ -7,6 +8,7 @@ import { type TokenKey, tokenKey } from "./token-key.ts";
 
 /** The devices that this node owns, found by what their datagrams show. */
 export class Ownership {
+  /** By `OwnedDevice.name`. */
   readonly #byDevice = new Map<string, OwnedDevice>();
   readonly #byRegistrationId = new Map<string, OwnedDevice>();
   readonly #byToken = new Map<TokenKey, OwnedDevice>();
@@ -25,7 +27,7 @@ export class Ownership {
   }
 
   byDevice(tenant: string, endpoint: string): OwnedDevice | undefined {
-    return this.#byDevice.get(`${tenant}/${endpoint}`);
+    return this.#byDevice.get(deviceKey(tenant, endpoint));
   }
 
   /** The device that a sender is proved to be, as far as it registered so; undefined without DTLS. */
@@ -58,14 +60,14 @@ export class Ownership {
 
   /** Takes a device in, in place of what was known of it, whose pending work is dropped. What is known is kept, and returned, when it is of a newer epoch. */
   adopt(device: OwnedDevice): OwnedDevice {
-    const known = this.byDevice(device.tenant, device.endpoint);
+    const known = this.#byDevice.get(device.name);
     if (known !== undefined && known.owner.epoch > device.owner.epoch) return known;
     // The new one is in place before the old one's work is dropped: who asks again finds it.
     if (known !== undefined) {
       this.#forget(known);
       device.inherit(known);
     }
-    this.#byDevice.set(`${device.tenant}/${device.endpoint}`, device);
+    this.#byDevice.set(device.name, device);
     this.#byRegistrationId.set(device.registration.registrationId, device);
     this.#byPeer.add(device.peer, device);
     for (const key of device.observations.keys()) this.#byToken.set(key, device);
@@ -81,14 +83,14 @@ export class Ownership {
   }
 
   #forget(device: OwnedDevice): void {
-    this.#byDevice.delete(`${device.tenant}/${device.endpoint}`);
+    this.#byDevice.delete(device.name);
     this.#byRegistrationId.delete(device.registration.registrationId);
     this.#byPeer.remove(device.peer, device);
     for (const key of device.observations.keys()) this.#byToken.delete(key);
   }
 
   has(device: OwnedDevice): boolean {
-    return this.#byDevice.get(`${device.tenant}/${device.endpoint}`) === device;
+    return this.#byDevice.get(device.name) === device;
   }
 
   /** Makes an observation that the device got since it was adopted known by its token. Nothing happens for a device that was dropped meanwhile. */

@@ -7,7 +7,7 @@ import {
   joinAttributes,
   observeOf,
 } from "@ferry/profile";
-import { type Observation, type Registration, StateUnavailableError } from "@ferry/state";
+import { type Observation, type Registration, StateUnavailableError, shardOf } from "@ferry/state";
 import { tellFallbacks } from "../fallbacks.ts";
 import { publishState } from "../lifecycle.ts";
 import { type Attempts, attributesName, type HeldObservation, type OwnedDevice, type Task } from "../owned-device.ts";
@@ -238,7 +238,12 @@ export async function follow(device: OwnedDevice, ports: TransportPorts): Promis
   const outcome =
     wanted.length + unwanted.length === 0
       ? "done"
-      : await exchange(device, newObservations(device, wanted, ports.random), unwanted, ports);
+      : await exchange(
+          device,
+          newObservations(shardOf(device.tenant, device.endpoint), wanted, ports.random),
+          unwanted,
+          ports,
+        );
   device.following = false;
   // Redis was away: it is tried again when the device is heard.
   if (outcome === "unavailable") device.followed = false;

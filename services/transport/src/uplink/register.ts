@@ -70,7 +70,7 @@ export async function register(
   } as const;
   const serving = ports.servings.of(registration);
   // Stored with the registration, so that the first notification finds them on any node.
-  const observations = newObservations(registration, serving.observations.values(), ports.random);
+  const observations = newObservations(shard, serving.observations.values(), ports.random);
   const outcome = await ports.devices.register({
     registration,
     digest: datagramDigest(request),
