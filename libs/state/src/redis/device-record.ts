@@ -32,20 +32,26 @@ export function decodeDevice(packed: Buffer): DeviceRecord {
     throw new StoredValueError("not a device of version 1");
   }
   let at = FIXED_BYTES;
-  const bytes = (lengthBytes: 2 | 4): Buffer => {
+  /** Passes a length and as many bytes; where these begin. They end at `at`. */
+  const pass = (lengthBytes: 2 | 4): number => {
     const start = at + lengthBytes;
     if (start > packed.length) throw new StoredValueError(`device ends at byte ${packed.length} before a length`);
     at = start + packed.readUIntBE(at, lengthBytes);
     if (at > packed.length) throw new StoredValueError(`device ends at byte ${packed.length} of ${at}`);
-    return packed.subarray(start, at);
+    return start;
   };
-  const [registrationId, bootId, digest, peer, bindingMode, smsNumber] = Array.from({ length: 6 }, () =>
-    bytes(2).toString(),
-  ) as [string, string, string, string, string, string]; // As many as asked for.
-  const objectLinks = shared(bytes(4).toString());
-  const observations = decodeObservations(bytes(4));
-  const rest = decodeRest(bytes(4));
-  const epoch = Number(packed.readBigUInt64BE(35));
+  const text = (lengthBytes: 2 | 4): string => packed.toString("utf8", pass(lengthBytes), at);
+  const bytes = (): Buffer => packed.subarray(pass(4), at);
+  const registrationId = text(2);
+  const bootId = text(2);
+  const digest = text(2);
+  const peer = text(2);
+  const bindingMode = text(2);
+  const smsNumber = text(2);
+  const objectLinks = shared(text(4));
+  const observations = decodeObservations(bytes());
+  const rest = decodeRest(bytes());
+  const epoch = packed.readUInt32BE(35) * 2 ** 32 + packed.readUInt32BE(39);
   if (((first & SECURED) !== 0) !== (rest.securityMode !== "NO_SEC")) {
     throw new StoredValueError(`first byte ${first} is not of a registration by ${rest.securityMode}`);
   }
@@ -96,13 +102,19 @@ function decodeRest(bytes: Uint8Array): Registration {
 
 /** The observations of a device: of each the token (length 1, bytes) and its text (length 2, bytes). */
 export function encodeObservations(observations: readonly Observation[]): Buffer {
-  return Buffer.concat(
-    observations.flatMap((observation) => {
-      const text = Buffer.from(encodeObservation(observation));
-      const textLength = Buffer.from([text.length >> 8, text.length & 0xff]);
-      return [Buffer.from([observation.token.length]), observation.token, textLength, text];
-    }),
+  const texts = observations.map(encodeObservation);
+  const packed = Buffer.allocUnsafe(
+    observations.reduce((size, { token }, i) => size + 3 + token.length + Buffer.byteLength(texts[i] as string), 0), // One for each.
   );
+  let at = 0;
+  for (const [i, { token }] of observations.entries()) {
+    at = packed.writeUInt8(token.length, at);
+    packed.set(token, at);
+    at += token.length;
+    const length = packed.write(texts[i] as string, at + 2); // One for each.
+    at = packed.writeUInt16BE(length, at) + length;
+  }
+  return packed;
 }
 
 function decodeObservations(packed: Buffer): Observation[] {
