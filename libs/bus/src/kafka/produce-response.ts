@@ -32,7 +32,9 @@ export function decodeProduceResponse(bytes: Buffer, version: number): ProduceRe
     let partitions = bytes.readInt32BE(at);
     at += 4;
     for (; partitions > 0; partitions--) {
-      if (errorCode === 0) errorCode = bytes.readInt16BE(at + 4);
+      // Read in any case, so that a wrong count ends where the bytes do.
+      const code = bytes.readInt16BE(at + 4);
+      if (errorCode === 0) errorCode = code;
       at += 6 + offsetsBytes;
     }
   }
