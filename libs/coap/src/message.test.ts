@@ -105,6 +105,15 @@ describe("options (RFC 7252 §3.1)", () => {
     ]);
   });
 
+  it("carry text in UTF-8 (§3.2)", () => {
+    const text = fc.oneof(fc.string({ maxLength: 40 }), fc.string({ unit: "grapheme", maxLength: 40 }));
+    fc.assert(
+      fc.property(text, (value) => {
+        expect(toHex(stringOption(OPTION.URI_PATH, value).value)).toBe(Buffer.from(value).toString("hex"));
+      }),
+    );
+  });
+
   it("carry a path and a query in segments (§6.4)", () => {
     const options = uriOptions("/rd/5a3f?ep=a&lt=60");
     expect(uriPath(options)).toEqual(["rd", "5a3f"]);
