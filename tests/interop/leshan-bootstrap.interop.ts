@@ -331,7 +331,11 @@ describe("Leshan's client from the factory", () => {
   });
 });
 
-// Seen to fail with what it guards taken out by hand: where nothing is dropped at a Register (dropReplaced), the old key stays and is given again.
+/*
+ * Seen to fail with what it guards taken out by hand: where nothing is dropped at a Register (dropReplaced), the old key stays and is given again; where a new
+ * key has no `previous` (generateKey), the old one is refused before the device has registered; where what is declared counts too (credentialsInForce), its key
+ * is let in.
+ */
 describe("Leshan's client whose key Ferry makes", () => {
   const ENDPOINT = "rotated";
   let device: LeshanDevice;
