@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import type { Socket } from "node:net";
 import { Cluster, Redis, type RedisOptions } from "ioredis";
 import { StateUnavailableError } from "../errors.ts";
+import { CommandDeadlines } from "./command-deadlines.ts";
 
 /** How to reach Redis (7.0 or later): one server, the server that Sentinels watch, or a cluster. */
 export interface RedisSettings {
@@ -43,6 +44,8 @@ const DISCONNECT_TIMEOUT_MS = 200;
  */
 export class RedisConnection {
   readonly client: Redis | Cluster;
+  /** For commands that come without a timer of their own. */
+  readonly deadlines: CommandDeadlines;
   readonly #commandTimeoutMs: number;
   #problem: string | undefined = "Redis is not connected yet";
   #ready: Promise<void> | undefined;
@@ -50,6 +53,7 @@ export class RedisConnection {
 
   constructor(settings: RedisSettings, events: RedisConnectionEvents = {}) {
     this.#commandTimeoutMs = settings.commandTimeoutMs ?? COMMAND_TIMEOUT_MS;
+    this.deadlines = new CommandDeadlines(this.#commandTimeoutMs);
     this.client = makeClient(settings, this.#commandTimeoutMs);
     let available = true; // Until the first failure.
     let lastError: Error | undefined;
@@ -71,14 +75,23 @@ export class RedisConnection {
     });
   }
 
-  /** Does a step. @throws {StateUnavailableError} Redis did not do it in time; whether it did it later is unknown */
-  async run<Reply>(step: (client: Redis | Cluster) => Promise<Reply>): Promise<Reply> {
+  /**
+   * Does a step; `again` where Redis did not know its script, and so did nothing.
+   *
+   * @throws {StateUnavailableError} Redis did not do it in time; whether it did it later is unknown
+   */
+  async run<Reply>(
+    step: (client: Redis | Cluster, again: boolean) => Promise<Reply>,
+    again: boolean = false,
+  ): Promise<Reply> {
     try {
       if (this.client instanceof Cluster && this.client.status !== "ready") await this.#becomesReady();
       this.#gatherWrites();
-      return await step(this.client);
+      return await step(this.client, again);
     } catch (error) {
-      if (!(error instanceof Error) || isOurFault(error)) throw error;
+      if (!(error instanceof Error)) throw error;
+      if (!again && error.message.startsWith("NOSCRIPT ")) return this.run(step, true);
+      if (isOurFault(error)) throw error;
       // What is wrong with the connection says more than what a command came to because of it.
       throw new StateUnavailableError(this.#problem ?? `Redis did not do it: ${error.message}`, { cause: error });
     }

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type RedisClusterProcess, type RedisProcess, startRedis, startRedisCluster } from "@ferry/testing";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "@jest/globals";
@@ -202,8 +204,27 @@ describe("A value that does not parse is quarantined and counted, never fatal", 
   });
 
   it("Scripts that Redis forgot are sent again", async () => {
+    await store.get(device);
+    for (const atOnce of [1, 3]) {
+      await raw.script("FLUSH");
+      const states = await Promise.all(Array.from({ length: atOnce }, () => store.get(device)));
+      expect(states.map((state) => state?.registration.endpoint)).toEqual(Array(atOnce).fill(device.endpoint));
+    }
+  });
+
+  it("However many steps go out on a new connection at once, a script's source goes with the first only", async () => {
+    const sources = async (): Promise<number> =>
+      Number(/cmdstat_eval:calls=(\d+)/.exec(await raw.info("commandstats"))?.[1] ?? 0);
+    // What was not awaited of the registration is done.
+    for (let i = 0; i < 5; i++) await connection.run((client) => client.ping());
     await raw.script("FLUSH");
-    expect(await store.get(device)).toBeDefined();
+    const before = await sources();
+    const other = new RedisConnection({ url: server.url });
+    const devices = new RedisDeviceStore(other);
+    const states = await Promise.all(Array.from({ length: 20 }, () => devices.get(device)));
+    expect(states.every((state) => state?.registration.endpoint === device.endpoint)).toBe(true);
+    expect((await sources()) - before).toBe(1);
+    await other.close();
   });
 
   it("Register, Update and claim cost one step each; hints are written besides where the address is new or half its time is over", async () => {
@@ -418,16 +439,45 @@ it("A Redis that was never there fails steps, not the start, and its password is
   await state.stop();
 });
 
-it("A Redis that answers nothing fails steps within the command timeout", async () => {
+it("A Redis that answers nothing fails steps within the command timeout, and its late answers go to nobody", async () => {
   const server = await startRedis();
   const state = connectRedis({ url: server.url, commandTimeoutMs: 200 });
-  await state.devices.get(newDevice());
+  const device = newDevice();
+  await eventually(() => state.devices.register(newRegister(device, Date.now())));
+  await eventually(() => state.devices.get(device));
   const raw = new Redis(server.url);
-  await raw.client("PAUSE", 5_000);
+  await raw.client("PAUSE", 3_000);
   const startedMs = performance.now();
-  await expect(state.devices.get(newDevice())).rejects.toThrow(StateUnavailableError);
+  const late = await Promise.allSettled(Array.from({ length: 3 }, () => state.devices.get(newDevice())));
   expect(performance.now() - startedMs).toBeLessThan(2_000);
+  for (const step of late) expect(step).toMatchObject({ reason: { name: "StateUnavailableError" } });
+  await raw.ping(); // Answered when the pause is over.
+  expect(await eventually(() => state.devices.get(device))).toMatchObject({ registration: device });
   raw.disconnect();
   await state.stop();
   await server.stop();
+}, 30_000);
+
+it("A cluster that answers nothing fails steps within the command timeout", async () => {
+  const cluster = await startRedisCluster();
+  const state = connectRedis({ url: "", clusterNodes: cluster.nodes, commandTimeoutMs: 200 });
+  const raws = cluster.masters.map((master) => new Redis(master.url));
+  await eventually(() => state.devices.get(newDevice()));
+  await Promise.all(raws.map((raw) => raw.client("PAUSE", 3_000)));
+  await expect(state.devices.get(newDevice())).rejects.toThrow("no answer within 200 ms");
+  for (const raw of raws) raw.disconnect();
+  await state.stop();
+  await cluster.stop();
+}, 30_000);
+
+it("A server that accepts connections and says nothing fails steps within the command timeout", async () => {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => sockets.add(socket));
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port } = server.address() as AddressInfo;
+  const state = connectRedis({ url: `redis://127.0.0.1:${port}`, commandTimeoutMs: 100 });
+  for (let i = 0; i < 3; i++) await expect(state.devices.get(newDevice())).rejects.toThrow(StateUnavailableError);
+  await state.stop();
+  for (const socket of sockets) socket.destroy();
+  server.close();
 });

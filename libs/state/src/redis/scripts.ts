@@ -24,44 +24,34 @@ import {
 } from "../limits.ts";
 import type { RedisConnection } from "./connection.ts";
 import { RESTORED_SUFFIX, SHARD_KEYS } from "./keys.ts";
+import { Script, type ScriptArgument, ScriptCommand, type ScriptReply } from "./script-command.ts";
+
+export type { ScriptArgument, ScriptReply } from "./script-command.ts";
 
 /** Beyond every time in ms: places in a queue are times of acceptance less this for requests from before a loss, and count up from 1 for others. */
 const BEFORE_LOSS = 1e15;
 /** In place of slot and boot id of who dispatched a request: it was before the loss of the store, which forgot who. */
 const DISPATCHED_BY_NOBODY = "0 ";
 
-/** What a script takes beside its key. The client would send other byte arrays as text. */
-export type ScriptArgument = string | number | Buffer;
-
-/** What scripts answer: strings as bytes. */
-export type ScriptReply = Buffer | number | null | readonly ScriptReply[];
-
-type ScriptCommand = (key: string, ...args: ScriptArgument[]) => Promise<ScriptReply>;
-
 /** One atomic step each. Runs by EVALSHA, and by EVAL where Redis does not know the script (any more). */
 export class Scripts<Name extends string> {
   readonly #connection: RedisConnection;
-  readonly #commands: ReadonlyMap<Name, ScriptCommand>;
+  readonly #scripts: ReadonlyMap<Name, Script>;
 
   /** Loads `scripts/<name>.lua` of each name, with `prelude` in front. */
   constructor(connection: RedisConnection, names: readonly Name[], prelude = "") {
     this.#connection = connection;
-    const { client } = connection;
-    this.#commands = new Map(
-      names.map((name) => {
-        const command = `ferry:${name}`;
-        client.defineCommand(command, { numberOfKeys: 1, lua: prelude + source(name) });
-        // ioredis adds the command, and its form that answers bytes, to the object; no type can know that.
-        const run = (client as unknown as Record<string, ScriptCommand>)[`${command}Buffer`] as ScriptCommand;
-        return [name, run.bind(client)];
-      }),
-    );
+    this.#scripts = new Map(names.map((name) => [name, new Script(prelude + source(name))]));
   }
 
   /** Runs a step in the slot of `key`. @throws {StateUnavailableError} Redis did not do it in time */
   run(name: Name, key: string, ...args: ScriptArgument[]): Promise<ScriptReply> {
-    const command = this.#commands.get(name) as ScriptCommand; // Every name was loaded.
-    return this.#connection.run(() => command(key, ...args));
+    const script = this.#scripts.get(name) as Script; // Every name was loaded.
+    const connection = this.#connection;
+    return connection.run((client, again) => {
+      const command = new ScriptCommand(script, [key, ...args], { deadlines: connection.deadlines, withSource: again });
+      return client.sendCommand(command) as Promise<ScriptReply>; // Replies are bytes.
+    });
   }
 }
 
