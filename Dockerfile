@@ -16,9 +16,13 @@ FROM node:24-slim AS base
 ENV NODE_ENV=production LOG_FORMAT=json
 WORKDIR /ferry
 COPY --from=modules /ferry /ferry
-# What Node compiles is kept in the image: a service starts in half the time and with 25 MB less.
+# What Node compiles is kept in the image: a service starts in half the time and with 25 MB less. Of what it imports only when it starts, the adapters, too:
+# for one file that is missing Node loads its translator.
 ENV NODE_COMPILE_CACHE=/ferry/.cache
-RUN for service in transport bootstrap rpc-router console standalone; do node services/$service/src/main.ts --help > /dev/null; done
+RUN for service in transport bootstrap rpc-router console standalone; do \
+      node --import ./libs/bus/src/kafka/index.ts --import ./libs/bus/src/memory/index.ts \
+        --import ./libs/state/src/redis/index.ts --import ./libs/state/src/memory/index.ts \
+        services/$service/src/main.ts --help > /dev/null; done
 # nobody; nothing is written below /ferry, so the root may be read-only.
 USER 65534:65534
 EXPOSE 9464/tcp
