@@ -115,7 +115,8 @@ export function formatPath(path: LwM2mPath): string {
 /** `/3_1.2/0/9`; without a version the plain path. */
 export function formatVersionedPath({ path, version }: VersionedPath): string {
   if (version === undefined || path.length === 0) return formatPath(path);
-  return formatPath(path).replace(/^\/\d+/, (object) => `${object}_${version}`);
+  const [object, ...rest] = path;
+  return `/${[`${object}_${version}`, ...rest].join("/")}`;
 }
 
 /** Whether `path` is `ancestor` itself or lies below it. */

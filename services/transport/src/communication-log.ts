@@ -66,11 +66,10 @@ function publishLine(device: OwnedDevice, line: string, ports: TransportPorts): 
 export function logRegistered(device: OwnedDevice, ports: TransportPorts): void {
   if (wantedLevel(device, ports) === "off") return;
   const { endpoint, registrationId, lwm2mVersion, queueMode, bindingMode } = device.registration;
-  const versions = [...device.serving.supported.objects].map(([id, { version }]) => `${id}=${version}`).join(", ");
   logLine(
     device,
     `info: Endpoint [${endpoint}] Client registered with registration id: [${registrationId}] LwM2mVersion: [${lwm2mVersion}], ` +
-      `SupportedObjectIdVer [{${versions}}] QueueMode [${queueMode}], BindingMode [${bindingMode}]\n`,
+      `SupportedObjectIdVer [{${device.serving.objectVersions}}] QueueMode [${queueMode}], BindingMode [${bindingMode}]\n`,
     ports,
   );
 }

@@ -38,6 +38,8 @@ import { formatsToTry } from "./downlink/formats.ts";
 /** By what a device is served. Devices of one profile that registered the same objects share one. */
 export interface Serving extends Desire {
   readonly supported: SupportedObjects;
+  /** As the line of a Register names them: `1=1.1, 3=1.0`. */
+  readonly objectVersions: string;
   readonly models: ModelView;
   readonly keys: KeyMap;
   readonly values: ValueMap;
@@ -171,6 +173,7 @@ export class ServingCache {
     });
     return {
       supported,
+      objectVersions: [...supported.objects].map(([id, { version }]) => `${id}=${version}`).join(", "),
       models,
       keys: new KeyMap(profile, supported),
       values: this.#valueMaps.of(profile, models, supported),
