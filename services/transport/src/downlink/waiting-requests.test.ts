@@ -146,7 +146,7 @@ describe("a request to a device that sleeps", () => {
 
   it("is lost without the fetch when the device is heard", async () => {
     const { device, answers, wake, park } = await startAsleep({ fetchWaiting: false });
-    await park({ requestId: "r-1", ...READ, expiresInMs: 600 });
+    await park({ requestId: "r-1", ...READ, expiresInMs: 1_500 });
     await wake();
     await until(() => answers.length === 1, "its end");
     expect(answers[0]).toMatchObject({ status: "EXPIRED" });
@@ -172,7 +172,7 @@ describe("a request to a device that sleeps", () => {
 
   it("ends EXPIRED at its deadline when the device was not heard", async () => {
     const { answers, progress, ask: askOne } = await startAsleep();
-    await askOne({ requestId: "r-1", ...READ, expiresInMs: 200 });
+    await askOne({ requestId: "r-1", ...READ, expiresInMs: 1_000 });
     await until(() => answers.length === 1, "its end");
     expect(answers[0]).toMatchObject({ status: "EXPIRED" });
     expect(progress).toEqual(["r-1 WAITING_FOR_DEVICE"]);
@@ -343,9 +343,9 @@ describe("the record of requests for a lost Redis", () => {
     bus.gate = async ({ topic, value }) => {
       if (topic !== TOPICS.rpcState.name || value === null) return;
       isHeldUp = true;
-      await sleep(400);
+      await sleep(1_200);
     };
-    await park({ requestId: "r-1", method: "Execute", params: { id: "/3/0/4" }, expiresInMs: 300 });
+    await park({ requestId: "r-1", method: "Execute", params: { id: "/3/0/4" }, expiresInMs: 1_000 });
     await wake();
     await until(() => isHeldUp, "it to be put on record");
     const request = { device: { tenant: "default", endpoint: "ep-1" }, requestId: "r-1", nowMs: Date.now() };
