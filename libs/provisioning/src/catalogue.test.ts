@@ -229,6 +229,17 @@ describe("admission without security", () => {
     },
   );
 
+  it("follows a pattern that changes in the store after a device was admitted by it", async () => {
+    putProfile("default", "other");
+    await putDevice("meter-*");
+    expect(await catalogue.admit("meter-1")).toMatchObject({ profileName: "meter" });
+    await putDevice("meter-*", [NO_SEC], "default", "other");
+    expect(await catalogue.admit("meter-1")).toMatchObject({ profileName: "other" });
+    expect(await catalogue.admit("meter-2")).toMatchObject({ profileName: "other" });
+    await putDevice("meter-*", [CA]);
+    expect(await catalogue.admit("meter-1")).toMatchObject({ type: "refused" });
+  });
+
   it("names the profile that is missing", async () => {
     await putDevice("meter-1", [NO_SEC], "default", "nowhere");
     expect(await catalogue.admit("meter-1")).toEqual({
