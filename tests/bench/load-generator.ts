@@ -234,7 +234,7 @@ async function obey(command: LoadCommand): Promise<LoopResult> {
       const isSecure = security === "DTLS-PSK";
       for (let index = first; index < first + count; index++) {
         const device = new Device(isSecure ? endpointOf("PSK", index) : `bench-${index}`);
-        await device.open(port, isSecure ? sourceAddress(index) : "127.0.0.1");
+        await device.open(port, sourceAddress(index));
         devices.push(device);
       }
       if (!isSecure) return { failed: 0, p50Ms: 0, p99Ms: 0 };
