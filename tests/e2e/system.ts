@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { createSocket } from "node:dgram";
 import { once, setMaxListeners } from "node:events";
 import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -260,8 +259,8 @@ export class System {
     const listener = LISTENERS[service];
     const ports = {
       http: await freePort(),
-      coap: listener === undefined ? 0 : (coapPort ?? (await freeUdpPort())),
-      dtls: listener === undefined ? 0 : await freeUdpPort(),
+      coap: listener === undefined ? 0 : (coapPort ?? (await freePort())),
+      dtls: listener === undefined ? 0 : await freePort(),
     };
     const started = new ServiceProcess(service, name, ports, {
       KAFKA_BOOTSTRAP_SERVERS: this.kafka.bootstrapServers.join(","),
@@ -337,13 +336,4 @@ export class System {
   readonly #killAll = (): void => {
     for (const { running, pid } of this.processes) if (running) process.kill(pid, "SIGKILL");
   };
-}
-
-/** A UDP port of the loopback interface that nobody has now. */
-async function freeUdpPort(): Promise<number> {
-  const socket = createSocket("udp4").bind(0, "127.0.0.1");
-  await once(socket, "listening");
-  const { port } = socket.address();
-  await new Promise<void>((closed) => socket.close(closed));
-  return port;
 }

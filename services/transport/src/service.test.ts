@@ -1,9 +1,8 @@
-import { createSocket } from "node:dgram";
-import { once } from "node:events";
 import { MemoryBus } from "@ferry/bus/memory";
 import { CODE, formatCode, uriPath } from "@ferry/coap";
 import { lwm2m, TOPICS } from "@ferry/proto";
 import { MemoryDeviceStore, memoryState } from "@ferry/state/memory";
+import { freePort } from "@ferry/testing";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { TRANSPORT_CONFIG } from "./config.ts";
 import { collectAnswers, store, tellWorkWaits } from "./rpc-fixture.ts";
@@ -22,15 +21,6 @@ import {
 } from "./transport-fixture.ts";
 
 afterEach(stopAll);
-
-/** A port of this machine that is free now. */
-async function freePort(): Promise<number> {
-  const socket = createSocket("udp4").bind(0, "127.0.0.1");
-  await once(socket, "listening");
-  const { port } = socket.address();
-  socket.close();
-  return port;
-}
 
 describe("a transport node", () => {
   it("registers a provisioned device, observes and reads what its profile wants, and publishes the values", async () => {
