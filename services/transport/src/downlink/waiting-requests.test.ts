@@ -236,7 +236,7 @@ describe("a request whose deadline comes before its device answers", () => {
     await until(() => paths(device).includes("/3/0/0"), "the last request of the set-up");
     const { answer } = device;
     device.answer = () => "silent";
-    await ask(system, node, { requestId: "r-1", ...READ, expiresInMs: 300 });
+    await ask(system, node, { requestId: "r-1", ...READ, expiresInMs: 1_000 });
     await until(() => answers.length === 1, "the first answer");
     device.answer = answer;
     await ask(system, node, { requestId: "r-2", ...READ, failFast: true });
