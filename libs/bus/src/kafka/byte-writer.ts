@@ -1,3 +1,8 @@
+import { ok } from "node:assert";
+
+/** Longest NULLABLE_STRING: its length is a signed number of two bytes. */
+const MAX_STRING_BYTES = 0x7fff;
+
 /** Writes Kafka's primitive types one behind the other into one buffer that grows. Big-endian. */
 export class ByteWriter {
   #bytes: Buffer;
@@ -47,6 +52,7 @@ export class ByteWriter {
   /** NULLABLE_STRING: its length in two bytes, -1 for null, then UTF-8. */
   string(value: string | null): void {
     const byteLength = value === null ? -1 : Buffer.byteLength(value);
+    ok(byteLength <= MAX_STRING_BYTES, "a text of Kafka's protocol is at most 32767 bytes long");
     this.int16(byteLength);
     if (value !== null) this.utf8(value, byteLength);
   }

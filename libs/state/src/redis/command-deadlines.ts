@@ -18,7 +18,7 @@ const MOVE_UP_AFTER = 1_024;
  */
 export class CommandDeadlines {
   readonly #timeoutMs: number;
-  /** The oldest unsettled command is at `#first`, and nothing before it. A Map of commands would cost 2 µs each. */
+  /** The oldest unsettled command is at `#first`, and nothing before it. What is settled behind it stays until that is: for one timeout at most. A Map would cost 2 µs a command. */
   readonly #commands: (BoundedCommand | undefined)[] = [];
   #first = 0;
   #timer: NodeJS.Timeout | undefined;

@@ -81,7 +81,7 @@ export function peerKey(peer: string): string {
   return `${addressPrefix(peer)}a:${peer}`;
 }
 
-/** `lw:{a3f}:c:<address>`: name of the device whose DTLS association was last heard at a source address, see association-pointers.ts. */
+/** `lw:{a3f}:c:<address>`: name of the device whose DTLS association, without Connection ID, was last heard at a source address, see association-pointers.ts. */
 export function associationAddressKey(address: string, realm: Realm): string {
   return `${addressPrefix(address)}${REALM[realm]}c:${address}`;
 }
@@ -118,8 +118,8 @@ export const INCARNATION_KEY = "lw:{n}:incarnation";
 /** Behind the incarnation's key: the id of the life into which all that was known of the one before has been read back, or, with ` requests` behind it, its requests. */
 export const RESTORED_SUFFIX = ":restored";
 
-/** Offset up to which the read model is gap-free, in the layout of this number: one that lies elsewhere is built anew. */
-export const POSITION_KEY = "lw:{p}:position:2";
+/** Offset up to which the read model is gap-free. */
+export const POSITION_KEY = "lw:{p}:position";
 
 /** Slots that provisioning is spread over. */
 export const PROVISIONING_SLOTS = 256;
@@ -132,8 +132,7 @@ export function provisioningPrefix(slot: number): string {
 /**
  * Names behind a slot's prefix. `<name>` is `tenant/id`.
  *
- * A record lies in the slot of its id. So does an identity that names the device by its endpoint, as NoSec and the name in a certificate do, and mostly that of a
- * pre-shared key: one step finds both.
+ * A record lies in the slot of its id, and so does the NoSec identity of a device, whose endpoint is its id: one step finds both.
  */
 export const PROVISIONING_KEYS = {
   /** `rec:<kind>`: hash of records by name. */
@@ -147,12 +146,12 @@ export function recordSlot(id: string): number {
   return provisioningSlot(id);
 }
 
-/** Slot of the pointer from an identity, as `identityText` has it, to its device: by the name in it, or all of it. */
+/** Slot of the pointer from an identity, as `identityText` has it, to its device. */
 export function identitySlot(identity: string): number {
-  return provisioningSlot(identity.replace(BEFORE_NAME, ""));
+  return provisioningSlot(identity.startsWith(NO_SEC) ? identity.slice(NO_SEC.length) : identity);
 }
 
-const BEFORE_NAME = /^(?:noSec:|psk:|certificateName:[0-9a-f]*:)/;
+const NO_SEC = "noSec:";
 
 function provisioningSlot(text: string): number {
   return firstByte(text);

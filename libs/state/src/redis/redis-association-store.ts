@@ -63,7 +63,8 @@ export class RedisAssociationStore implements AssociationStore {
 
   /**
    * The hint leaves together with the association, in whatever order they come there: it is proven by what it leads to, so one that is early, or of an association
-   * that was refused, says nothing. Nobody waits until what led to the association before is gone.
+   * that was refused, leads to nobody; what it overwrites, of a device without Connection ID at the same address, costs that a handshake should its node die. Nobody
+   * waits until what led to the association before is gone.
    */
   async put(association: StoredAssociation, ttlMs: number): Promise<AssociationOutcome> {
     const [[type, , replaced]] = await Promise.all([

@@ -118,7 +118,17 @@ async function attempt(
     const repeatable = isRepeatable(operation);
     const bounds = requestBounds(device, ports.settings, askedAtMs);
     let left = false;
-    const { answered, giveUp } = ports.coap.request({
+    let isGivenUp = false;
+    let giveUp = (): void => {};
+    const underWay = {
+      repeatable,
+      abort: () => {
+        isGivenUp = true;
+        giveUp();
+      },
+    };
+    device.underWay = underWay; // Before it is sent: the association may turn out to have ended at that.
+    const own = ports.coap.request({
       peer: device.peer,
       ...request,
       token: options.token ?? tokenFor(device, ports),
@@ -131,22 +141,14 @@ async function attempt(
         onSent?.();
       },
     });
-    let isGivenUp = false;
-    const underWay = {
-      repeatable,
-      abort: () => {
-        isGivenUp = true;
-        giveUp();
-      },
-    };
-    device.underWay = underWay;
+    giveUp = own.giveUp;
     logLine(
       device,
       `[${device.registration.registrationId}][/${device.address}] Sending request: ${name} to ${path}`,
       ports,
       "full",
     );
-    const result = await answered;
+    const result = await own.answered;
     if (device.underWay === underWay) device.underWay = undefined;
     if (result.type === "failed") {
       const isCancelled = isGivenUp && !repeatable;
