@@ -1,7 +1,7 @@
 const SEED = 0x9747b28c;
 const M = 0x5bd1e995;
 
-/** MurmurHash2 as the Java client computes it (`org.apache.kafka.common.utils.Utils.murmur2`): of the first `length` bytes: a signed 32-bit number. */
+/** MurmurHash2 as the Java client computes it (`org.apache.kafka.common.utils.Utils.murmur2`) of the first `length` bytes: a signed 32-bit number. */
 export function murmur2(bytes: Uint8Array, length: number = bytes.length): number {
   const tail = length & ~3;
   let hash = SEED ^ length;

@@ -1,5 +1,5 @@
-import { hash } from "node:crypto";
 import type { DeviceRef } from "../device-store.ts";
+import { sha256Characters } from "../digest.ts";
 import type { Realm } from "../realm.ts";
 import { shardOf } from "../shard.ts";
 
@@ -157,9 +157,9 @@ function provisioningSlot(text: string): number {
   return firstByte(text);
 }
 
-/** Of SHA-256. The digest comes as text, one character a byte: the Buffer that Node would make of it takes longer than the hash. */
+/** Of SHA-256. */
 function firstByte(text: string): number {
-  return hash("sha256", text, "binary").charCodeAt(0);
+  return sha256Characters(text).charCodeAt(0);
 }
 
 function hex(number: number, digits: number): string {
